@@ -1,0 +1,1 @@
+"""Bytes: the codec, and every frame that two peers exchange."""
