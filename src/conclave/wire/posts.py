@@ -126,7 +126,8 @@ _DECODERS: dict[PostKind, Callable[[Reader], Parcel]] = {
         r.fixed(ID_BYTES), r.fixed(ID_BYTES), r.uint64(), _entry_kind(r), r.opaque(PAYLOAD_BYTES)
     ),
     PostKind.WELCOME: lambda r: Welcome(
-        r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.vector(_handle, ROSTER_BYTES)
+        r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES),
+        r.vector(_handle, ROSTER_BYTES),
     ),
     PostKind.LEAVE: lambda r: Leave(r.fixed(ID_BYTES)),
 }  # fmt: skip

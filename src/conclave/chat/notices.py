@@ -1,0 +1,52 @@
+"""What the core tells the fronts, as data; ``effects.Tell`` carries one of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conclave.chat.effects import Line, Status
+
+
+@dataclass(frozen=True, slots=True)
+class LineAdded:
+    """A line of history is on disk: words of somebody or of ours, or a notice about the lobby."""
+
+    conversation: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class LineMarked:
+    """A line of ours came further."""
+
+    conversation: str
+    id: bytes
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class RequestArrived:
+    """Somebody asks to chat (``lobby`` empty) or invites us to a lobby."""
+
+    peer: str
+    lobby: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """``peer`` answered what we asked: ``accepted``, ``rejected``, ``busy`` or ``free``."""
+
+    peer: str
+    lobby: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something was refused or caught: a lobby leader that showed two orders, junk from a peer."""
+
+    peer: str
+    text: str
+
+
+Notice = LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble
