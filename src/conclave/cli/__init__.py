@@ -1,0 +1,1 @@
+"""The command line: thin commands that ask the node or the authority, and print what they answer."""

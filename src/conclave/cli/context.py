@@ -1,0 +1,104 @@
+"""What every command shares: whose home, where the passphrase comes from, and how things are printed.
+
+Reports go to stdout, as words for people or, with ``--json``, one object a line for programs; progress and errors
+go to stderr. Everything that came from somebody else passes ``safe_text`` before a terminal sees it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from conclave.errors import LocalError
+from conclave.wire.safe_text import safe_text
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+"""The option that every reporting command takes."""
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", help="Read the passphrase from this file's first line.", show_default=False),
+]
+"""The option that every command takes that may need the passphrase; also before the verb, or in the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The options before the verb."""
+
+    home: Path
+    passphrase_file: Path | None
+
+
+def context_of(ctx: typer.Context) -> Context:
+    """The options before the verb, from any command's ``typer.Context``."""
+    context = ctx.obj
+    if not isinstance(context, Context):  # pragma: no cover - main's callback always sets it
+        raise LocalError("no context")
+    return context
+
+
+def read_passphrase(context: Context, prompt: str, *, file: Path | None = None, confirm: bool = False) -> str:
+    """The passphrase: from ``file``, the file named before the verb, CONCLAVE_PASSPHRASE_FD, or the terminal.
+
+    Raises ``LocalError`` where there is none to be had, it is empty, or two entries differ.
+    """
+    source = file or context.passphrase_file
+    descriptor = os.environ.get("CONCLAVE_PASSPHRASE_FD")
+    if source is not None:
+        try:
+            text = source.read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LocalError(f"the passphrase file {source} cannot be read: {error}") from error
+        passphrase = text[0] if text else ""
+    elif descriptor:
+        with os.fdopen(int(descriptor)) as stream:
+            passphrase = stream.readline().rstrip("\n")
+    elif sys.stdin.isatty():
+        passphrase = getpass.getpass(f"{prompt}: ")
+        if confirm and getpass.getpass("once more: ") != passphrase:
+            raise LocalError("the two passphrases differ")
+    else:
+        raise LocalError(
+            "a passphrase is needed and there is no terminal to ask on",
+            remedy="--passphrase-file FILE, or CONCLAVE_PASSPHRASE_FILE",
+        )
+    if not passphrase:
+        raise LocalError("the passphrase is empty")
+    return passphrase
+
+
+def emit(rows: Iterable[dict[str, Any]]) -> None:
+    """Print objects, one a line, for programs; JSON's escapes make them safe for a terminal too."""
+    for row in rows:
+        sys.stdout.write(json.dumps(row, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str = "") -> None:
+    """Print words for people."""
+    sys.stdout.write(safe_text(text, newlines=True) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Tell progress or an aside on stderr."""
+    sys.stderr.write(safe_text(text, newlines=True) + "\n")
+    sys.stderr.flush()
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print aligned columns; the last one runs free."""
+    lines = [list(headings), *([safe_text(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,99 @@
+"""``conclave``: the verbs, the options before them, and what an error's exit code is.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 locked or misconfigured, 4 not enrolled or certificate refused, 5 queued
+(peer away), 6 identity unverified or changed, 7 authority unreachable, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conclave import __version__
+from conclave.cli import authority, demo, join, lobby, people, self, talk, up
+from conclave.cli.context import Context, note
+from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, StorageError, VerificationError
+from conclave.node.paths import default_home
+
+FAILED, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 3, 4, 6, 7, 130
+_CERTIFICATE = frozenset({"expired", "not-yet-valid", "revoked", "suspended", "not-enrolled", "certificate-required"})
+_IDENTITY = frozenset({"unexpected-handle", "unknown-authority", "bad-certificate", "wrong-root"})
+
+app = typer.Typer(
+    help="Secure team chat on your organisation's own trust and machines.",
+    epilog="Start here: conclave demo. A folder of its own per person: conclave --home DIR VERB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"conclave {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    ctx: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="CONCLAVE_HOME", help="Whose data: one folder per person.", show_default=False),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CONCLAVE_PASSPHRASE_FILE", help="Where a passphrase would be asked for.", show_default=False
+        ),
+    ] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the verb."""
+    ctx.obj = Context((home or default_home()).expanduser().absolute(), passphrase_file)
+
+
+app.add_typer(authority.app, name="authority")
+app.add_typer(lobby.app, name="lobby")
+for commands in (join, up, people, talk, self, demo):
+    commands.add_to(app)
+
+
+def exit_code(error: ConclaveError) -> int:
+    """What a program that calls us can tell from the exit code."""
+    match error:
+        case VerificationError() | Refused() if error.reason in _CERTIFICATE:
+            return NOT_ENROLLED
+        case VerificationError() | Refused() if error.reason in _IDENTITY:
+            return IDENTITY
+        case Refused(reason="unreachable") | NetworkError():
+            return UNREACHABLE
+        case Refused() | VerificationError():
+            return FAILED
+        case StorageError() | LocalError():
+            return LOCKED
+        case _:
+            return FAILED
+
+
+def run() -> None:
+    """Run one command and exit; an error of ours is told in words, never as a traceback."""
+    try:
+        app()
+    except ConclaveError as error:
+        note(f"conclave: {error}")
+        if error.remedy:
+            note(f"  try: {error.remedy}")
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)

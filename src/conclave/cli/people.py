@@ -1,0 +1,145 @@
+"""``who``, ``find``, ``requests``, ``accept``, ``reject``, ``unblock``, ``busy``: people, and what they ask of us."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from conclave.cli.context import Json, context_of, emit, note, say, table
+from conclave.node.client import NodeClient
+
+Who = Annotated[str, typer.Argument(metavar="PEER", help="A handle, with or without @.")]
+OfLobby = Annotated[
+    str, typer.Option("--lobby", metavar="LOBBY", help="Only the invitation to this lobby.", show_default=False)
+]
+
+
+class OnOff(StrEnum):
+    """A switch."""
+
+    ON = "on"
+    OFF = "off"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command("who", epilog="Example: conclave who --json")(who)
+    app.command("find", epilog="Example: conclave find burak")(find)
+    app.command("requests", epilog="Example: conclave requests")(requests)
+    app.command("accept", epilog="Example: conclave accept ayse; conclave accept ayse --lobby ops")(accept)
+    app.command("reject", epilog="Example: conclave reject ayse --block")(reject)
+    app.command("unblock", epilog="Example: conclave unblock ayse")(unblock)
+    app.command("busy", epilog="Example: conclave busy on")(busy)
+
+
+def who(
+    ctx: typer.Context,
+    query: Annotated[str, typer.Argument(help="Part of a handle or name.", show_default=False)] = "",
+    as_json: Json = False,
+) -> None:
+    """List the directory: who exists, who is online, who is linked to you."""
+    with NodeClient(context_of(ctx).home) as node:
+        answer = node.call("who", query=query)
+    if as_json:
+        emit(answer["users"])
+        return
+    if answer["source"] != "authority":
+        note("the authority is out of reach: this is what your node remembers")
+    if not answer["users"]:
+        note("nobody found" if query else "nobody is enrolled yet: conclave authority invite NAME")
+        return
+    table(("HANDLE", "STATE", "ADDRESS", "NAME"), map(_person, answer["users"]))
+
+
+def _person(user: dict[str, Any]) -> tuple[str, str, str, str]:
+    state = "you" if user.get("me") else "online" if user["online"] else "offline"
+    if user.get("linked"):
+        state += ", linked"
+    return user["handle"], state, user.get("address") or "-", user.get("name") or ""
+
+
+def find(ctx: typer.Context, handle: Who, as_json: Json = False) -> None:
+    """Look one person up: address, offline, or not found."""
+    with NodeClient(context_of(ctx).home) as node:
+        user = node.call("find", handle=handle)
+    if as_json:
+        emit([user])
+    elif not user["found"]:
+        note(f"{user['handle']} is not in the directory")
+    elif user["online"]:
+        say(f"{user['handle']} is online at {user['address']}")
+    else:
+        say(f"{user['handle']} is offline")
+    if not user["found"]:
+        raise typer.Exit(1)
+
+
+def requests(ctx: typer.Context, as_json: Json = False) -> None:
+    """List who asks to chat, and who invites you to a lobby."""
+    with NodeClient(context_of(ctx).home) as node:
+        waiting = node.call("requests")["requests"]
+    if as_json:
+        emit(waiting)
+        return
+    if not waiting:
+        note("no requests")
+    for request in waiting:
+        when = (
+            datetime.fromtimestamp(request["since"]).astimezone().strftime("%d.%m. %H:%M") if request["since"] else ""
+        )
+        if request["lobby"]:
+            say(f"{when}  {request['from']} invites you to {request['lobby']}   conclave accept {request['from']}")
+        else:
+            say(f"{when}  {request['from']} asks to chat: {request['text']}   conclave accept {request['from']}")
+
+
+def accept(ctx: typer.Context, peer: Who, lobby: OfLobby = "", as_json: Json = False) -> None:
+    """Accept somebody's request to chat, and the invitations that came from them."""
+    _answer(ctx, peer, lobby, as_json=as_json, accept=True)
+
+
+def reject(
+    ctx: typer.Context,
+    peer: Who,
+    lobby: OfLobby = "",
+    block: Annotated[bool, typer.Option("--block", help="Refuse everything that they send from now on.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Reject somebody's request to chat, and the invitations that came from them."""
+    _answer(ctx, peer, lobby, as_json=as_json, accept=False, block=block)
+
+
+def _answer(ctx: typer.Context, peer: str, lobby: str, *, as_json: bool, **answer: bool) -> None:
+    with NodeClient(context_of(ctx).home) as node:
+        answered = node.call("answer", peer=peer, lobby=lobby, **answer)["answered"]
+    if as_json:
+        emit(answered)
+        return
+    for done in answered:
+        what = f"the invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
+        note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
+
+
+def unblock(ctx: typer.Context, peer: Who, as_json: Json = False) -> None:
+    """Let somebody ask again whom you blocked."""
+    with NodeClient(context_of(ctx).home) as node:
+        result = node.call("unblock", peer=peer)
+    if as_json:
+        emit([result])
+    else:
+        note(f"{result['peer']} may ask again")
+
+
+def busy(
+    ctx: typer.Context, switch: Annotated[OnOff, typer.Argument(help="on or off")], as_json: Json = False
+) -> None:
+    """Turn new requests away for a while; those who asked are told when you are free again."""
+    with NodeClient(context_of(ctx).home) as node:
+        result = node.call("busy", on=switch is OnOff.ON)
+    if as_json:
+        emit([result])
+    else:
+        note("busy: new requests are turned away" if result["busy"] else "free: whoever was turned away is told")

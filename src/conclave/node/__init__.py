@@ -1,0 +1,1 @@
+"""The peer, running: one process per user, and the only place where effects are performed."""

@@ -1,0 +1,64 @@
+"""The node's settings: flags first, then ``CONCLAVE_*`` in the environment, then the home's TOML, then defaults.
+
+Every setting is described in ``docs/settings.md``; a test holds the two together. Left out: the authority's own
+settings, which are flags of ``conclave authority serve``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from conclave.errors import LocalError
+from conclave.link.limits import LinkLimits
+from conclave.node.paths import config_path
+
+
+class NodeSettings(BaseSettings):
+    """Settings of a peer's node."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="CONCLAVE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+    listen: str = Field("0.0.0.0:0", description="Where peers reach this node; port 0 picks a free one.")
+    announce: str = Field(
+        "", description="The address to give to the directory, where it is not the one listened on."
+    )
+    authority: str = Field("", description="The authority's host:port, where it moved since enrolment.")
+    log_level: str = Field("warning", description="How much is told on stderr: debug, info, warning, error.")
+    link: LinkLimits = Field(LinkLimits(), description="Limits of links: the table of section 2.")
+
+
+def load(home: Path, **flags: Any) -> NodeSettings:
+    """The settings of ``home``; ``flags`` that are not None win. Raises ``LocalError`` that names the wrong one."""
+    path = config_path(home)
+
+    class HomeSettings(NodeSettings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    try:
+        return HomeSettings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise LocalError(f"setting {where}: {first['msg']}", remedy=f"mend {path} or the environment") from error
+    except (SettingsError, ValueError) as error:
+        raise LocalError(f"{path}: {error}", remedy="it must be TOML") from error

@@ -1,0 +1,105 @@
+"""What may be wrong with a home, looked at from the ground up; needs no running node and no passphrase.
+
+Each check says what it found and what to do. Left out: repair.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from conclave.errors import ConclaveError
+from conclave.node.client import NodeClient, NoNode
+from conclave.node.config import load
+from conclave.node.paths import config_path, database_path, vault_path
+
+FREE_BYTES = 64 << 20
+"""Less free space than this is worth a warning."""
+SOON_SECONDS = 86_400
+"""A certificate that ends sooner than this should have been renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    good: bool
+    text: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The check as one flat object."""
+        return asdict(self)
+
+
+def examine(home: Path) -> list[Check]:
+    """Every check, from the folder up to the authority; stops where nothing above can hold."""
+    if not home.is_dir():
+        return [Check("home", False, f"{home} is not there", "conclave join '<invite>'")]
+    checks = [_folder(home), _space(home), _settings(home)]
+    if not vault_path(home).exists():
+        return [*checks, Check("identity", False, "not enrolled", "conclave join '<invite>'")]
+    checks.append(_private("identity", vault_path(home)))
+    if database_path(home).exists():
+        checks.append(_private("history", database_path(home)))
+    return checks + _node(home)
+
+
+def _folder(home: Path) -> Check:
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        return Check("home", False, f"{home} can be read by others ({mode:o})", f"chmod 700 {home}")
+    if not os.access(home, os.W_OK):
+        return Check("home", False, f"{home} cannot be written", f"chown it to {os.getuid()}")
+    return Check("home", True, str(home))
+
+
+def _space(home: Path) -> Check:
+    free = shutil.disk_usage(home).free
+    good = free >= FREE_BYTES
+    return Check("space", good, f"{free >> 20} MiB free", "" if good else "make room: nothing new can be kept")
+
+
+def _settings(home: Path) -> Check:
+    try:
+        load(home)
+    except ConclaveError as error:
+        return Check("settings", False, str(error), error.remedy or f"mend {config_path(home)}")
+    return Check("settings", True, "config.toml" if config_path(home).exists() else "defaults")
+
+
+def _private(name: str, path: Path) -> Check:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    good = not mode & 0o077
+    return Check(name, good, f"{path.name} ({mode:o})", "" if good else f"chmod 600 {path}")
+
+
+def _node(home: Path) -> list[Check]:
+    try:
+        with NodeClient(home) as node:
+            status = node.call("status", patience=5)
+    except NoNode:
+        return [Check("node", False, "not running", "conclave up")]
+    except ConclaveError as error:
+        return [Check("node", False, str(error), error.remedy)]
+    checks = [Check("node", True, f"{status['handle']} listens on {status['listen']}")]
+    for certificate in status["certificates"]:
+        left = certificate["until"] - time.time()
+        remedy = "" if left > SOON_SECONDS else "the authority must be reachable for renewal; or join again"
+        name = f"certificate {certificate['profile']}"
+        checks.append(Check(name, left > 0, f"{left / 86_400:.1f} days left", remedy))
+    authority = status["authority"]
+    remedy = "" if authority["reached"] else "chats go on without it; look at its machine and at the network"
+    checks.append(Check("authority", authority["reached"], authority["text"], remedy))
+    clock = abs(status["clock_offset"])
+    remedy = "" if clock < 60 else "set this machine's clock: certificates depend on it"
+    checks.append(Check("clock", clock < 60, f"{clock:.0f} s from the authority's", remedy))
+    waiting = sum(status["waiting"].values())
+    checks.append(Check("outbox", True, f"{waiting} waiting for {len(status['waiting'])} peers"))
+    return checks

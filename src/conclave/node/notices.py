@@ -1,0 +1,119 @@
+"""What a front may be told: the conversation's notices, and those of links, directory and certificates.
+
+``as_json`` gives each as one flat object with its kind under ``notice``; bytes become hex, times stay UNIX seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from conclave.chat.effects import Line
+from conclave.chat.notices import LineAdded, LineMarked, RequestAnswered, RequestArrived, Trouble
+
+__all__ = [
+    "AuthorityReached",
+    "CertificateRenewed",
+    "LineAdded",
+    "LineMarked",
+    "LinkClosed",
+    "LinkOpened",
+    "Notice",
+    "PresenceChanged",
+    "RequestAnswered",
+    "RequestArrived",
+    "Revoked",
+    "Trouble",
+    "as_json",
+    "line_as_json",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """A mutually authenticated link to ``peer`` is open."""
+
+    peer: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed:
+    """The link to ``peer`` ended. ``reason`` is a word of ``wire.frames.CloseReason``; not ``clean``: it was cut."""
+
+    peer: str
+    reason: str
+    text: str
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """The directory says that ``handle`` came or went."""
+
+    handle: str
+    online: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityReached:
+    """The connection to the authority came or went; chats go on without it."""
+
+    reached: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The authority took ``handle``'s certificate back, or suspended it."""
+
+    handle: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRenewed:
+    """Our certificate of ``profile`` was renewed; it is valid until ``until``."""
+
+    profile: str
+    until: float
+
+
+Notice = (
+    LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged
+    | AuthorityReached | Revoked | CertificateRenewed
+)  # fmt: skip
+
+
+def line_as_json(line: Line, position: int = 0) -> dict[str, Any]:
+    """A line of history as fronts get it; ``position`` is its place in the history (0: not known)."""
+    shown = {
+        "id": line.id.hex(),
+        "from": line.sender,
+        "kind": line.kind.value,
+        "text": line.text,
+        "sent": line.sent,
+        "stored": line.stored,
+        "status": line.status.value,
+    }
+    if line.seq:
+        shown["seq"] = line.seq
+    if position:
+        shown["position"] = position
+    return shown
+
+
+def as_json(notice: Notice) -> dict[str, Any]:
+    """``LinkOpened("burak", …)`` as ``{"notice": "link-opened", "peer": "burak", …}``."""
+    shown: dict[str, Any] = {"notice": re.sub(r"(?<!^)(?=[A-Z])", "-", type(notice).__name__).lower()}
+    for field in dataclasses.fields(notice):
+        value = getattr(notice, field.name)
+        if isinstance(value, Line):
+            value = line_as_json(value)
+        elif isinstance(value, bytes):
+            value = value.hex()
+        shown[field.name] = value
+    return shown

@@ -1,0 +1,51 @@
+"""Where a home keeps its things: vault, database, socket, configuration, the authority's folder.
+
+A home is one folder (0700) that holds everything of one user on one device. Left out: what the files hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+SOCKET_PATH_BYTES = 100
+"""Longer paths do not fit a UNIX socket's address (108 on Linux, 104 on macOS)."""
+
+
+def default_home() -> Path:
+    """The home where none is named, by the platform's custom."""
+    return Path(platformdirs.user_data_dir("conclave", appauthor=False))
+
+
+def prepare_home(home: Path) -> None:
+    """Make the folder, readable by its owner alone."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def vault_path(home: Path) -> Path:
+    """Keys, certificates and trust, under the passphrase."""
+    return home / "vault"
+
+
+def database_path(home: Path) -> Path:
+    """History and outbox, encrypted with a key from the vault."""
+    return home / "history.db"
+
+
+def config_path(home: Path) -> Path:
+    """Settings, as TOML, written by people."""
+    return home / "config.toml"
+
+
+def socket_path(home: Path) -> Path:
+    """Where the node listens for fronts: in the home, or, where that path is too long, in a private folder."""
+    path = home / "node.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+        return path
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24]
+    return base / f"conclave-{os.getuid()}" / f"{digest}.sock"

@@ -1,0 +1,212 @@
+"""The only place where effects are performed: commit first, then send, then tell.
+
+Everything that happens to the node's conversations goes through one queue. A turn takes what is waiting, lets the
+pure core decide on each event in order, commits all records of the turn in one transaction on the store's thread,
+and only then does the deeds. While a commit is under way the next turn's events gather, so that the load itself
+makes the groups. Where a commit fails, the core's new state is dropped with it: people get the error, and what came
+from the network was not acknowledged and will come again. Left out: what to decide (``chat``), how links are made
+(``node.peers``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from conclave.chat import events as ev
+from conclave.chat.desk import Desk, step
+from conclave.chat.effects import Deed, Record, Replay, Resend, Send, Tell, Wake, Want
+from conclave.errors import ConclaveError, LocalError, StorageError
+from conclave.node.notices import Notice
+from conclave.store.ports import PeerStore
+from conclave.wire.codec import encode_varint
+from conclave.wire.frames import Kind, Post, PostKind, encode_frame
+
+log = logging.getLogger(__name__)
+
+TURN_EVENTS = 512
+"""At most so many events are decided in one turn, so that a flood cannot hold a commit back."""
+QUEUE_EVENTS = 4096
+"""Above so many waiting events, links are asked to stop reading (``Links.hold``)."""
+RETRY_SECONDS = 1.0
+"""Pause after a commit that failed, so that a full disk is not hammered."""
+
+
+class Links(Protocol):
+    """What the pump needs of the links: ``node.peers`` in life, a simulated network in tests."""
+
+    def send(self, peer: str, frames: bytes) -> None:
+        """Hand encoded frames to the link of ``peer``; without one they are dropped."""
+
+    def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001 - the deed's own field
+        """Dial ``peer`` until linked, or let go of it."""
+
+    def hold(self, held: bool) -> None:  # noqa: FBT001
+        """Stop or resume reading from every link."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one turn decided: nothing of it is true until its records are on disk."""
+
+    desk: Desk
+    records: list[Record] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
+
+
+def decide(
+    desk: Desk, events: Iterable[ev.Event], now: float, random: Callable[[int], bytes]
+) -> tuple[Turn, list[ConclaveError | None]]:
+    """Step through ``events``; for each, the error with which a command was refused, or None."""
+    turn = Turn(desk)
+    answers: list[ConclaveError | None] = []
+    for event in events:
+        try:
+            turn.desk, effects = step(turn.desk, event, now, random)
+        except (LocalError, ConclaveError) as error:
+            answers.append(error)
+            continue
+        answers.append(None)
+        for effect in effects:
+            if isinstance(effect, Deed):
+                turn.deeds.append(effect)
+            else:
+                turn.records.append(effect)
+    return turn, answers
+
+
+class Pump:
+    """Runs the core over its store and links. ``put`` and ``ask`` may be called from the loop's thread only."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        store: PeerStore,
+        links: Links,
+        tell: Callable[[Notice], None],
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.desk = desk
+        self._store = store
+        self._links = links
+        self._tell = tell
+        self._clock = clock
+        self._random = random
+        self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
+        self._waiting = asyncio.Event()
+        self._held = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._thread = ThreadPoolExecutor(1, "store")
+
+    def put(self, event: ev.Event) -> None:
+        """Something happened."""
+        self._queue.append((event, None))
+        self._waiting.set()
+        if len(self._queue) > QUEUE_EVENTS and not self._held:
+            self._held = True
+            self._links.hold(True)
+
+    async def ask(self, command: ev.Command) -> None:
+        """Carry out a command; returns once it is on disk. Raises what the core or the store refused it with."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((command, done))
+        self._waiting.set()
+        await done
+
+    async def run(self) -> None:
+        """Turn after turn, until cancelled; a turn that has begun is finished."""
+        try:
+            while True:
+                await self._waiting.wait()
+                await asyncio.shield(self._turn())
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._thread.shutdown(wait=True)
+
+    async def _turn(self) -> None:
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), TURN_EVENTS))]
+        if not self._queue:
+            self._waiting.clear()
+        turn, answers = decide(self.desk, [event for event, _ in batch], self._clock(), self._random)
+        failure = await self._commit(turn.records)
+        if failure is None:
+            self.desk = turn.desk
+            self._do(turn.deeds)
+        else:  # links that came or went did so all the same; frames were not acknowledged and come again
+            self._queue.extendleft(
+                (event, None)
+                for event, _ in reversed(batch)
+                if isinstance(event, ev.Linked | ev.Unlinked | ev.Expelled)
+            )
+            self._waiting.set()
+        for (_, done), answer in zip(batch, answers, strict=True):
+            if done is None or done.done():
+                continue
+            error = answer or failure
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+        if failure is not None:
+            await asyncio.sleep(RETRY_SECONDS)
+        if self._held and len(self._queue) < QUEUE_EVENTS // 2:
+            self._held = False
+            self._links.hold(False)
+
+    async def _commit(self, records: Sequence[Record]) -> StorageError | None:
+        if not records:
+            return None
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
+        except StorageError as error:
+            log.error("nothing of this turn was kept: %s", error)  # noqa: TRY400 - the text is for people
+            return error
+        return None
+
+    def _do(self, deeds: Iterable[Deed]) -> None:
+        encoded: dict[int, bytes] = {}  # one frame sent to many is encoded once
+        for deed in deeds:
+            match deed:
+                case Send(peer, frame):
+                    data = encoded.get(id(frame))
+                    if data is None:
+                        data = encoded[id(frame)] = encode_frame(frame)
+                    self._links.send(peer, data)
+                case Tell(notice):
+                    self._tell(notice)  # type: ignore[arg-type]
+                case Resend():
+                    self._links.send(deed.peer, self._posts(deed))
+                case Replay():
+                    self._links.send(deed.peer, self._entries(deed))
+                case Want(peer, wanted):
+                    self._links.want(peer, wanted)
+                case Wake(at):
+                    self._wake(at)
+
+    def _posts(self, deed: Resend) -> bytes:
+        return b"".join(
+            encode_frame(Post(deed.stream, number, deed.base, PostKind(kind), body))
+            for number, kind, body in self._store.posts(deed.peer, deed.first, deed.count)
+        )
+
+    def _entries(self, deed: Replay) -> bytes:
+        return b"".join(
+            bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
+            for entry in self._store.entries(deed.group, deed.first, deed.count)
+        )
+
+    def _wake(self, at: float) -> None:
+        loop = asyncio.get_running_loop()
+        when = loop.time() + max(0.0, at - self._clock())
+        if self._alarm is not None and not self._alarm.cancelled():
+            if loop.time() < self._alarm.when() <= when:
+                return
+            self._alarm.cancel()
+        self._alarm = loop.call_at(when, self.put, ev.Tick())
