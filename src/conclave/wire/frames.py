@@ -54,6 +54,7 @@ class CloseReason(IntEnum):
     PROTOCOL = 4
     TIMEOUT = 5
     OVERLOADED = 6
+    TRUNCATED = 7  # never sent: how the side that is left names an end without a close frame
     BAD_CERTIFICATE = 16
     UNKNOWN_AUTHORITY = 17
     EXPIRED = 18

@@ -1,0 +1,1 @@
+"""One connection between two peers, without sockets: TLS, hello, frames, heartbeat, farewell."""

@@ -1,0 +1,1 @@
+"""The doors to the network: links over sockets, the authority's server and its client."""

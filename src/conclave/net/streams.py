@@ -1,0 +1,363 @@
+"""A link over asyncio or uvloop: the machine of ``link.machine`` on a TCP transport, and dialling.
+
+All links of a thread share one receive buffer: the loop fills it and hands it over before it turns to the next
+link. Frames sent within one turn of the loop leave as one TLS write and one write to the transport. The link's time
+is the system's clock at the connection, carried on by the loop's own, so that a clock that is set does not cut
+links. Left out: listening (``net.listener``), when to dial again (``net.backoff``), which of two links stays
+(``link.duel``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from conclave.errors import ConclaveError, LocalError, NetworkError, RemoteError, Truncated, VerificationError
+from conclave.link.events import Closed, FramesArrived, Opened, Peer, Verify
+from conclave.link.limits import LinkLimits
+from conclave.link.machine import Link
+from conclave.link.state import State
+from conclave.link.tls import Tunnel
+from conclave.net.gate import Gate
+from conclave.wire.frames import CloseReason, Frame, encode_frame
+
+_RECEIVE_BYTES: Final = 256 * 1024
+
+
+class _Shared(threading.local):
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_RECEIVE_BYTES))
+
+
+_shared = _Shared()
+
+
+class LinkOwner(Protocol):
+    """Whoever is told what links do. Called from the loop, one call at a time; must not block."""
+
+    def on_link(self, stream: LinkStream) -> None:
+        """The link is open: ``stream.peer`` is verified."""
+
+    def on_frames(self, stream: LinkStream, frames: tuple[Frame, ...]) -> None:
+        """Frames of the conversation tier arrived, in this order."""
+
+    def on_drained(self, stream: LinkStream) -> None:
+        """The link was slow and is not any more."""
+
+    def on_closed(self, stream: LinkStream, closed: Closed) -> None:
+        """The link is over; told once, after everything else, of links that were open."""
+
+    def on_refused(self, address: str, closed: Closed) -> None:
+        """Somebody who dialled us from ``address`` did not come as far as an open link."""
+
+
+class LinkStream(asyncio.BufferedProtocol):
+    """One link. Made by ``dial`` and ``listen``; usable from ``on_link`` to ``on_closed``."""
+
+    __slots__ = (
+        "_buffer", "_closed", "_context", "_due", "_epoch", "_full", "_gate", "_host", "_limits", "_link", "_loop",
+        "_opened", "_owner", "_peer", "_port", "_slow", "_timer", "_timer_at", "_transport", "_verify", "initiator",
+        "window",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        verify: Verify,
+        limits: LinkLimits,
+        owner: LinkOwner,
+        *,
+        gate: Gate | None = None,
+        opened: asyncio.Future[None] | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = context
+        self._verify = verify
+        self._limits = limits
+        self._owner = owner
+        self._gate = gate  # where it was accepted
+        self._opened = opened  # where it was dialled
+        self._buffer = _shared.buffer
+        self._link: Link | None = None
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._epoch = time.time() - self._loop.time()
+        self._host = ""
+        self._port = 0
+        self._peer: Peer | None = None
+        self._closed: Closed | None = None
+        self._due = False  # a flush is coming in this turn of the loop
+        self._full = False  # the transport wants no more for now
+        self._slow = False
+        self.initiator: bool = gate is None
+        """Whether we dialled."""
+        self.window: int = 0
+        """Posts that the other side takes unacknowledged."""
+
+    # For the link's user.
+
+    @property
+    def peer(self) -> Peer:
+        """Whoever is at the other end: what ``verify`` returned. Raises ``LocalError`` before the link is open."""
+        if self._peer is None:
+            raise LocalError("the link is not open yet")
+        return self._peer
+
+    @property
+    def address(self) -> str:
+        """The other end's IP address and port."""
+        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
+
+    @property
+    def open(self) -> bool:
+        """Whether frames can be sent."""
+        return self._link is not None and self._link.state is State.OPEN
+
+    @property
+    def slow(self) -> bool:
+        """Whether more than ``outgoing_bytes`` wait to leave; ``on_drained`` tells when that is over."""
+        return self._slow
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait to leave: frames in the link, ciphertext in the transport."""
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return waiting + (self._link.buffered if self._link is not None else 0)
+
+    def send(self, frame: Frame) -> None:
+        """Send ``frame`` in this turn of the loop. As ``send_encoded``."""
+        self.send_encoded(encode_frame(frame))
+
+    def send_encoded(self, data: bytes) -> None:
+        """Send a frame that ``encode_frame`` made, for instance once for many links.
+
+        On a link that is not open it is dropped: what must arrive is resent on the next link. Raises ``LocalError``
+        for a frame that is larger than the other side reads.
+        """
+        link = self._link
+        if link is None or link.state is not State.OPEN:
+            return
+        link.send_encoded(data)
+        if link.buffered > self._limits.outgoing_bytes:
+            self._slow = True
+        if not self._due:
+            self._due = True
+            self._loop.call_soon(self._flush)
+
+    def pause(self) -> None:
+        """Read no more for now. The other side hears nothing either: keep it well below ``silence_seconds``."""
+        if self._transport is not None and self._link is not None and self.open:
+            self._transport.pause_reading()
+            self._link.pause()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None and self._link is not None and self.open:
+            self._link.resume(self._now())
+            self._transport.resume_reading()
+            self._arm()
+
+    def close(self, reason: CloseReason = CloseReason.DONE, text: str = "") -> None:
+        """End the link; ``on_closed`` follows, at once or when the other side has answered."""
+        if self._link is not None and self._link.state is not State.CLOSED:
+            if self._transport is not None and self.open:
+                self._transport.resume_reading()  # the answer is to be heard
+            self._link.close(reason, text, self._now())
+            self._act()
+
+    def abort(self) -> None:
+        """Cut the connection without a word."""
+        if self._opened is not None and self._opened.done() and not self._opened.cancelled():
+            self._opened.exception()  # nobody waits for it any more
+        if self._transport is not None:
+            self._transport.abort()
+
+    # For asyncio.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The TCP connection is there."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._host, self._port = (transport.get_extra_info("peername") or ("", 0))[:2]
+        if self._gate is not None and not self._gate.enter(self._host):
+            self._gate = None
+            self._transport.abort()
+            return
+        high = self._limits.outgoing_bytes
+        self._transport.set_write_buffer_limits(high=high, low=high // 4)
+        tunnel = Tunnel(self._context, server_side=not self.initiator)
+        self._link = Link(tunnel, self._verify, self._limits, self._now())
+        self._act()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the loop may put what it reads."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what the loop read."""
+        if self._link is not None and self._closed is None:  # after the end, bytes are read to be thrown away
+            self._link.receive(self._buffer[:nbytes], self._now())
+            self._act()
+
+    def eof_received(self) -> bool:
+        """Note that the other side will send no more."""
+        self._cut()
+        return False  # close the transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the TCP connection is gone."""
+        del exc
+        self._cut()
+        self._leave_gate()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        """Hold frames back: the transport's buffer is full."""
+        self._full = self._slow = True
+
+    def resume_writing(self) -> None:
+        """Let frames go again."""
+        self._full = False
+        self._flush()
+
+    # How it works.
+
+    def _now(self) -> float:
+        return self._epoch + self._loop.time()
+
+    def _cut(self) -> None:
+        if self._link is not None and self._closed is None:
+            self._link.receive_eof()
+            self._act()
+
+    def _act(self) -> None:
+        """Do what the machine wants after anything happened to it."""
+        self._due = True  # what the callbacks send leaves with the flush below
+        self._tell()
+        self._flush()
+        if self._timer is None or self._link is None or self._link.state is not State.OPEN:
+            self._arm()
+
+    def _tell(self) -> None:
+        if self._link is None:
+            return
+        for event in self._link.events():
+            match event:
+                case FramesArrived():
+                    self._owner.on_frames(self, event.frames)
+                case Opened():
+                    self._peer = event.peer
+                    self.window = event.hello.window
+                    self._leave_gate()
+                    self._owner.on_link(self)
+                    if self._opened is not None and not self._opened.done():
+                        self._opened.set_result(None)
+                case Closed():
+                    self._finish(event)
+
+    def _flush(self) -> None:
+        self._due = False
+        link = self._link
+        if link is None or self._transport is None or (self._full and link.state is not State.CLOSED):
+            return
+        if data := link.data_to_send():
+            self._transport.write(data)
+        if self._slow and not self._full and self._closed is None:
+            self._slow = False
+            self._owner.on_drained(self)
+        if link.state is State.CLOSED and self._closed is None:
+            self._tell()  # sending found that it cannot go on
+
+    def _finish(self, closed: Closed) -> None:
+        """The link is over: let the last bytes out, let the other side's go by, tell whom it concerns."""
+        self._closed = closed
+        if self._transport is not None:
+            self._full = False
+            self._flush()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+                self._transport.write_eof()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(self._limits.close_seconds, self._ring)
+        if self._peer is not None:
+            self._owner.on_closed(self, closed)
+        elif self._opened is None:
+            self._owner.on_refused(self.address, closed)
+        elif not self._opened.done():
+            self._opened.set_exception(_error(closed, self.address))
+
+    def _leave_gate(self) -> None:
+        if self._gate is not None:
+            gate, self._gate = self._gate, None
+            gate.leave(self._host)
+
+    def _arm(self) -> None:
+        """Have ``_ring`` called when the link is due, or earlier, which it takes in its stride."""
+        if self._link is None or self._transport is None:
+            return
+        due = self._link.timer()
+        if due is None or (self._timer is not None and self._timer_at <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_at(due - self._epoch, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._closed is not None:
+            if self._transport is not None:
+                self._transport.abort()
+        elif self._link is not None:
+            self._link.tick(self._now())
+            self._act()
+
+
+def _error(closed: Closed, address: str) -> ConclaveError:
+    """The exception for a link that did not open."""
+    text = f"no link to {address}: {closed.text}"
+    reason = closed.reason
+    if reason >= CloseReason.BAD_CERTIFICATE:
+        return VerificationError(text, reason=reason.word)
+    if reason in (CloseReason.PROTOCOL, CloseReason.VERSION):
+        return RemoteError(text)
+    return (Truncated if reason is CloseReason.TRUNCATED else NetworkError)(text)
+
+
+async def dial(
+    host: str, port: int, context: ssl.SSLContext, verify: Verify, limits: LinkLimits, owner: LinkOwner
+) -> LinkStream:
+    """An open link to whoever listens at ``host``; ``verify`` accepts the expected handle only.
+
+    ``owner.on_link`` was called by then. Raises ``NetworkError`` where nobody could be reached in
+    ``handshake_seconds``, ``VerificationError`` (``reason`` is a word of ``CloseReason``) where either side does not
+    accept the other's certificate, ``RemoteError`` where the other side speaks something else.
+    """
+    loop = asyncio.get_running_loop()
+    opened: asyncio.Future[None] = loop.create_future()
+    stream = LinkStream(context, verify, limits, owner, opened=opened)
+    make: Callable[[], LinkStream] = lambda: stream  # noqa: E731 - a factory, as asyncio wants it
+    try:
+        async with asyncio.timeout(limits.handshake_seconds):
+            await loop.create_connection(make, host, port)
+            await opened
+    except TimeoutError as error:
+        stream.abort()
+        text = f"{host}:{port} did not answer within {limits.handshake_seconds:g} seconds"
+        raise NetworkError(text, remedy="check that the peer is up and that no firewall is between") from error
+    except OSError as error:
+        text = f"{host}:{port} cannot be reached: {error.strerror or error}"
+        raise NetworkError(text, remedy="check the address, and that the peer is up") from error
+    except asyncio.CancelledError:
+        stream.abort()
+        raise
+    return stream
