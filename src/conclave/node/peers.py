@@ -12,13 +12,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from conclave.chat.events import Arrived, Event, Linked, Unlinked
 from conclave.errors import ConclaveError, NetworkError, Refused, VerificationError
 from conclave.link.duel import survivor
 from conclave.link.events import Closed
 from conclave.net.backoff import Backoff
+from conclave.net.streams import LinkStream
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
 from conclave.wire.frames import CloseReason, Frame
 
@@ -30,25 +31,11 @@ LOOK_AGAIN_SECONDS = 60.0
 """How often the directory is asked for a peer that it did not know an address of."""
 
 
-class Stream(Protocol):
-    """What is needed of ``net.streams.LinkStream``."""
+Dial = Callable[[str, str], Awaitable[object]]
+"""``dial(address, handle)``: returns once a link to exactly that peer is open and ``on_link`` was told.
 
-    @property
-    def handle(self) -> str: ...  # noqa: D102
-    @property
-    def address(self) -> str: ...  # noqa: D102
-    @property
-    def initiator(self) -> bool: ...  # noqa: D102
-    @property
-    def window(self) -> int: ...  # noqa: D102
-    def send_encoded(self, frames: bytes) -> None: ...  # noqa: D102
-    def pause(self) -> None: ...  # noqa: D102
-    def resume(self) -> None: ...  # noqa: D102
-    def close(self, reason: CloseReason, text: str = "") -> None: ...  # noqa: D102
-
-
-Dial = Callable[[str, str], Awaitable[Stream]]
-"""``dial(address, handle)``: an open link to exactly that peer. Raises ``NetworkError`` or ``VerificationError``."""
+Raises ``NetworkError`` or ``VerificationError``.
+"""
 Find = Callable[[str], Awaitable[str]]
 """``find(handle)``: its address in the directory, or an empty string. Raises ``NetworkError`` or ``Refused``."""
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
@@ -58,7 +45,7 @@ Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 @dataclass(slots=True)
 class _Peer:
     wanted: bool = False
-    link: Stream | None = None
+    link: LinkStream | None = None
     since: float = 0.0
     hint: str = ""  # an address given by the person or by presence
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # something changed: try now
@@ -93,11 +80,11 @@ class Peers:
 
     # What the pump asks.
 
-    def send(self, peer: str, frames: bytes) -> None:
-        """Hand encoded frames to the link of ``peer``; without one they are dropped."""
+    def send(self, peer: str, frame: bytes) -> None:
+        """Hand an encoded frame to the link of ``peer``; without one it is dropped, and sent again later."""
         known = self._peers.get(peer)
-        if known is not None and known.link is not None and frames:
-            known.link.send_encoded(frames)
+        if known is not None and known.link is not None:
+            known.link.send_encoded(frame)
 
     def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001
         """Dial ``peer`` until linked, or dial no more."""
@@ -122,9 +109,9 @@ class Peers:
         if address:
             known.stirred.set()
 
-    def opened(self, stream: Stream) -> None:
+    def on_link(self, stream: LinkStream) -> None:
         """A link is open, whoever dialled."""
-        handle = stream.handle
+        handle = stream.peer.handle
         if handle == self._me or self._closing:
             stream.close(CloseReason.DONE, "that is the node itself")
             return
@@ -145,24 +132,33 @@ class Peers:
         self._tell(LinkOpened(handle, stream.address))
         self._put(Linked(handle, stream.window))
 
-    def arrived(self, stream: Stream, frames: Sequence[Frame]) -> None:
+    def on_frames(self, stream: LinkStream, frames: Sequence[Frame]) -> None:
         """Frames came in; those of a link that was given up are dropped, its peer sends them again."""
-        known = self._peers.get(stream.handle)
+        handle = stream.peer.handle
+        known = self._peers.get(handle)
         if known is None or known.link is not stream:
             return
         for frame in frames:
-            self._put(Arrived(stream.handle, frame))
+            self._put(Arrived(handle, frame))
 
-    def closed(self, stream: Stream, end: Closed) -> None:
+    def on_drained(self, stream: LinkStream) -> None:
+        """Nothing waits for that: posts are bounded by the peer's window, a lobby's entries by the push window."""
+
+    def on_closed(self, stream: LinkStream, closed: Closed) -> None:
         """A link ended."""
-        known = self._peers.get(stream.handle)
+        handle = stream.peer.handle
+        known = self._peers.get(handle)
         if known is None or known.link is not stream:
             return
         known.link = None
-        self._put(Unlinked(stream.handle))
-        self._tell(LinkClosed(stream.handle, end.reason.word, end.text, end.clean))
+        self._put(Unlinked(handle))
+        self._tell(LinkClosed(handle, closed.reason.word, closed.text, closed.clean))
         if known.wanted and not self._closing:
-            self._start(stream.handle, known)
+            self._start(handle, known)
+
+    def on_refused(self, address: str, closed: Closed) -> None:
+        """Somebody came no further than the door: told in the log alone, so that strangers cannot fill screens."""
+        log.info("refused %s: %s: %s", address, closed.reason.word, closed.text)
 
     def cut(self, peer: str, reason: CloseReason, text: str) -> None:
         """End the link to ``peer`` now: its certificate was revoked, or we go."""
@@ -204,7 +200,7 @@ class Peers:
             try:
                 address = known.hint or await self._find(peer)
                 if address:
-                    self.opened(await self._dial(address, peer))
+                    await self._dial(address, peer)
                     continue
                 pause = LOOK_AGAIN_SECONDS * (0.5 + 0.5 * self._jitter())
                 known.complaint = f"{peer} is offline"

@@ -40,8 +40,8 @@ RETRY_SECONDS = 1.0
 class Links(Protocol):
     """What the pump needs of the links: ``node.peers`` in life, a simulated network in tests."""
 
-    def send(self, peer: str, frames: bytes) -> None:
-        """Hand encoded frames to the link of ``peer``; without one they are dropped."""
+    def send(self, peer: str, frame: bytes) -> None:
+        """Hand an encoded frame to the link of ``peer``; without one it is dropped."""
 
     def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001 - the deed's own field
         """Dial ``peer`` until linked, or let go of it."""
@@ -182,25 +182,16 @@ class Pump:
                 case Tell(notice):
                     self._tell(notice)  # type: ignore[arg-type]
                 case Resend():
-                    self._links.send(deed.peer, self._posts(deed))
+                    for number, kind, body in self._store.posts(deed.peer, deed.first, deed.count):
+                        post = Post(deed.stream, number, deed.base, PostKind(kind), body)
+                        self._links.send(deed.peer, encode_frame(post))
                 case Replay():
-                    self._links.send(deed.peer, self._entries(deed))
+                    for entry in self._store.entries(deed.group, deed.first, deed.count):
+                        self._links.send(deed.peer, bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry)
                 case Want(peer, wanted):
                     self._links.want(peer, wanted)
                 case Wake(at):
                     self._wake(at)
-
-    def _posts(self, deed: Resend) -> bytes:
-        return b"".join(
-            encode_frame(Post(deed.stream, number, deed.base, PostKind(kind), body))
-            for number, kind, body in self._store.posts(deed.peer, deed.first, deed.count)
-        )
-
-    def _entries(self, deed: Replay) -> bytes:
-        return b"".join(
-            bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
-            for entry in self._store.entries(deed.group, deed.first, deed.count)
-        )
 
     def _wake(self, at: float) -> None:
         loop = asyncio.get_running_loop()
