@@ -162,26 +162,28 @@ class Link:
     # What our side wants.
 
     def send(self, frame: Frame) -> None:
-        """Have ``frame`` sent with the next write. As ``send_encoded``."""
-        self.send_encoded(encode_frame(frame))
+        """Have ``frame`` sent with the next write.
 
-    def send_encoded(self, data: bytes) -> None:
-        """Have a frame sent that ``encode_frame`` made, for instance once for many links.
+        As ``send_encoded``; raises ``LocalError`` also for a frame that is larger than the other side reads.
+        """
+        data = encode_frame(frame)
+        if self._state is State.OPEN and len(data) > self._largest:
+            raise LocalError(f"a frame of {len(data)} bytes is more than the other side reads")
+        self.send_encoded(data)
 
-        Past ``outgoing_limit_bytes`` the link ends as overloaded. Raises ``LocalError`` where the link is not open,
-        or the other side does not read frames of that size.
+    def send_encoded(self, frames: bytes) -> None:
+        """Have frames sent that ``encode_frame`` made, one or several joined, for instance once for many links.
+
+        Past ``outgoing_limit_bytes`` the link ends as overloaded. Raises ``LocalError`` where the link is not open.
         """
         if self._state is not State.OPEN:
             raise LocalError(f"the link is not open ({self._state.name.lower()})")
-        size = len(data)
-        if size > self._largest:
-            raise LocalError(f"a frame of {size} bytes is more than the other side reads")
-        buffered = self._buffered + size
+        buffered = self._buffered + len(frames)
         if buffered > self._limits.outgoing_limit_bytes:
             self._pending.clear()
             self._fail(CloseReason.OVERLOADED, "the other side does not read what it is sent")
             return
-        self._pending.append(data)
+        self._pending.append(frames)
         self._buffered = buffered
 
     def close(self, reason: CloseReason, text: str, now: float) -> None:

@@ -18,17 +18,14 @@ _BACKLOG = 256
 class Listener:
     """A listening socket. Links that it accepted live on without it."""
 
-    __slots__ = ("_gate", "_server")
+    __slots__ = ("_gate", "_server", "address")
 
     def __init__(self, server: asyncio.Server, gate: Gate) -> None:
         self._server = server
         self._gate = gate
-
-    @property
-    def address(self) -> tuple[str, int]:
+        host, port, *_ = server.sockets[0].getsockname()
+        self.address: tuple[str, int] = (host, port)
         """The IP address and port that peers dial."""
-        host, port, *_ = self._server.sockets[0].getsockname()
-        return str(host), int(port)
 
     @property
     def half_open(self) -> int:

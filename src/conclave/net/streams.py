@@ -1,9 +1,9 @@
-"""A link over asyncio or uvloop: the machine of ``link.machine`` on a TCP transport, and dialling.
+"""A link over asyncio or uvloop: the machine of ``link.machine`` on a TCP transport.
 
 All links of a thread share one receive buffer: the loop fills it and hands it over before it turns to the next
 link. Frames sent within one turn of the loop leave as one TLS write and one write to the transport. The link's time
 is the system's clock at the connection, carried on by the loop's own, so that a clock that is set does not cut
-links. Left out: listening (``net.listener``), when to dial again (``net.backoff``), which of two links stays
+links. Left out: dialling and listening (``net.dialling``, ``net.listener``), when to dial again (``net.backoff``), which of two links stays
 (``link.duel``).
 """
 
@@ -13,11 +13,10 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from typing import Final, Protocol, cast
 
-from conclave.errors import ConclaveError, LocalError, NetworkError, RemoteError, Truncated, VerificationError
-from conclave.link.events import Closed, FramesArrived, Opened, Peer, Verify
+from conclave.errors import LocalError
+from conclave.link.events import Closed, Event, FramesArrived, Opened, Peer, Verify
 from conclave.link.limits import LinkLimits
 from conclave.link.machine import Link
 from conclave.link.state import State
@@ -40,7 +39,7 @@ class LinkOwner(Protocol):
     """Whoever is told what links do. Called from the loop, one call at a time; must not block."""
 
     def on_link(self, stream: LinkStream) -> None:
-        """The link is open: ``stream.peer`` is verified."""
+        """Somebody dialled us and the link is open; links that we dial are told by ``dial``."""
 
     def on_frames(self, stream: LinkStream, frames: tuple[Frame, ...]) -> None:
         """Frames of the conversation tier arrived, in this order."""
@@ -56,12 +55,12 @@ class LinkOwner(Protocol):
 
 
 class LinkStream(asyncio.BufferedProtocol):
-    """One link. Made by ``dial`` and ``listen``; usable from ``on_link`` to ``on_closed``."""
+    """One link. Made by ``dial`` and ``listen``; usable until ``on_closed``."""
 
     __slots__ = (
-        "_buffer", "_closed", "_context", "_due", "_epoch", "_full", "_gate", "_host", "_limits", "_link", "_loop",
-        "_opened", "_owner", "_peer", "_port", "_slow", "_timer", "_timer_at", "_transport", "_verify", "initiator",
-        "window",
+        "_buffer", "_closed", "_context", "_due", "_early", "_epoch", "_full", "_gate", "_host", "_limits", "_link",
+        "_loop", "_opened", "_owner", "_peer", "_port", "_reading", "_slow", "_timer", "_timer_at", "_transport",
+        "_verify", "initiator", "window",
     )  # fmt: skip
 
     def __init__(
@@ -72,7 +71,7 @@ class LinkStream(asyncio.BufferedProtocol):
         owner: LinkOwner,
         *,
         gate: Gate | None = None,
-        opened: asyncio.Future[None] | None = None,
+        opened: asyncio.Future[Closed | None] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = context
@@ -91,6 +90,8 @@ class LinkStream(asyncio.BufferedProtocol):
         self._port = 0
         self._peer: Peer | None = None
         self._closed: Closed | None = None
+        self._early: list[Event] | None = None  # what happens before the dialler has its stream
+        self._reading = True  # as our user wishes
         self._due = False  # a flush is coming in this turn of the loop
         self._full = False  # the transport wants no more for now
         self._slow = False
@@ -107,6 +108,11 @@ class LinkStream(asyncio.BufferedProtocol):
         if self._peer is None:
             raise LocalError("the link is not open yet")
         return self._peer
+
+    @property
+    def handle(self) -> str:
+        """The peer's handle. Raises ``LocalError`` before the link is open."""
+        return self.peer.handle
 
     @property
     def address(self) -> str:
@@ -133,16 +139,16 @@ class LinkStream(asyncio.BufferedProtocol):
         """Send ``frame`` in this turn of the loop. As ``send_encoded``."""
         self.send_encoded(encode_frame(frame))
 
-    def send_encoded(self, data: bytes) -> None:
-        """Send a frame that ``encode_frame`` made, for instance once for many links.
+    def send_encoded(self, frames: bytes) -> None:
+        """Send frames that ``encode_frame`` made, one or several joined, for instance once for many links.
 
-        On a link that is not open it is dropped: what must arrive is resent on the next link. Raises ``LocalError``
-        for a frame that is larger than the other side reads.
+        On a link that is not open they are dropped: what must arrive is resent on the next link. Past
+        ``outgoing_limit_bytes`` unsent the link ends as overloaded.
         """
         link = self._link
         if link is None or link.state is not State.OPEN:
             return
-        link.send_encoded(data)
+        link.send_encoded(frames)
         if link.buffered > self._limits.outgoing_bytes:
             self._slow = True
         if not self._due:
@@ -151,13 +157,15 @@ class LinkStream(asyncio.BufferedProtocol):
 
     def pause(self) -> None:
         """Read no more for now. The other side hears nothing either: keep it well below ``silence_seconds``."""
+        self._reading = False
         if self._transport is not None and self._link is not None and self.open:
             self._transport.pause_reading()
             self._link.pause()
 
     def resume(self) -> None:
         """Read again."""
-        if self._transport is not None and self._link is not None and self.open:
+        self._reading = True
+        if self._transport is not None and self._link is not None and self.open and self._early is None:
             self._link.resume(self._now())
             self._transport.resume_reading()
             self._arm()
@@ -170,10 +178,19 @@ class LinkStream(asyncio.BufferedProtocol):
             self._link.close(reason, text, self._now())
             self._act()
 
+    def release(self) -> None:
+        """Tell the owner what has arrived, now that ``dial`` has handed the stream over."""
+        early, self._early = self._early or [], None
+        for event in early:
+            if isinstance(event, FramesArrived):
+                self._owner.on_frames(self, event.frames)
+            elif isinstance(event, Closed):
+                self._finish(event)
+        if self._reading:
+            self.resume()
+
     def abort(self) -> None:
         """Cut the connection without a word."""
-        if self._opened is not None and self._opened.done() and not self._opened.cancelled():
-            self._opened.exception()  # nobody waits for it any more
         if self._transport is not None:
             self._transport.abort()
 
@@ -249,7 +266,11 @@ class LinkStream(asyncio.BufferedProtocol):
     def _tell(self) -> None:
         if self._link is None:
             return
-        for event in self._link.events():
+        events = self._link.events()
+        if self._early is not None:
+            self._early += events
+            return
+        for at, event in enumerate(events):
             match event:
                 case FramesArrived():
                     self._owner.on_frames(self, event.frames)
@@ -257,9 +278,14 @@ class LinkStream(asyncio.BufferedProtocol):
                     self._peer = event.peer
                     self.window = event.hello.window
                     self._leave_gate()
-                    self._owner.on_link(self)
-                    if self._opened is not None and not self._opened.done():
+                    if self._opened is None:
+                        self._owner.on_link(self)
+                    elif not self._opened.done():
                         self._opened.set_result(None)
+                        self._early = events[at + 1 :]
+                        if self._transport is not None:
+                            self._transport.pause_reading()
+                        return
                 case Closed():
                     self._finish(event)
 
@@ -293,7 +319,7 @@ class LinkStream(asyncio.BufferedProtocol):
         elif self._opened is None:
             self._owner.on_refused(self.address, closed)
         elif not self._opened.done():
-            self._opened.set_exception(_error(closed, self.address))
+            self._opened.set_result(closed)
 
     def _leave_gate(self) -> None:
         if self._gate is not None:
@@ -320,44 +346,3 @@ class LinkStream(asyncio.BufferedProtocol):
         elif self._link is not None:
             self._link.tick(self._now())
             self._act()
-
-
-def _error(closed: Closed, address: str) -> ConclaveError:
-    """The exception for a link that did not open."""
-    text = f"no link to {address}: {closed.text}"
-    reason = closed.reason
-    if reason >= CloseReason.BAD_CERTIFICATE:
-        return VerificationError(text, reason=reason.word)
-    if reason in (CloseReason.PROTOCOL, CloseReason.VERSION):
-        return RemoteError(text)
-    return (Truncated if reason is CloseReason.TRUNCATED else NetworkError)(text)
-
-
-async def dial(
-    host: str, port: int, context: ssl.SSLContext, verify: Verify, limits: LinkLimits, owner: LinkOwner
-) -> LinkStream:
-    """An open link to whoever listens at ``host``; ``verify`` accepts the expected handle only.
-
-    ``owner.on_link`` was called by then. Raises ``NetworkError`` where nobody could be reached in
-    ``handshake_seconds``, ``VerificationError`` (``reason`` is a word of ``CloseReason``) where either side does not
-    accept the other's certificate, ``RemoteError`` where the other side speaks something else.
-    """
-    loop = asyncio.get_running_loop()
-    opened: asyncio.Future[None] = loop.create_future()
-    stream = LinkStream(context, verify, limits, owner, opened=opened)
-    make: Callable[[], LinkStream] = lambda: stream  # noqa: E731 - a factory, as asyncio wants it
-    try:
-        async with asyncio.timeout(limits.handshake_seconds):
-            await loop.create_connection(make, host, port)
-            await opened
-    except TimeoutError as error:
-        stream.abort()
-        text = f"{host}:{port} did not answer within {limits.handshake_seconds:g} seconds"
-        raise NetworkError(text, remedy="check that the peer is up and that no firewall is between") from error
-    except OSError as error:
-        text = f"{host}:{port} cannot be reached: {error.strerror or error}"
-        raise NetworkError(text, remedy="check the address, and that the peer is up") from error
-    except asyncio.CancelledError:
-        stream.abort()
-        raise
-    return stream
