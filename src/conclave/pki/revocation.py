@@ -1,0 +1,148 @@
+"""Revocation lists (RFC 5280 section 5): made by an issuing authority, read and ordered by everybody else.
+
+A list names every certificate that was taken back and has not run out since. Lists of one issuer are ordered by
+``thisUpdate`` and then number, and ``make_crl`` never gives two the same: some verifiers keep the *old* one of two
+with the same time. Left out: whether a list counts as too old. Chats go on while the authority is away, so its age
+is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from conclave.errors import DecodeError, VerificationError
+from conclave.pki.certificate import PARSE_ERRORS, Certificate, utc
+from conclave.pki.credentials import Issuer
+
+CRL_BYTES = 4 * 1024 * 1024
+"""Largest list read: about 80,000 revoked certificates that have not expired."""
+CRL_LIFETIME = 26 * 3600.0
+"""``nextUpdate`` after ``thisUpdate`` (seconds): lists are made hourly, and a day's outage should not look odd."""
+
+Reason = x509.ReasonFlags
+"""RFC 5280 section 5.3.1. Used here: ``key_compromise``, ``affiliation_changed``, ``superseded``,
+``cessation_of_operation``, ``certificate_hold`` (suspended), ``privilege_withdrawn`` and ``unspecified``."""
+
+
+def parse_reason(text: str) -> Reason:
+    """Read a reason as RFC 5280 spells it (``keyCompromise``) or in kebab case. Raises ``DecodeError``."""
+    wanted = text.replace("-", "").lower()
+    for reason in Reason:
+        if reason.value.lower() == wanted and reason is not Reason.remove_from_crl:
+            return reason
+    raise DecodeError(
+        "There is no such reason for a revocation.",
+        remedy="Use unspecified, key-compromise, superseded, cessation-of-operation or privilege-withdrawn.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """One entry: since when (UNIX seconds) and why."""
+
+    serial: int
+    since: float
+    reason: str = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """A list whose signature was verified with its issuer's key. Times are UNIX seconds."""
+
+    der: bytes = field(repr=False)
+    issuer_public: bytes = field(repr=False)
+    number: int
+    this_update: float
+    next_update: float
+    entries: Mapping[int, Revoked] = field(repr=False)
+
+    @property
+    def place(self) -> tuple[float, int]:
+        """By this, lists of one issuer are ordered: the greatest is the newest."""
+        return (self.this_update, self.number)
+
+
+def make_crl(
+    issuer: Issuer,
+    revoked: Iterable[Revoked],
+    now: float,
+    previous: RevocationList | None = None,
+    lifetime: float = CRL_LIFETIME,
+) -> RevocationList:
+    """Make the issuer's next list: number one higher and ``thisUpdate`` later than the ``previous`` one's, always."""
+    number = previous.number + 1 if previous else 1
+    this_update = max(float(int(now)), previous.this_update + 1 if previous else 0.0)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.inner.subject)
+        .last_update(utc(this_update))
+        .next_update(utc(this_update + lifetime))
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.inner_p256.public_key()), critical=False
+        )
+    )
+    for entry in revoked:
+        line = x509.RevokedCertificateBuilder().serial_number(entry.serial).revocation_date(utc(entry.since))
+        reason = parse_reason(entry.reason)
+        if reason is not Reason.unspecified:  # RFC 5280 section 5.3.1: absent rather than unspecified
+            line = line.add_extension(x509.CRLReason(reason), critical=False)
+        builder = builder.add_revoked_certificate(line.build())
+    signed = builder.sign(issuer.key.inner_p256, hashes.SHA256())
+    return read_crl(signed.public_bytes(Encoding.DER), (issuer.certificate,))
+
+
+def read_crl(data: bytes, issuers: Iterable[Certificate]) -> RevocationList:
+    """Parse a list (DER) and verify that one of ``issuers`` signed it.
+
+    Raises ``DecodeError`` where it is malformed, ``VerificationError`` (``unknown-authority``) where nobody known
+    signed it.
+    """
+    if len(data) > CRL_BYTES:
+        raise DecodeError(f"A revocation list of {len(data)} bytes; at most {CRL_BYTES} are read.")
+    try:
+        parsed = x509.load_der_x509_crl(data)
+        issuer = next((c for c in issuers if c.inner.subject == parsed.issuer and _signed(parsed, c)), None)
+        if issuer is None:
+            raise VerificationError(
+                "The revocation list is not signed by an authority of ours.",
+                reason="unknown-authority",
+                remedy="It is ignored; tell whoever runs the authority if this comes again.",
+            )
+        return _read(data, parsed, issuer)
+    except (*PARSE_ERRORS, x509.ExtensionNotFound) as error:
+        raise DecodeError("The revocation list cannot be read.") from error
+
+
+def _signed(parsed: x509.CertificateRevocationList, issuer: Certificate) -> bool:
+    public = issuer.inner.public_key()
+    return parsed.is_signature_valid(public)  # type: ignore[arg-type]  # authorities of ours have P-256 keys
+
+
+def _read(data: bytes, parsed: x509.CertificateRevocationList, issuer: Certificate) -> RevocationList:
+    critical = [e.oid.dotted_string for e in parsed.extensions if e.critical]
+    if critical or parsed.next_update_utc is None:
+        raise DecodeError("The revocation list has extensions that are not understood, or no next update.")
+    number = parsed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    entries: dict[int, Revoked] = {}
+    for entry in parsed:
+        reason = "unspecified"
+        for extension in entry.extensions:
+            if isinstance(extension.value, x509.CRLReason):
+                reason = extension.value.reason.value
+        since = entry.revocation_date_utc.timestamp()
+        entries[entry.serial_number] = Revoked(entry.serial_number, since, reason)
+    return RevocationList(
+        data,
+        issuer.public,
+        number,
+        parsed.last_update_utc.timestamp(),
+        parsed.next_update_utc.timestamp(),
+        MappingProxyType(entries),
+    )

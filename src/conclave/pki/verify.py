@@ -1,0 +1,193 @@
+"""Is this certificate the peer's? From bytes and a ``Trust`` to a ``VerifiedPeer``, or an error that says why not.
+
+The path is validated by the stock library and every rule of ours is checked besides it, because the stock one knows
+nothing of revocation, of our two names and of our profiles, and because its errors do not say what to do. The rules
+stand in ``docs/validation.md``. Verification needs no network; how old the revocation list is, ``Trust`` tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import verification
+
+from conclave.errors import ConclaveError, DecodeError, VerificationError
+from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, utc
+from conclave.pki.keys import demand_kind
+from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity
+from conclave.pki.profile import RULES, Profile, key_usage
+from conclave.pki.trust import Trust
+
+CLOCK_REMEDY = "Check the clock of this machine; if it is right, the other side's is wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPeer:
+    """Who is at the other end, as the authority certified it. Times are UNIX seconds."""
+
+    handle: Handle
+    device: Device
+    realm: Realm
+    profile: Profile
+    serial: int
+    not_before: float
+    not_after: float
+    fingerprint: bytes
+    """SHA-256 over the certificate's DER (32 bytes)."""
+    public: bytes
+    """SubjectPublicKeyInfo DER."""
+    der: bytes
+
+    @property
+    def identity(self) -> Identity:
+        """The names alone."""
+        return Identity(self.handle, self.device, self.realm)
+
+
+def verify_peer(
+    leaf_der: bytes, trust: Trust, now: float, profile: Profile, expected: Handle | None = None
+) -> VerifiedPeer:
+    """Verify a peer's certificate for ``profile`` at the time ``now``, and that it is ``expected``'s where given.
+
+    Raises ``VerificationError`` whose ``reason`` is a word of ``wire.frames.CloseReason``: ``bad-certificate``,
+    ``unknown-authority``, ``expired``, ``not-yet-valid``, ``revoked`` or ``unexpected-handle``.
+    """
+    leaf = _read(leaf_der)
+    issuer = _find_issuer(leaf, trust)
+    for certificate in (trust.root, issuer, leaf):
+        _demand_current(certificate, now)
+    _demand_not_revoked(leaf, issuer, trust)
+    _demand_path(leaf, issuer, trust, now, profile)
+    _demand_profile(leaf, profile)
+    identity = _read_identity(leaf, trust)
+    if expected is not None and identity.handle != expected:
+        raise VerificationError(
+            f"Expected {expected!r}, but {leaf.label} belongs to {identity.handle!r}.",
+            reason="unexpected-handle",
+            remedy=f"Somebody else answers at this address. Look {expected!r} up in the directory again.",
+        )
+    return VerifiedPeer(
+        identity.handle,
+        identity.device,
+        identity.realm,
+        profile,
+        leaf.serial,
+        leaf.not_before,
+        leaf.not_after,
+        leaf.fingerprint,
+        leaf.public,
+        leaf.der,
+    )
+
+
+def _read(der: bytes) -> Certificate:
+    try:
+        return read_certificate(der)
+    except DecodeError as error:
+        raise VerificationError(str(error), remedy="The other side must enrol again.") from error
+
+
+def _bad(leaf: Certificate, what: str) -> VerificationError:
+    return VerificationError(f"{leaf.title} {what}.", remedy="Its owner must enrol again.")
+
+
+def _find_issuer(leaf: Certificate, trust: Trust) -> Certificate:
+    named = [c for c in trust.issuing if c.inner.subject == leaf.inner.issuer]
+    for issuer in named:
+        try:
+            leaf.inner.verify_directly_issued_by(issuer.inner)
+        except (*PARSE_ERRORS, InvalidSignature):
+            continue
+        return issuer
+    if leaf.inner.issuer == leaf.inner.subject:
+        why = "is signed by nobody but itself"
+    elif named:
+        why = "names our authority as its issuer, but the signature is not our authority's"
+    else:
+        why = "comes from an authority that is not ours"
+    raise VerificationError(
+        f"{leaf.title} {why}.",
+        reason="unknown-authority",
+        remedy=f"Only certificates of the authority of {trust.realm} count here; its owner must join with an invite.",
+    )
+
+
+def _demand_current(certificate: Certificate, now: float) -> None:
+    if now < certificate.not_before:
+        raise VerificationError(
+            f"{certificate.title} is valid only from {moment(certificate.not_before)}; here it is {moment(now)}.",
+            reason="not-yet-valid",
+            remedy=CLOCK_REMEDY,
+        )
+    if now > certificate.not_after:
+        raise VerificationError(
+            f"{certificate.title} expired on {moment(certificate.not_after)}; here it is {moment(now)}.",
+            reason="expired",
+            remedy="Its owner must renew it: start the peer while the authority can be reached, or join again.",
+        )
+
+
+def _demand_not_revoked(leaf: Certificate, issuer: Certificate, trust: Trust) -> None:
+    entry = trust.revoked(issuer, leaf.serial)
+    if entry is not None:
+        raise VerificationError(
+            f"{leaf.title} was revoked on {moment(entry.since)} (reason: {entry.reason}).",
+            reason="revoked",
+            remedy="Its owner must ask whoever runs the authority for a new invite.",
+        )
+
+
+def _demand_path(leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile) -> None:
+    wanted = RULES[profile].purposes
+
+    def purposes(_: verification.Policy, __: x509.Certificate, found: x509.ExtendedKeyUsage) -> None:
+        # The stock check wants clientAuth, which only one of our profiles has: replaced, not dropped.
+        if set(found) != wanted:
+            raise ValueError("key purposes of another profile")
+
+    leaf_policy = verification.ExtensionPolicy.webpki_defaults_ee().require_present(
+        x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, purposes
+    )
+    verifier = (
+        verification.PolicyBuilder()
+        .store(verification.Store([trust.root.inner]))
+        .time(utc(now))
+        .max_chain_depth(1)
+        .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=leaf_policy)
+        .build_client_verifier()
+    )
+    try:
+        verifier.verify(leaf.inner, [issuer.inner])
+    except (verification.VerificationError, *PARSE_ERRORS) as error:
+        raise _bad(leaf, f"does not hold as a certificate of the profile {profile.value!r}: {error}") from error
+
+
+def _demand_profile(leaf: Certificate, profile: Profile) -> None:
+    rules = RULES[profile]
+    try:
+        demand_kind(leaf.public, rules.key)
+        usage = leaf.inner.extensions.get_extension_for_class(x509.KeyUsage).value
+        basic = leaf.inner.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound as error:
+        raise _bad(leaf, "lacks key usage or basic constraints") from error
+    except ConclaveError as error:
+        raise _bad(leaf, f"has an unsuitable key: {error}") from error
+    if basic.ca or usage != key_usage(signs=True, enciphers=rules.key_encipherment):
+        raise _bad(leaf, f"has a key usage other than that of the profile {profile.value!r}")
+
+
+def _read_identity(leaf: Certificate, trust: Trust) -> Identity:
+    names = leaf.inner.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    dns = names.get_values_for_type(x509.DNSName)
+    if len(uris) != 1 or len(dns) != 1 or len(names) != 2:
+        raise _bad(leaf, "does not carry exactly one im: name and one DNS name")
+    try:
+        identity = parse_identity(uris[0], dns[0])
+    except DecodeError as error:
+        raise _bad(leaf, f"carries names that do not hold: {error}") from error
+    if identity.realm != trust.realm:
+        raise _bad(leaf, f"is for the realm {identity.realm}, and this is {trust.realm}")
+    return identity
