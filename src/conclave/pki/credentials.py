@@ -44,8 +44,9 @@ class Credentials:
 
     @property
     def chain_pem(self) -> bytes:
-        """The certificate and those above it, as TLS sends them."""
-        return self.certificate.pem + b"".join(c.pem for c in self.above)
+        """The certificate and those above it as TLS sends them: without the root, which the other side must have."""
+        below_root = (c for c in self.above if c.inner.issuer != c.inner.subject)
+        return self.certificate.pem + b"".join(c.pem for c in below_root)
 
 
 def authority_realm(certificate: Certificate) -> Realm:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -64,9 +65,10 @@ class PrivateKey:
         """PKCS#8 DER, not encrypted."""
         return self.inner.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
-    def pem(self) -> bytes:
-        """PKCS#8 PEM, not encrypted."""
-        return self.inner.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    def pem(self, passphrase: bytes = b"") -> bytes:
+        """PKCS#8 PEM; under ``passphrase`` where given, with few rounds: for random ones, not for people's."""
+        protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+        return self.inner.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
 
 
 def wrap_private(inner: _Private) -> PrivateKey:
