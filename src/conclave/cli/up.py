@@ -1,0 +1,97 @@
+"""``conclave up``: your node, running in this terminal until Ctrl-C, telling what arrives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("up", epilog="Example: conclave up --listen 0.0.0.0:7443")(up)
+
+
+def up(
+    ctx: typer.Context,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where peers reach you; port 0 picks one.", show_default=False),
+    ] = None,
+    announce: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="What to tell the directory, if that differs.", show_default=False),
+    ] = None,
+    authority: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The authority, if it moved.", show_default=False)
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error, on stderr.", show_default=False)
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Run your node: be reachable, send what waits, keep what arrives. Ctrl-C ends it; nothing is lost."""
+    from conclave.node.run import run_node
+
+    context = context_of(ctx)
+    settings = {"listen": listen, "announce": announce, "authority": authority, "log_level": log_level}
+    passphrase = read_passphrase(context, "passphrase", file=passphrase_file)
+
+    def tell(notice: dict[str, Any]) -> None:
+        if as_json:
+            emit([notice])
+        else:
+            _show(notice)
+
+    run_node(context.home, passphrase, settings, tell)
+    if not as_json:
+        note("ended; everything that was acknowledged is kept")
+
+
+def _show(notice: dict[str, Any]) -> None:
+    text = _words(notice)
+    if text:
+        say(f"{datetime.now().astimezone():%H:%M}  {text}")
+
+
+def _words(notice: dict[str, Any]) -> str:
+    match notice:
+        case {"notice": "node-started"}:
+            return f"{notice['handle']}@{notice['realm']} is up, listening on {notice['listen']}. Ctrl-C ends it."
+        case {"notice": "line-added", "conversation": conversation, "line": line}:
+            if line["kind"] == "notice":
+                return f"{conversation}  — {line['text']}"
+            return f"{conversation}  {line['from']}: {line['text']}"
+        case {"notice": "request-arrived", "peer": peer, "lobby": ""}:
+            return f"{peer} asks to chat: conclave accept {peer}"
+        case {"notice": "request-arrived", "peer": peer, "lobby": lobby}:
+            return f"{peer} invites you to {lobby}: conclave accept {peer}"
+        case {"notice": "request-answered", "peer": peer, "lobby": lobby, "answer": answer}:
+            return f"{peer} {_ANSWERS.get(answer, answer)}{f' ({lobby})' if lobby else ''}"
+        case {"notice": "link-opened", "peer": peer, "address": address}:
+            return f"linked with {peer} at {address}, both certificates verified"
+        case {"notice": "link-closed", "peer": peer, "reason": reason, "text": text, "clean": clean}:
+            return f"link with {peer} {'ended' if clean else 'was cut'}: {text or reason}"
+        case {"notice": "authority-reached", "reached": reached, "text": text}:
+            return text if reached else f"{text}; chats go on without it"
+        case {"notice": "revoked", "handle": handle, "reason": reason}:
+            return f"the authority took {handle}'s certificate back: {reason}"
+        case {"notice": "certificate-renewed", "profile": profile, "until": until}:
+            day = datetime.fromtimestamp(until).astimezone()
+            return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"
+        case {"notice": "trouble", "peer": peer, "text": text}:
+            return f"{peer}: {text}"
+        case _:
+            return ""
+
+
+_ANSWERS = {
+    "accepted": "accepted",
+    "rejected": "said no",
+    "busy": "is busy: what you said waits",
+    "free": "is free again",
+}
