@@ -1,0 +1,54 @@
+"""From a verified certificate to a member: the database has the last word at every request, whatever a list says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conclave.authority.ports import Reads
+from conclave.authority.records import Account
+from conclave.errors import Refused
+from conclave.pki.names import Device, Handle
+from conclave.pki.verify import VerifiedPeer
+
+NEW_INVITE = "Ask whoever runs the authority for a new invite, then: conclave join '<invite>'"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person with a certificate that is good now."""
+
+    handle: Handle
+    device: Device
+    serial: int
+    name: str
+
+
+def demand_active(account: Account | None) -> Account:
+    """Assert that an account is there and not suspended. Raises ``Refused`` (``not-enrolled``, ``suspended``)."""
+    if account is None:
+        raise Refused("There is no such account here.", reason="not-enrolled", remedy=NEW_INVITE)
+    if account.suspended:
+        raise Refused(
+            f"The account {account.handle!r} is suspended: {account.suspended}.",
+            reason="suspended",
+            remedy="Ask whoever runs the authority to resume it.",
+        )
+    return account
+
+
+def admit(reads: Reads, peer: VerifiedPeer) -> Member:
+    """Ask the database about a verified certificate.
+
+    Raises ``Refused``: ``not-enrolled`` for a serial that was never issued, ``revoked``, ``suspended``.
+    """
+    issued = reads.issued(peer.serial)
+    if issued is None or issued.der != peer.der:
+        raise Refused("The authority has no record of this certificate.", reason="not-enrolled", remedy=NEW_INVITE)
+    if issued.revoked is not None:
+        raise Refused(
+            f"The certificate of {issued.handle!r} (serial {issued.serial:x}) was revoked: {issued.reason}.",
+            reason="revoked",
+            remedy=NEW_INVITE,
+        )
+    account = demand_active(reads.account(issued.handle))
+    return Member(issued.handle, issued.device, issued.serial, account.name)

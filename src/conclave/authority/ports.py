@@ -1,0 +1,139 @@
+"""What the use cases need of a store. ``store.authority`` keeps these promises with SQLite.
+
+A *decision* is a function of a transaction: it reads, judges, and writes; all its writes and its audit rows are
+committed together or not at all. Decisions run one after the other, so what one has read stays true until it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from conclave.authority.records import (
+    Account,
+    AuditEntry,
+    Invitation,
+    Issued,
+    Online,
+    Withdrawn,
+)
+from conclave.errors import Refused
+from conclave.pki.names import Device, Handle
+from conclave.pki.profile import Profile
+
+T = TypeVar("T")
+
+
+class Reads(Protocol):
+    """Questions. Each sees what is committed; within a decision, also what it has written itself."""
+
+    def setting(self, name: str) -> str | None:
+        """A named value of the authority's: realm, address, ..."""
+
+    def account(self, handle: str) -> Account | None:
+        """The account of a handle."""
+
+    def accounts(self, query: str, limit: int) -> Sequence[Account]:
+        """Accounts whose handle or name contains ``query``, those first whose handle starts with it."""
+
+    def invitation(self, token_hash: bytes) -> Invitation | None:
+        """The invitation of a token's SHA-256."""
+
+    def spent(self, token_hash: bytes, profile: Profile) -> Issued | None:
+        """What a token was spent on in a profile."""
+
+    def issued(self, serial: int) -> Issued | None:
+        """The certificate with a serial number."""
+
+    def issued_to(self, handle: str) -> Sequence[Issued]:
+        """All certificates of an account, newest first."""
+
+    def issued_for_key(self, public: bytes) -> Issued | None:
+        """The newest certificate for a public key (SHA-256 of its SubjectPublicKeyInfo)."""
+
+    def devices(self, handle: str) -> Sequence[Device]:
+        """The devices of an account, oldest first."""
+
+    def devices_lacking(self, handle: str, profile: Profile, since: float) -> Sequence[Device]:
+        """Devices opened by password at or after ``since`` that never had a certificate of ``profile``."""
+
+    def withdrawn(self, valid_after: float) -> Sequence[Withdrawn]:
+        """Revoked certificates, and those of suspended accounts, that expire after ``valid_after``; by serial."""
+
+    def revocation_list(self) -> bytes | None:
+        """The list issued last (DER)."""
+
+    def online(self, handle: str | None = None) -> Sequence[Online]:
+        """Who was online by the last word of the server, newest first."""
+
+    def audit(self, after: int, limit: int) -> Sequence[AuditEntry]:
+        """Rows of the log after position ``after``, oldest first."""
+
+    def audit_end(self) -> int:
+        """The last row's position, or 0."""
+
+
+class Transaction(Reads, Protocol):
+    """Writes of one decision."""
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keep a named value."""
+
+    def add_account(self, account: Account) -> bool:
+        """Make an account; false where the handle is taken."""
+
+    def update_account(self, account: Account) -> None:
+        """Replace an account's name, password, suspension and last sight."""
+
+    def add_invitation(self, invitation: Invitation) -> None:
+        """Keep an invitation."""
+
+    def add_device(self, handle: Handle, now: float, *, by_password: bool) -> Device:
+        """Open the account's next device: d1, d2, ..."""
+
+    def spend(self, token_hash: bytes, issued: Issued) -> None:
+        """Bind an invitation to the certificate's device, and the profile to the certificate."""
+
+    def add_issued(self, issued: Issued) -> None:
+        """Keep a certificate."""
+
+    def revoke(self, serial: int, now: float, reason: str) -> None:
+        """Mark a certificate as revoked; the first mark stays."""
+
+    def set_revocation_list(self, der: bytes) -> None:
+        """Replace the list."""
+
+    def set_online(self, entry: Online) -> None:
+        """Keep where a device is."""
+
+    def set_offline(self, handle: Handle, device: Device, now: float) -> None:
+        """Forget where a device is, and keep when it was last seen."""
+
+    def record(self, entry: AuditEntry) -> None:
+        """Append to the log."""
+
+
+class Store(Protocol):
+    """The authority's memory, shared by the server and the commands of several processes."""
+
+    @property
+    def reads(self) -> Reads:
+        """Direct reads, for the thread that opened the store."""
+
+    def decide(
+        self,
+        decision: Callable[[Transaction], T],
+        refused: Callable[[Transaction, Refused], None] | None = None,
+    ) -> Future[T]:
+        """Run a decision in a transaction of its own, in order; the future is done when it is on disk.
+
+        Where it raises, nothing of it is kept. A ``Refused`` is then handed to ``refused`` with a fresh transaction,
+        to be recorded. Raises, through the future, ``StorageError`` where the disk refuses.
+        """
+
+    def changes(self) -> int:
+        """A number that moves whenever anybody, in any process, has committed."""
+
+    def close(self) -> None:
+        """Finish what was handed in and let go."""
