@@ -1,13 +1,15 @@
 """What any store can keep: checked for a whole commit before its first record is taken.
 
 Numbers fit a signed integer of 64 bits, times are finite, names and texts are Unicode. The cores see to all of this;
-a store that meets something else says so instead of keeping it altered.
+a store that meets something else says so instead of keeping it altered. And what a search looks for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import isfinite
+from unicodedata import normalize
 
 from conclave.chat.effects import AddLine, DropEntries, DropPosts, MarkLine, PutEntry, PutPost, Record
 from conclave.errors import StorageError
@@ -15,6 +17,15 @@ from conclave.wire.frames import ID_BYTES
 
 NUMBER_MAX = (1 << 63) - 1
 """The largest number of a post, an entry or a line's place: what SQLite's integers hold."""
+SEARCH_WORDS = 32
+"""Words of a search beyond these are left out."""
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text or a search, letters composed, in small letters."""
+    return _WORD.findall(normalize("NFC", text).lower())
 
 
 def check(records: Iterable[Record]) -> None:
@@ -33,8 +44,10 @@ def check(records: Iterable[Record]) -> None:
                 _number(record.seq)
                 _text(record.conversation)
                 _text(record.sender)
-            case PutPost(peer, number) | DropPosts(peer, number):
+            case PutPost(peer, number):
                 _number(number)
+                _text(peer)
+            case DropPosts(peer):  # any number will do: what is past all posts drops all
                 _text(peer)
             case PutEntry(group, seq):
                 _id(group)

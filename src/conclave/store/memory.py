@@ -6,7 +6,6 @@ a record fails. Left out: surviving the process; a simulated crash keeps the sto
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -26,13 +25,12 @@ from conclave.chat.effects import (
     Record,
 )
 from conclave.errors import StorageError
-from conclave.store.bounds import check
+from conclave.store.bounds import SEARCH_WORDS, check, words
 from conclave.store.ports import Conversation, Found, StoredLine
 
 T = TypeVar("T")
 Undo = Callable[[], object]
 
-_WORD = re.compile(r"[^\W_]+")
 _position = attrgetter("position")
 
 
@@ -221,12 +219,12 @@ class MemoryStore:
 
     def search(self, text: str, limit: int) -> list[Found]:
         """As ``PeerStore.search``; letters with and without marks are told apart here."""
-        wanted = _WORD.findall(text.casefold())
+        wanted = words(text)[:SEARCH_WORDS]
         found = [
             Found(conversation, stored.position, stored.line)
             for conversation, history in self._histories.items()
             for stored in history.lines
-            if wanted and _begins(wanted, _WORD.findall(stored.line.text.casefold()))
+            if wanted and _begins(wanted, words(stored.line.text))
         ]
         return sorted(found, key=_position, reverse=True)[:limit]
 
@@ -234,5 +232,5 @@ class MemoryStore:
         """Nothing to let go of."""
 
 
-def _begins(wanted: list[str], words: list[str]) -> bool:
-    return all(any(word.startswith(start) for word in words) for start in wanted)
+def _begins(wanted: list[str], there: list[str]) -> bool:
+    return all(any(word.startswith(start) for word in there) for start in wanted)
