@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import warnings
 from collections.abc import Iterable, Sequence
 
 from cryptography import x509
@@ -43,10 +44,10 @@ def encode_bundle(certificates: Iterable[Certificate]) -> bytes:
 def decode_bundle(body: bytes) -> tuple[Certificate, ...]:
     """Read certs-only PKCS#7 in base64: 1 to 16 certificates in no order. Raises ``DecodeError``."""
     der = decode_base64(body)
-    if not der.startswith(b"\x30") or der[1:2] == b"\x80":  # DER only: the library would try BER with a warning
-        raise DecodeError("The answer is not PKCS#7 in DER.")
     try:
-        parsed = pkcs7.load_der_pkcs7_certificates(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openssl's own bundles are BER: their SET is not sorted
+            parsed = pkcs7.load_der_pkcs7_certificates(der)
     except PARSE_ERRORS as error:
         raise DecodeError("The answer is not PKCS#7 with certificates.") from error
     return _bounded(parsed)
