@@ -30,7 +30,7 @@ ROWS = rows()
 
 
 @cache
-def tests_of(file: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
     """The names of a test file, methods as ``Class::test``."""
     path = ROOT / file
     if not path.is_file():
@@ -74,4 +74,4 @@ def test_a_row_names_what_exists(row: list[str]) -> None:
     for test in re.split(r",\s*", row[4].replace("`", "")):
         file, _, name = test.partition("::")
         assert name.rpartition("::")[2].startswith("test_")
-        assert name in tests_of(file), f"{test} does not exist"
+        assert name in names_in(file), f"{test} does not exist"
