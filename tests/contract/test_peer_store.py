@@ -1,0 +1,340 @@
+"""What every peer's store promises: the same checks in memory and on disk, and the one against the other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from conclave.chat.effects import (
+    AddLine,
+    DropEntries,
+    DropPosts,
+    DropState,
+    Line,
+    LineKind,
+    MarkLine,
+    PutEntry,
+    PutPost,
+    PutState,
+    Record,
+    Status,
+)
+from conclave.errors import StorageError
+from conclave.store.memory import MemoryStore
+from conclave.store.peer import PeerDatabase
+from conclave.store.ports import Conversation, PeerStore, StoredLine
+
+KEY = bytes(range(32))
+GROUP = b"g" * 16
+OTHER = b"h" * 16
+
+
+def line(number: int, text: str = "words", sender: str = "ayse", status: Status = Status.WAITING) -> Line:
+    return Line(number.to_bytes(16), sender, LineKind.TEXT, text, number + 0.25, number + 0.5, status)
+
+
+def everything(store: PeerStore) -> object:
+    conversations = store.conversations()
+    return (
+        store.states(),
+        conversations,
+        {one.name: store.lines(one.name, limit=10_000) for one in conversations},
+        outbox := store.outbox(),
+        {peer: store.posts(peer, 0, 10_000) for peer in outbox},
+        heads := store.heads(),
+        {group: store.entries(group, 0, 10_000) for group in heads},
+    )
+
+
+@pytest.fixture(params=["memory", "sqlcipher"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PeerStore]:
+    made: PeerStore = MemoryStore() if request.param == "memory" else PeerDatabase(tmp_path / "history.db", KEY)
+    yield made
+    made.close()
+    made.close()
+
+
+def test_an_empty_store(store: PeerStore) -> None:
+    store.commit([])
+    assert everything(store) == ([], [], {}, {}, {}, {}, {})
+    assert store.lines("@burak", limit=5) == []
+    assert store.line("@burak", "ayse", GROUP) is None
+    assert store.posts("burak", 0, 5) == []
+    assert store.entries(GROUP, 0, 5) == []
+    assert store.search("words", 5) == []
+
+
+def test_states(store: PeerStore) -> None:
+    store.commit([PutState("pair/burak", b"1"), PutState("pair/cem", b"\x00"), PutState("lobby/ops", b"")])
+    store.commit([PutState("pair/burak", b"2"), DropState("pair/cem"), PutState("pair/çiğdem", b"3")])
+    store.commit([DropState("pair/çiğdem"), PutState("pair/çiğdem", b"4"), PutState("x", b""), DropState("x")])
+    store.commit([DropState("never there")])
+    assert store.states() == [("lobby/ops", b""), ("pair/burak", b"2"), ("pair/çiğdem", b"4")]
+    assert store.states("pair/") == [("pair/burak", b"2"), ("pair/çiğdem", b"4")]
+    assert store.states("pair/ç") == [("pair/çiğdem", b"4")]
+    assert store.states("q") == []
+
+
+def test_lines_keep_their_order_and_are_kept_once(store: PeerStore) -> None:
+    first = line(1, "günaydın\x00\n\ud7ff 👋")
+    store.commit([AddLine("@burak", first), AddLine("#ops", line(2)), AddLine("@burak", line(3, sender="burak"))])
+    store.commit([AddLine("@burak", line(1, "another")), AddLine("#ops", line(1)), AddLine("@burak", line(4))])
+    store.commit([AddLine("@burak", line(1, sender="burak"))])
+    stored = store.lines("@burak", limit=10)
+    assert [one.line for one in stored] == [first, line(3, sender="burak"), line(4), line(1, sender="burak")]
+    assert [one.position for one in stored] == [1, 3, 5, 6]
+    assert store.line("@burak", "ayse", first.id) == StoredLine(1, first)
+    assert store.line("#ops", "ayse", first.id) == StoredLine(4, line(1))
+    assert store.line("#ops", "burak", first.id) is None
+    assert store.conversations() == [
+        Conversation("@burak", 4, stored[-1]),
+        Conversation("#ops", 2, StoredLine(4, line(1))),
+    ]
+
+
+def test_leafing_and_following(store: PeerStore) -> None:
+    store.commit([AddLine("@burak" if n % 2 else "#ops", line(n)) for n in range(1, 21)])
+
+    def positions(**window: int) -> list[int]:
+        return [one.position for one in store.lines("@burak", **window)]
+
+    assert positions(limit=3) == [15, 17, 19]
+    assert positions(limit=3, before=15) == [9, 11, 13]
+    assert positions(limit=3, before=4) == [1, 3]
+    assert positions(limit=3, before=1) == []
+    assert positions(limit=3, after=0) == [1, 3, 5]
+    assert positions(limit=3, after=5) == [7, 9, 11]
+    assert positions(limit=3, after=16) == [17, 19]
+    assert positions(limit=3, after=19) == []
+    assert positions(limit=3, after=5, before=10) == [7, 9]
+    assert positions(limit=1, after=5, before=10) == [7]
+    assert positions(limit=0) == []
+    assert positions(limit=0, after=3) == []
+
+
+def test_marks(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", line(1)), MarkLine("#ops", "ayse", line(1).id, Status.DELIVERED, 7)])
+    store.commit([MarkLine("#ops", "ayse", line(1).id, Status.FAILED)])
+    store.commit(
+        [MarkLine("#ops", "burak", line(1).id, Status.FAILED), MarkLine("@cem", "ayse", GROUP, Status.FAILED)]
+    )
+    stored = store.lines("#ops", limit=2)
+    assert [(one.position, one.line.status, one.line.seq) for one in stored] == [(1, Status.FAILED, 7)]
+    assert [one.name for one in store.conversations()] == ["#ops"]
+
+
+def test_the_outbox(store: PeerStore) -> None:
+    store.commit([PutPost("burak", n, n % 3, bytes([n])) for n in range(1, 8)] + [PutPost("cem", 4, 1, b"")])
+    assert store.outbox() == {"burak": (1, 7, 7), "cem": (4, 4, 1)}
+    store.commit([DropPosts("burak", 3), DropPosts("cem", 9), DropPosts("deniz", 1)])
+    store.commit([DropPosts("burak", 2), DropPosts("burak", 0), DropPosts("burak", -1)])
+    assert store.outbox() == {"burak": (4, 7, 4)}
+    assert store.posts("burak", 0, 2) == [(4, 1, b"\x04"), (5, 2, b"\x05")]
+    assert store.posts("burak", 6, 9) == [(6, 0, b"\x06"), (7, 1, b"\x07")]
+    assert store.posts("burak", 8, 9) == store.posts("cem", 0, 9) == []
+    store.commit([DropPosts("burak", 1 << 64)])
+    assert store.outbox() == {}
+
+
+def test_orders(store: PeerStore) -> None:
+    store.commit([PutEntry(GROUP, n, b"e%d" % n) for n in range(5, 9)] + [PutEntry(OTHER, 1, b"one")])
+    assert store.heads() == {GROUP: (8, b"e8"), OTHER: (1, b"one")}
+    assert store.entries(GROUP, 0, 2) == [b"e5", b"e6"]
+    assert store.entries(GROUP, 7, 9) == [b"e7", b"e8"]
+    assert store.entries(GROUP, 9, 9) == []
+    store.commit([DropEntries(GROUP), DropEntries(b"i" * 16)])
+    assert store.heads() == {OTHER: (1, b"one")}
+    store.commit([PutEntry(GROUP, 2, b"anew")])
+    assert store.entries(GROUP, 0, 9) == [b"anew"]
+
+
+SEED: list[Record] = [
+    PutState("a", b"1"),
+    AddLine("@burak", line(1)),
+    PutPost("burak", 1, 1, b"body"),
+    PutPost("burak", 2, 1, b"body"),
+    PutEntry(GROUP, 1, b"entry"),
+    PutEntry(OTHER, 1, b"entry"),
+]
+TOUCH_ALL: list[Record] = [
+    PutState("a", b"2"),
+    DropState("a"),
+    PutState("b", b"2"),
+    AddLine("@burak", line(2)),
+    AddLine("#new", line(3)),
+    MarkLine("@burak", "ayse", line(1).id, Status.DELIVERED, 3),
+    PutPost("burak", 3, 1, b"body"),
+    DropPosts("burak", 1),
+    PutPost("cem", 1, 1, b"body"),
+    PutEntry(GROUP, 2, b"entry"),
+    DropEntries(OTHER),
+]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        PutPost("burak", 2, 1, b"another"),
+        PutEntry(GROUP, 1, b"another"),
+        PutPost("burak", 1 << 63, 1, b""),
+        PutPost("burak", -1, 1, b""),
+        PutEntry(GROUP, 1 << 63, b""),
+        PutEntry(b"short", 1, b""),
+        DropEntries(b""),
+        PutState("\ud800", b""),
+        DropPosts("\udfff", 1),
+        AddLine("@burak", line(9, "\ud800")),
+        AddLine("@burak", Line(b"short", "ayse", LineKind.TEXT, "", 0, 0, Status.WAITING)),
+        AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", float("nan"), 0, Status.WAITING)),
+        AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", 0, float("inf"), Status.WAITING)),
+        MarkLine("@burak", "ayse", line(1).id, Status.DELIVERED, 1 << 64),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_all_or_nothing(store: PeerStore, bad: Record, place: str) -> None:
+    store.commit(SEED)
+    before = everything(store)
+    with pytest.raises(StorageError):
+        store.commit([bad, *TOUCH_ALL] if place == "first" else [*TOUCH_ALL, bad])
+    assert everything(store) == before
+    assert store.search("words", 9) == store.search("word", 9) != []
+    store.commit(TOUCH_ALL)  # usable as before
+    assert [one.position for one in store.lines("@burak", limit=9)] == [1, 2]
+    assert everything(store) != before
+
+
+def test_search(store: PeerStore) -> None:
+    texts = [
+        "The quick brown fox",
+        "quicker, Quickest!",
+        "slow-brown dog",
+        "İstanbul'da ÇAY içtik",
+        'x"y* AND (z',
+        "fox",
+    ]
+    store.commit([AddLine("@burak" if n % 2 else "#ops", line(n, text)) for n, text in enumerate(texts, 1)])
+
+    def found(text: str, limit: int = 9) -> list[int]:
+        return [one.position for one in store.search(text, limit)]
+
+    assert found("quick") == [2, 1]
+    assert found("QUICK fox") == [1]
+    assert found("bro") == [3, 1]
+    assert found("brown-dog") == [3]
+    assert found("çay") == [4]
+    assert found("fox", 1) == [6]
+    assert found('y" z') == [5]
+    assert found("and or not near") == found("uick") == found("") == found('"*()-:^') == []
+    assert found("fox " * 10_000) == [6, 1]
+    [one] = store.search("dog", 5)
+    assert (one.conversation, one.position, one.line) == ("@burak", 3, line(3, "slow-brown dog"))
+
+
+def test_a_thousand_mixed_records_in_one_commit(store: PeerStore) -> None:
+    records: list[Record] = []
+    for n in range(1, 126):
+        records += [PutState("pair", b"%d" % n), AddLine("@burak", line(n)), PutPost("burak", n, 1, b"b")]
+        records += [MarkLine("@burak", "ayse", line(n).id, Status.DELIVERED), DropPosts("burak", n - 2)]
+        records += [PutEntry(GROUP, n, b"%d" % n), PutState(f"k{n}", b""), DropState(f"k{n - 1}")]
+    store.commit(records)
+    assert len(records) == 1000
+    assert store.states() == [("k125", b""), ("pair", b"125")]
+    assert store.outbox() == {"burak": (124, 125, 2)}
+    assert {one.line.status for one in store.lines("@burak", limit=999)} == {Status.DELIVERED}
+    assert store.heads() == {GROUP: (125, b"125")}
+
+
+def test_commits_from_other_threads(store: PeerStore) -> None:
+    for n in range(5):
+        worker = Thread(target=store.commit, args=([PutState(f"{n}", b"")],))
+        worker.start()
+        worker.join()
+        assert len(store.states()) == n + 1
+
+
+NAMES = st.sampled_from(["burak", "cem"])
+NUMBERS = st.integers(0, 6)
+IDS = st.sampled_from([bytes([n]) * 16 for n in range(4)])
+RECORDS = st.one_of(
+    st.builds(PutState, st.sampled_from("abé"), st.binary(max_size=3)),
+    st.builds(DropState, st.sampled_from("abé")),
+    st.builds(
+        AddLine,
+        NAMES,
+        st.builds(
+            Line,
+            IDS,
+            NAMES,
+            st.sampled_from(LineKind),
+            st.sampled_from(["one two", "two", "three"]),
+            st.floats(0, 9),
+            st.floats(0, 9),
+            st.sampled_from(Status),
+            NUMBERS,
+        ),
+    ),
+    st.builds(MarkLine, NAMES, NAMES, IDS, st.sampled_from(Status), NUMBERS),
+    st.builds(PutPost, NAMES, NUMBERS, NUMBERS, st.binary(max_size=3)),
+    st.builds(DropPosts, NAMES, NUMBERS),
+    st.builds(PutEntry, IDS, NUMBERS, st.binary(max_size=3)),
+    st.builds(DropEntries, IDS),
+)
+
+
+class TwoStores(RuleBasedStateMachine):
+    """Whatever one store does, the other does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "history.db"
+        self.memory: PeerStore = MemoryStore()
+        self.disk: PeerStore = PeerDatabase(self.path, KEY)
+
+    @rule(records=st.lists(RECORDS, max_size=12))
+    def commit(self, records: list[Record]) -> None:
+        refused = 0
+        for store in (self.memory, self.disk):
+            try:
+                store.commit(records)
+            except StorageError:
+                refused += 1
+        assert refused in (0, 2)
+
+    @rule(
+        name=NAMES,
+        before=st.none() | st.integers(0, 30),
+        after=st.none() | st.integers(0, 30),
+        limit=NUMBERS,
+        word=st.sampled_from(["one", "tw", "t o"]),
+    )
+    def look(self, name: str, before: int | None, after: int | None, limit: int, word: str) -> None:
+        window = self.memory.lines(name, before=before, after=after, limit=limit)
+        assert window == self.disk.lines(name, before=before, after=after, limit=limit)
+        assert self.memory.search(word, limit) == self.disk.search(word, limit)
+        assert self.memory.posts(name, limit, 2) == self.disk.posts(name, limit, 2)
+
+    @rule()
+    def reopen(self) -> None:
+        self.disk.close()
+        self.disk = PeerDatabase(self.path, KEY)
+
+    @invariant()
+    def same(self) -> None:
+        assert everything(self.memory) == everything(self.disk)
+
+    def teardown(self) -> None:
+        self.disk.close()
+        self.folder.cleanup()
+
+
+TwoStores.TestCase.settings = settings(max_examples=50, stateful_step_count=12, deadline=None)
+TestTwoStores = TwoStores.TestCase
