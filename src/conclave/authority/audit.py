@@ -1,7 +1,7 @@
 """The audit log: one row for every action, refused ones included, in the transaction of the action itself.
 
-Whatever a stranger sent is quoted and cut before it becomes part of a row; tokens and passwords never do. That rows are
-never changed is the store's promise.
+Whatever a stranger sent is quoted and cut before it becomes part of a row; tokens and passwords never do. That rows
+are never changed is the store's promise.
 """
 
 from __future__ import annotations

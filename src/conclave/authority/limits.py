@@ -29,7 +29,7 @@ class Rate:
             raise LocalError("A rate must let something through.", remedy="Use a burst of at least 1.")
 
 
-class TooMany(Refused):  # noqa: N818 - a refusal is an answer, not a fault
+class TooMany(Refused):
     """Asked too often; ``wait`` is when the next request will be let through (whole seconds, at least 1)."""
 
     def __init__(self, what: str, wait: float) -> None:

@@ -8,6 +8,13 @@ from conclave.authority.limits import Rate
 from conclave.errors import LocalError
 from conclave.pki.policy import GrantSettings
 
+ADDRESS_RATE = Rate(burst=300, per_second=10.0)
+ACCOUNT_RATE = Rate(burst=2000, per_second=200.0)
+RENEWAL_RATE = Rate(burst=30, per_second=0.1)
+ANNOUNCE_RATE = Rate(burst=20, per_second=0.2)
+PASSWORD_RATE = Rate(burst=10, per_second=1 / 30)
+TOKEN_RATE = Rate(burst=20, per_second=0.1)
+
 
 @dataclass(frozen=True, slots=True)
 class AuthoritySettings:
@@ -25,15 +32,17 @@ class AuthoritySettings:
     """A device that says nothing for so long is dropped from presence."""
     search_limit: int = 1000
     """Most users in one answer of the directory."""
-    address_rate: Rate = Rate(burst=300, per_second=10.0)
-    """Requests of an address, without a certificate; an IPv6 address counts as its /64."""
-    account_rate: Rate = Rate(burst=2000, per_second=200.0)
+    address_rate: Rate = ADDRESS_RATE
+    """Requests of an address, without a good certificate; an IPv6 address counts as its /64."""
+    account_rate: Rate = ACCOUNT_RATE
     """Requests of an account, authenticated by certificate."""
-    renewal_rate: Rate = Rate(burst=30, per_second=0.1)
+    renewal_rate: Rate = RENEWAL_RATE
     """Renewals of an account."""
-    password_rate: Rate = Rate(burst=10, per_second=1 / 30)
+    announce_rate: Rate = ANNOUNCE_RATE
+    """Announcements of an account."""
+    password_rate: Rate = PASSWORD_RATE
     """Wrong passwords for an account."""
-    token_rate: Rate = Rate(burst=20, per_second=0.1)
+    token_rate: Rate = TOKEN_RATE
     """Requests with one token."""
 
     def __post_init__(self) -> None:

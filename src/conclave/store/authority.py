@@ -1,9 +1,10 @@
 """The authority's SQLite file: one writer thread that commits decisions in groups, and direct reads beside it.
 
-Decisions that wait while another commit is under way share the next one, so that many enrolments cost one write to the
-disk; each stands in a savepoint of its own, so that a refusal of one undoes nothing of the others. WAL with
-``synchronous = FULL``: what a future has confirmed survives a power cut. Several processes may have the file open (the
-server, and the operator's commands). Left out: the statements (``authority_rows``) and tables (``authority_schema``).
+Decisions that wait while another commit is under way share the next one, so that many enrolments cost one write to
+the disk; each stands in a savepoint of its own, so that a refusal of one undoes nothing of the others. WAL with
+``synchronous = FULL``: what a future has confirmed survives a power cut. Several processes may have the file open
+(the server, and the operator's commands). Left out: the statements (``authority_rows``) and tables
+(``authority_schema``).
 """
 
 from __future__ import annotations
