@@ -1,0 +1,387 @@
+"""The database on a disk that is real: keys, damage, full disks, kills, other programs, older and newer versions."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from conclave.chat.effects import AddLine, Line, LineKind, PutEntry, PutPost, PutState, Record, Status
+from conclave.errors import LocalError, StorageError
+from conclave.store import peer as module
+from conclave.store import sqlcipher
+from conclave.store.peer import PeerDatabase
+from conclave.store.peer_schema import STEPS
+
+KEY = bytes(range(32))
+WORDS = "the-unmistakable-marker"
+
+
+def line(number: int, text: str = WORDS) -> Line:
+    return Line(number.to_bytes(16), "ayse", LineKind.TEXT, text, 1.0, 2.0, Status.WAITING)
+
+
+def batch(number: int, items: int = 4, size: int = 4000) -> list[Record]:
+    """A commit that touches every table and whose parts can be counted."""
+    body = number.to_bytes(4) * (size // 4)
+    records: list[Record] = [PutState("batch", b"%d" % number)]
+    for n in range(number * items, (number + 1) * items):
+        records += [AddLine(f"#{n % 3}", line(n, f"b{number} {WORDS}")), PutPost("burak", n, 1, body)]
+        records.append(PutEntry(bytes(16), n, body))
+    return records
+
+
+def whole_batches(store: PeerDatabase, items: int = 4) -> int:
+    """How many batches are there, from 0 on; fails where one of them is there in part."""
+    states = dict(store.states())
+    count = int(states["batch"]) + 1 if states else 0
+    wanted = list(range(count * items))
+    assert [number for number, _, _ in store.posts("burak", 0, 1 << 30)] == wanted
+    assert [body[:4] for _, _, body in store.posts("burak", 0, 1 << 30)] == [(n // items).to_bytes(4) for n in wanted]
+    assert len(store.entries(bytes(16), 0, 1 << 30)) == len(wanted)
+    stored = sorted(int.from_bytes(one.line.id) for name in "012" for one in store.lines(f"#{name}", limit=1 << 30))
+    assert stored == wanted
+    assert sum(one.count for one in store.conversations()) == len(wanted)
+    assert len(store.search(WORDS, 1 << 30)) == len(wanted)
+    assert store._writer.execute("PRAGMA cipher_integrity_check").fetchall() == []
+    store._writer.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+    return count
+
+
+def test_nothing_is_plain_on_disk_and_all_files_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    for number in range(10):
+        store.commit(batch(number))
+    files = list(tmp_path.iterdir())
+    assert {file.name for file in files} == {"history.db", "history.db-wal", "history.db-shm"}
+    store._writer.execute("PRAGMA wal_checkpoint")
+    for file in files:
+        assert file.stat().st_mode & 0o777 == 0o600
+        for shown in (b"unmistakable", b"ayse", b"burak", b"SQLite format", b"CREATE TABLE"):
+            assert shown not in file.read_bytes()
+    store.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["history.db"]
+
+
+def test_it_is_durable_by_its_settings(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    store.close()
+
+
+def test_a_wrong_key_opens_nothing_and_harms_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    store.commit(batch(0))
+    store.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="vault's key") as caught:
+        PeerDatabase(path, bytes(32))
+    assert caught.value.remedy
+    assert path.read_bytes() == before
+    assert KEY.hex() not in str(caught.value)
+    store = PeerDatabase(path, KEY)
+    assert whole_batches(store) == 1
+    store.close()
+    assert capfd.readouterr().err == ""
+    with pytest.raises(LocalError):
+        PeerDatabase(path, b"a passphrase")
+
+
+@pytest.mark.parametrize("kind", ["text", "plain database"])
+def test_a_plain_file_is_refused_and_left_alone(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "history.db"
+    if kind == "text":
+        path.write_text("these are my notes\n" * 1000)
+    else:
+        plain = sqlite3.connect(path)
+        plain.execute("CREATE TABLE states (key, value)")
+        plain.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="vault's key"):
+        PeerDatabase(path, KEY)
+    assert path.read_bytes() == before
+
+
+def test_damage_anywhere_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    store.commit(batch(0))
+    store.close()
+    whole = path.read_bytes()
+    assert len(whole) % 4096 == 0
+    noticed = 0
+    for page in range(len(whole) // 4096):
+        damaged = bytearray(whole)
+        damaged[page * 4096 + 2000] ^= 1
+        path.write_bytes(damaged)
+        try:
+            store = PeerDatabase(path, KEY)
+        except StorageError as error:
+            noticed += bool(error.remedy)
+            continue
+        failed = store._writer.execute("PRAGMA cipher_integrity_check").fetchall()
+        noticed += bool(failed)
+        store.close()
+    assert noticed == len(whole) // 4096
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StorageError):
+        whole_batches(PeerDatabase(path, KEY))
+
+
+def test_a_damaged_page_is_an_error_of_ours_when_read(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    for number in range(20):
+        store.commit(batch(number))
+    store.close()
+    data = bytearray(path.read_bytes())
+    for page in range(len(data) // 8192, len(data) // 4096):
+        data[page * 4096 + 100] ^= 1
+    path.write_bytes(data)
+    store = PeerDatabase(path, KEY)
+    with pytest.raises(StorageError) as caught:
+        store.posts("burak", 0, 1000)
+    assert "damaged" in str(caught.value)
+    store.close()
+
+
+def fill(store: PeerDatabase, start: int) -> tuple[int, StorageError]:
+    """Commit batches until the disk refuses one; the number of that batch, and the error."""
+    for number in range(start, start + 10_000):
+        try:
+            store.commit(batch(number))
+        except StorageError as error:
+            return number, error
+    raise AssertionError("the disk was never full")
+
+
+def test_no_more_pages(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    store._writer.execute("PRAGMA max_page_count = 200")
+    refused, error = fill(store, 0)
+    assert "the disk is full: nothing of this was kept" in str(error)
+    assert error.remedy == "free some space and try again"
+    assert refused > 1
+    assert whole_batches(store) == refused
+    with pytest.raises(StorageError):
+        store.commit(batch(refused))
+    store._writer.execute("PRAGMA max_page_count = 100000")
+    store.commit(batch(refused))
+    assert whole_batches(store) == refused + 1
+    store.close()
+
+
+def test_a_file_system_that_is_full(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "conclave-test", str(disk)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"NOT TESTED on a full file system, which takes root and mount: {done.stderr.strip()}")
+    try:
+        store = PeerDatabase(disk / "history.db", KEY)
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(300_000))
+        refused, error = fill(store, 0)
+        assert "disk" in str(error)
+        assert error.remedy
+        assert whole_batches(store) == refused > 1
+        store.close()
+        store = PeerDatabase(disk / "history.db", KEY)
+        assert whole_batches(store) == refused
+        ballast.unlink()
+        store.commit(batch(refused))
+        assert whole_batches(store) == refused + 1
+        store.close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_files_that_may_not_grow(tmp_path: Path) -> None:
+    script = """
+        import resource, sys
+        from pathlib import Path
+        from tests.store.test_peer import KEY, batch, fill, whole_batches
+        from conclave.store.peer import PeerDatabase
+        store = PeerDatabase(Path(sys.argv[1]), KEY)
+        store.commit(batch(0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
+        refused, error = fill(store, 1)
+        print(error, "/", error.remedy)
+        assert whole_batches(store) == refused > 1
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        store.commit(batch(refused))
+        assert whole_batches(store) == refused + 1
+        store.close()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "history.db")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nothing of this was kept" in done.stdout
+    assert "free some space" in done.stdout
+
+
+def test_killed_at_any_moment_only_whole_batches_are_there(tmp_path: Path) -> None:
+    script = """
+        import sys
+        from pathlib import Path
+        from tests.store.test_peer import KEY, batch, whole_batches
+        from conclave.store.peer import PeerDatabase
+        store = PeerDatabase(Path(sys.argv[1]), KEY)
+        for number in range(int(sys.argv[2]), 1_000_000):
+            store.commit(batch(number))
+            sys.stdout.write(f"{number}\\n")
+            sys.stdout.flush()
+    """
+    done = 0
+    for delay in (0.0, 0.003, 0.02, 0.05, 0.08, 0.11):
+        child = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "history.db"), str(done)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert child.stdout is not None
+        with child.stdout as reports:
+            told = int(reports.readline())  # it has begun
+            time.sleep(delay)
+            child.send_signal(signal.SIGKILL)
+            for report in reports:
+                if report.endswith("\n"):
+                    told = int(report)
+        assert child.wait() == -signal.SIGKILL
+        store = PeerDatabase(tmp_path / "history.db", KEY)
+        there = whole_batches(store)
+        store.close()
+        assert there - 1 in (told, told + 1)  # the last one may be on disk and not yet told
+        done = there
+
+
+def test_an_older_database_is_brought_up_to_date_and_a_newer_one_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    store.commit(batch(0))
+    store.close()
+    with monkeypatch.context() as newer:
+        newer.setattr(module, "STEPS", (*STEPS, "CREATE TABLE later (x); INSERT INTO later VALUES (1);"))
+        store = PeerDatabase(path, KEY)
+        assert whole_batches(store) == 1
+        store.commit(batch(1))
+        store.close()
+    with pytest.raises(LocalError, match="newer Conclave") as caught:
+        PeerDatabase(path, KEY)
+    assert caught.value.remedy
+
+
+def test_reads_go_on_during_a_commit_and_see_none_of_it(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    store.commit(batch(0))
+    store._writer.execute("BEGIN IMMEDIATE")
+    store._writer.execute("UPDATE states SET value = x'00'")
+    assert store.states() == [("batch", b"0")]
+    store._writer.execute("ROLLBACK")
+    store.close()
+
+
+def test_many_threads(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    failures: list[BaseException] = []
+
+    def write(name: str) -> None:
+        try:
+            for n in range(25):
+                store.commit([AddLine(f"@{name}", line(n)), PutPost(name, n, 1, b"")])
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            failures.append(error)
+
+    def read() -> None:
+        try:
+            for _ in range(100):
+                outbox = store.outbox()
+                lines = {one.name: one.count for one in store.conversations()}
+                assert all(lines[f"@{name}"] >= count for name, (_, _, count) in outbox.items())
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [Thread(target=write, args=(name,)) for name in ("burak", "cem", "deniz")] + [Thread(target=read)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.outbox() == dict.fromkeys(("burak", "cem", "deniz"), (0, 24, 25))
+    store.close()
+
+
+def test_another_program_that_holds_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlcipher, "BUSY_SECONDS", 0.05)
+    path = tmp_path / "history.db"
+    one, other = PeerDatabase(path, KEY), PeerDatabase(path, KEY)
+    other._writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="in use") as caught:
+        one.commit(batch(0))
+    assert caught.value.remedy
+    other._writer.execute("COMMIT")
+    one.commit(batch(0))
+    assert whole_batches(other) == 1
+    one.close()
+    other.close()
+
+
+def test_a_closed_store_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    store.close()
+    with pytest.raises(StorageError):
+        store.commit(batch(0))
+    with pytest.raises(StorageError):
+        store.states()
+    with pytest.raises(StorageError):
+        PeerDatabase(tmp_path / "nowhere" / "history.db", KEY)
+
+
+def test_the_search_index_follows_the_lines(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    store.commit([AddLine("@burak", line(1, "before")), AddLine("@burak", line(1, "ignored"))])
+    store._writer.execute("UPDATE lines SET text = 'after' WHERE position = 1")
+    assert [store.search(word, 9) == [] for word in ("before", "ignored", "after")] == [True, True, False]
+    with pytest.raises(store._writer.IntegrityError):
+        store._writer.execute("DELETE FROM lines")
+    store._writer.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+    store.close()
+
+
+def test_letters_are_found_with_and_without_their_marks(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    store.commit([AddLine("@burak", line(1, "çay içtik"))])
+    assert [len(store.search(word, 9)) for word in ("cay", "çay", "ÇAY", "c\u0327ay", "ictik")] == [1, 1, 1, 1, 1]
+    store.close()
+
+
+def test_a_group_commit_is_one_write(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    statements: list[str] = []
+    store._writer.set_trace_callback(statements.append)
+    store.commit([record for number in range(20) for record in batch(number)])
+    assert [one for one in statements if one.startswith(("BEGIN", "COMMIT"))] == ["BEGIN IMMEDIATE", "COMMIT"]
+    store.close()
