@@ -1,0 +1,173 @@
+"""Delivery between two peers: what is posted arrives once and in order, whatever links and processes do.
+
+Each side numbers its posts to the other from 1 in a *stream* (8 random bytes). A post stays in the outbox until the
+other side has committed it and says so; a link that opens, or on which nothing moves, is sent the outbox again from
+``base``, the lowest number that is not acknowledged. The receiver takes the next number only: what is at or below
+its last is acknowledged again and dropped, what is above is ignored, because it comes again.
+
+A receiver may *leave* the next post (a busy person, a stranger who said too much): it is not acknowledged, and
+everything behind it waits with it. It may also take a post and *withhold* the acknowledgement until a post of its
+own has arrived: somebody who is rejected must hear so before an acknowledgement could be read as "delivered".
+
+A peer that lost its home comes back with a new stream. The last few streams of a peer are remembered with their
+numbers, so late posts of an old one are known as repeated. Left out: what posts say, and when to link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from conclave.chat.fifo import Fifo
+from conclave.wire.frames import Ack, Post
+
+STREAM_BYTES = 8
+STREAMS_KEPT = 4
+"""Streams of one peer that are remembered, the present one included."""
+PATIENCE_DOUBLINGS = 5
+"""An open link without progress is tried after 1, 2, 4 ... 32 times ``resend_after``."""
+PROBES_AFTER = 2
+"""So many tries in vain send all that is in flight; the later ones send a single post."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A post in the outbox that carries a line of ours: ``group`` is empty in a pair."""
+
+    number: int
+    id: bytes
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Our stream to a peer: ``next`` is the number of the next post, ``base`` the lowest unacknowledged."""
+
+    stream: bytes = b""
+    next: int = 1
+    base: int = 1
+    lines: Fifo[Waiting] = field(default_factory=Fifo)
+
+    @property
+    def count(self) -> int:
+        """Posts in the outbox."""
+        return self.next - self.base
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """What the present link has done. ``window`` 0: there is none. Not kept on disk."""
+
+    window: int = 0
+    sent: int = 0  # highest number sent on this link
+    moved: float = 0.0  # UNIX seconds of the last progress, or of the last try
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A peer's streams to us with the last number taken of each, the present one first."""
+
+    streams: tuple[tuple[bytes, int], ...] = ()
+    withheld: int = 0  # acknowledge only below this number of theirs; 0: nothing is withheld
+    until: int = 0  # ... until this number of ours is acknowledged
+
+
+class Place(Enum):
+    """What a post is to its receiver."""
+
+    NEXT = "next"
+    REPEATED = "repeated"
+    AHEAD = "ahead"
+
+
+def enqueue(out: Outbound, identity: bytes = b"", group: bytes = b"") -> tuple[Outbound, int]:
+    """Give a post its number. ``identity`` is that of the line it carries, if any. The stream must be named."""
+    lines = out.lines.push(Waiting(out.next, identity, group)) if identity else out.lines
+    return Outbound(out.stream, out.next + 1, out.base, lines), out.next
+
+
+def acknowledged(out: Outbound, ack: Ack) -> tuple[Outbound, tuple[Waiting, ...]]:
+    """The stream after ``ack``, and the lines that have arrived. What was never sent cannot be acknowledged."""
+    if ack.stream != out.stream or not out.base <= ack.number < out.next:
+        return out, ()
+    lines = out.lines
+    arrived: list[Waiting] = []
+    while len(lines):
+        lines = lines.settled()
+        first = lines.peek()
+        if first is None or first.number > ack.number:
+            break
+        arrived.append(first)
+        lines = lines.pop()
+    return Outbound(out.stream, out.next, ack.number + 1, lines), tuple(arrived)
+
+
+def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
+    """Where ``post`` stands, and the streams with its own in front if it is to be taken."""
+    if not 1 <= post.base <= post.number:
+        return inbound, Place.AHEAD
+    at = next((i for i, (stream, _) in enumerate(inbound.streams) if stream == post.stream), -1)
+    known = inbound.streams[at][1] if at >= 0 else 0
+    last = max(known, post.base - 1)
+    if post.number <= last:
+        return inbound, Place.REPEATED
+    if post.number > last + 1:
+        return inbound, Place.AHEAD
+    others = tuple(pair for i, pair in enumerate(inbound.streams) if i != at)[: STREAMS_KEPT - 1]
+    streams = ((post.stream, last), *others)
+    return (replace(inbound, streams=streams) if at == 0 else Inbound(streams)), Place.NEXT
+
+
+def taken(inbound: Inbound, post: Post) -> Inbound:
+    """The post that ``place`` called next is done."""
+    return replace(inbound, streams=((post.stream, post.number), *inbound.streams[1:]))
+
+
+def withhold(inbound: Inbound, number: int, until: int) -> Inbound:
+    """Do not acknowledge from ``number`` on, until our post ``until`` is acknowledged."""
+    return replace(inbound, withheld=inbound.withheld or number, until=max(until, inbound.until))
+
+
+def released(inbound: Inbound, base: int) -> Inbound:
+    """Our stream's base moved: acknowledge what waited for that."""
+    if inbound.withheld and base > inbound.until:
+        return replace(inbound, withheld=0, until=0)
+    return inbound
+
+
+def ack_for(inbound: Inbound, stream: bytes) -> Ack | None:
+    """The acknowledgement of what we have of ``stream``; None where there is nothing to say."""
+    for at, (known, last) in enumerate(inbound.streams):
+        if known == stream:
+            number = min(last, inbound.withheld - 1) if at == 0 and inbound.withheld else last
+            return Ack(stream, number) if number > 0 else None
+    return None
+
+
+def opened(out: Outbound, window: int, now: float) -> Flight:
+    """A link opened: nothing of the outbox was sent on it yet."""
+    return Flight(window, out.base - 1, now)
+
+
+def share(out: Outbound, flight: Flight, window: int, now: float) -> tuple[Flight, int, int]:
+    """What of the outbox to send now: the flight after it, the first number, and how many (0: nothing).
+
+    ``window`` is the flight's own, or less: a peer that asked us to wait is sent one post, in case it has forgotten.
+    """
+    first = max(flight.sent, out.base - 1) + 1
+    last = min(out.next - 1, out.base + min(window, flight.window) - 1)
+    under_way = first - out.base
+    if last < first or (under_way > 1 and under_way > window // 2):
+        return flight, 0, 0  # half the window must be free, so that refills are few and large
+    return replace(flight, sent=last, moved=now), first, last - first + 1
+
+
+def retried(out: Outbound, flight: Flight, now: float, after: float) -> tuple[Flight, int] | None:
+    """Nothing moved for long enough: the flight to send again, and the window to use. None: not yet."""
+    if not flight.window or not out.count or flight.sent < out.base:
+        return None
+    if abs(now - flight.moved) < after * (1 << min(flight.tries, PATIENCE_DOUBLINGS)):
+        return None
+    tries = flight.tries + 1
+    return replace(flight, sent=out.base - 1, moved=now, tries=tries), 1 if tries > PROBES_AFTER else flight.window

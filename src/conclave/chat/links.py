@@ -1,0 +1,116 @@
+"""Links come and go, posts and acknowledgements arrive, time passes: delivery carried out for one user.
+
+Left out: what a post says, which ``chat.desk`` hands to the rooms that know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from conclave.chat import delivery
+from conclave.chat.delivery import Flight, Place
+from conclave.chat.effects import DropPosts, Send, Status
+from conclave.chat.pair import Pair, Theirs
+from conclave.chat.state import Peer
+from conclave.chat.work import Work, window_for
+from conclave.errors import DecodeError
+from conclave.wire.frames import Ack, Post
+from conclave.wire.posts import Parcel, open_post
+
+ANSWERS_POSTS = 1_000
+"""Room in the outbox beyond ``outbox_posts`` for answers that we owe; whoever fills that is heard no more."""
+
+
+def linked(work: Work, handle: str, window: int) -> None:
+    """A link opened: say what we have, and send what waits."""
+    peer = work.peer(handle)
+    window = max(1, min(window, work.settings.window_posts))
+    work.keep(replace(peer, flight=delivery.opened(peer.out, window, work.now)))
+    if peer.inbound.streams:
+        work.ack(handle, peer.inbound.streams[0][0])
+    work.send_outbox(handle)
+
+
+def unlinked(work: Work, handle: str) -> None:
+    """The link is gone; who is nothing to us is forgotten."""
+    peer = replace(work.peer(handle), flight=Flight())
+    if peer.out.stream or peer.inbound.streams or peer.ties or peer.wanted or peer.pair != Pair():
+        work.keep(peer)
+    else:
+        work.drop_peer(handle)
+
+
+def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str, Parcel, int], bool]) -> None:
+    """A post came in. ``take`` does what it says, and gives False to leave it in the other's outbox."""
+    peer = work.peer(handle)
+    inbound, place = delivery.place(peer.inbound, post)
+    if place is Place.REPEATED:
+        work.ack(handle, post.stream)
+    if place is not Place.NEXT or peer.out.count >= work.settings.outbox_posts + ANSWERS_POSTS:
+        return
+    new_home = peer.inbound.streams != () and post.stream not in (known for known, _ in peer.inbound.streams)
+    pair = replace(peer.pair, told=0) if new_home and peer.pair.told else peer.pair
+    work.keep(replace(peer, inbound=delivery.taken(inbound, post), pair=pair))
+    try:
+        parcel = open_post(post)
+    except DecodeError as error:
+        work.trouble(handle, f"{handle} sent something that cannot be read: {error}")
+        work.ack(handle, post.stream)
+        return
+    if take(work, handle, parcel, post.number):
+        work.ack(handle, post.stream)
+    else:
+        work.keep(replace(work.peer(handle), inbound=peer.inbound))
+
+
+def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
+    """The other side has committed some of what we posted."""
+    peer = work.peer(handle)
+    out, arrived = delivery.acknowledged(peer.out, ack)
+    if out is peer.out:
+        return
+    work.record(DropPosts(handle, ack.number))
+    for line in arrived:
+        if not line.group:  # in a lobby the leader's order tells
+            work.mark_line("@" + handle, line.id, Status.DELIVERED)
+    flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
+    inbound = delivery.released(peer.inbound, out.base)
+    work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, inbound=inbound))
+    if inbound is not peer.inbound:
+        work.ack(handle, inbound.streams[0][0])
+    work.send_outbox(handle)
+
+
+def resend(work: Work, peer: Peer) -> None:
+    """Time passed: send again what an open link did not acknowledge for too long."""
+    if not peer.linked or not peer.out.count or peer.pair.theirs is Theirs.BUSY:
+        return
+    work.pending = True
+    again = delivery.retried(peer.out, peer.flight, work.now, work.settings.resend_after)
+    if again is not None:
+        flight, window = again
+        work.keep(replace(peer, flight=flight))
+        work.send_outbox(peer.handle, window=min(window, window_for(peer)))
+
+
+def abandon(work: Work, handle: str) -> None:
+    """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good."""
+    peer = work.peer(handle)
+    if not peer.out.count:
+        return
+    work.record(DropPosts(handle, peer.out.next - 1))
+    for line in peer.out.lines:
+        lobby = work.lobby(line.group) if line.group else None
+        conversation = lobby.label if lobby is not None else "@" + handle
+        if not line.group or lobby is not None:
+            work.mark_line(conversation, line.id, Status.FAILED)
+    out = delivery.Outbound(peer.out.stream, peer.out.next, peer.out.next)
+    work.keep(replace(peer, out=out, flight=replace(peer.flight, sent=out.base - 1)))
+
+
+def send(work: Work, handle: str, frame: object) -> None:
+    """A frame that is not kept: without a link it is lost, and time repairs that."""
+    if work.peer(handle).linked:
+        work.deed(Send(handle, frame))  # type: ignore[arg-type]
+        work.pending = True

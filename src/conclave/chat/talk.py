@@ -1,0 +1,196 @@
+"""Two people talking: saying, hearing, asking and answering. The tables of ``chat.pair`` decide; this carries out.
+
+Left out: delivery (``chat.links``), and what a block means for lobbies (``chat.desk``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import delivery
+from conclave.chat.content import TEXT_BYTES, Text, decode_content, encode_content
+from conclave.chat.delivery import Waiting
+from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.events import Say
+from conclave.chat.fifo import Fifo
+from conclave.chat.notices import RequestAnswered, RequestArrived
+from conclave.chat.pair import OURS, THEIRS, Act, Heard, Input, Ours, Theirs
+from conclave.chat.state import Peer
+from conclave.chat.work import Work
+from conclave.errors import LocalError, Refused, RemoteError
+from conclave.wire.posts import Answer, Choice, Message
+
+HEARD = {Choice.ACCEPT: Heard.ACCEPT, Choice.REJECT: Heard.REJECT, Choice.BUSY: Heard.BUSY, Choice.FREE: Heard.FREE}
+WORDS = {Choice.ACCEPT: "accepted", Choice.REJECT: "rejected", Choice.BUSY: "busy", Choice.FREE: "free"}
+"""The words of ``RequestAnswered``."""
+_TOLD = {
+    Act.ANSWER_ACCEPT: Choice.ACCEPT,
+    Act.ANSWER_REJECT: Choice.REJECT,
+    Act.ANSWER_BUSY: Choice.BUSY,
+    Act.ANSWER_FREE: Choice.FREE,
+}
+
+
+def check_text(text: str) -> None:
+    """Raise ``LocalError`` for words that cannot be said."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise LocalError("the text is not valid Unicode", remedy="type it again") from error
+    if not text.strip():
+        raise LocalError("there is nothing to say", remedy="give a text that is not empty")
+    if size > TEXT_BYTES:
+        raise LocalError(f"the text has {size} bytes, at most {TEXT_BYTES} go in one message", remedy="split it")
+
+
+def say(work: Work, handle: str, command: Say) -> None:
+    """Our own words to one person. Raises ``Refused`` where the other, or we, have said no."""
+    check_text(command.text)
+    pair = work.peer(handle).pair
+    if pair.theirs is Theirs.REJECTED:
+        raise Refused(
+            f"{handle} does not want to chat with you",
+            reason="rejected",
+            remedy=f"you can write again once {handle} has written to you or accepted you",
+        )
+    work.check_room(handle)
+    trust(work, handle)
+    work.keep(_heard(work.peer(handle), Heard.WE_SAID))
+    peer = work.peer(handle)
+    protection, epoch, payload = peer.protection.protect(encode_content(Text(work.now, command.text)))
+    work.keep(replace(peer, protection=protection))
+    line = Line(command.id, work.me, LineKind.TEXT, command.text, work.now, work.now, Status.WAITING)
+    work.add_line("@" + handle, line)
+    work.post(handle, Message(command.id, epoch, payload), command.id)
+
+
+def trust(work: Work, handle: str) -> None:
+    """We turn to ``handle`` ourselves, which accepts it. Raises ``Refused`` where we blocked it."""
+    if work.peer(handle).pair.ours is Ours.BLOCKED:
+        raise Refused(f"you blocked {handle}", reason="blocked", remedy=f"conclave unblock {handle}")
+    turn(work, handle, Input.TALK)
+
+
+def turn(work: Work, handle: str, what: Input) -> None:
+    """Something that we do to how we hold ``handle``. Raises ``LocalError`` where it does not apply."""
+    peer = work.peer(handle)
+    cell = OURS.get((peer.pair.ours, what))
+    if cell is None:
+        raise LocalError(*_WHY_NOT[what](handle))
+    ours, act = cell
+    if ours is not peer.pair.ours:
+        work.keep(replace(peer, pair=replace(peer.pair, ours=ours, lines=0)))
+    _answer(work, handle, act)
+
+
+_WHY_NOT = {
+    Input.ACCEPT: lambda handle: (f"there is no chat request from {handle} to accept",),
+    Input.REJECT: lambda handle: (f"there is no chat request from {handle} to reject",),
+    Input.UNBLOCK: lambda handle: (f"{handle} is not blocked",),
+    Input.TALK: lambda handle: (f"you blocked {handle}",),
+    Input.FREE: lambda handle: (f"{handle} was not turned away",),
+}
+
+
+def _answer(work: Work, handle: str, act: Act) -> None:
+    for flag, choice in _TOLD.items():
+        if flag in act:
+            number = work.post(handle, Answer(b"", choice))
+            peer = work.peer(handle)
+            told = number if choice is Choice.REJECT else 0
+            if told != peer.pair.told:
+                work.keep(replace(peer, pair=replace(peer.pair, told=told)))
+
+
+def _heard(peer: Peer, what: Heard) -> Peer:
+    theirs = THEIRS.get((peer.pair.theirs, what), peer.pair.theirs)
+    return peer if theirs is peer.pair.theirs else replace(peer, pair=replace(peer.pair, theirs=theirs))
+
+
+def message(work: Work, handle: str, said: Message, number: int) -> bool:
+    """Words from ``handle`` in its post ``number``. False: they are left in its outbox."""
+    peer = work.peer(handle)
+    pair = peer.pair
+    ours, act = OURS[pair.ours, Input.MESSAGE_WHILE_BUSY if work.busy else Input.MESSAGE]
+    if ours is Ours.REQUEST and pair.lines >= work.settings.request_messages:
+        return False
+    if ours is not pair.ours:
+        work.keep(replace(peer, pair=replace(pair, ours=ours, lines=0)))
+    _answer(work, handle, act)
+    if Act.LEAVE in act:
+        return False
+    if Act.DROP in act:
+        tell_rejection(work, handle, number)
+        return True
+    _take(work, handle, said)
+    if Act.ANNOUNCE in act:
+        work.tell(RequestArrived(handle, ""))
+    if pair.theirs is not Theirs.ACCEPTED:
+        hear(work, handle, Heard.THEY_SAID, Choice.ACCEPT)
+    return True
+
+
+def _take(work: Work, handle: str, said: Message) -> None:
+    peer = work.peer(handle)
+    if peer.pair.ours is Ours.REQUEST:
+        peer = replace(peer, pair=replace(peer.pair, lines=peer.pair.lines + 1))
+        work.keep(peer)
+    try:
+        protection, plain = peer.protection.process(handle, said.epoch, said.payload)
+        content = decode_content(plain)
+    except RemoteError as error:
+        work.trouble(handle, f"a message from {handle} could not be read: {error}")
+        return
+    work.keep(replace(peer, protection=protection))
+    line = Line(said.id, handle, LineKind.TEXT, content.text, content.sent, work.now, Status.RECEIVED)
+    work.add_line("@" + handle, line)
+
+
+def tell_rejection(work: Work, handle: str, number: int) -> None:
+    """``handle``'s post ``number`` was dropped: it must hear that it is rejected before that is acknowledged."""
+    peer = work.peer(handle)
+    if not peer.pair.told:
+        _answer(work, handle, Act.ANSWER_REJECT)
+        peer = work.peer(handle)
+    if peer.out.base <= peer.pair.told:
+        work.keep(replace(peer, inbound=delivery.withhold(peer.inbound, number, peer.pair.told)))
+
+
+def answered(work: Work, handle: str, choice: Choice) -> None:
+    """``handle`` answered what we said, or took an answer back."""
+    if choice is Choice.REJECT:
+        peer = work.peer(handle)
+        # Ours may wait for the other's acknowledgement while the other's waits for ours: one must go first.
+        if peer.inbound.withheld:
+            work.keep(replace(peer, inbound=replace(peer.inbound, withheld=0, until=0)))
+    hear(work, handle, HEARD[choice], choice)
+
+
+def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
+    """How ``handle`` holds us changed, perhaps; if so, people are told, and what waits goes on or fails."""
+    before = work.peer(handle)
+    after = _heard(before, what)
+    if after is before:
+        return
+    work.keep(after)
+    if before.pair.theirs is not Theirs.UNKNOWN:
+        work.tell(RequestAnswered(handle, "", WORDS[choice]))
+    if choice is Choice.REJECT:
+        fail_waiting(work, handle, b"", "@" + handle, b"")
+    elif after.out.count and choice in (Choice.ACCEPT, Choice.FREE):
+        work.send_outbox(handle, again=True)
+
+
+def fail_waiting(work: Work, handle: str, group: bytes, conversation: str, done: bytes) -> None:
+    """Our lines of one conversation that wait for ``handle`` are not sent; those up to the one named ``done`` are."""
+    peer = work.peer(handle)
+    waiting = [one for one in peer.out.lines if one.group == group]
+    names = [one.id for one in waiting]
+    behind = set(names[names.index(done) + 1 :] if done in names else names)
+    kept: tuple[Waiting, ...] = tuple(one for one in peer.out.lines if one.group != group or one.id not in behind)
+    if len(kept) == len(peer.out.lines):
+        return
+    for one in waiting:
+        if one.id in behind:
+            work.mark_line(conversation, one.id, Status.FAILED)
+    work.keep(replace(work.peer(handle), out=replace(peer.out, lines=Fifo(kept))))

@@ -1,0 +1,277 @@
+"""One step under way: what has changed so far, and what is to be done about it.
+
+The rooms of the core (``talk``, ``leading``, ``following``, ``links``) read and change the state through a ``Work``;
+``done`` turns the whole into the next ``Desk`` and its effects, so that each changed state is written once, each
+stream acknowledged once, and each lobby's progress told once per step. The desk that the step began with is never
+touched. Left out: every decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from conclave.chat import delivery, records
+from conclave.chat.effects import (
+    AddLine,
+    Deed,
+    DropState,
+    Effect,
+    Line,
+    MarkLine,
+    PutPost,
+    PutState,
+    Record,
+    Resend,
+    Send,
+    Status,
+    Tell,
+    Wake,
+    Want,
+)
+from conclave.chat.notices import LineAdded, LineMarked, Trouble
+from conclave.chat.pair import Theirs
+from conclave.chat.state import Desk, Lobby, Peer
+from conclave.errors import LocalError, Refused
+from conclave.wire.frames import Have, Post
+from conclave.wire.posts import Parcel, pack_parcel
+
+
+class Work:
+    """The state in the middle of a step at time ``now`` (UNIX seconds)."""
+
+    def __init__(self, desk: Desk, now: float, random: Callable[[int], bytes]) -> None:
+        self.me = desk.me
+        self.settings = desk.settings
+        self.now = now
+        self.random = random
+        self.busy = desk.busy
+        self.pending = False  # something was sent that may have to be sent again
+        self._desk = desk
+        self._peers = desk.peers
+        self._lobbies = desk.lobbies
+        self._labels = desk.labels
+        self._alarm = desk.alarm
+        self._records: list[Record] = []
+        self._deeds: list[Deed] = []
+        self._acks: dict[tuple[str, bytes], None] = {}
+        self._haves: dict[bytes, None] = {}
+        self._touched_peers: dict[str, Peer | None] = {}
+        self._touched_lobbies: dict[bytes, Lobby | None] = {}
+        self._reworded: set[bytes] = set()
+
+    # What there is.
+
+    def peer(self, handle: str) -> Peer:
+        """Somebody, known or not."""
+        return self._peers.get(handle) or Peer(handle)
+
+    def peers(self) -> list[Peer]:
+        """Everybody we know."""
+        return list(self._peers.values())
+
+    def lobby(self, group: bytes) -> Lobby | None:
+        """A lobby we know, by its id."""
+        return self._lobbies.get(group)
+
+    def lobbies(self) -> list[Lobby]:
+        """Every lobby we know."""
+        return list(self._lobbies.values())
+
+    def labelled(self, label: str) -> Lobby | None:
+        """A lobby by what people here call it, with or without ``#``."""
+        group = self._labels.get("#" + label.removeprefix("#"))
+        return None if group is None else self._lobbies.get(group)
+
+    # Changes.
+
+    def keep(self, peer: Peer) -> None:
+        """``peer`` is so from now on."""
+        self._touched_peers.setdefault(peer.handle, self._peers.get(peer.handle))
+        self._peers = self._peers.put(peer.handle, peer)
+
+    def drop_peer(self, handle: str) -> None:
+        """Forget somebody of whom nothing needs to be kept."""
+        self._peers = self._peers.drop(handle)
+        self._touched_peers.pop(handle, None)
+
+    def keep_lobby(self, lobby: Lobby, *, reworded: bool = False) -> None:
+        """``lobby`` is so from now on; ``reworded``: more than its place in the order changed."""
+        before = self._lobbies.get(lobby.group)
+        self._touched_lobbies.setdefault(lobby.group, before)
+        self._lobbies = self._lobbies.put(lobby.group, lobby)
+        if reworded:
+            self._reworded.add(lobby.group)
+        if before is None or before.label != lobby.label:
+            self._labels = {**self._labels, lobby.label: lobby.group}
+
+    def drop_lobby(self, lobby: Lobby) -> None:
+        """Forget a lobby, and free its label."""
+        self._touched_lobbies.setdefault(lobby.group, self._lobbies.get(lobby.group))
+        self._lobbies = self._lobbies.drop(lobby.group)
+        if self._labels.get(lobby.label) == lobby.group:
+            self._labels = {label: group for label, group in self._labels.items() if label != lobby.label}
+
+    def tie(self, handle: str, group: bytes, *, tied: bool) -> None:
+        """We want a link to ``handle`` because of a lobby, or no longer because of it."""
+        peer = self.peer(handle)
+        ties = peer.ties | {group} if tied else peer.ties - {group}
+        if ties != peer.ties:
+            self.keep(replace(peer, ties=ties))
+
+    # Effects.
+
+    def record(self, record: Record) -> None:
+        """To be committed with this step."""
+        self._records.append(record)
+
+    def deed(self, deed: Deed) -> None:
+        """To be done after the commit."""
+        self._deeds.append(deed)
+
+    def tell(self, notice: object) -> None:
+        """To be told to the fronts after the commit."""
+        self._deeds.append(Tell(notice))
+
+    def add_line(self, conversation: str, line: Line) -> None:
+        """Into the history, and onto the screen."""
+        self._records.append(AddLine(conversation, line))
+        self._deeds.append(Tell(LineAdded(conversation, line)))
+
+    def mark_line(self, conversation: str, identity: bytes, status: Status, seq: int = 0) -> None:
+        """A line of ours came further."""
+        self._records.append(MarkLine(conversation, self.me, identity, status, seq))
+        self._deeds.append(Tell(LineMarked(conversation, identity, status)))
+
+    def trouble(self, handle: str, text: str) -> None:
+        """Tell people that ``handle`` misbehaves, unless they were told so a moment ago."""
+        peer = self.peer(handle)
+        if abs(self.now - peer.troubled) >= self.settings.trouble_every:
+            self.keep(replace(peer, troubled=self.now))
+            self.tell(Trouble(handle, text))
+
+    def ack(self, handle: str, stream: bytes) -> None:
+        """Acknowledge what we have of ``stream`` once the step is committed."""
+        self._acks[handle, stream] = None
+
+    def have(self, group: bytes) -> None:
+        """Tell the leader how far we are once the step is committed."""
+        self._haves[group] = None
+
+    # Posts.
+
+    def check_room(self, handle: str) -> None:
+        """Raise ``Refused`` where too much waits for ``handle`` already."""
+        if self.peer(handle).out.count >= self.settings.outbox_posts:
+            raise Refused(
+                f"{self.settings.outbox_posts} messages already wait for {handle}",
+                reason="outbox-full",
+                remedy=f"wait until {handle} is online again",
+            )
+
+    def post(self, handle: str, parcel: Parcel, identity: bytes = b"", group: bytes = b"") -> int:
+        """Into the outbox, and onto the link if there is room: the post's number in our stream to ``handle``.
+
+        ``identity`` and ``group`` name the line of ours that the post carries, if it carries one.
+        """
+        peer = self.peer(handle)
+        out = peer.out if peer.out.stream else replace(peer.out, stream=self.random(delivery.STREAM_BYTES))
+        out, number = delivery.enqueue(out, identity, group)
+        kind, body = pack_parcel(parcel)
+        self._records.append(PutPost(handle, number, kind, body))
+        flight = peer.flight
+        if peer.linked and flight.sent == number - 1 and number < out.base + window_for(peer):
+            self._deeds.append(Send(handle, Post(out.stream, number, out.base, kind, body)))
+            flight = replace(flight, sent=number, moved=self.now if out.count == 1 else flight.moved)
+            self.pending = True
+        self.keep(replace(peer, out=out, flight=flight))
+        return number
+
+    def send_outbox(self, handle: str, *, again: bool = False, window: int | None = None) -> None:
+        """Send what the window allows of the outbox; ``again``: from its beginning."""
+        peer = self.peer(handle)
+        flight = replace(peer.flight, sent=peer.out.base - 1) if again else peer.flight
+        flight, first, count = delivery.share(
+            peer.out, flight, window_for(peer) if window is None else window, self.now
+        )
+        if count:
+            self._deeds.append(Resend(handle, peer.out.stream, peer.out.base, first, count))
+            self.pending = True
+        self.keep(replace(peer, flight=flight))
+
+    # The end.
+
+    def done(self) -> tuple[Desk, tuple[Effect, ...]]:
+        """The next desk and everything to be done, records first, acknowledgements before what else is sent."""
+        first: list[Deed] = []
+        for handle, stream in self._acks:
+            ack = delivery.ack_for(self.peer(handle).inbound, stream)
+            if ack is not None:
+                first.append(Send(handle, ack))
+        for group in self._haves:
+            lobby = self._lobbies.get(group)
+            if lobby is not None and lobby.following is not None:
+                first.append(Send(lobby.leader, Have(group, lobby.following.seq)))
+        for handle, before in self._touched_peers.items():
+            self._settle_peer(self.peer(handle), before)
+        for group, was in self._touched_lobbies.items():
+            self._settle_lobby(group, self._lobbies.get(group), was)
+        if self.busy != self._desk.busy:
+            self._records.append(PutState(records.DESK_KEY, records.encode_busy(busy=self.busy)))
+        if self.pending and not self.now < self._alarm <= self.now + 2 * self.settings.resend_after:
+            self._alarm = self.now + self.settings.resend_after
+            self._deeds.append(Wake(self._alarm))
+        desk = Desk(self.me, self.settings, self.busy, self._peers, self._lobbies, self._labels, self._alarm)
+        return desk, (*self._records, *first, *self._deeds)
+
+    def rest(self) -> None:
+        """The alarm that was asked for has rung."""
+        self._alarm = 0.0
+
+    def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
+        if before is None:
+            changed = peer.out.stream != b"" or peer.inbound.streams != () or peer.pair.ours != 0
+        else:
+            changed = peer.out is not before.out or peer.inbound is not before.inbound or peer.pair is not before.pair
+        if changed:
+            self._records.append(PutState(records.PEER_KEY + peer.handle, records.encode_peer(peer)))
+        wanted = peer.out.count > 0 or bool(peer.ties)
+        if wanted != peer.wanted:
+            self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
+            self._deeds.append(Want(peer.handle, wanted))
+
+    def _settle_lobby(self, group: bytes, lobby: Lobby | None, before: Lobby | None) -> None:
+        key = group.hex()
+        if lobby is None:
+            if before is not None:
+                self._records.append(DropState(records.LOBBY_KEY + key))
+                if _seq(before) is not None:
+                    self._records.append(DropState(records.PLACE_KEY + key))
+            return
+        if group in self._reworded:
+            self._records.append(PutState(records.LOBBY_KEY + key, records.encode_lobby(lobby)))
+        if _seq(lobby) is None:
+            if before is not None and _seq(before) is not None:
+                self._records.append(DropState(records.PLACE_KEY + key))
+        elif before is None or _seq(before) != _seq(lobby):
+            self._records.append(PutState(records.PLACE_KEY + key, records.encode_place(lobby)))
+
+
+def window_for(peer: Peer) -> int:
+    """How many posts may be under way to ``peer``: one while it is busy, in case it has forgotten us."""
+    return 1 if peer.pair.theirs is Theirs.BUSY else peer.flight.window
+
+
+def _seq(lobby: Lobby) -> int | None:
+    at = lobby.leading or lobby.following
+    return None if at is None else at.seq
+
+
+def need_lobby(work: Work, label: str) -> Lobby:
+    """The lobby that a command names. Raises ``LocalError`` where there is none."""
+    lobby = work.labelled(label)
+    if lobby is None:
+        raise LocalError(
+            f"there is no lobby {'#' + label.removeprefix('#')[:80]!r} here", remedy="conclave lobby list shows all"
+        )
+    return lobby

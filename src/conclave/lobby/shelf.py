@@ -1,0 +1,79 @@
+"""An immutable map that is cheap to change: ``put`` copies one bin of it, not the whole.
+
+The cores keep their state in values that never change, so that a step whose commit failed can be dropped. With
+thousands of conversations a plain dictionary would be copied whole for every message; here it is one in 64 bins.
+Iteration follows a checksum of the key, so it is the same in every process. Left out: anything but text and bytes
+as keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+from zlib import crc32
+
+K = TypeVar("K", str, bytes)
+V = TypeVar("V")
+
+BINS = 64
+_EMPTY: tuple[dict[str, object], ...] = ({},) * BINS
+
+
+def _bin(key: str | bytes) -> int:
+    return crc32(key.encode() if isinstance(key, str) else key) % BINS
+
+
+class Shelf(Generic[K, V]):
+    """A map from text or bytes to values. Never changed in place."""
+
+    __slots__ = ("_bins", "_size")
+
+    def __init__(self) -> None:
+        self._bins: tuple[dict[K, V], ...] = _EMPTY  # type: ignore[assignment]
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._bins[_bin(key)]
+
+    def __iter__(self) -> Iterator[K]:
+        for one in self._bins:
+            yield from one
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """Every key with its value."""
+        for one in self._bins:
+            yield from one.items()
+
+    def values(self) -> Iterator[V]:
+        """Every value."""
+        for one in self._bins:
+            yield from one.values()
+
+    def get(self, key: K) -> V | None:
+        """The value under ``key``, or None."""
+        return self._bins[_bin(key)].get(key)
+
+    def put(self, key: K, value: V) -> Shelf[K, V]:
+        """This map with ``value`` under ``key``."""
+        number = _bin(key)
+        old = self._bins[number]
+        return self._with(number, {**old, key: value}, self._size + (key not in old))
+
+    def drop(self, key: K) -> Shelf[K, V]:
+        """This map without ``key``, which need not be there."""
+        number = _bin(key)
+        old = self._bins[number]
+        if key not in old:
+            return self
+        return self._with(number, {k: v for k, v in old.items() if k != key}, self._size - 1)
+
+    def _with(self, number: int, changed: dict[K, V], size: int) -> Shelf[K, V]:
+        new: Shelf[K, V] = Shelf()
+        bins = list(self._bins)
+        bins[number] = changed
+        new._bins = tuple(bins)
+        new._size = size
+        return new
