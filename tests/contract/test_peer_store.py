@@ -194,6 +194,7 @@ TOUCH_ALL: list[Record] = [
         AddLine("@burak", Line(b"short", "ayse", LineKind.TEXT, "", 0, 0, Status.WAITING)),
         AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", float("nan"), 0, Status.WAITING)),
         AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", 0, float("inf"), Status.WAITING)),
+        AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", 0, 0, Status.WAITING, 1 << 63)),
         MarkLine("@burak", "ayse", line(1).id, Status.DELIVERED, 1 << 64),
     ],
     ids=repr,

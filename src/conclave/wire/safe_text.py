@@ -60,9 +60,9 @@ def _defused(text: str, *, newlines: bool) -> str:
                 marks += 1
                 keep = not replaced and base not in ("", "\n") and marks <= MARKS
             case "selector":
-                keep = not replaced and before == base and _selectable(base)
+                keep = before == base and _selectable(base)
             case "joiner":
-                keep = not replaced and _joins(c, before, base, text[at + 1 : at + 2])
+                keep = _joins(c, before, base, text[at + 1 : at + 2])
             case _:
                 keep = kind == "plain" or (kind == "newline" and newlines)
         given = c if keep else "" if replaced else REPLACEMENT
