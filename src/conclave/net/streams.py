@@ -3,8 +3,8 @@
 All links of a thread share one receive buffer: the loop fills it and hands it over before it turns to the next
 link. Frames sent within one turn of the loop leave as one TLS write and one write to the transport. The link's time
 is the system's clock at the connection, carried on by the loop's own, so that a clock that is set does not cut
-links. Left out: dialling and listening (``net.dialling``, ``net.listener``), when to dial again (``net.backoff``), which of two links stays
-(``link.duel``).
+links. Left out: dialling and listening (``net.dialling``, ``net.listener``), when to dial again (``net.backoff``),
+which of two links stays (``link.duel``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import ssl
 import threading
 import time
+from contextlib import suppress
 from typing import Final, Protocol, cast
 
 from conclave.errors import LocalError
@@ -229,12 +230,12 @@ class LinkStream(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the TCP connection is gone."""
         del exc
-        self._cut()
-        self._leave_gate()
+        self._transport = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._transport = None
+        self._leave_gate()
+        self._cut()
 
     def pause_writing(self) -> None:
         """Hold frames back: the transport's buffer is full."""
@@ -310,7 +311,8 @@ class LinkStream(asyncio.BufferedProtocol):
             self._flush()
             if not self._transport.is_closing():
                 self._transport.resume_reading()
-                self._transport.write_eof()
+                with suppress(OSError):  # the other side has reset the connection already
+                    self._transport.write_eof()
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_later(self._limits.close_seconds, self._ring)
