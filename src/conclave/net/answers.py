@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Middleware  # noqa: TC002 - one line is plainer than a block
 
 from conclave.authority.limits import TooMany
 from conclave.errors import ConclaveError, DecodeError, Refused, RemoteError, StorageError, VerificationError

@@ -1,7 +1,8 @@
 """The presence connection: a WebSocket on which members announce themselves and hear who comes, goes or is revoked.
 
-Text frames of JSON. Logins and changes of address are in the log before anybody is told. A reader that falls behind by ``queue_frames``, or takes nothing for ``write_seconds``, is dropped; so is who says nothing for ``silence``.
-Left out: who is admitted (``admission``), and what the frames mean to the roster (``authority.presence``).
+Text frames of JSON. Logins and changes of address are in the log before anybody is told. A reader that falls behind
+by ``queue_frames``, or takes nothing for ``write_seconds``, is dropped; so is who says nothing for ``silence``. Left
+out: who is admitted (``admission``), and what an announcement changes (``authority.presence``).
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ class Session:
         if self.request.transport is not None:
             self.request.transport.abort()
 
-    def refuse(self, reason: str, text: str) -> None:
+    def refuse(self, reason: str, text: str, remedy: str = "") -> None:
         """Say why, then close."""
         self.why = reason
-        self.post(_frame("refused", reason=reason, text=text))
+        self.post(_frame("refused", reason=reason, text=text, remedy=remedy))
         self.post(*_END)
 
     async def write(self, seconds: float) -> None:
@@ -157,7 +158,7 @@ class Presence:
                     return
             except ConclaveError as error:
                 reason = error.reason if isinstance(error, Refused) else "malformed"
-                session.refuse(reason, str(error))
+                session.refuse(reason, str(error), error.remedy)
                 return
             session.heard = self._clock()
 
@@ -236,7 +237,7 @@ class Presence:
             try:
                 admit(self._store.reads, session.peer)
             except Refused as refused:
-                session.refuse(refused.reason, f"{refused} {refused.remedy}".strip())
+                session.refuse(refused.reason, str(refused), refused.remedy)
                 self._leave(session)
         self._tell(_crl_frame(crl))
         for handle, reason in revoked:
