@@ -129,6 +129,15 @@ def test_revoked() -> None:
     assert verify_peer(ward().enrol("burak").certificate.der, trust, NOW, Profile.TLS).handle == "burak"
 
 
+def test_suspended() -> None:
+    held = make_crl(ward().issuing, [Revoked(AYSE.serial, NOW, "certificate-hold")], NOW)
+    trust = ward().trust.with_crl(held)
+    error = refused(AYSE.der, "revoked", "suspended since 2027-01-15", trust=trust)
+    assert "resume" in error.remedy
+    resumed = trust.with_crl(make_crl(ward().issuing, [], NOW, held))
+    assert verify_peer(AYSE.der, resumed, NOW, Profile.TLS)
+
+
 def test_an_old_list_counts_as_long_as_there_is_no_newer() -> None:
     trust = ward().trust.with_crl(make_crl(ward().issuing, [Revoked(AYSE.serial, NOW)], NOW))
     refused(AYSE.der, "revoked", "revoked", trust=trust, now=NOW + 9 * DAY)

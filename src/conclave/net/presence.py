@@ -137,7 +137,7 @@ class Presence:
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(session.write(self._limits.write_seconds))
                 await self._read(session)
-                if session.why != _LIVING and not writing.done():
+                if session.why not in {_LIVING, "goodbye"} and not writing.done():
                     await asyncio.wait([writing], timeout=self._limits.write_seconds)
                 writing.cancel()
         finally:

@@ -99,7 +99,7 @@ def make_crl(
 
 
 def read_crl(data: bytes, issuers: Iterable[Certificate]) -> RevocationList:
-    """Parse a list (DER) and verify that one of ``issuers`` signed it.
+    """Parse a list (DER or PEM) and verify that one of ``issuers`` signed it.
 
     Raises ``DecodeError`` where it is malformed, ``VerificationError`` (``unknown-authority``) where nobody known
     signed it.
@@ -107,7 +107,9 @@ def read_crl(data: bytes, issuers: Iterable[Certificate]) -> RevocationList:
     if len(data) > CRL_BYTES:
         raise DecodeError(f"A revocation list of {len(data)} bytes; at most {CRL_BYTES} are read.")
     try:
-        parsed = x509.load_der_x509_crl(data)
+        pem = data.startswith(b"-----BEGIN")
+        parsed = (x509.load_pem_x509_crl if pem else x509.load_der_x509_crl)(data)
+        data = parsed.public_bytes(Encoding.DER) if pem else data
         issuer = next((c for c in issuers if c.inner.subject == parsed.issuer and _signed(parsed, c)), None)
         if issuer is None:
             raise VerificationError(

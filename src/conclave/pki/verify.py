@@ -18,6 +18,7 @@ from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_cer
 from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity
 from conclave.pki.profile import RULES, Profile, key_usage
+from conclave.pki.revocation import Reason
 from conclave.pki.trust import Trust
 
 CLOCK_REMEDY = "Check the clock of this machine; if it is right, the other side's is wrong."
@@ -131,6 +132,12 @@ def _demand_current(certificate: Certificate, now: float) -> None:
 
 def _demand_not_revoked(leaf: Certificate, issuer: Certificate, trust: Trust) -> None:
     entry = trust.revoked(issuer, leaf.serial)
+    if entry is not None and entry.reason == Reason.certificate_hold.value:
+        raise VerificationError(
+            f"{leaf.title} is suspended since {moment(entry.since)}.",
+            reason="revoked",
+            remedy="Its owner must ask whoever runs the authority to resume the account.",
+        )
     if entry is not None:
         raise VerificationError(
             f"{leaf.title} was revoked on {moment(entry.since)} (reason: {entry.reason}).",

@@ -1,0 +1,162 @@
+"""What the authority tells over the presence connection, as events. Left out: the connection (``authority_client``).
+
+Frames are JSON objects in text, of at most ``MESSAGE_BYTES``. Types that are not known are passed over, so that an
+authority may learn more before its clients do.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from conclave.errors import ConclaveError, DecodeError, Refused, RemoteError
+from conclave.net.authority_calls import REASON_CHARACTERS, read_json, words
+from conclave.pki.invite import Address, parse_address
+from conclave.pki.names import Handle, parse_handle
+from conclave.pki.revocation import CRL_BYTES, RevocationList
+from conclave.pki.trust import Trust
+
+MESSAGE_BYTES = CRL_BYTES * 4 // 3 + 1024
+"""A revocation list in base64 is by far the largest."""
+NAME_CHARACTERS = 200
+SECONDS_LEAST, SECONDS_MOST = 1.0, 3600.0
+"""Within these the authority may set heartbeat and silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One entry of the directory. ``since``: online or away since (UNIX seconds, 0 for never)."""
+
+    handle: Handle
+    name: str
+    online: bool
+    address: Address | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """The connection stands. ``skew``: the authority's clock minus ours (seconds)."""
+
+    heartbeat: float
+    silence: float
+    skew: float
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """The connection is gone, or could not be made; the next attempt is in ``retry`` seconds."""
+
+    error: ConclaveError
+    retry: float
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody came, went or moved."""
+
+    handle: Handle
+    online: bool
+    address: Address | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewCrl:
+    """A revocation list, verified; it may be one that is held already."""
+
+    crl: RevocationList
+
+
+@dataclass(frozen=True, slots=True)
+class Expelled:
+    """Somebody's certificates were revoked, or the account suspended."""
+
+    handle: Handle
+    reason: str
+
+
+WatchEvent = Online | Offline | Presence | NewCrl | Expelled
+
+
+def read_event(text: str, trust: Trust, now: float) -> WatchEvent | None:
+    """Read one frame. None for a type that is not known.
+
+    Raises ``Refused`` where the authority says that it refuses us, ``RemoteError`` for a frame that makes no sense.
+    """
+    frame = read_json(text)
+    match frame.get("type"):
+        case "welcome":
+            return Online(_seconds(frame, "heartbeat"), _seconds(frame, "silence"), number(frame, "now") - now)
+        case "presence":
+            return Presence(_handle(frame), _flag(frame), _address(frame), number(frame, "since"))
+        case "crl":
+            return NewCrl(trust.read_crl(_base64(frame.get("der"))))
+        case "revoked":
+            return Expelled(_handle(frame), words(frame.get("reason"), REASON_CHARACTERS))
+        case "refused":
+            reason = words(frame.get("reason"), REASON_CHARACTERS) or "refused"
+            text = words(frame.get("text")) or "The authority refused this device."
+            raise Refused(text, reason=reason, remedy=words(frame.get("remedy")))
+        case _:
+            return None
+
+
+def read_user(value: object) -> User:
+    """Read one entry of the directory. Raises ``RemoteError``."""
+    if not isinstance(value, dict):
+        raise _nonsense("user")
+    name = words(value.get("name"), NAME_CHARACTERS)
+    return User(_handle(value), name, _flag(value), _address(value), number(value, "since"))
+
+
+def number(frame: dict[str, Any], key: str) -> float:
+    """Take a time out of JSON. Raises ``RemoteError``."""
+    value = frame.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
+        raise _nonsense(key)
+    return float(value)
+
+
+def _seconds(frame: dict[str, Any], key: str) -> float:
+    return min(max(number(frame, key), SECONDS_LEAST), SECONDS_MOST)
+
+
+def _flag(frame: dict[str, Any]) -> bool:
+    value = frame.get("online")
+    if not isinstance(value, bool):
+        raise _nonsense("online")
+    return value
+
+
+def _handle(frame: dict[str, Any]) -> Handle:
+    value = frame.get("handle")
+    if not isinstance(value, str):
+        raise _nonsense("handle")
+    return parse_handle(value)
+
+
+def _address(frame: dict[str, Any]) -> Address | None:
+    value = frame.get("address")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _nonsense("address")
+    return parse_address(value)
+
+
+def _base64(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise _nonsense("der")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DecodeError("The authority sent a revocation list that is not base64.") from error
+
+
+def _nonsense(key: str) -> RemoteError:
+    return RemoteError(
+        f"The authority sent {key!r} in a form that makes no sense.", remedy="Tell whoever runs the authority."
+    )
