@@ -454,7 +454,7 @@ def test_much_in_one_turn_counts_as_slow_until_it_has_left(run: Run) -> None:
         town = await Town.build()
         ayse = Owner()
         stream = await town.dial(ayse, limits=LinkLimits(outgoing_bytes=1000))
-        for _ in range(30):
+        for _ in range(100):
             stream.send(have(1))
         slow = [stream.slow]
         await ayse.until(lambda: ayse.drained == 1)

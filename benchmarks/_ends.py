@@ -1,0 +1,155 @@
+"""Two ends for the benchmarks of links: ours, and a bare hand-driven TLS pair with the same contexts as the floor."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import ssl
+import time
+from pathlib import Path
+
+from conclave.link.events import Closed
+from conclave.link.limits import LinkLimits
+from conclave.net.contexts import link_client_context, link_server_context
+from conclave.net.dialling import dial
+from conclave.net.listener import Listener, listen
+from conclave.net.streams import LinkStream
+from conclave.pki.credentials import Credentials
+from conclave.pki.issue import issue, make_issuing, make_root
+from conclave.pki.keys import generate_device_key
+from conclave.pki.names import Identity, parse_device, parse_handle, realm_from_name
+from conclave.pki.policy import judge
+from conclave.pki.profile import Profile
+from conclave.pki.request import build_request, read_request
+from conclave.pki.trust import Trust, pin_root
+from conclave.pki.verify import VerifiedPeer, verify_peer
+from conclave.wire.frames import Frame
+
+HERE = "127.0.0.1"
+MANY = LinkLimits(half_open=4096, half_open_per_address=4096, handshake_seconds=60.0)
+
+
+class Realm:
+    """One authority and two peers."""
+
+    def __init__(self) -> None:
+        now = time.time()
+        root = make_root("Ward 7", realm_from_name("Ward 7"), now)
+        self.issuing = make_issuing(root, "Ward 7", now)
+        chain = [root.certificate, self.issuing.certificate]
+        self.trust: Trust = pin_root(chain, root.certificate.fingerprint)
+        self.server = link_server_context(self._enrol("burak"), self.trust)
+        self.client = link_client_context(self._enrol("ayse"), self.trust)
+
+    def _enrol(self, handle: str) -> Credentials:
+        key = generate_device_key(Profile.TLS)
+        request = read_request(build_request(key, parse_handle(handle)), Profile.TLS)
+        identity = Identity(parse_handle(handle), parse_device("laptop"), self.trust.realm)
+        return Credentials(key, issue(judge(request, identity, time.time()), self.issuing), self.issuing.chain)
+
+    def verify(self, der: bytes, now: float) -> VerifiedPeer:
+        return verify_peer(der, self.trust, now, Profile.TLS)
+
+
+class Owner:
+    """Counts frames; perhaps answers each batch with its last frame."""
+
+    def __init__(self, *, echo: bool = False) -> None:
+        self.streams: list[LinkStream] = []
+        self.count = 0
+        self.echo = echo
+        self.closed = 0
+        self.arrived: asyncio.Future[None] | None = None
+
+    def on_link(self, stream: LinkStream) -> None:
+        self.streams.append(stream)
+
+    def on_frames(self, stream: LinkStream, frames: tuple[Frame, ...]) -> None:
+        self.count += len(frames)
+        if self.echo:
+            stream.send(frames[-1])
+        elif self.arrived is not None and not self.arrived.done():
+            self.arrived.set_result(None)
+
+    def on_drained(self, stream: LinkStream) -> None:
+        pass
+
+    def on_closed(self, stream: LinkStream, closed: Closed) -> None:
+        self.closed += 1
+
+    def on_refused(self, address: str, closed: Closed) -> None:
+        raise RuntimeError(closed.text)
+
+
+async def listening(realm: Realm, owner: Owner) -> Listener:
+    return await listen(HERE, 0, lambda: realm.server, realm.verify, MANY, owner)
+
+
+async def dialled(realm: Realm, owner: Owner, address: tuple[str, int]) -> LinkStream:
+    return await dial(*address, realm.client, realm.verify, MANY, owner)
+
+
+class Bare:
+    """One end of a TLS connection driven by hand: a socket, an SSLObject, nothing else."""
+
+    def __init__(self, context: ssl.SSLContext, sock: socket.socket, *, server_side: bool) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = sock
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=server_side)
+
+    def shake(self) -> bool:
+        try:
+            self.tls.do_handshake()
+            done = True
+        except ssl.SSLWantReadError:
+            done = False
+        if data := self.outgoing.read():
+            self.sock.sendall(data)
+        return done
+
+    def hear(self) -> None:
+        self.incoming.write(self.sock.recv(262_144))
+
+    def write(self, data: bytes) -> None:
+        self.tls.write(data)
+        self.sock.sendall(self.outgoing.read())
+
+    def read(self) -> int:
+        """Take what has come; how many bytes of plaintext it was."""
+        self.hear()
+        size = 0
+        while self.incoming.pending:
+            try:
+                size += len(self.tls.read(16_384))
+            except ssl.SSLWantReadError:
+                break
+        return size
+
+
+def bare_pair(realm: Realm, door: socket.socket) -> tuple[Bare, Bare]:
+    """A handshake over a loopback connection, both ends in this thread."""
+    out = socket.create_connection(door.getsockname())
+    into, _ = door.accept()
+    client, server = Bare(realm.client, out, server_side=False), Bare(realm.server, into, server_side=True)
+    client.shake()
+    server.hear()
+    server.shake()
+    client.hear()
+    while not client.shake():
+        client.hear()
+    server.hear()
+    while not server.shake():
+        server.hear()
+    return client, server
+
+
+def allow_sockets() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
+
+
+def rss() -> int:
+    """Resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
