@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from conclave import __version__
-from conclave.cli import authority, demo, join, lobby, people, self, talk, up
+from conclave.cli import about, authority, demo, join, lobby, people, talk, up
 from conclave.cli.context import Context, note
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, StorageError, VerificationError
 from conclave.node.paths import default_home
@@ -62,7 +62,7 @@ def before(
 
 app.add_typer(authority.app, name="authority")
 app.add_typer(lobby.app, name="lobby")
-for commands in (join, up, people, talk, self, demo):
+for commands in (join, up, people, talk, about, demo):
     commands.add_to(app)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from conclave.chat.events import Arrived, Event, Linked, Unlinked
 from conclave.errors import ConclaveError, NetworkError, Refused, VerificationError
 from conclave.link.duel import survivor
-from conclave.link.events import Closed
+from conclave.link.events import Closed, Peer
 from conclave.net.backoff import Backoff
 from conclave.net.streams import LinkStream
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
@@ -31,8 +31,8 @@ LOOK_AGAIN_SECONDS = 60.0
 """How often the directory is asked for a peer that it did not know an address of."""
 
 
-Dial = Callable[[str, str], Awaitable[object]]
-"""``dial(address, handle)``: returns once a link to exactly that peer is open and ``on_link`` was told.
+Dial = Callable[[str, str], Awaitable[LinkStream]]
+"""``dial(address, handle)``: an open link to exactly that peer.
 
 Raises ``NetworkError`` or ``VerificationError``.
 """
@@ -180,10 +180,30 @@ class Peers:
         """Handle and address of every open link."""
         return {handle: known.link.address for handle, known in self._peers.items() if known.link is not None}
 
+    def verified(self) -> list[Peer]:
+        """Everybody with an open link, as the certificate was verified."""
+        return [known.link.peer for known in self._peers.values() if known.link is not None]
+
     def why_not(self, peer: str) -> str:
         """Why there is no link to ``peer``, in words; empty where nothing is known against it."""
         known = self._peers.get(peer)
         return known.complaint if known is not None else ""
+
+    async def dial_at(self, peer: str, address: str) -> None:
+        """Have a link to ``peer`` at an address that the person gave, and remember it.
+
+        Raises ``VerificationError`` where somebody else answers there; where nobody does, that is only remembered.
+        """
+        known = self._peers.setdefault(peer, _Peer())
+        known.hint = address
+        if known.link is None:
+            try:
+                self.on_link(await self._dial(address, peer))
+            except NetworkError as error:
+                known.complaint = str(error)
+            except VerificationError:
+                known.hint = ""
+                raise
 
     # Dialling.
 
@@ -200,7 +220,7 @@ class Peers:
             try:
                 address = known.hint or await self._find(peer)
                 if address:
-                    await self._dial(address, peer)
+                    self.on_link(await self._dial(address, peer))
                     continue
                 pause = LOOK_AGAIN_SECONDS * (0.5 + 0.5 * self._jitter())
                 known.complaint = f"{peer} is offline"

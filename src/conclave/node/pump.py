@@ -104,6 +104,10 @@ class Pump:
         self._alarm: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "store")
 
+    def start(self) -> None:
+        """Ask for the links that are wanted since before the restart."""
+        self.put(ev.Tick())
+
     def put(self, event: ev.Event) -> None:
         """Something happened."""
         self._queue.append((event, None))

@@ -1,0 +1,196 @@
+"""The node's connection to the authority: presence, the directory, revocation lists, renewal. All may be away.
+
+What was heard last is remembered, so that chats go on, and fronts say which it is, when the authority is out of
+reach. Left out: the HTTP of it (``net.authority_client``), dialling (``node.peers``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from conclave.errors import ConclaveError, NetworkError, Refused
+from conclave.net.authority_client import AuthorityClient
+from conclave.net.authority_watch import Expelled, NewCrl, Offline, Online, Presence, User
+from conclave.net.backoff import Backoff
+from conclave.node.identity import Identity
+from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
+from conclave.pki.keys import generate_device_key
+from conclave.pki.names import parse_handle
+from conclave.pki.policy import renewal_due
+from conclave.pki.profile import Profile
+from conclave.pki.request import build_request
+
+log = logging.getLogger(__name__)
+
+_TLS = Profile.TLS
+
+RETRY_RENEWAL_SECONDS = 300.0
+"""How long after a renewal that failed another is tried; the last third of a certificate's life leaves many."""
+BACKOFF_MOST_SECONDS = 30.0
+"""The longest pause before the authority is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One entry of the directory; ``address`` is empty where the person is offline."""
+
+    handle: str
+    name: str
+    online: bool
+    address: str
+    since: float
+
+
+class Directory:
+    """What is known of people, from the authority while it can be reached, else from memory."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        moved: Callable[[str, str], None],
+        expelled: Callable[[str, str], None],
+        crl_taken: Callable[[], None],
+        tell: Callable[[Notice], None],
+    ) -> None:
+        self._identity = identity
+        self._moved = moved
+        self._expelled = expelled
+        self._crl_taken = crl_taken
+        self._tell = tell
+        self._people: dict[str, Person] = {}
+        self._client: AuthorityClient | None = None
+        self._reached = False
+        self._text = "not reached yet"
+        self._where = ", ".join(str(address) for address in identity.addresses)
+        self.clock_offset = 0.0
+
+    async def run(self, announce: str) -> None:
+        """Be online at ``announce`` and stay so; renew certificates when due. Ends only by cancellation."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._renew_when_due())
+            while True:
+                renewed = self._renewed = asyncio.Event()
+                watching = tasks.create_task(self._watch(announce))
+                waiting = tasks.create_task(renewed.wait())
+                try:
+                    await asyncio.wait((watching, waiting), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    watching.cancel()
+                    waiting.cancel()
+                    await asyncio.wait((watching,))
+                if not renewed.is_set():
+                    return  # the authority refused us for good; the node goes on without it
+
+    async def _watch(self, announce: str) -> None:
+        jitter: Callable[[], float] = lambda: secrets.randbelow(1 << 30) / (1 << 30)  # noqa: E731
+        backoff = Backoff(jitter, most=BACKOFF_MOST_SECONDS)
+        identity = self._identity
+        async with AuthorityClient(identity.addresses, identity.trust, identity.credentials(_TLS)) as client:
+            self._client = client
+            try:
+                async with aclosing(client.watch(announce, backoff)) as events:
+                    async for event in events:
+                        self._take(event)
+            except Refused as error:
+                log.warning("the authority refuses this device: %s", error)
+                self._away(f"the authority refuses this device: {error}", error)
+            finally:
+                self._client = None
+
+    def _take(self, event: Online | Offline | Presence | NewCrl | Expelled) -> None:
+        match event:
+            case Online():
+                self.clock_offset = event.skew
+                self._reached, self._text = True, f"reached at {self._where}"
+                self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
+            case Offline(error, retry):
+                log.info("authority: %s; again in %.1f s", error, retry)
+                self._away(f"out of reach at {self._where}: {error}", error)
+            case Presence(handle, online, address, since):
+                where = str(address) if online and address is not None else ""
+                old = self._people.get(handle)
+                self._people[handle] = Person(handle, old.name if old else "", online, where, since)
+                if handle != self._identity.handle:
+                    self._moved(handle, where)
+                    if old is None or (old.online, old.address) != (online, where):
+                        self._tell(PresenceChanged(handle, online, where))
+            case NewCrl(crl):
+                if self._identity.take_crl(crl):
+                    self._crl_taken()
+            case Expelled(handle, reason):
+                self._expelled(handle, reason)
+
+    def _away(self, text: str, error: ConclaveError) -> None:
+        if self._reached or isinstance(error, Refused):
+            self._tell(AuthorityReached(False, f"the authority is {text}"))
+        self._reached, self._text = False, text
+
+    async def _renew_when_due(self) -> None:
+        spread = secrets.randbelow(1 << 30) / (1 << 30)
+        identity = self._identity
+        while True:
+            due = {p: identity.credentials(p).certificate for p in identity.profiles}
+            times = {p: renewal_due(c.not_before, c.not_after, spread) for p, c in due.items()}
+            profile = min(times, key=lambda p: times[p])
+            await asyncio.sleep(max(0.0, times[profile] - time.time()))
+            try:
+                client = self._demand()
+                key = await asyncio.to_thread(generate_device_key, profile)
+                chain = await client.renew(profile, build_request(key, identity.handle))
+            except ConclaveError as error:
+                log.warning("certificate %s not renewed: %s", profile.value, error)
+                self._tell(Trouble("authority", f"certificate {profile.value} could not be renewed yet: {error}"))
+                await asyncio.sleep(RETRY_RENEWAL_SECONDS)
+                continue
+            identity.take_chain(profile, key.der(), chain)
+            self._tell(CertificateRenewed(profile.value, chain[0].not_after))
+            if profile is _TLS:
+                self._renewed.set()
+
+    # For fronts and for dialling.
+
+    async def people(self, query: str = "") -> list[Person]:
+        """Everybody, or those whose handle or name contains ``query``. Raises ``NetworkError`` or ``Refused``."""
+        people = [_person(user) for user in await self._demand().users(query)]
+        self._people |= {person.handle: person for person in people}
+        return people
+
+    async def find(self, handle: str) -> Person | None:
+        """One person, or None where nobody has the handle. Raises ``NetworkError`` or ``Refused``."""
+        try:
+            person = _person(await self._demand().look_up(parse_handle(handle)))
+        except Refused as error:
+            if error.reason == "unknown-user":
+                return None
+            raise
+        self._people[handle] = person
+        return person
+
+    def remembered(self, handle: str) -> Person | None:
+        """The person as last heard of."""
+        return self._people.get(handle)
+
+    def remembered_people(self, query: str) -> list[Person]:
+        """Everybody as last heard of; nobody is taken for online while the authority is out of reach."""
+        return [person for handle, person in sorted(self._people.items()) if query in handle or query in person.name]
+
+    def describe(self) -> dict[str, Any]:
+        """What ``status`` tells of it."""
+        return {"reached": self._reached, "address": self._where, "text": self._text}
+
+    def _demand(self) -> AuthorityClient:
+        if self._client is None:
+            raise NetworkError(self._text, remedy="look at the authority's machine and at the network")
+        return self._client
+
+
+def _person(user: User) -> Person:
+    address = str(user.address) if user.online and user.address is not None else ""
+    return Person(user.handle, user.name, user.online, address, user.since)

@@ -1,0 +1,161 @@
+"""Who this node is, from its vault: keys, certificates, and whom it believes; kept up to date there.
+
+TLS contexts are never changed: after a renewal another is built, and the next connection uses it. Left out: how the
+identity was come by (``node.enrolment``) and the connection to the authority (``node.directory``).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from conclave.errors import LocalError
+from conclave.link.events import Peer, Verify
+from conclave.net.contexts import link_client_context, link_server_context
+from conclave.pki.certificate import Certificate, read_certificate
+from conclave.pki.credentials import Credentials, authority_realm
+from conclave.pki.invite import Address, parse_address
+from conclave.pki.keys import read_key
+from conclave.pki.names import Handle, parse_handle
+from conclave.pki.profile import RULES, Profile
+from conclave.pki.revocation import RevocationList
+from conclave.pki.trust import Trust
+from conclave.pki.verify import VerifiedPeer, verify_peer
+from conclave.store import vault as vaults
+
+
+class Identity:
+    """One enrolled device. Raises ``LocalError`` where the vault holds no complete enrolment."""
+
+    def __init__(self, vault: vaults.OpenVault, authority: str = "") -> None:
+        content = vault.content
+        if not content.trust.root or not all(profile.chain for profile in content.profiles):
+            raise LocalError(
+                "enrolment was begun here but not finished",
+                remedy="give the same invite again: conclave join '<invite>'; or conclave join --certificates DIR",
+            )
+        self._vault = vault
+        self.handle: Handle = parse_handle(content.handle)
+        self.device = content.device
+        self.trust = read_trust(content.trust)
+        self.addresses: tuple[Address, ...] = tuple(
+            parse_address(text) for text in ((authority,) if authority else content.authorities)
+        )
+        self._credentials = {
+            profile.name: _credentials(profile) for profile in content.profiles
+        }  # fmt: skip
+        self._contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None
+
+    @property
+    def realm(self) -> str:
+        """The organisation's DNS name."""
+        return self.trust.realm
+
+    @property
+    def database_key(self) -> bytes:
+        """The history's raw key (32 bytes)."""
+        return self._vault.content.database_key
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """The purposes that this device has certificates for."""
+        return tuple(Profile(name) for name in self._credentials)
+
+    def credentials(self, profile: Profile) -> Credentials:
+        """Key and chain of one purpose. Raises ``LocalError`` where the device has none."""
+        self._vault.content.profile(profile.value)
+        return self._credentials[profile.value]
+
+    # For links.
+
+    def client_context(self) -> ssl.SSLContext:
+        """For dialling peers, with the newest certificate."""
+        return self._both()[0]
+
+    def server_context(self) -> ssl.SSLContext:
+        """For listening to peers, with the newest certificate."""
+        return self._both()[1]
+
+    def _both(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        if self._contexts is None:
+            credentials = self._credentials[Profile.TLS.value]
+            self._contexts = (
+                link_client_context(credentials, self.trust),
+                link_server_context(credentials, self.trust),
+            )
+        return self._contexts
+
+    def verify_anyone(self, leaf: bytes, now: float) -> VerifiedPeer:
+        """Any member of the realm may dial us. Raises ``VerificationError``."""
+        return verify_peer(leaf, self.trust, now, Profile.TLS)
+
+    def verify_only(self, handle: str) -> Verify:
+        """Whom we dial must be ``handle``, whoever answers."""
+        expected = parse_handle(handle)
+        return lambda leaf, now: verify_peer(leaf, self.trust, now, Profile.TLS, expected)
+
+    def verify_again(self, peer: Peer, now: float) -> VerifiedPeer:
+        """Somebody with whom a link is open already. Raises ``VerificationError``."""
+        if not isinstance(peer, VerifiedPeer):  # pragma: no cover - both verifiers above give one
+            raise LocalError("that peer was never verified")
+        return verify_peer(peer.der, self.trust, now, Profile.TLS)
+
+    # What changes.
+
+    def take_crl(self, crl: RevocationList) -> bool:
+        """Believe a newer revocation list, and keep it. Whether it was newer."""
+        trust = self.trust.with_crl(crl)
+        if trust is self.trust:
+            return False
+        self.trust = trust
+        content = self._vault.content
+        self._vault.rewrite(replace(content, trust=replace(content.trust, crl=crl.der)))
+        return True
+
+    def take_chain(self, profile: Profile, key: bytes, chain: Sequence[Certificate]) -> None:
+        """Keep a renewed certificate; connections from now on use it."""
+        content = self._vault.content
+        renewed = vaults.Profile(profile.value, key, tuple(certificate.der for certificate in chain))
+        profiles = tuple(renewed if held.name == profile.value else held for held in content.profiles)
+        self._vault.rewrite(replace(content, profiles=profiles))
+        self._credentials[profile.value] = _credentials(renewed)
+        self._contexts = None
+
+    def describe(self) -> dict[str, Any]:
+        """What ``status`` tells of it."""
+        return {
+            "handle": self.handle,
+            "realm": self.realm,
+            "device": self.device,
+            "root_sha256": self.trust.root.fingerprint.hex(),
+            "crl_time": self.trust.crl_time,
+            "certificates": [
+                {
+                    "profile": name,
+                    "until": held.certificate.not_after,
+                    "serial": f"{held.certificate.serial:x}",
+                    "fingerprint": held.certificate.fingerprint.hex(),
+                }
+                for name, held in self._credentials.items()
+            ],
+        }
+
+
+def read_trust(kept: vaults.Trust) -> Trust:
+    """Whom the vault says to believe: it was pinned when it was put there."""
+    root, issuing = read_certificate(kept.root), read_certificate(kept.issuing)
+    trust = Trust(root, (issuing,), authority_realm(root))
+    return trust.with_crl(trust.read_crl(kept.crl)) if kept.crl else trust
+
+
+def keep_trust(trust: Trust) -> vaults.Trust:
+    """The inverse of ``read_trust``."""
+    newest = trust.crls[-1].der if trust.crls else b""
+    return vaults.Trust(trust.root.der, trust.issuing[0].der, newest)
+
+
+def _credentials(profile: vaults.Profile) -> Credentials:
+    leaf, *above = (read_certificate(der) for der in profile.chain)
+    return Credentials(read_key(profile.key, RULES[Profile(profile.name)].key), leaf, tuple(above))

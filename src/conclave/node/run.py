@@ -1,0 +1,227 @@
+"""The one place where a node is wired: vault, store, core, pump, links, directory, socket; and where it ends.
+
+``run_node`` is what ``conclave up`` calls. ``Node`` can be given another store or another way to hand frames to
+links, which is how tests crash it at every point. Left out: everything that is wired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from conclave.chat.desk import restore
+from conclave.chat.events import Expelled
+from conclave.errors import ConclaveError, LocalError, VerificationError
+from conclave.net.dialling import dial
+from conclave.net.listener import listen
+from conclave.net.streams import LinkStream
+from conclave.node.config import NodeSettings, load
+from conclave.node.directory import Directory
+from conclave.node.identity import Identity
+from conclave.node.notices import LinkClosed, Notice, Revoked, as_json
+from conclave.node.paths import database_path, socket_path, vault_path
+from conclave.node.peers import Peers
+from conclave.node.pump import Pump
+from conclave.node.service import Service
+from conclave.node.socket import SocketServer
+from conclave.pki.invite import parse_address
+from conclave.store.peer import PeerDatabase
+from conclave.store.ports import PeerStore
+from conclave.store.vault import unlock
+from conclave.wire.frames import CloseReason
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[dict[str, Any]], None]
+END_SECONDS = 3.0
+"""How long goodbyes may take."""
+
+
+class Node:
+    """One user's node on one home. ``run`` returns when it is stopped."""
+
+    def __init__(
+        self, home: Path, identity: Identity, store: PeerStore, settings: NodeSettings, tell: Tell
+    ) -> None:  # fmt: skip
+        self._home = home
+        self._identity = identity
+        self._store = store
+        self._settings = settings
+        self._tell_front = tell
+        self._ended = asyncio.Event()
+        self._listening = ""
+
+    async def run(self) -> None:
+        """Be reachable, send what waits, keep what arrives, until ``stop``."""
+        me = self._identity.handle
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self.peers = Peers(
+                me,
+                dial=self._dial,
+                find=self._address_of,
+                spawn=self._spawn,
+                put=self._put,
+                tell=self._tell,
+                jitter=lambda: secrets.randbelow(1 << 30) / (1 << 30),
+            )
+            self.pump = Pump(
+                restore(me, self._store.states(), self._store.posts),
+                self._store,
+                self.peers,
+                self._tell,
+                time.time,
+                os.urandom,
+            )
+            self.directory = Directory(self._identity, self.peers.at, self._revoked, self._crl_taken, self._tell)
+            self.service = Service(
+                me, self.pump, self._store, self.peers, self.directory, self._describe, self.stop
+            )  # fmt: skip
+            self._socket = SocketServer(socket_path(self._home), self.service.serve)
+            await self._socket.start()
+            try:
+                await self._serve()
+            finally:
+                await self._socket.close()
+
+    async def _serve(self) -> None:
+        where = parse_listen(self._settings.listen)
+        listener = await listen(
+            *where, self._identity.server_context, self._identity.verify_anyone, self._settings.link, self.peers
+        )
+        host, port = listener.address
+        self._listening = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        pumping = self._spawn(self.pump.run())
+        directory = self._spawn(self.directory.run(self._settings.announce or self._listening))
+        self.pump.start()
+        self._tell_front(
+            {
+                "notice": "node-started",
+                "handle": self._identity.handle,
+                "realm": self._identity.realm,
+                "listen": self._listening,
+            }
+        )
+        try:
+            await self._ended.wait()
+        finally:
+            listener.close()
+            self.peers.close()
+            directory.cancel()
+            await asyncio.wait([directory], timeout=END_SECONDS)
+            pumping.cancel()
+
+    def stop(self) -> None:
+        """End the node in good order."""
+        self._ended.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._tasks.create_task(work)
+
+    def _put(self, event: Any) -> None:
+        self.pump.put(event)
+
+    def _tell(self, notice: Notice) -> None:
+        self.service.noticed(notice)
+        if isinstance(notice, LinkClosed) and notice.reason == CloseReason.DUPLICATE.word:
+            return
+        shown = as_json(notice)
+        self._socket.tell(shown)
+        self._tell_front(shown)
+
+    async def _dial(self, address: str, handle: str) -> LinkStream:
+        where = parse_address(address)
+        identity = self._identity
+        return await dial(
+            where.host,
+            where.port,
+            identity.client_context(),
+            identity.verify_only(handle),
+            self._settings.link,
+            self.peers,
+        )
+
+    async def _address_of(self, handle: str) -> str:
+        person = await self.directory.find(handle)
+        return person.address if person is not None and person.online else ""
+
+    def _revoked(self, handle: str, reason: str) -> None:
+        self.peers.cut(handle, CloseReason.REVOKED, f"your certificate was taken back: {reason}")
+        self.pump.put(Expelled(handle, reason))
+        self._tell(Revoked(handle, reason))
+
+    def _crl_taken(self) -> None:
+        """Every open link is verified again under the new list."""
+        for peer in self.peers.verified():
+            try:
+                self._identity.verify_again(peer, time.time())
+            except VerificationError as error:
+                self._revoked(peer.handle, str(error))
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            **self._identity.describe(),
+            "listen": self._listening,
+            "authority": self.directory.describe(),
+            "clock_offset": self.directory.clock_offset,
+        }
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """``host:port`` where port 0 is allowed. Raises ``LocalError``."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 0xFFFF:
+        raise LocalError(f"{text!r} is not of the form host:port", remedy="--listen 0.0.0.0:7443; port 0 picks one")
+    return host.strip("[]"), int(port)
+
+
+def run_node(home: Path, passphrase: str, flags: dict[str, str | None], tell: Tell) -> None:
+    """Run the node of ``home`` until it is stopped. Raises ``ConclaveError`` where it cannot start."""
+    settings = load(home, **flags)
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if not vault_path(home).exists():
+        raise LocalError(f"nobody is enrolled in {home}", remedy="conclave join '<invite>'")
+    identity = Identity(unlock(vault_path(home), passphrase), settings.authority)
+    store = PeerDatabase(database_path(home), identity.database_key)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(lambda: Node(home, identity, store, settings, tell)))
+    except* ConclaveError as group:
+        raise _first(group) from None
+    finally:
+        store.close()
+
+
+async def _until_signal(make: Callable[[], Node]) -> None:
+    node = make()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, node.stop)
+    await node.run()
+
+
+def _first(group: BaseExceptionGroup[ConclaveError]) -> ConclaveError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, ConclaveError):  # pragma: no cover - except* chose it
+        raise error
+    return error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
