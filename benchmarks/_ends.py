@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import socket
 import ssl
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from conclave.link.events import Closed
@@ -15,9 +20,10 @@ from conclave.net.contexts import link_client_context, link_server_context
 from conclave.net.dialling import dial
 from conclave.net.listener import Listener, listen
 from conclave.net.streams import LinkStream
+from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
 from conclave.pki.issue import issue, make_issuing, make_root
-from conclave.pki.keys import generate_device_key
+from conclave.pki.keys import KeyKind, generate_device_key, read_key
 from conclave.pki.names import Identity, parse_device, parse_handle, realm_from_name
 from conclave.pki.policy import judge
 from conclave.pki.profile import Profile
@@ -31,22 +37,44 @@ MANY = LinkLimits(half_open=4096, half_open_per_address=4096, handshake_seconds=
 
 
 class Realm:
-    """One authority and two peers."""
+    """One authority's trust and two peers; ``dumps`` and ``loads`` carry it to another process of the same run."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust, burak: Credentials, ayse: Credentials) -> None:
+        self.trust = trust
+        self.peers = (burak, ayse)
+        self.server = link_server_context(burak, trust)
+        self.client = link_client_context(ayse, trust)
+
+    @classmethod
+    def make(cls) -> Realm:
         now = time.time()
         root = make_root("Ward 7", realm_from_name("Ward 7"), now)
-        self.issuing = make_issuing(root, "Ward 7", now)
-        chain = [root.certificate, self.issuing.certificate]
-        self.trust: Trust = pin_root(chain, root.certificate.fingerprint)
-        self.server = link_server_context(self._enrol("burak"), self.trust)
-        self.client = link_client_context(self._enrol("ayse"), self.trust)
+        issuing = make_issuing(root, "Ward 7", now)
+        trust = pin_root([root.certificate, issuing.certificate], root.certificate.fingerprint)
 
-    def _enrol(self, handle: str) -> Credentials:
-        key = generate_device_key(Profile.TLS)
-        request = read_request(build_request(key, parse_handle(handle)), Profile.TLS)
-        identity = Identity(parse_handle(handle), parse_device("laptop"), self.trust.realm)
-        return Credentials(key, issue(judge(request, identity, time.time()), self.issuing), self.issuing.chain)
+        def enrol(handle: str) -> Credentials:
+            key = generate_device_key(Profile.TLS)
+            request = read_request(build_request(key, parse_handle(handle)), Profile.TLS)
+            identity = Identity(parse_handle(handle), parse_device("laptop"), trust.realm)
+            return Credentials(key, issue(judge(request, identity, now), issuing), issuing.chain)
+
+        return cls(trust, enrol("burak"), enrol("ayse"))
+
+    def dumps(self) -> str:
+        parts = [certificate.der for certificate in self.trust.certificates]
+        for peer in self.peers:
+            parts += [peer.key.pem(), peer.certificate.der]
+        return json.dumps([part.hex() for part in parts])
+
+    @classmethod
+    def loads(cls, text: str) -> Realm:
+        root, issuing, *rest = (bytes.fromhex(part) for part in json.loads(text))
+        chain = [read_certificate(root), read_certificate(issuing)]
+        peers = [
+            Credentials(read_key(rest[at], KeyKind.ED25519), read_certificate(rest[at + 1]), (chain[1],))
+            for at in (0, 2)
+        ]
+        return cls(pin_root(chain, chain[0].fingerprint), *peers)
 
     def verify(self, der: bytes, now: float) -> VerifiedPeer:
         return verify_peer(der, self.trust, now, Profile.TLS)
@@ -153,3 +181,17 @@ def allow_sockets() -> None:
 def rss() -> int:
     """Resident bytes of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@contextmanager
+def far_end(kind: str, address: tuple[str, int], count: int, realm: Realm | None) -> Iterator[subprocess.Popen[str]]:
+    """``count`` connections from another process; ``stdout`` says ``ready`` once they stand."""
+    command = [sys.executable, "-m", "benchmarks._far_end", kind, address[0], str(address[1]), str(count)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdin is not None and realm is not None:
+            process.stdin.write(realm.dumps() + "\n")
+            process.stdin.flush()
+        yield process
+    finally:
+        process.communicate(timeout=30)

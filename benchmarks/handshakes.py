@@ -44,7 +44,7 @@ def floor(realm: Realm, count: int) -> float:
 
 
 def run(quick: bool = False) -> list[Row]:
-    realm = Realm()
+    realm = Realm.make()
     count = 100 if quick else 500
     floor(realm, 20)
     bare = floor(realm, count)

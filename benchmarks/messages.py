@@ -151,7 +151,7 @@ async def bare_round_trips(realm: Realm, count: int) -> float:
 
 
 def run(quick: bool = False) -> list[Row]:
-    realm = Realm()
+    realm = Realm.make()
     count = 20_000 if quick else 100_000
     single = bare_one_way(realm, count, 1)
     joined = bare_one_way(realm, count, JOINED)
