@@ -1,6 +1,6 @@
 """``python -m benchmarks [--quick] [NAME...]``: run the modules of this folder that have a ``run``, print a table.
 
-A benchmark is a module with ``run() -> list[Row]`` or ``run(quick) -> list[Row]``, and perhaps a ``NAME``.
+A benchmark is a module with ``run() -> list[Row]`` or ``run(*, quick: bool) -> list[Row]``, and perhaps a ``NAME``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     for name in asked.names or modules:
         print(f"running {name} ...", file=sys.stderr, flush=True)
         run = modules[name].run
-        rows += map(as_row, run(asked.quick) if inspect.signature(run).parameters else run())
+        rows += map(as_row, run(quick=asked.quick) if inspect.signature(run).parameters else run())
     print(table(rows))
 
 

@@ -23,10 +23,10 @@ from conclave.net.streams import LinkStream
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
 from conclave.pki.issue import issue, make_issuing, make_root
-from conclave.pki.keys import KeyKind, generate_device_key, read_key
+from conclave.pki.keys import generate_device_key, read_key
 from conclave.pki.names import Identity, parse_device, parse_handle, realm_from_name
 from conclave.pki.policy import judge
-from conclave.pki.profile import Profile
+from conclave.pki.profile import KeyKind, Profile
 from conclave.pki.request import build_request, read_request
 from conclave.pki.trust import Trust, pin_root
 from conclave.pki.verify import VerifiedPeer, verify_peer
@@ -104,10 +104,11 @@ class Owner:
         pass
 
     def on_closed(self, stream: LinkStream, closed: Closed) -> None:
+        del stream, closed
         self.closed += 1
 
     def on_refused(self, address: str, closed: Closed) -> None:
-        raise RuntimeError(closed.text)
+        raise RuntimeError(f"{address}: {closed.text}")
 
 
 async def listening(realm: Realm, owner: Owner) -> Listener:

@@ -171,8 +171,8 @@ class Link:
             raise LocalError(f"a frame of {len(data)} bytes is more than the other side reads")
         self.send_encoded(data)
 
-    def send_encoded(self, frames: bytes) -> None:
-        """Have frames sent that ``encode_frame`` made, one or several joined, for instance once for many links.
+    def send_encoded(self, frames: bytes) -> int:
+        """Have frames sent that ``encode_frame`` made, one or several joined; the bytes that wait now.
 
         Past ``outgoing_limit_bytes`` the link ends as overloaded. Raises ``LocalError`` where the link is not open.
         """
@@ -182,9 +182,10 @@ class Link:
         if buffered > self._limits.outgoing_limit_bytes:
             self._pending.clear()
             self._fail(CloseReason.OVERLOADED, "the other side does not read what it is sent")
-            return
+            return 0
         self._pending.append(frames)
         self._buffered = buffered
+        return buffered
 
     def close(self, reason: CloseReason, text: str, now: float) -> None:
         """End the link and say why: with a farewell that waits for its answer, or at once (``state.FAREWELLS``)."""

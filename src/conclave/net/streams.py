@@ -60,8 +60,8 @@ class LinkStream(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_buffer", "_closed", "_context", "_due", "_early", "_epoch", "_full", "_gate", "_host", "_limits", "_link",
-        "_loop", "_opened", "_owner", "_peer", "_port", "_reading", "_slow", "_timer", "_timer_at", "_transport",
-        "_verify", "initiator", "window",
+        "_loop", "_opened", "_owner", "_peer", "_port", "_reading", "_slow", "_slow_above", "_timer", "_timer_at",
+        "_transport", "_verify", "initiator", "window",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +96,7 @@ class LinkStream(asyncio.BufferedProtocol):
         self._due = False  # a flush is coming in this turn of the loop
         self._full = False  # the transport wants no more for now
         self._slow = False
+        self._slow_above = limits.outgoing_bytes
         self.initiator: bool = gate is None
         """Whether we dialled."""
         self.window: int = 0
@@ -149,8 +150,7 @@ class LinkStream(asyncio.BufferedProtocol):
         link = self._link
         if link is None or link.state is not State.OPEN:
             return
-        link.send_encoded(frames)
-        if link.buffered > self._limits.outgoing_bytes:
+        if link.send_encoded(frames) > self._slow_above:
             self._slow = True
         if not self._due:
             self._due = True

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - an exception class
 
-from conclave.errors import DecodeError
+from conclave.errors import DecodeError, LocalError
 from conclave.wire.codec import Reader, Writer, decode, encode_varint
 
 HANDLE_BYTES = 63
@@ -27,6 +29,7 @@ ROSTER_BYTES = 64 * 1024
 """A roster of 1,000 handles of 63 bytes fits."""
 ID_BYTES = 16
 HASH_BYTES = 32
+_STREAM_BYTES = 8
 
 
 class Kind(IntEnum):
@@ -205,14 +208,34 @@ def _close_reason(value: int) -> CloseReason:
         return CloseReason.PROTOCOL  # a newer peer may know more reasons; the text still tells
 
 
+_POST_HEAD = Struct(">8sQQB")  # posts are what a link mostly carries: their fixed fields are read and written at once
+_POST_KINDS = {int(kind): kind for kind in PostKind}
+
+
+def _post(reader: Reader) -> Post:
+    stream, number, base, value = _POST_HEAD.unpack(reader.fixed(_POST_HEAD.size))
+    kind = _POST_KINDS.get(value)
+    if kind is None:
+        raise DecodeError(f"{value} is no PostKind")
+    return Post(stream, number, base, kind, reader.opaque(FRAME_BYTES))
+
+
+def _post_body(post: Post) -> bytes:
+    if len(post.stream) != _STREAM_BYTES:
+        raise LocalError(f"a stream of {len(post.stream)} bytes where the format wants {_STREAM_BYTES}")
+    try:
+        head = _POST_HEAD.pack(post.stream, post.number, post.base, post.kind)
+    except StructError as error:
+        raise LocalError(f"a post's number does not fit: {error}") from error
+    return head + encode_varint(len(post.body)) + post.body
+
+
 _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.HELLO: lambda r: Hello(r.uint16(), r.uint16(), r.uint32(), r.uint16(), r.text(TEXT_BYTES)),
     Kind.PING: lambda r: Ping(r.uint64()),
     Kind.PONG: lambda r: Pong(r.uint64()),
     Kind.CLOSE: lambda r: Close(_close_reason(r.uint8()), r.text(TEXT_BYTES)),
-    Kind.POST: lambda r: Post(
-        r.fixed(8), r.uint64(), r.uint64(), PostKind(_enum(r, PostKind)), r.opaque(FRAME_BYTES)
-    ),
+    Kind.POST: _post,
     Kind.ACK: lambda r: Ack(r.fixed(8), r.uint64()),
     Kind.ORDERED: lambda r: Ordered(
         r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.fixed(ID_BYTES),
@@ -233,11 +256,10 @@ def decode_frame(kind: int, body: bytes | memoryview) -> Frame:
 
 
 def _body(frame: Frame) -> tuple[Kind, bytes]:
+    if isinstance(frame, Post):
+        return Kind.POST, _post_body(frame)
     w = Writer()
     match frame:
-        case Post():
-            w.fixed(frame.stream, 8).uint64(frame.number).uint64(frame.base).uint8(frame.kind).opaque(frame.body)
-            return Kind.POST, w.done()
         case Ordered():
             return Kind.ORDERED, encode_ordered(frame)
         case Ack():
