@@ -483,3 +483,36 @@ async def test_unknown_types_are_passed_over(ward: Ward) -> None:
         event = (await until(seen, lambda e: True))[-1]
         assert isinstance(event, Online)
         assert (event.heartbeat, event.silence) == (1, 3600)
+        with pytest.raises(TimeoutError):  # the time limit of calls is none of this connection's
+            await until(seen, lambda e: True, seconds=0.8)
+
+
+async def test_an_alert_about_our_certificate_is_put_in_words(ward: Ward) -> None:
+    """By a server that sends the alert and lets it arrive; asyncio's servers just hang up."""
+    context = authority_server_context(ward.server(now=time.time()), ward.trust)
+    stranger = make_ward("Other", now=time.time()).enrol("ayse", now=time.time())
+    old = ward.enrol("ayse", now=time.time() - 100, settings=GrantSettings(60, 0))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while data := await reader.read(4096):
+            incoming.write(data)
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+            except ssl.SSLCertVerificationError:
+                writer.write(outgoing.read())
+                writer.write_eof()
+                await reader.read()  # else a reset would overtake the alert
+                break
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        at = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        for credentials, reason in ((stranger, "unknown-authority"), (old, "expired")):
+            async with AuthorityClient([at], ward.trust, credentials, QUICK) as client:
+                with pytest.raises(Refused) as caught:
+                    await client.users()
+            assert caught.value.reason == reason

@@ -7,6 +7,7 @@ to another, and no answer grows after its size was checked.
 
 from __future__ import annotations
 
+import errno
 import json
 import ssl
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ HUNG_UP = (
     "Try again. If this stays so, the authority does not accept this device's certificate, or has no room for more"
     " connections: ask whoever runs it."
 )
+
+_HUNG_UP = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +210,9 @@ _ALERTS = {
     "CERTIFICATE_EXPIRED": ("expired", "it has expired"),
     "CERTIFICATE_REVOKED": ("revoked", "it was revoked"),
     "UNKNOWN_CA": ("unknown-authority", "another authority issued it"),
-    "CERTIFICATE_REQUIRED": ("certificate-required", "none was shown"),
     "CERTIFICATE": ("bad-certificate", "it does not hold"),  # bad, unknown, unsupported certificate
 }
+"""Parts of OpenSSL's names of alerts, the more exact first."""
 
 
 def translate(error: BaseException, address: Address) -> ConclaveError:
@@ -234,8 +237,8 @@ def translate(error: BaseException, address: Address) -> ConclaveError:
                     reason=reason,
                     remedy="Check the clock of this machine; if it is right, ask for a new invite and join again.",
                 )
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
-        # The server's TLS sends no alert when it refuses a certificate of another authority: it just hangs up.
+    if isinstance(error, aiohttp.ServerDisconnectedError) or getattr(error, "errno", None) in _HUNG_UP:
+        # Thus, too, where the certificate shown is another authority's and the server's reset overtook its alert.
         return NetworkError(f"The authority at {address} hung up without an answer.", remedy=HUNG_UP)
     if isinstance(error, TimeoutError):
         return NetworkError(f"The authority at {address} did not answer in time.", remedy=UNREACHABLE)
