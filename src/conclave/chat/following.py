@@ -50,16 +50,20 @@ def invited(work: Work, handle: str, invite: Invite) -> None:
     if full or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(invite.group, Choice.REJECT))
         return
-    if known is not None and known.stage is Stage.LEAVING:
-        work.tie(handle, invite.group, tied=False)
+    if known is not None and known.stage is Stage.LEAVING:  # first the leader's word that we left
+        work.keep_lobby(replace(known, asked=invite.roster), reworded=True)
+        return
     label = known.label if known is not None else free_label(work, invite.name, handle, invite.group)
     name = known.name if known is not None else invite.name
-    lobby = Lobby(invite.group, name, label, handle, Stage.INVITED, asked=invite.roster, hushed=work.busy)
-    work.keep_lobby(lobby, reworded=True)
+    _ask(work, Lobby(invite.group, name, label, handle, Stage.INVITED, asked=invite.roster))
+
+
+def _ask(work: Work, lobby: Lobby) -> None:
+    work.keep_lobby(replace(lobby, hushed=work.busy), reworded=True)
     if work.busy:
-        work.post(handle, Answer(invite.group, Choice.BUSY))
+        work.post(lobby.leader, Answer(lobby.group, Choice.BUSY))
     else:
-        work.tell(RequestArrived(handle, label))
+        work.tell(RequestArrived(lobby.leader, lobby.label))
 
 
 def _check_roster(work: Work, roster: tuple[str, ...]) -> None:
@@ -188,7 +192,10 @@ def _over(work: Work, lobby: Lobby) -> None:
     work.tie(lobby.leader, lobby.group, tied=False)
     if lobby.following is not None:
         send(work, lobby.leader, core.have(lobby.following))
-    end(work, lobby)
+    if lobby.asked:  # we left, and were asked in again before we heard that we had left
+        _ask(work, replace(lobby, stage=Stage.INVITED, following=None))
+    else:
+        end(work, lobby)
 
 
 def head_arrived(work: Work, handle: str, head: Head) -> None:
@@ -197,6 +204,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if known is None:
         if not work.peer(handle).out.count:  # we lost our home, or forgot the lobby: say that we are not in
             work.post(handle, Leave(head.group))
+        send(work, handle, Have(head.group, head.seq))
         return
     if known.stage is Stage.ENDED and known.leader == handle:
         send(work, handle, Have(head.group, head.seq))  # we need nothing more

@@ -208,14 +208,11 @@ def submitted(work: Work, handle: str, submit: Submit, number: int) -> None:
 
 
 def left(work: Work, handle: str, group: bytes) -> None:
-    """A member leaves; who was out already, or is unknown here, hears that it need not wait for our word."""
+    """A member leaves. Who is unknown here hears that it need not wait for our word."""
     found = _state(work, group)
-    one = found[1].followers.get(handle) if found is not None else None
-    if one is None or one.until:
+    if found is None or found[1].followers.get(handle) is None:
         work.post(handle, Answer(group, Choice.REJECT))
-        _remove(work, handle, group, Turn.LEFT, "", at_once=True)
-    else:
-        _remove(work, handle, group, Turn.LEFT, "", at_once=False)
+    _remove(work, handle, group, Turn.LEFT, "", at_once=False)
 
 
 def remove(work: Work, handle: str, reason: str, *, at_once: bool) -> None:

@@ -132,6 +132,7 @@ _H, _T = Heard, Theirs
 THEIRS: dict[tuple[Theirs, Heard], Theirs] = {
     (_T.UNKNOWN, _H.WE_SAID): _T.ASKED,
     (_T.UNKNOWN, _H.THEY_SAID): _T.ACCEPTED,
+    (_T.UNKNOWN, _H.REJECT): _T.REJECTED,  # they turned to us first, and then away, before we said anything
     (_T.ASKED, _H.THEY_SAID): _T.ACCEPTED,
     (_T.ASKED, _H.ACCEPT): _T.ACCEPTED,
     (_T.ASKED, _H.REJECT): _T.REJECTED,

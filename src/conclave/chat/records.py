@@ -92,9 +92,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
         w.vector(sorted(lobby.leading.invited), Writer.text).uint64(lobby.leading.closed)
     elif lobby.following is not None:
         w.vector(sorted(lobby.following.roster), Writer.text)
-    else:
-        w.vector(lobby.asked, Writer.text)
-    return w.done()
+    return w.vector(lobby.asked, Writer.text).done()
 
 
 def encode_place(lobby: Lobby) -> bytes:
@@ -127,12 +125,16 @@ def decode_lobby(me: str, group: bytes, data: bytes, at: bytes) -> Lobby:
                 members += one.until == 0
             invited = frozenset(r.vector(handle))
             leading = Leading(group, name, leader, digest, term, seq, r.uint64(), members, followers, invited)
+            r.vector(handle)
             return Lobby(group, name, label, leader, stage, leading, hushed=hushed, ended=ended)
-        people = r.vector(handle)
         if stage in (Stage.MEMBER, Stage.LEAVING):
+            people = r.vector(handle)
             term, seq, digest, mine = _read(at, place)
             following = Following(group, me, leader, term, seq, digest, frozenset(people), mine, seq)
-            return Lobby(group, name, label, leader, stage, following=following, hushed=hushed, ended=ended)
-        return Lobby(group, name, label, leader, stage, asked=people, hushed=hushed, ended=ended)
+            asked = r.vector(handle)
+            return Lobby(
+                group, name, label, leader, stage, following=following, asked=asked, hushed=hushed, ended=ended
+            )
+        return Lobby(group, name, label, leader, stage, asked=r.vector(handle), hushed=hushed, ended=ended)
 
     return _read(data, lobby)

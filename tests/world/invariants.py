@@ -1,0 +1,118 @@
+"""What must hold when a world is quiet. ``violations`` lists what does not, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from conclave.chat import views
+from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.state import Lobby, Stage
+from tests.world.network import Node
+from tests.world.script import Town
+
+SENDS_PER_POST = 12
+"""Posts on the wire for one post said, at most, on average; and some for every crash and broken link."""
+
+
+def violations(town: Town) -> list[str]:
+    """Everything that is wrong."""
+    found: list[str] = []
+    for node in town.nodes.values():
+        found += _outbox(node)
+        found += _only_what_was_said(town, node)
+        found += _pairs(town, node)
+    found += _lobbies(town)
+    return found
+
+
+def _lines(node: Node, conversation: str) -> list[Line]:
+    return [one.line for one in node.store.lines(conversation, limit=1_000_000)]
+
+
+def _outbox(node: Node) -> Iterator[str]:
+    if node.store.outbox():
+        yield f"{node.name}: the outbox is not empty: {node.store.outbox()}"
+    if views.queued(node.desk):
+        yield f"{node.name}: the desk thinks that posts wait: {views.queued(node.desk)}"
+
+
+def _only_what_was_said(town: Town, node: Node) -> Iterator[str]:
+    for conversation in node.store.conversations():
+        lines = [one for one in _lines(node, conversation.name) if one.kind is LineKind.TEXT]
+        for line in lines:
+            sender, _, text = town.said.get(line.id, ("", "", ""))
+            if (line.sender, line.text) != (sender, text):
+                yield f"{node.name} shows {line.text!r} of {line.sender}, who never said it"
+            if line.sender == node.name and line.status is Status.WAITING:
+                yield f"{node.name}: {line.text!r} to {conversation.name} still waits"
+        yield from (
+            f"{node.name} shows {one!r} twice in {conversation.name}"
+            for one, count in Counter(line.id for line in lines).items()
+            if count > 1
+        )
+
+
+def _pairs(town: Town, node: Node) -> Iterator[str]:
+    for other in town.nodes.values():
+        if other is node:
+            continue
+        mine = [one for one in _lines(node, "@" + other.name) if one.sender == node.name]
+        theirs = [one.id for one in _lines(other, "@" + node.name) if one.sender == node.name]
+        arrived = set(theirs)
+        delivered = [one.id for one in mine if one.status is Status.DELIVERED]
+        for line in mine:
+            if line.status is Status.DELIVERED and line.id not in arrived:
+                yield f"{line.text!r} is delivered, but {other.name} does not have it"
+            if line.status is Status.FAILED and not town.unfriendly:
+                yield f"{line.text!r} was not sent, though nobody refused it"
+        if [one for one in theirs if one in set(delivered)] != delivered:
+            yield f"{other.name} has the words of {node.name} in another order"
+        strangers = arrived - {one.id for one in mine}
+        if strangers:
+            yield f"{other.name} has {len(strangers)} lines of {node.name}, who does not have them"
+
+
+def _lobbies(town: Town) -> Iterator[str]:
+    for leader in town.nodes.values():
+        for lobby in leader.desk.lobbies.values():
+            if lobby.leader == leader.name:
+                yield from _lobby(town, leader, lobby)
+    for node in town.nodes.values():
+        for lobby in node.desk.lobbies.values():
+            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING):
+                yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
+
+
+def _lobby(town: Town, leader: Node, lobby: Lobby) -> Iterator[str]:
+    order = {one.seq: one for one in _lines(leader, lobby.label)}
+    if sorted(order) != list(range(1, len(order) + 1)):
+        yield f"{lobby.label} of {leader.name} has gaps in its order"
+    ids = {one.id: seq for seq, one in order.items()}
+    for node in town.nodes.values():
+        seen = node.desk.lobbies.get(lobby.group)
+        if node is leader or seen is None:
+            continue
+        has = {one.seq: one for one in _lines(node, seen.label) if one.seq}
+        for seq, line in has.items():
+            if seq not in order or (order[seq].id, order[seq].text) != (line.id, line.text):
+                yield f"{node.name} has another entry {seq} of {lobby.label} than {leader.name}"
+        if seen.stage is Stage.MEMBER and lobby.leading is not None and node.name in lobby.leading.roster:
+            entered = lobby.leading.followers.get(node.name)
+            since = entered.since if entered is not None else 0
+            if [seq for seq in sorted(has) if seq >= since] != list(range(since, len(order) + 1)):
+                yield f"{node.name} lacks entries of {lobby.label} from {since} to {len(order)}: {sorted(has)}"
+        for line in _lines(node, seen.label):
+            if line.sender != node.name or line.kind is not LineKind.TEXT:
+                continue
+            if line.status is Status.DELIVERED and ids.get(line.id) != line.seq:
+                yield f"{line.text!r} is delivered to {lobby.label}, but not in its order"
+            if line.status is Status.FAILED and line.id in ids:
+                yield f"{line.text!r} was not sent to {lobby.label}, but is in its order"
+            if line.status is Status.FAILED and seen.stage is Stage.MEMBER and not _ever_left(order, node.name):
+                yield f"{line.text!r} was not sent to {lobby.label}, though {node.name} is in"
+
+
+def _ever_left(order: dict[int, Line], name: str) -> bool:
+    return any(one.kind is LineKind.NOTICE and one.text.startswith((f"{name} left", f"{name} was")) for one in order.values())
+

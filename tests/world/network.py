@@ -1,0 +1,243 @@
+"""A seeded network in memory: nodes with the real core, a small pump over a store, and links that misbehave.
+
+Time is simulated; everything random comes from the seed. Frames go through the real codec. While there is *chaos*,
+frames are lost, doubled and reordered, links break, nodes are cut off, and nodes crash before a commit, between the
+commit and the deeds, or among the deeds; a crash keeps the store and nothing else.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from conclave.chat import events as ev
+from conclave.chat.desk import Settings, restore, step
+from conclave.chat.effects import Deed, Effect, Record, Replay, Resend, Send, Tell, Wake, Want
+from conclave.chat.state import Desk
+from conclave.errors import ConclaveError, StorageError
+from conclave.store.memory import MemoryStore
+from conclave.wire.codec import Reader
+from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
+
+SETTINGS = Settings(request_messages=3, window_posts=4, push_window=3)
+"""Small windows, so that the limits are met in a small world."""
+
+
+class Crashed(Exception):  # noqa: N818 - what happened to the node
+    """The process is gone in the middle of its turn."""
+
+
+@dataclass(eq=False)
+class Link:
+    """A link between two nodes, until it breaks."""
+
+    ends: tuple[str, str]
+    open: bool = True
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What may go wrong, as probabilities; and two ways to build the pump and the core wrongly on purpose."""
+
+    loss: float = 0.0
+    double: float = 0.0
+    jitter: float = 0.0
+    crash: float = 0.0
+    full_disk: float = 0.0
+    send_before_commit: bool = False
+
+
+class Node:
+    """One user: desk, store, queue. ``turn`` is the pump."""
+
+    def __init__(self, name: str, world: World) -> None:
+        self.name = name
+        self.world = world
+        self.store = MemoryStore()
+        self.desk = Desk(name, SETTINGS)
+        self.queue: list[ev.Event] = []
+        self.wants: set[str] = set()
+        self.up = True
+        self.notices: list[object] = []
+        self.lives = 0
+
+    def put(self, event: ev.Event) -> None:
+        if not self.up:
+            return
+        self.queue.append(event)
+        if len(self.queue) == 1:
+            self.world.later(self.world.random.uniform(0.0, 0.02), self._when_alive(self.turn))
+
+    def _when_alive(self, action: Callable[[], None]) -> Callable[[], None]:
+        life = self.lives
+
+        def run() -> None:
+            if self.up and self.lives == life:
+                action()
+
+        return run
+
+    def turn(self) -> None:
+        batch, self.queue = self.queue, []
+        try:
+            self._turn(batch)
+        except Crashed:
+            self.crash()
+
+    def _turn(self, batch: list[ev.Event]) -> None:
+        world = self.world
+        desk, effects = self.desk, list[Effect]()
+        for event in batch:
+            try:
+                desk, more = step(desk, event, world.now, world.random.randbytes)
+            except ConclaveError as error:
+                assert isinstance(event, ev.Command), f"{event} raised {error!r}"
+                world.refused[getattr(error, "reason", type(error).__name__)] += 1
+                continue
+            effects += more
+        records = [one for one in effects if not isinstance(one, Deed)]
+        deeds = [one for one in effects if isinstance(one, Deed)]
+        steps = [lambda: self._commit(records), lambda: self._do(deeds)]
+        if world.faults.send_before_commit:
+            steps.reverse()
+        try:
+            world.perhaps_crash()
+            steps[0]()
+            world.perhaps_crash()
+            self.desk = desk
+            steps[1]()
+        except StorageError:
+            for event in batch:
+                if isinstance(event, ev.Linked | ev.Unlinked | ev.Tick):
+                    self.put(event)
+            return
+
+    def _commit(self, records: list[Record]) -> None:
+        if records and self.world.chance(self.world.faults.full_disk):
+            raise StorageError("the disk is full")
+        self.store.commit(records)
+
+    def _do(self, deeds: list[Deed]) -> None:
+        for deed in deeds:
+            if len(deeds) > 1:
+                self.world.perhaps_crash(0.1)
+            match deed:
+                case Send(peer, frame):
+                    self.world.send(self.name, peer, frame)
+                case Resend(peer, stream, base, first, count):
+                    for number, kind, body in self.store.posts(peer, first, count):
+                        self.world.send(self.name, peer, Post(stream, number, base, PostKind(kind), body))
+                case Replay(peer, group, first, count):
+                    for entry in self.store.entries(group, first, count):
+                        self.world.send(self.name, peer, decode_ordered(entry))
+                case Want(peer, wanted):
+                    (self.wants.add if wanted else self.wants.discard)(peer)
+                    self.world.later(self.world.random.uniform(0.0, 2.0), self.world.dial)
+                case Wake(at):
+                    self.world.later(max(0.0, at - self.world.now), self._when_alive(lambda: self.put(ev.Tick())))
+                case Tell(notice):
+                    self.notices.append(notice)
+                    self.world.told(self, notice)
+
+    def crash(self) -> None:
+        self.world.crashes += 1
+        self.up = False
+        self.lives += 1
+        self.queue = []
+        self.wants = set()
+        self.world.break_links(self.name)
+        self.world.later(self.world.random.uniform(0.1, 15.0), self.start)
+
+    def start(self) -> None:
+        if not self.up:
+            self.up = True
+            self.desk = restore(self.name, self.store.states(), self.store.posts, SETTINGS)
+            self.put(ev.Tick())
+
+
+class World:
+    """All nodes, the links between them, and the clock."""
+
+    def __init__(self, seed: int, names: tuple[str, ...], faults: Faults) -> None:
+        self.random = random.Random(seed)
+        self.now = 1_000_000.0
+        self.faults = faults
+        self.nodes = {name: Node(name, self) for name in names}
+        self.links: dict[frozenset[str], Link] = {}
+        self.cut: set[str] = set()
+        self.crashes = 0
+        self.posts_sent: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[str] = Counter()
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def chance(self, probability: float) -> bool:
+        return probability > 0 and self.random.random() < probability
+
+    def perhaps_crash(self, share: float = 1.0) -> None:
+        if self.chance(self.faults.crash * share):
+            raise Crashed
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._agenda, (self.now + delay, self._count, action))
+
+    def run(self, until: float = float("inf")) -> bool:
+        """Until nothing is left to happen, or the clock is there. True: it is quiet."""
+        while self._agenda and self._agenda[0][0] <= until:
+            self.now, _, action = heapq.heappop(self._agenda)
+            action()
+        if until != float("inf"):
+            self.now = until
+        return not self._agenda
+
+    def told(self, node: Node, notice: object) -> None:
+        """A front of ``node`` got a notice; scripts may react."""
+
+    def dial(self) -> None:
+        """Open every link that somebody wants and nothing prevents."""
+        for name, node in self.nodes.items():
+            for peer in sorted(node.wants):
+                ends = frozenset((name, peer))
+                if ends in self.links or not (node.up and self.nodes[peer].up) or self.cut & ends:
+                    continue
+                link = self.links[ends] = Link((name, peer))
+                for one, other in (link.ends, link.ends[::-1]):
+                    self.nodes[one].put(ev.Linked(other, self.random.randint(1, 8)))
+
+    def break_links(self, name: str) -> None:
+        for ends, link in list(self.links.items()):
+            if name in ends:
+                del self.links[ends]
+                link.open = False
+                for one, other in (link.ends, link.ends[::-1]):
+                    self.nodes[one].put(ev.Unlinked(other))
+        self.later(self.random.uniform(0.5, 5.0), self.dial)
+
+    def send(self, name: str, peer: str, frame: Frame) -> None:
+        link = self.links.get(frozenset((name, peer)))
+        if link is None:
+            return
+        if isinstance(frame, Post):
+            self.posts_sent[name, peer] += 1
+        data = encode_frame(frame)
+        for _ in range(2 if self.chance(self.faults.double) else 1):
+            if not self.chance(self.faults.loss):
+                delay = 0.01 + self.random.uniform(0.0, self.faults.jitter)
+                self.later(delay, lambda: self._arrive(link, name, peer, data))
+
+    def _arrive(self, link: Link, name: str, peer: str, data: bytes) -> None:
+        if link.open:
+            reader = Reader(data)
+            self.nodes[peer].put(ev.Arrived(name, decode_frame(reader.uint8(), reader.opaque())))
+
+    def heal(self) -> None:
+        """No more faults, everybody up."""
+        self.faults = Faults(send_before_commit=self.faults.send_before_commit)
+        self.cut = set()
+        for node in self.nodes.values():
+            node.start()
+        self.dial()
