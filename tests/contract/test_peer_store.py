@@ -212,6 +212,24 @@ def test_all_or_nothing(store: PeerStore, bad: Record, place: str) -> None:
     assert everything(store) != before
 
 
+def test_reads_past_what_can_be_kept(store: PeerStore) -> None:
+    store.commit(SEED)
+    huge = 1 << 64
+    assert not store.entries(GROUP, huge, 5)
+    assert not store.posts("burak", huge, 5)
+    assert len(store.entries(GROUP, 0, huge)) == 1
+    assert len(store.posts("burak", 0, huge)) == 2
+    assert (
+        len(store.lines("@burak", before=huge, limit=huge)) == len(store.lines("@burak", after=-huge, limit=5)) == 1
+    )
+    assert store.lines("@burak", before=-huge, limit=5) == store.lines("@burak", after=huge, limit=5) == []
+    assert store.lines("@burak", limit=-1) == store.lines("@burak", after=0, limit=-1) == []
+    assert not any((store.posts("burak", 0, -1), store.entries(GROUP, 0, -1), store.search("words", -1)))
+    assert not any((store.lines("\ud800", limit=5), store.states("\ud800"), store.posts("\ud800", 0, 5)))
+    assert store.line("@burak", "\ud800", GROUP) is None
+    assert store.search("\ud800", 5) == []
+
+
 def test_search(store: PeerStore) -> None:
     texts = [
         "The quick brown fox",

@@ -28,6 +28,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(normalize("NFC", text).lower())
 
 
+def bounded(value: int) -> int:
+    """A position or a count of a read, brought within what a store can hold."""
+    return max(0, min(value, NUMBER_MAX))
+
+
 def check(records: Iterable[Record]) -> None:
     """Raise ``StorageError`` for the first record that cannot be kept as it is."""
     for record in records:

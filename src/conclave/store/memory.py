@@ -25,7 +25,7 @@ from conclave.chat.effects import (
     Record,
 )
 from conclave.errors import StorageError
-from conclave.store.bounds import SEARCH_WORDS, check, words
+from conclave.store.bounds import SEARCH_WORDS, bounded, check, words
 from conclave.store.ports import Conversation, Found, StoredLine
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class _Numbered(Generic[T]):
 
     def slice(self, first: int, count: int) -> Iterator[tuple[int, T]]:
         at = bisect_left(self.numbers, first)
-        return ((n, self.values[n]) for n in self.numbers[at : at + count])
+        return ((n, self.values[n]) for n in self.numbers[at : at + bounded(count)])
 
 
 class _History:
@@ -179,6 +179,7 @@ class MemoryStore:
         history = self._histories.get(conversation)
         if history is None:
             return []
+        limit = bounded(limit)
         lines = history.lines
         end = len(lines) if before is None else bisect_left(lines, before, key=_position)
         if after is None:
@@ -226,7 +227,7 @@ class MemoryStore:
             for stored in history.lines
             if wanted and _begins(wanted, words(stored.line.text))
         ]
-        return sorted(found, key=_position, reverse=True)[:limit]
+        return sorted(found, key=_position, reverse=True)[: bounded(limit)]
 
     def close(self) -> None:
         """Nothing to let go of."""

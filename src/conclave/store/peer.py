@@ -27,7 +27,7 @@ from conclave.chat.effects import (
     Record,
     Status,
 )
-from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, check, words
+from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_schema import STEPS
 from conclave.store.ports import Conversation, Found, StoredLine
 from conclave.store.schema import migrate
@@ -108,11 +108,12 @@ class PeerDatabase:
         self, conversation: str, *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[StoredLine]:
         """As ``PeerStore.lines``."""
-        end = NUMBER_MAX if before is None else before
+        end = NUMBER_MAX if before is None else bounded(before)
+        start = 0 if after is None else bounded(after)
         between = f"{_LINES} AND l.position > ? AND l.position < ? ORDER BY l.position"
-        if after is None:
-            return [_stored(row) for row in self._read(f"{between} DESC LIMIT ?", conversation, 0, end, limit)][::-1]
-        return [_stored(row) for row in self._read(f"{between} LIMIT ?", conversation, after, end, limit)]
+        order = " DESC" if after is None else ""
+        rows = self._read(f"{between}{order} LIMIT ?", conversation, start, end, bounded(limit))
+        return [_stored(row) for row in (reversed(rows) if after is None else rows)]
 
     def line(self, conversation: str, sender: str, id: bytes) -> StoredLine | None:  # noqa: A002 - Line's own word
         """As ``PeerStore.line``."""
@@ -130,7 +131,7 @@ class PeerDatabase:
     def posts(self, peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
         """As ``PeerStore.posts``."""
         sql = "SELECT number, kind, body FROM posts WHERE peer = ? AND number >= ? ORDER BY number LIMIT ?"
-        return self._read(sql, peer, first, count)
+        return self._read(sql, peer, first, bounded(count))
 
     def outbox(self) -> dict[str, tuple[int, int, int]]:
         """As ``PeerStore.outbox``."""
@@ -140,7 +141,7 @@ class PeerDatabase:
     def entries(self, group: bytes, first: int, count: int) -> list[bytes]:
         """As ``PeerStore.entries``."""
         sql = "SELECT entry FROM entries WHERE lobby = ? AND seq >= ? ORDER BY seq LIMIT ?"
-        return [entry for (entry,) in self._read(sql, group, first, count)]
+        return [entry for (entry,) in self._read(sql, group, first, bounded(count))]
 
     def heads(self) -> dict[bytes, tuple[int, bytes]]:
         """As ``PeerStore.heads``."""
@@ -155,7 +156,7 @@ class PeerDatabase:
             f"SELECT c.name, {_LINE} FROM words w JOIN lines l ON l.position = w.rowid "  # noqa: S608
             "JOIN conversations c ON c.key = l.conversation WHERE words MATCH ? ORDER BY w.rowid DESC LIMIT ?",
             wanted,
-            limit,
+            bounded(limit),
         )
         found = ((name, _stored(line)) for name, *line in rows)
         return [Found(name, stored.position, stored.line) for name, stored in found]
@@ -168,7 +169,10 @@ class PeerDatabase:
 
     def _read(self, sql: str, *values: object) -> Rows:
         with self._reading, translated(self._path):
-            rows: Rows = self._reader.execute(sql, values).fetchall()  # all at once: no read holds the WAL back
+            try:
+                rows: Rows = self._reader.execute(sql, values).fetchall()  # all at once: no read holds the WAL back
+            except (OverflowError, UnicodeEncodeError):  # what cannot be kept (``bounds``) is not there
+                return []
             return rows
 
 
