@@ -21,6 +21,8 @@ from conclave.wire.frames import Post, PostKind, encode_frame
 NAME = "fanout"
 LINKS = 500
 JOINED = 10
+ROUNDS = 3
+"""In turns, the best of each counts: other work on the machine can only slow either down."""
 BODY = 200 - 29
 
 
@@ -78,8 +80,8 @@ def run(*, quick: bool = False) -> list[Row]:
     allow_sockets()
     realm = Realm.make()
     turns = 20 if quick else 100
-    bare = floor(realm, turns)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        rate = runner.run(ours(realm, turns))
+        rounds = [(floor(realm, turns), runner.run(ours(realm, turns))) for _ in range(1 if quick else ROUNDS)]
+    bare, rate = (max(values) for values in zip(*rounds, strict=True))
     name = f"deliveries to {LINKS} links, {JOINED} a turn, to bare TLS"
     return [Row(name, rate, "per CPU s", bare, 0.5)]

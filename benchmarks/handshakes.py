@@ -19,6 +19,8 @@ from benchmarks._ends import HERE, Owner, Realm, bare_pair, dialled, listening
 from benchmarks.rows import Row
 
 NAME = "handshakes"
+ROUNDS = 3
+"""In turns, the best of each counts: other work on the machine can only slow either down."""
 
 
 async def ours(realm: Realm, count: int) -> float:
@@ -47,10 +49,10 @@ def floor(realm: Realm, count: int) -> float:
 
 def run(*, quick: bool = False) -> list[Row]:
     realm = Realm.make()
-    count = 100 if quick else 500
+    count = 50 if quick else 200
     floor(realm, 20)
-    bare = floor(realm, count)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(ours(realm, 20))
-        rate = runner.run(ours(realm, count))
+        rounds = [(floor(realm, count), runner.run(ours(realm, count))) for _ in range(ROUNDS)]
+    bare, rate = (max(values) for values in zip(*rounds, strict=True))
     return [Row("mutual handshakes, to plain ssl", rate, "per s", bare, 0.5)]

@@ -24,6 +24,8 @@ from conclave.wire.frames import Post, PostKind
 
 NAME = "messages"
 JOINED = 10
+ROUNDS = 3
+"""In turns, the best of each counts: other work on the machine can only slow either down."""
 BODY = 200 - 29  # a post of 171 bytes is 200 bytes on the link
 
 
@@ -155,13 +157,18 @@ async def bare_round_trips(realm: Realm, count: int) -> float:
 
 def run(*, quick: bool = False) -> list[Row]:
     realm = Realm.make()
-    count = 20_000 if quick else 100_000
-    single = bare_one_way(realm, count, 1)
-    joined = bare_one_way(realm, count, JOINED)
+    count = 10_000 if quick else 50_000
+    rates, trips = [], []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        rate = runner.run(one_way(realm, count))
-        trip = runner.run(round_trips(realm, count // 20))
-        bare = runner.run(bare_round_trips(realm, count // 20))
+        for _ in range(ROUNDS):
+            rates.append(
+                (runner.run(one_way(realm, count)), bare_one_way(realm, count, 1), bare_one_way(realm, count, JOINED))
+            )
+            trips.append(
+                (runner.run(round_trips(realm, count // 20)), runner.run(bare_round_trips(realm, count // 20)))
+            )
+    rate, single, joined = (max(values) for values in zip(*rates, strict=True))
+    trip, bare = (min(values) for values in zip(*trips, strict=True))
     return [
         Row("200-byte messages one way, to a bare record each", rate, "per s", single, 0.5),
         Row(f"200-byte messages one way, to {JOINED} in a bare record", rate, "per s", joined, 0.5),

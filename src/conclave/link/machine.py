@@ -104,7 +104,7 @@ class Link:
                     return
             self._read(data)
         except VerificationError as error:
-            self._fail(_reason(error.reason), str(error))
+            self._fail(_reason(error.reason), f"{error} {error.remedy}".rstrip())
         except Refused as error:
             self._end(_reason(error.reason), str(error), clean=False, by_us=False)
         except RemoteError as error:
