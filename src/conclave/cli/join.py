@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the verb."""
     app.command(
         "join",
-        epilog="Examples: conclave join 'conclave://ayse@…'. By file: conclave join 'conclave://ayse@…' --csr-out DIR; "
+        epilog="Examples: conclave join 'conclave://…'. By file: conclave join 'conclave://…' --csr-out DIR; "
         "there conclave authority sign DIR/*.pem --out DIR2; then conclave join --certificates DIR2",
     )(join)
 

@@ -86,7 +86,7 @@ def exit_code(error: ConclaveError) -> int:
 def run() -> None:
     """Run one command and exit; an error of ours is told in words, never as a traceback."""
     try:
-        app()
+        app(prog_name="conclave")
     except ConclaveError as error:
         note(f"conclave: {error}")
         if error.remedy:

@@ -75,11 +75,11 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "link-opened", "peer": peer, "address": address}:
             return f"linked with {peer} at {address}, both certificates verified"
         case {"notice": "link-closed", "peer": peer, "reason": reason, "text": text, "clean": clean}:
-            return f"link with {peer} {'ended' if clean else 'was cut'}: {text or reason}"
+            return f"link with {peer} {'ended' if clean else 'was cut off'}: {text or reason}"
         case {"notice": "authority-reached", "reached": reached, "text": text}:
             return text if reached else f"{text}; chats go on without it"
         case {"notice": "revoked", "handle": handle, "reason": reason}:
-            return f"the authority took {handle}'s certificate back: {reason}"
+            return f"the authority shut {handle} out: {reason}"
         case {"notice": "certificate-renewed", "profile": profile, "until": until}:
             day = datetime.fromtimestamp(until).astimezone()
             return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"

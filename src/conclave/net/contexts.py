@@ -21,6 +21,9 @@ LINK_PROTOCOL = "conclave/1"
 """ALPN of links between peers (RFC 7301)."""
 HTTP_PROTOCOL = "http/1.1"
 
+Context = ssl.SSLContext
+"""What the builders below give, for those who hand one on."""
+
 
 def link_client_context(credentials: Credentials, trust: Trust) -> ssl.SSLContext:
     """For dialling peers. The name is not checked here: whose certificate it is, ``pki.verify`` tells."""

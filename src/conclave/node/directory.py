@@ -100,7 +100,7 @@ class Directory:
                         self._take(event)
             except Refused as error:
                 log.warning("the authority refuses this device: %s", error)
-                self._away(f"the authority refuses this device: {error}", error)
+                self._away(f"refuses this device: {error}", error)
             finally:
                 self._client = None
 
@@ -112,7 +112,7 @@ class Directory:
                 self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
             case Offline(error, retry):
                 log.info("authority: %s; again in %.1f s", error, retry)
-                self._away(f"out of reach at {self._where}: {error}", error)
+                self._away(f"is out of reach at {self._where}: {error}", error)
             case Presence(handle, online, address, since):
                 where = str(address) if online and address is not None else ""
                 old = self._people.get(handle)
@@ -129,7 +129,7 @@ class Directory:
 
     def _away(self, text: str, error: ConclaveError) -> None:
         if self._reached or isinstance(error, Refused):
-            self._tell(AuthorityReached(False, f"the authority is {text}"))
+            self._tell(AuthorityReached(False, f"the authority {text}"))
         self._reached, self._text = False, text
 
     async def _renew_when_due(self) -> None:

@@ -100,6 +100,6 @@ def _node(home: Path) -> list[Check]:
     clock = abs(status["clock_offset"])
     remedy = "" if clock < 60 else "set this machine's clock: certificates depend on it"
     checks.append(Check("clock", clock < 60, f"{clock:.0f} s from the authority's", remedy))
-    waiting = sum(status["waiting"].values())
-    checks.append(Check("outbox", True, f"{waiting} waiting for {len(status['waiting'])} peers"))
+    text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
+    checks.append(Check("outbox", True, f"waiting: {text}" if text else "nothing waits"))
     return checks

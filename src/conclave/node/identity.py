@@ -6,14 +6,13 @@ identity was come by (``node.enrolment``) and the connection to the authority (`
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from conclave.errors import LocalError
 from conclave.link.events import Peer, Verify
-from conclave.net.contexts import link_client_context, link_server_context
+from conclave.net.contexts import Context, link_client_context, link_server_context
 from conclave.pki.certificate import Certificate, read_certificate
 from conclave.pki.credentials import Credentials, authority_realm
 from conclave.pki.invite import Address, parse_address
@@ -46,7 +45,7 @@ class Identity:
         self._credentials = {
             profile.name: _credentials(profile) for profile in content.profiles
         }  # fmt: skip
-        self._contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None
+        self._contexts: tuple[Context, Context] | None = None
 
     @property
     def realm(self) -> str:
@@ -70,15 +69,15 @@ class Identity:
 
     # For links.
 
-    def client_context(self) -> ssl.SSLContext:
+    def client_context(self) -> Context:
         """For dialling peers, with the newest certificate."""
         return self._both()[0]
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self) -> Context:
         """For listening to peers, with the newest certificate."""
         return self._both()[1]
 
-    def _both(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    def _both(self) -> tuple[Context, Context]:
         if self._contexts is None:
             credentials = self._credentials[Profile.TLS.value]
             self._contexts = (

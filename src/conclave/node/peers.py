@@ -152,7 +152,7 @@ class Peers:
             return
         known.link = None
         self._put(Unlinked(handle))
-        self._tell(LinkClosed(handle, closed.reason.word, closed.text, closed.clean))
+        self._tell(LinkClosed(handle, closed.reason.word, closed.text, closed.clean or closed.by_us))
         if known.wanted and not self._closing:
             self._start(handle, known)
 

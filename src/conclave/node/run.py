@@ -26,7 +26,7 @@ from conclave.net.streams import LinkStream
 from conclave.node.config import NodeSettings, load
 from conclave.node.directory import Directory
 from conclave.node.identity import Identity
-from conclave.node.notices import LinkClosed, Notice, Revoked, as_json
+from conclave.node.notices import LinkClosed, LinkOpened, Notice, Revoked, as_json
 from conclave.node.paths import database_path, socket_path, vault_path
 from conclave.node.peers import Peers
 from conclave.node.pump import Pump
@@ -57,6 +57,7 @@ class Node:
         self._settings = settings
         self._tell_front = tell
         self._ended = asyncio.Event()
+        self._expelled: dict[str, str] = {}  # until they link again, with a certificate that holds
         self._listening = ""
 
     async def run(self) -> None:
@@ -83,7 +84,7 @@ class Node:
             )
             self.directory = Directory(self._identity, self.peers.at, self._revoked, self._crl_taken, self._tell)
             self.service = Service(
-                me, self.pump, self._store, self.peers, self.directory, self._describe, self.stop
+                me, self.pump, self._store, self.peers, self.directory, self._expelled, self._describe, self.stop
             )  # fmt: skip
             self._socket = SocketServer(socket_path(self._home), self.service.serve)
             await self._socket.start()
@@ -131,8 +132,11 @@ class Node:
 
     def _tell(self, notice: Notice) -> None:
         self.service.noticed(notice)
-        if isinstance(notice, LinkClosed) and notice.reason == CloseReason.DUPLICATE.word:
-            return
+        match notice:
+            case LinkOpened(peer):
+                self._expelled.pop(peer, None)
+            case LinkClosed(reason=CloseReason.DUPLICATE.word):
+                return
         shown = as_json(notice)
         self._socket.tell(shown)
         self._tell_front(shown)
@@ -154,17 +158,24 @@ class Node:
         return person.address if person is not None and person.online else ""
 
     def _revoked(self, handle: str, reason: str) -> None:
-        self.peers.cut(handle, CloseReason.REVOKED, f"your certificate was taken back: {reason}")
-        self.pump.put(Expelled(handle, reason))
-        self._tell(Revoked(handle, reason))
+        """The authority took a certificate back; it may tell so by a list, by word, or by both."""
+        if handle in self._expelled:
+            return
+        words = "suspended" if reason == "suspended" else "certificate revoked"
+        if reason and reason not in (words, "unspecified"):
+            words = f"{words}: {reason}"
+        self._expelled[handle] = words
+        self.peers.cut(handle, CloseReason.REVOKED, words)
+        self.pump.put(Expelled(handle, words))
+        self._tell(Revoked(handle, words))
 
     def _crl_taken(self) -> None:
         """Every open link is verified again under the new list."""
         for peer in self.peers.verified():
             try:
                 self._identity.verify_again(peer, time.time())
-            except VerificationError as error:
-                self._revoked(peer.handle, str(error))
+            except VerificationError:
+                self._revoked(peer.handle, "")
 
     def _describe(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from conclave.chat import events as ev
@@ -40,6 +40,7 @@ class Service:
         store: PeerStore,
         peers: Peers,
         directory: Directory,
+        expelled: Mapping[str, str],
         describe: Callable[[], dict[str, Any]],
         stop: Callable[[], None],
     ) -> None:
@@ -48,6 +49,7 @@ class Service:
         self._store = store
         self._peers = peers
         self._directory = directory
+        self._expelled = expelled
         self._describe = describe
         self._stop = stop
         self._waiting: dict[tuple[str, bytes], asyncio.Future[Status]] = {}
@@ -116,6 +118,12 @@ class Service:
             peer = conversation[1:]
             if peer == self._me:
                 raise LocalError("that is you", remedy="conclave who lists the others")
+            if peer in self._expelled:
+                raise Refused(
+                    f"nothing is sent to {peer}: {self._expelled[peer]}",
+                    reason="revoked",
+                    remedy="speak to whoever runs the authority",
+                )
             if command.at:
                 await self._peers.dial_at(peer, command.at)
             else:
