@@ -86,6 +86,13 @@ def test_an_oversized_request_is_not_parsed() -> None:
         read_request(REQUEST + bytes(REQUEST_BYTES), Profile.TLS)
 
 
+def test_a_signature_with_unused_bits_is_refused() -> None:
+    keys = (generate_device_key(Profile.TLS) for _ in range(64))
+    even = next(r for r in (build_request(key, AYSE) for key in keys) if not r[-1] & 1)
+    with pytest.raises(DecodeError, match="whole bytes"):
+        read_request(even[:-65] + b"\x01" + even[-64:], Profile.TLS)
+
+
 @settings(max_examples=150)
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=80).map(lambda b: b"-----BEGIN" + b)))
 def test_garbage_gives_our_errors(data: bytes) -> None:

@@ -40,6 +40,7 @@ def test_another_fingerprint_is_refused() -> None:
 def test_a_pinned_certificate_that_is_no_root_is_refused() -> None:
     issuing = ward().issuing.certificate
     refused((issuing, ROOT), issuing.fingerprint)
+    refused((issuing, make_issuing(ward().issuing, "Below", NOW).certificate), issuing.fingerprint)
     leaf = ward().enrol("ayse").certificate
     refused((leaf, ROOT), leaf.fingerprint)
 

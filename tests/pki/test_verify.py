@@ -270,6 +270,14 @@ def test_weak_rsa() -> None:
     refused(leaf.der, "bad-certificate", "1024 bits", profile=Profile.CLASSIC)
 
 
+def test_a_signature_with_unused_bits() -> None:
+    """Another encoding of the same signature: the library alone would take it."""
+    even = next(c for c in (forge(ward().issuing, KEY) for _ in range(64)) if not c.der[-1] & 1)
+    at = len(even.der) - len(even.inner.signature) - 1
+    other = even.der[:at] + b"\x01" + even.der[at + 1 :]
+    refused(other, "bad-certificate", "whole bytes")
+
+
 def test_oversized() -> None:
     refused(AYSE.der + bytes(9000), "bad-certificate", "at most")
 

@@ -40,6 +40,15 @@ def moment(when: float) -> str:
     return f"{utc(when):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def demand_whole_bytes(der: bytes, signature: bytes) -> None:
+    """Assert that a signed structure ends in a signature of whole bytes, as RFC 5280 section 4.1.1.3 has it.
+
+    The library takes unused bits as well: another encoding that would verify. Raises ``DecodeError``.
+    """
+    if not der.endswith(b"\x00" + signature):
+        raise DecodeError("The signature is not a number of whole bytes.")
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate that could be parsed. Times are UNIX seconds; ``inner`` is the library's, for ``pki`` alone."""
@@ -91,6 +100,7 @@ def wrap(inner: x509.Certificate) -> Certificate:
         )
     except PARSE_ERRORS as error:
         raise DecodeError("The certificate cannot be read: a field of it is malformed.") from error
+    demand_whole_bytes(certificate.der, inner.signature)
     if not 0 < certificate.serial < 1 << SERIAL_BITS:
         raise DecodeError("The certificate's serial number is not a positive number of at most 20 bytes.")
     return certificate

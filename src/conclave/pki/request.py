@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AttributeOID, NameOID
 
 from conclave.errors import DecodeError, VerificationError
-from conclave.pki.certificate import PARSE_ERRORS
+from conclave.pki.certificate import PARSE_ERRORS, demand_whole_bytes
 from conclave.pki.keys import PrivateKey, demand_kind
 from conclave.pki.names import Handle
 from conclave.pki.profile import RULES, KeyKind, Profile
@@ -98,6 +98,7 @@ def read_request(data: bytes, profile: Profile) -> ProvenRequest:
         challenges = [a.value.decode() for a in parsed.attributes if a.oid == AttributeOID.CHALLENGE_PASSWORD]
     except PARSE_ERRORS as error:
         raise DecodeError("The certificate request cannot be read: a field of it is malformed.") from error
+    demand_whole_bytes(der, parsed.signature)
     claimed = _only(names, "common name", CHALLENGE_BYTES)
     challenge = _only(challenges, "challenge password", CHALLENGE_BYTES)
     demand_kind(public, RULES[profile].key)  # first: only strong keys of known kinds reach the signature check

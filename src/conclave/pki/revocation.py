@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from conclave.errors import DecodeError, VerificationError
-from conclave.pki.certificate import PARSE_ERRORS, Certificate, utc
+from conclave.pki.certificate import PARSE_ERRORS, Certificate, demand_whole_bytes, utc
 from conclave.pki.credentials import Issuer
 
 CRL_BYTES = 4 * 1024 * 1024
@@ -117,6 +117,7 @@ def read_crl(data: bytes, issuers: Iterable[Certificate]) -> RevocationList:
                 reason="unknown-authority",
                 remedy="It is ignored; tell whoever runs the authority if this comes again.",
             )
+        demand_whole_bytes(data, parsed.signature)
         return _read(data, parsed, issuer)
     except (*PARSE_ERRORS, x509.ExtensionNotFound) as error:
         raise DecodeError("The revocation list cannot be read.") from error
