@@ -34,6 +34,7 @@ OLDEST = 1
 
 _FIRST_CONVERSATION_KIND = 16
 _HEADER_BYTES = 5
+_HELLO, _OPEN, _CLOSED = State.HELLO, State.OPEN, State.CLOSED  # an enum's member is slow to look up for every frame
 
 
 def _reason(word: str) -> CloseReason:
@@ -53,15 +54,16 @@ class Link:
 
     __slots__ = (
         "_arrived", "_buffered", "_closing_since", "_cutter", "_events", "_farewell", "_heard", "_largest", "_limits",
-        "_paused", "_peer", "_pending", "_pinged", "_pong", "_shaken_bytes", "_started", "_state", "_token",
-        "_tunnel", "_verify",
+        "_paused", "_peer", "_pending", "_pinged", "_pong", "_shaken_bytes", "_started", "_token",
+        "_tunnel", "_verify", "state",
     )  # fmt: skip
 
     def __init__(self, tunnel: Tunnel, verify: Verify, limits: LinkLimits, now: float) -> None:
         self._tunnel = tunnel
         self._verify = verify
         self._limits = limits
-        self._state = State.HANDSHAKE
+        self.state = State.HANDSHAKE
+        """Where the link stands. For reading only: it is asked for every frame, so it is no property."""
         self._cutter = FrameCutter(limits.hello_bytes)
         self._events: list[Event] = []
         self._arrived: list[Frame] = []
@@ -80,11 +82,6 @@ class Link:
             self._shake(b"", now)
 
     @property
-    def state(self) -> State:
-        """Where the link stands."""
-        return self._state
-
-    @property
     def buffered(self) -> int:
         """Bytes of frames that ``data_to_send`` has not taken yet."""
         return self._buffered
@@ -93,14 +90,14 @@ class Link:
 
     def receive(self, data: bytes | memoryview, now: float) -> None:
         """Take bytes from the network. Nothing that they hold raises; what is wrong with them ends the link."""
-        if self._state is State.CLOSED or not data:
+        if self.state is State.CLOSED or not data:
             return
         self._heard = now
         try:
-            if self._state is State.HANDSHAKE:
+            if self.state is State.HANDSHAKE:
                 self._shake(data, now)
                 data = b""
-                if self._state is State.HANDSHAKE:
+                if self.state is State.HANDSHAKE:
                     return
             self._read(data)
         except VerificationError as error:
@@ -112,16 +109,16 @@ class Link:
 
     def receive_eof(self) -> None:
         """The network will give no more: the stream ended, or broke."""
-        if self._state is State.CLOSING and self._farewell is not None:
+        if self.state is State.CLOSING and self._farewell is not None:
             self._end(self._farewell.reason, self._farewell.text, clean=False, by_us=True)
-        elif self._state is not State.CLOSED:
+        elif self.state is not State.CLOSED:
             text = "the connection was cut" if self._largest else "the connection was cut before it was established"
             self._end(CloseReason.TRUNCATED, text, clean=False, by_us=False)
 
     def tick(self, now: float) -> None:
         """Time passed: do whatever is due."""
         limits = self._limits
-        if self._state is State.OPEN:
+        if self.state is State.OPEN:
             if self._peer is not None and now >= self._peer.not_after:
                 self._fail(CloseReason.EXPIRED, "the other side's certificate has expired: it must be renewed")
             elif self._paused:
@@ -132,23 +129,23 @@ class Link:
                 self._token += 1
                 self._pinged = now
                 self._queue(encode_frame(Ping(self._token)))
-        elif self._state is State.CLOSING:
+        elif self.state is State.CLOSING:
             if now >= self._closing_since + limits.close_seconds:
                 self.receive_eof()
-        elif self._state is not State.CLOSED and now >= self._started + limits.handshake_seconds:
+        elif self.state is not State.CLOSED and now >= self._started + limits.handshake_seconds:
             text = f"the connection was not established within {limits.handshake_seconds:g} seconds"
             self._fail(CloseReason.TIMEOUT, text)
 
     def timer(self) -> float | None:
         """When ``tick`` is due (UNIX seconds), or None. It may only move later while bytes arrive."""
-        if self._state is State.OPEN:
+        if self.state is State.OPEN:
             ends = self._peer.not_after if self._peer is not None else self._heard
             if self._paused:
                 return ends
             return min(ends, self._next_ping(), self._heard + self._limits.silence_seconds)
-        if self._state is State.CLOSING:
+        if self.state is State.CLOSING:
             return self._closing_since + self._limits.close_seconds
-        return None if self._state is State.CLOSED else self._started + self._limits.handshake_seconds
+        return None if self.state is State.CLOSED else self._started + self._limits.handshake_seconds
 
     def pause(self) -> None:
         """Reading has stopped at our wish: silence is not the other side's fault now."""
@@ -167,7 +164,7 @@ class Link:
         As ``send_encoded``; raises ``LocalError`` also for a frame that is larger than the other side reads.
         """
         data = encode_frame(frame)
-        if self._state is State.OPEN and len(data) > self._largest:
+        if self.state is State.OPEN and len(data) > self._largest:
             raise LocalError(f"a frame of {len(data)} bytes is more than the other side reads")
         self.send_encoded(data)
 
@@ -176,8 +173,8 @@ class Link:
 
         Past ``outgoing_limit_bytes`` the link ends as overloaded. Raises ``LocalError`` where the link is not open.
         """
-        if self._state is not State.OPEN:
-            raise LocalError(f"the link is not open ({self._state.name.lower()})")
+        if self.state is not _OPEN:
+            raise LocalError(f"the link is not open ({self.state.name.lower()})")
         buffered = self._buffered + len(frames)
         if buffered > self._limits.outgoing_limit_bytes:
             self._pending.clear()
@@ -189,12 +186,12 @@ class Link:
 
     def close(self, reason: CloseReason, text: str, now: float) -> None:
         """End the link and say why: with a farewell that waits for its answer, or at once (``state.FAREWELLS``)."""
-        if self._state is State.OPEN and reason in FAREWELLS:
+        if self.state is State.OPEN and reason in FAREWELLS:
             self._farewell = Close(reason, _short(text))
             self._queue(encode_frame(self._farewell))
             self._closing_since = now
-            self._state = follow(self._state, Step.FAREWELL)
-        elif self._state in (State.HANDSHAKE, State.HELLO, State.OPEN):
+            self.state = follow(self.state, Step.FAREWELL)
+        elif self.state in (State.HANDSHAKE, State.HELLO, State.OPEN):
             self._fail(reason, text)
 
     # What whoever drives it collects.
@@ -212,7 +209,7 @@ class Link:
                 data = tunnel.write(pending[0] if len(pending) == 1 else b"".join(pending))
             pending.clear()
             self._buffered = 0
-        if self._state is State.CLOSED:
+        if self.state is _CLOSED:
             tunnel.end()
         return data + tunnel.take()
 
@@ -243,7 +240,7 @@ class Link:
         if leaf is None:
             return
         self._peer = self._verify(leaf, now)
-        self._state = follow(self._state, Step.SECURED)
+        self.state = follow(self.state, Step.SECURED)
         hello = Hello(VERSION, OLDEST, self._limits.frame_bytes, self._limits.window, f"conclave/{__version__}")
         self._queue(encode_frame(hello))
 
@@ -252,9 +249,9 @@ class Link:
         cut = self._cutter.cut
         for plain in self._tunnel.read(data):
             for kind, body in cut(plain):
-                if kind < _FIRST_CONVERSATION_KIND or self._state is State.HELLO:
+                if kind < _FIRST_CONVERSATION_KIND or self.state is _HELLO:
                     self._control(decode_frame(kind, body))
-                    if self._state is State.CLOSED:
+                    if self.state is _CLOSED:
                         return
                 else:
                     arrived.append(decode_frame(kind, body))
@@ -266,16 +263,16 @@ class Link:
         match frame:
             case Close():
                 self._farewell_arrived(frame)
-            case Hello() if self._state is State.HELLO:
+            case Hello() if self.state is State.HELLO:
                 self._greeted(frame)
-            case Ping() if self._state is not State.HELLO:
-                if self._state is State.OPEN:
+            case Ping() if self.state is not State.HELLO:
+                if self.state is State.OPEN:
                     self._pong = frame.token  # the last of several is answered for all: what we owe stays bounded
-            case Pong() if self._state is not State.HELLO:
+            case Pong() if self.state is not State.HELLO:
                 pass  # heard is heard, whichever ping it answers
             case _:
                 name = type(frame).__name__.lower()
-                raise RemoteError(f"an unexpected {name} frame arrived ({self._state.name.lower()})")
+                raise RemoteError(f"an unexpected {name} frame arrived ({self.state.name.lower()})")
 
     def _greeted(self, hello: Hello) -> None:
         if hello.oldest > hello.version or min(hello.version, VERSION) < max(hello.oldest, OLDEST):
@@ -288,11 +285,11 @@ class Link:
             raise LocalError("no peer")
         self._largest = hello.frame_bytes + _HEADER_BYTES
         self._cutter.allow(self._limits.frame_bytes)
-        self._state = follow(self._state, Step.GREETED)
+        self.state = follow(self.state, Step.GREETED)
         self._events.append(Opened(self._peer, hello, not self._tunnel.server_side))
 
     def _farewell_arrived(self, close: Close) -> None:
-        if self._state is State.CLOSING and self._farewell is not None:
+        if self.state is State.CLOSING and self._farewell is not None:
             self._end(self._farewell.reason, self._farewell.text, clean=True, by_us=True)
         else:
             self._queue(encode_frame(Close(close.reason, "")))
@@ -305,10 +302,10 @@ class Link:
         self._end(reason, text, clean=False, by_us=True)
 
     def _end(self, reason: CloseReason, text: str, *, clean: bool, by_us: bool) -> None:
-        if self._state is State.CLOSING:
-            self._state = follow(self._state, Step.ANSWERED if clean else Step.GAVE_UP)
+        if self.state is State.CLOSING:
+            self.state = follow(self.state, Step.ANSWERED if clean else Step.GAVE_UP)
         else:
-            self._state = follow(self._state, Step.ENDED)
+            self.state = follow(self.state, Step.ENDED)
         if self._arrived:
             self._events.append(FramesArrived(tuple(self._arrived)))
             self._arrived.clear()

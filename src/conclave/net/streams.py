@@ -26,6 +26,7 @@ from conclave.net.gate import Gate
 from conclave.wire.frames import CloseReason, Frame, encode_frame
 
 _RECEIVE_BYTES: Final = 256 * 1024
+_OPEN, _CLOSED = State.OPEN, State.CLOSED  # an enum's member is slow to look up for every frame
 
 
 class _Shared(threading.local):
@@ -148,7 +149,7 @@ class LinkStream(asyncio.BufferedProtocol):
         ``outgoing_limit_bytes`` unsent the link ends as overloaded.
         """
         link = self._link
-        if link is None or link.state is not State.OPEN:
+        if link is None or link.state is not _OPEN:
             return
         if link.send_encoded(frames) > self._slow_above:
             self._slow = True
@@ -261,7 +262,7 @@ class LinkStream(asyncio.BufferedProtocol):
         self._due = True  # what the callbacks send leaves with the flush below
         self._tell()
         self._flush()
-        if self._timer is None or self._link is None or self._link.state is not State.OPEN:
+        if self._timer is None or self._link is None or self._link.state is not _OPEN:
             self._arm()
 
     def _tell(self) -> None:
@@ -293,14 +294,14 @@ class LinkStream(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         self._due = False
         link = self._link
-        if link is None or self._transport is None or (self._full and link.state is not State.CLOSED):
+        if link is None or self._transport is None or (self._full and link.state is not _CLOSED):
             return
         if data := link.data_to_send():
             self._transport.write(data)
         if self._slow and not self._full and self._closed is None:
             self._slow = False
             self._owner.on_drained(self)
-        if link.state is State.CLOSED and self._closed is None:
+        if link.state is _CLOSED and self._closed is None:
             self._tell()  # sending found that it cannot go on
 
     def _finish(self, closed: Closed) -> None:
