@@ -11,7 +11,6 @@ import inspect
 import pkgutil
 import sys
 from types import ModuleType
-from typing import Any
 
 import benchmarks
 from benchmarks.rows import Row, table
@@ -29,11 +28,6 @@ def found() -> dict[str, ModuleType]:
     return modules
 
 
-def as_row(row: Any) -> Row:
-    """Rows of modules that measure without a target have ``value`` instead of ``ours``."""
-    return row if isinstance(row, Row) else Row(row.name, row.value, row.unit, row.floor)
-
-
 def main() -> None:
     """Run what is asked for, or everything."""
     modules = found()
@@ -47,7 +41,7 @@ def main() -> None:
     for name in asked.names or modules:
         print(f"running {name} ...", file=sys.stderr, flush=True)
         run = modules[name].run
-        rows += map(as_row, run(quick=asked.quick) if inspect.signature(run).parameters else run())
+        rows += run(quick=asked.quick) if inspect.signature(run).parameters else run()
     print(table(rows))
 
 
