@@ -26,6 +26,7 @@ class Town(World):
         self.nodes = {name: self.nodes[name] for name in names}
         self.unfriendly = draw.random() < 0.3
         self.said: dict[bytes, tuple[str, str, str]] = {}
+        self.refusals: set[tuple[str, str]] = set()
         self.opened: Counter[str] = Counter()
         self.faults = Faults(
             loss=draw.choice((0.0, 0.05, 0.25)),
@@ -43,6 +44,8 @@ class Town(World):
     def _answer(self, node: Node, peer: str, lobby: str) -> None:
         if node.up:
             accept = not (self.unfriendly and self.chance(0.3))
+            if not accept:
+                self.refusals.add((node.name, peer))
             node.put(ev.AnswerRequest(peer, accept, lobby, block=not accept and self.chance(0.3)))
 
     def play(self) -> bool:
@@ -110,7 +113,11 @@ class Town(World):
         else:
             self.cut.add(node.name)
             self.break_links(node.name)
-            self.later(self.random.uniform(1.0, 40.0), lambda: (self.cut.discard(node.name), self.dial())[0])
+            self.later(self.random.uniform(1.0, 40.0), lambda: self._rejoin(node))
+
+    def _rejoin(self, node: Node) -> None:
+        self.cut.discard(node.name)
+        self.dial()
 
     def _tidy(self) -> None:
         """Everybody is free again and answers whatever is still open."""

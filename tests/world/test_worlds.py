@@ -9,19 +9,20 @@ import sys
 
 import pytest
 
+from conclave.chat import delivery
 from tests.world.invariants import violations
 from tests.world.script import Town
 
 WORLDS = 500
+MANY_WORLDS = 5_000
 CHUNK = 50
+BROKEN_WORLDS = 60
 
 
 def outcome(seed: int, *, send_before_commit: bool = False) -> list[str]:
     """Play the world of ``seed``; what was wrong in the end."""
     town = Town(seed, send_before_commit=send_before_commit)
-    if not town.play():
-        return ["it never became quiet"]
-    return violations(town)
+    return violations(town) if town.play() else ["it never became quiet"]
 
 
 def check(seeds: range) -> None:
@@ -35,5 +36,46 @@ def test_one_order_nothing_lost_nothing_twice(first: int) -> None:
     check(range(first, first + CHUNK))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(WORLDS, WORLDS + MANY_WORLDS, 10 * CHUNK))
+def test_many_more_worlds(first: int) -> None:
+    check(range(first, first + 10 * CHUNK))
+
+
+def _broken(*, send_before_commit: bool = False) -> int:
+    """How many worlds show that something is wrong, be it at the end or on the way."""
+    count = 0
+    for seed in range(BROKEN_WORLDS):
+        try:
+            count += bool(outcome(seed, send_before_commit=send_before_commit))
+        except Exception:  # noqa: BLE001 - a store or a core that gives up has noticed too
+            count += 1
+    return count
+
+
+def test_the_checks_notice_sending_before_the_commit() -> None:
+    assert _broken(send_before_commit=True) >= BROKEN_WORLDS // 10
+
+
+def test_the_checks_notice_duplicates_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(inbound: delivery.Inbound, post: object) -> tuple[delivery.Inbound, delivery.Place]:
+        after, place = right(inbound, post)  # type: ignore[arg-type]
+        return after, delivery.Place.NEXT if place is delivery.Place.REPEATED else place
+
+    right = delivery.place
+    monkeypatch.setattr(delivery, "place", careless)
+    assert _broken() >= BROKEN_WORLDS // 10
+
+
+def test_the_checks_notice_gaps_that_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(inbound: delivery.Inbound, post: object) -> tuple[delivery.Inbound, delivery.Place]:
+        after, place = right(inbound, post)  # type: ignore[arg-type]
+        return after, delivery.Place.NEXT if place is delivery.Place.AHEAD else place
+
+    right = delivery.place
+    monkeypatch.setattr(delivery, "place", careless)
+    assert _broken() >= BROKEN_WORLDS // 10
+
+
 if __name__ == "__main__":
-    print("\n".join(outcome(int(sys.argv[1]))) or "nothing is wrong")
+    print("\n".join(outcome(int(sys.argv[1]))) or "nothing is wrong")  # noqa: T201 - it is run by hand

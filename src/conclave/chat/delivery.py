@@ -47,6 +47,7 @@ class Outbound:
     next: int = 1
     base: int = 1
     lines: Fifo[Waiting] = field(default_factory=Fifo)
+    failed: int = 0  # words for the peer alone, up to this number, are marked as not sent already
 
     @property
     def count(self) -> int:
@@ -84,7 +85,7 @@ class Place(Enum):
 def enqueue(out: Outbound, identity: bytes = b"", group: bytes = b"") -> tuple[Outbound, int]:
     """Give a post its number. ``identity`` is that of the line it carries, if any. The stream must be named."""
     lines = out.lines.push(Waiting(out.next, identity, group)) if identity else out.lines
-    return Outbound(out.stream, out.next + 1, out.base, lines), out.next
+    return Outbound(out.stream, out.next + 1, out.base, lines, out.failed), out.next
 
 
 def acknowledged(out: Outbound, ack: Ack) -> tuple[Outbound, tuple[Waiting, ...]]:
@@ -100,7 +101,7 @@ def acknowledged(out: Outbound, ack: Ack) -> tuple[Outbound, tuple[Waiting, ...]
             break
         arrived.append(first)
         lines = lines.pop()
-    return Outbound(out.stream, out.next, ack.number + 1, lines), tuple(arrived)
+    return Outbound(out.stream, out.next, ack.number + 1, lines, out.failed), tuple(arrived)
 
 
 def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:

@@ -19,7 +19,7 @@ from conclave.chat import following, leading, links, records, talk
 from conclave.chat.delivery import Waiting
 from conclave.chat.effects import Effect
 from conclave.chat.fifo import Fifo
-from conclave.chat.pair import Input, Ours, Theirs
+from conclave.chat.pair import Input, Ours
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Lobby, Peer, Stage
 from conclave.chat.work import Work, need_lobby
@@ -89,6 +89,8 @@ def _take(work: Work, peer: str, parcel: Parcel, number: int) -> bool:
                 leading.answered(work, peer, parcel)
             elif choice is Choice.REJECT:
                 following.refused(work, peer, group)
+            elif choice is Choice.FREE:
+                following.freed(work, peer, group)
         case Invite():
             following.invited(work, peer, parcel)
         case Welcome():
@@ -232,7 +234,7 @@ def _with_lines(peer: Peer, posts: Posts) -> Peer:
     """The lines that wait in the outbox, read from the heads of the posts that carry them."""
     lines: Fifo[Waiting] = Fifo()
     for number, kind, body in posts(peer.handle, peer.out.base, peer.out.count) if peer.out.count else ():
-        if kind == PostKind.MESSAGE and peer.pair.theirs is not Theirs.REJECTED:
+        if kind == PostKind.MESSAGE and number > peer.out.failed:
             lines = lines.push(Waiting(number, body[:ID_BYTES], b""))
         elif kind == PostKind.SUBMIT:
             lines = lines.push(Waiting(number, body[ID_BYTES : 2 * ID_BYTES], body[:ID_BYTES]))

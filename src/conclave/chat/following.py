@@ -234,11 +234,15 @@ def refused(work: Work, handle: str, group: bytes) -> None:
         own_notice(work, lobby, f"{handle} did not let you in any more")
         work.tie(handle, group, tied=False)
         end(work, lobby)
-    elif lobby.stage is Stage.LEAVING:
-        work.tie(handle, group, tied=False)
-        end(work, lobby)
     elif lobby.stage is Stage.MEMBER:
         work.trouble(handle, f"{handle} says that you are not in {lobby.label}")
+
+
+def freed(work: Work, handle: str, group: bytes) -> None:
+    """The leader does not know us as a member, so there will be no entry that says that we left."""
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.leader == handle and lobby.stage is Stage.LEAVING:
+        _over(work, lobby)
 
 
 def say(work: Work, lobby: Lobby, command: Say) -> None:

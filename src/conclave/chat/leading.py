@@ -208,10 +208,10 @@ def submitted(work: Work, handle: str, submit: Submit, number: int) -> None:
 
 
 def left(work: Work, handle: str, group: bytes) -> None:
-    """A member leaves. Who is unknown here hears that it need not wait for our word."""
+    """A member leaves. Who is unknown here is *free*: it need not wait for an entry that says so."""
     found = _state(work, group)
     if found is None or found[1].followers.get(handle) is None:
-        work.post(handle, Answer(group, Choice.REJECT))
+        work.post(handle, Answer(group, Choice.FREE))
     _remove(work, handle, group, Turn.LEFT, "", at_once=False)
 
 

@@ -1,6 +1,6 @@
 """How the core's states are written: small records under plain keys, each with its version in the first byte.
 
-``desk``: busy or not. ``peer/<handle>``: both streams and the pair, rewritten for every message, under 150 bytes.
+``desk``: busy or not. ``peer/<handle>``: both streams and the pair, rewritten for every message, under 160 bytes.
 ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands, rewritten for
 every entry, under 80 bytes. Left out: links, windows and what followers have, which are learnt again.
 """
@@ -54,7 +54,8 @@ def decode_busy(data: bytes) -> bool:
 def encode_peer(peer: Peer) -> bytes:
     """The state under ``peer/<handle>``."""
     out, inbound, pair = peer.out, peer.inbound, peer.pair
-    w = Writer().uint8(VERSION).opaque(out.stream).uint64(out.next).uint64(out.base).uint8(len(inbound.streams))
+    w = Writer().uint8(VERSION).opaque(out.stream).uint64(out.next).uint64(out.base).uint64(out.failed)
+    w.uint8(len(inbound.streams))
     for stream, last in inbound.streams:
         w.fixed(stream, STREAM_BYTES).uint64(last)
     w.uint64(inbound.withheld).uint64(inbound.until)
@@ -65,7 +66,7 @@ def decode_peer(handle: str, data: bytes) -> Peer:
     """The inverse of ``encode_peer``. Raises ``DecodeError``."""
 
     def peer(r: Reader) -> Peer:
-        out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64())
+        out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64(), failed=r.uint64())
         streams = tuple((r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT)))
         inbound = Inbound(streams, r.uint64(), r.uint64())
         return Peer(handle, out, inbound, Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), r.uint64()))

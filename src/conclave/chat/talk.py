@@ -193,4 +193,5 @@ def fail_waiting(work: Work, handle: str, group: bytes, conversation: str, done:
     for one in waiting:
         if one.id in behind:
             work.mark_line(conversation, one.id, Status.FAILED)
-    work.keep(replace(work.peer(handle), out=replace(peer.out, lines=Fifo(kept))))
+    failed = peer.out.failed if group else peer.out.next - 1
+    work.keep(replace(work.peer(handle), out=replace(peer.out, lines=Fifo(kept), failed=failed)))
