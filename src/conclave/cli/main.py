@@ -20,7 +20,12 @@ from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, St
 from conclave.node.paths import default_home
 
 FAILED, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 3, 4, 6, 7, 130
-_CERTIFICATE = frozenset({"expired", "not-yet-valid", "revoked", "suspended", "not-enrolled", "certificate-required"})
+_CERTIFICATE = frozenset(
+    {
+        "bad-credentials", "certificate-required", "credentials-required", "expired", "invite-expired", "key-used",
+        "not-enrolled", "not-yet-valid", "other-handle", "revoked", "suspended", "token-used",
+    }
+)  # fmt: skip
 _IDENTITY = frozenset({"unexpected-handle", "unknown-authority", "bad-certificate", "wrong-root"})
 
 app = typer.Typer(
