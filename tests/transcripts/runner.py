@@ -1,9 +1,9 @@
 """Runs a document's ``console`` blocks for real and compares what is printed.
 
-A line ``ayse$ conclave who`` runs in ayse's home; one that ends in `` &`` stays running until the end and is ready
-once its expected output was printed. Below it stands what is expected on stdout and stderr together: ``…`` inside a line stands for any text, a
-line of ``…`` alone for any lines. ``$invite`` in a command is the last ``conclave://`` line that was printed.
-``exit 5`` as the last expected line is the exit code.
+A line ``ayse$ conclave who`` runs in ayse's home; one that ends in `` &`` stays running until the end, and is ready
+once it printed what is expected. Below it stands what is expected on stdout and stderr together: ``…`` inside a
+line stands for any text, a line of ``…`` alone for any lines. ``$invite`` in a command is the last ``conclave://``
+line that was printed. ``exit 5`` as the last expected line is the exit code.
 """
 
 from __future__ import annotations
