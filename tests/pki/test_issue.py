@@ -26,7 +26,7 @@ AT = str(int(NOW))
 
 def openssl(tmp_path: Path, leaf: Certificate, *more: str) -> str:
     """What ``openssl verify`` says of a leaf below our root: a stranger's eye, at its strictest."""
-    (tmp_path / "root.pem").write_bytes(ward().trust.root_pem)
+    (tmp_path / "root.pem").write_bytes(ward().trust.root.pem)
     (tmp_path / "issuing.pem").write_bytes(encode_pem(ward().trust.issuing))
     (tmp_path / "leaf.pem").write_bytes(leaf.pem)
     files: list[str | Path] = [

@@ -69,11 +69,6 @@ class Trust:
         """Root and issuing authorities: what EST's ``cacerts`` gives, and what is kept on disk."""
         return (self.root, *self.issuing)
 
-    @property
-    def root_pem(self) -> bytes:
-        """The root, as the trust anchor of a TLS context."""
-        return self.root.pem
-
 
 def pin_root(certificates: Sequence[Certificate], sha256: bytes) -> Trust:
     """Make a ``Trust`` of certificates from an unverified connection and the root's fingerprint from the invite.
