@@ -108,6 +108,7 @@ class AuthorityServer:
                 access_log=None,
                 handle_signals=False,
                 keepalive_timeout=self._limits.idle_seconds,
+                lingering_time=self._limits.request_seconds,
                 shutdown_timeout=self._limits.stop_seconds,
             )
             await self._runner.setup()
@@ -150,6 +151,7 @@ class AuthorityServer:
         application = web.Application(
             middlewares=[counted, errors_as_json(self._trust.realm)], client_max_size=self._limits.body_bytes
         )
+        application.on_response_prepare.append(_anonymous)
         for part in (self._est, self._directory, self._presence):
             application.add_routes(part.routes())
         return application
@@ -198,6 +200,10 @@ class AuthorityServer:
             transaction.record(row)
 
         await asyncio.wrap_future(self._store.decide(decision))
+
+
+async def _anonymous(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "conclave"  # not which library in which version
 
 
 def _own_names(host: str, names: Iterable[str]) -> list[str]:
