@@ -7,7 +7,7 @@ from conclave.node import commands
 
 
 def test_every_command_survives_the_wire() -> None:
-    examples = [
+    examples: list[commands.Command] = [
         commands.Say("@burak", "hello", wait=True, timeout=3.0, at="127.0.0.1:1"),
         commands.Lines("#ops", after=7),
         commands.LobbyOpen("ops", ("@burak", "@cem")),

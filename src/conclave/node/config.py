@@ -29,13 +29,13 @@ class NodeSettings(BaseSettings):
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix="CONCLAVE_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
-    listen: str = Field("0.0.0.0:0", description="Where peers reach this node; port 0 picks a free one.")
+    listen: str = Field(default="0.0.0.0:0", description="Where peers reach this node; port 0 picks a free one.")
     announce: str = Field(
         "", description="The address to give to the directory, where it is not the one listened on."
     )
-    authority: str = Field("", description="The authority's host:port, where it moved since enrolment.")
-    log_level: str = Field("warning", description="How much is told on stderr: debug, info, warning, error.")
-    link: LinkLimits = Field(LinkLimits(), description="Limits of links: the table of section 2.")
+    authority: str = Field(default="", description="The authority's host:port, where it moved since enrolment.")
+    log_level: str = Field(default="warning", description="How much is told on stderr: debug, info, warning, error.")
+    link: LinkLimits = Field(default=LinkLimits(), description="Limits of links: the table of section 2.")
 
 
 def load(home: Path, **flags: Any) -> NodeSettings:

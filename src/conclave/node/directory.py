@@ -33,6 +33,8 @@ _TLS = Profile.TLS
 
 RETRY_RENEWAL_SECONDS = 300.0
 """How long after a renewal that failed another is tried; the last third of a certificate's life leaves many."""
+RESUMED_SECONDS = 30.0
+"""How often a suspended device looks whether it was resumed."""
 BACKOFF_MOST_SECONDS = 30.0
 """The longest pause before the authority is tried again."""
 
@@ -68,6 +70,7 @@ class Directory:
         self._client: AuthorityClient | None = None
         self._reached = False
         self._text = "not reached yet"
+        self._refusal = ""
         self._where = ", ".join(str(address) for address in identity.addresses)
         self.clock_offset = 0.0
 
@@ -85,8 +88,10 @@ class Directory:
                     watching.cancel()
                     waiting.cancel()
                     await asyncio.wait((watching,))
-                if not renewed.is_set():
-                    return  # the authority refused us for good; the node goes on without it
+                if not renewed.is_set():  # the authority refuses this device
+                    if self._refusal != "suspended":
+                        return  # for good; the node goes on without it
+                    await asyncio.sleep(RESUMED_SECONDS)
 
     async def _watch(self, announce: str) -> None:
         jitter: Callable[[], float] = lambda: secrets.randbelow(1 << 30) / (1 << 30)  # noqa: E731
@@ -100,6 +105,7 @@ class Directory:
                         self._take(event)
             except Refused as error:
                 log.warning("the authority refuses this device: %s", error)
+                self._refusal = error.reason
                 self._away(f"refuses this device: {error}", error)
             finally:
                 self._client = None
