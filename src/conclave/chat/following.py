@@ -13,7 +13,7 @@ from conclave.chat.effects import Line, LineKind, Status
 from conclave.chat.events import LeaveLobby, Say
 from conclave.chat.links import send
 from conclave.chat.notices import RequestArrived
-from conclave.chat.orders import ENDED_KEPT, active, change_line, end, free_label, own_notice, words_line
+from conclave.chat.orders import active, change_line, end, free_label, own_notice, words_line
 from conclave.chat.pair import Ours
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.talk import check_text, fail_waiting, trust
@@ -46,7 +46,7 @@ def invited(work: Work, handle: str, invite: Invite) -> None:
         work.post(handle, Answer(invite.group, Choice.REJECT))
         return
     waiting = sum(one.stage is Stage.INVITED and one.group != invite.group for one in work.lobbies())
-    full = waiting >= work.settings.invitations or active(work) >= work.settings.lobbies + ENDED_KEPT
+    full = waiting >= work.settings.invitations or active(work) >= work.settings.lobbies
     if full or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(invite.group, Choice.REJECT))
         return

@@ -1,0 +1,53 @@
+"""Every frame and every parcel, as hypothesis strategies; pools make frames that fit together likely."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from conclave.wire import frames as f
+from conclave.wire import posts as p
+
+U16, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (16, 32, 64))
+GROUPS = st.sampled_from([bytes([n]) * 16 for n in range(3)])
+HANDLES = st.sampled_from(["ayse", "burak", "cem", "deniz", "", "e" * 63, "x\x1b[2J"])
+IDS = st.binary(min_size=16, max_size=16)
+HASHES = st.binary(min_size=32, max_size=32)
+SMALL = st.integers(0, 6) | U64
+PAYLOADS = st.binary(max_size=60)
+ROSTERS = st.lists(HANDLES, max_size=5).map(tuple)
+
+parcels = st.one_of(
+    st.builds(p.Message, IDS, U64, PAYLOADS),
+    st.builds(p.Answer, GROUPS | st.just(b""), st.sampled_from(p.Choice)),
+    st.builds(p.Invite, GROUPS, st.sampled_from(["ops", "night", "a\x1bb", ""]), ROSTERS),
+    st.builds(p.Submit, GROUPS, IDS, U64, st.sampled_from(f.EntryKind), PAYLOADS),
+    st.builds(p.Welcome, GROUPS, st.just("ops"), st.just(1) | U32, SMALL, HASHES, ROSTERS),
+    st.builds(p.Leave, GROUPS),
+)
+
+
+def _post(stream: bytes, number: int, base: int, parcel: p.Parcel, junk: bytes | None) -> f.Post:
+    kind, body = p.pack_parcel(parcel)
+    return f.Post(stream, number, base, kind, body if junk is None else junk)
+
+
+STREAMS = st.sampled_from([bytes([n]) * 8 for n in range(6)])
+posts = st.builds(_post, STREAMS, SMALL, SMALL | st.just(1), parcels, st.none() | st.none() | st.binary(max_size=20))
+ordered = st.builds(
+    f.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, IDS, U64, st.sampled_from(f.EntryKind), PAYLOADS
+)
+conversation_frames = st.one_of(
+    posts,
+    st.builds(f.Ack, STREAMS, SMALL),
+    ordered,
+    st.builds(f.Fetch, GROUPS, SMALL, U16),
+    st.builds(f.Head, GROUPS, st.just(1) | U32, SMALL, HASHES),
+    st.builds(f.Have, GROUPS, SMALL),
+)
+link_frames = st.one_of(
+    st.builds(f.Hello, U16, U16, U32, U16, st.text(max_size=40)),
+    st.builds(f.Ping, U64),
+    st.builds(f.Pong, U64),
+    st.builds(f.Close, st.sampled_from(f.CloseReason), st.text(max_size=40)),
+)
+frames = conversation_frames | link_frames

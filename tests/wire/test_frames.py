@@ -1,0 +1,118 @@
+"""Frames and parcels: round trip, truncation, garbage, limits."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conclave.errors import DecodeError
+from conclave.wire.codec import Reader, Writer
+from conclave.wire.frames import (
+    FRAME_BYTES,
+    PAYLOAD_BYTES,
+    Close,
+    CloseReason,
+    EntryKind,
+    Frame,
+    Kind,
+    Ordered,
+    Post,
+    PostKind,
+    decode_frame,
+    decode_ordered,
+    encode_frame,
+    encode_ordered,
+)
+from conclave.wire.posts import Message, Parcel, Welcome, open_post, pack_parcel
+from tests.wire.frames_strategies import frames, ordered, parcels
+
+
+def read(data: bytes) -> Frame:
+    reader = Reader(data)
+    frame = decode_frame(reader.uint8(), reader.opaque(FRAME_BYTES))
+    reader.finish()
+    return frame
+
+
+@given(frames)
+@settings(max_examples=150)
+def test_a_frame_comes_back(frame: Frame) -> None:
+    assert read(encode_frame(frame)) == frame
+
+
+@given(frames, st.data())
+@settings(max_examples=80)
+def test_a_frame_cut_short_or_made_longer_is_refused(frame: Frame, data: st.DataObject) -> None:
+    encoded = encode_frame(frame)
+    reader = Reader(encoded)
+    kind, body = reader.uint8(), reader.opaque()
+    with pytest.raises(DecodeError):
+        decode_frame(kind, body[: data.draw(st.integers(0, len(body) - 1))])
+    with pytest.raises(DecodeError):
+        decode_frame(kind, body + b"\x00")
+
+
+@given(st.sampled_from(list(Kind)) | st.integers(0, 255), st.binary(max_size=300))
+@settings(max_examples=150)
+def test_garbage_gives_only_decode_errors(kind: int, body: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        frame = decode_frame(kind, body)
+        if not isinstance(frame, Close):  # its unknown reasons are read as PROTOCOL
+            assert encode_frame(frame)[-len(body) :] == body
+
+
+@given(frames, st.integers(0, 10_000), st.integers(1, 255))
+@settings(max_examples=100)
+def test_a_flipped_byte_gives_a_frame_or_a_decode_error(frame: Frame, at: int, change: int) -> None:
+    data = bytearray(encode_frame(frame))
+    data[at % len(data)] ^= change
+    with contextlib.suppress(DecodeError):
+        read(bytes(data))
+
+
+@given(parcels)
+@settings(max_examples=100)
+def test_a_parcel_comes_back(parcel: Parcel) -> None:
+    kind, body = pack_parcel(parcel)
+    assert open_post(Post(b"12345678", 1, 1, kind, body)) == parcel
+
+
+@given(st.sampled_from(PostKind), st.binary(max_size=200))
+@settings(max_examples=150)
+def test_a_post_with_garbage_gives_only_decode_errors(kind: PostKind, body: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        assert pack_parcel(open_post(Post(b"12345678", 1, 1, kind, body))) == (kind, body)
+
+
+@given(ordered)
+@settings(max_examples=50)
+def test_an_entry_comes_back_from_the_store(entry: Ordered) -> None:
+    assert decode_ordered(encode_ordered(entry)) == entry
+
+
+def test_an_unknown_frame_kind_is_refused() -> None:
+    with pytest.raises(DecodeError):
+        decode_frame(99, b"")
+
+
+def test_an_unknown_reason_of_a_close_is_read_as_protocol() -> None:
+    assert decode_frame(Kind.CLOSE, Writer().uint8(250).text("new").done()) == Close(CloseReason.PROTOCOL, "new")
+
+
+def test_payloads_have_a_limit() -> None:
+    fits = Ordered(b"g" * 16, 1, 1, b"h" * 32, "ayse", b"i" * 16, 0, EntryKind.MESSAGE, bytes(PAYLOAD_BYTES))
+    assert decode_ordered(encode_ordered(fits)) == fits
+    kind, body = pack_parcel(Message(b"i" * 16, 0, bytes(PAYLOAD_BYTES + 1)))
+    with pytest.raises(DecodeError):
+        open_post(Post(b"12345678", 1, 1, kind, body))
+
+
+def test_the_largest_roster_fits_a_frame() -> None:
+    roster = tuple(f"{n:063d}" for n in range(1_001))
+    kind, body = pack_parcel(Welcome(b"g" * 16, "n" * 32, 1, 1, b"h" * 32, roster))
+    post = Post(b"12345678", 1, 1, kind, body)
+    assert read(encode_frame(post)) == post
+    assert open_post(post) == Welcome(b"g" * 16, "n" * 32, 1, 1, b"h" * 32, roster)
