@@ -1,9 +1,11 @@
 """Who is connected: at most one link to each peer, dialled while it is wanted, again and again with backoff.
 
 A link is wanted while something waits for the peer or a lobby is shared. The address comes from the person
-(``say --at``), from the directory's presence, or from a look-up. Two links to the same peer are settled by
-``link.duel``; a link that was up for longer than a handshake may take is not simultaneous with a new one, so there
-the newer stays: its peer has forgotten the other. Left out: what is sent (``node.pump``), TLS (``net.streams``).
+(``say --at``), from the directory's presence, or from a look-up; one that fails is doubted, and the directory asked
+again. Two links to the same peer are settled by ``link.duel``; a link that was up for longer than a handshake may
+take is not simultaneous with a new one, so there the newer stays: its peer has forgotten the other. A link that ends
+soon is not dialled again at once, so that a peer that hangs up is not hammered. Left out: what is sent
+(``node.pump``), TLS (``net.streams``).
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SIMULTANEOUS_SECONDS = 10.0
 """Two links that opened further apart than this were not dialled at the same time."""
+STEADY_SECONDS = 10.0
+"""A link that ends sooner than this counts as one more failure."""
 LOOK_AGAIN_SECONDS = 60.0
 """How often the directory is asked for a peer that it did not know an address of."""
 
@@ -44,13 +48,16 @@ Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 @dataclass(slots=True)
 class _Peer:
+    backoff: Backoff
     wanted: bool = False
     link: LinkStream | None = None
     since: float = 0.0
     hint: str = ""  # an address given by the person or by presence
+    doubted: bool = False  # ... at which the last attempt failed
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # something changed: try now
     dialling: asyncio.Task[None] | None = None
     complaint: str = ""  # the last reason why no link was made, told once
+    asked: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a person's own address is dialled
 
 
 class Peers:
@@ -64,6 +71,7 @@ class Peers:
         find: Find,
         spawn: Spawn,
         put: Callable[[Event], None],
+        drained: Callable[[str], None],
         tell: Callable[[Notice], None],
         jitter: Callable[[], float],
     ) -> None:
@@ -72,6 +80,7 @@ class Peers:
         self._find = find
         self._spawn = spawn
         self._put = put
+        self._drained = drained
         self._tell = tell
         self._jitter = jitter
         self._peers: dict[str, _Peer] = {}
@@ -88,7 +97,7 @@ class Peers:
 
     def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001
         """Dial ``peer`` until linked, or dial no more."""
-        known = self._peers.setdefault(peer, _Peer())
+        known = self._known(peer)
         known.wanted = wanted
         if wanted:
             self._start(peer, known)
@@ -100,12 +109,25 @@ class Peers:
             if known.link is not None:
                 (known.link.pause if held else known.link.resume)()
 
+    def slow(self, peer: str) -> bool:
+        """Whether the link to ``peer`` has enough to do; never without a link."""
+        known = self._peers.get(peer)
+        return known is not None and known.link is not None and known.link.slow
+
+    def _known(self, peer: str) -> _Peer:
+        known = self._peers.get(peer)
+        if known is None:
+            known = self._peers[peer] = _Peer(Backoff(self._jitter))
+        return known
+
     # What the world tells.
 
     def at(self, peer: str, address: str) -> None:
         """The peer can be dialled there (``host:port``); an empty address: it went offline."""
-        known = self._peers.setdefault(peer, _Peer())
-        known.hint = address
+        known = self._known(peer)
+        if address != known.hint:
+            known.backoff.reset()
+        known.hint, known.doubted = address, False
         if address:
             known.stirred.set()
 
@@ -115,7 +137,7 @@ class Peers:
         if handle == self._me or self._closing:
             stream.close(CloseReason.DONE, "that is the node itself")
             return
-        known = self._peers.setdefault(handle, _Peer())
+        known = self._known(handle)
         now = asyncio.get_running_loop().time()
         old = known.link
         if old is not None:
@@ -126,7 +148,7 @@ class Peers:
             known.link = None
             old.close(CloseReason.DUPLICATE, "a newer link to you stays")
             self._put(Unlinked(handle))
-        known.link, known.since, known.complaint = stream, now, ""
+        known.link, known.since, known.complaint, known.doubted = stream, now, "", False
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
@@ -142,7 +164,10 @@ class Peers:
             self._put(Arrived(handle, frame))
 
     def on_drained(self, stream: LinkStream) -> None:
-        """Nothing waits for that: posts are bounded by the peer's window, a lobby's entries by the push window."""
+        """A slow link has room again for what waits in the store."""
+        known = self._peers.get(stream.peer.handle)
+        if known is not None and known.link is stream:
+            self._drained(stream.peer.handle)
 
     def on_closed(self, stream: LinkStream, closed: Closed) -> None:
         """A link ended."""
@@ -153,8 +178,11 @@ class Peers:
         known.link = None
         self._put(Unlinked(handle))
         self._tell(LinkClosed(handle, closed.reason.word, closed.text, closed.clean or closed.by_us))
+        steady = asyncio.get_running_loop().time() - known.since >= STEADY_SECONDS
+        if steady:
+            known.backoff.reset()
         if known.wanted and not self._closing:
-            self._start(handle, known)
+            self._start(handle, known, pause=0.0 if steady else known.backoff.delay())
 
     def on_refused(self, address: str, closed: Closed) -> None:
         """Somebody came no further than the door: told in the log alone, so that strangers cannot fill screens."""
@@ -192,45 +220,69 @@ class Peers:
     async def dial_at(self, peer: str, address: str) -> None:
         """Have a link to ``peer`` at an address that the person gave, and remember it.
 
-        Raises ``VerificationError`` where somebody else answers there; where nobody does, that is only remembered.
+        Raises ``VerificationError`` where somebody else answers there, ``RemoteError`` where it is no address or no
+        peer; where nobody answers, that is only remembered.
         """
-        known = self._peers.setdefault(peer, _Peer())
-        known.hint = address
-        if known.link is None:
+        known = self._known(peer)
+        async with known.asked:
+            if known.link is not None:
+                return
+            if known.dialling is not None and not known.dialling.done():
+                known.dialling.cancel()
+                await asyncio.wait([known.dialling])
             try:
                 self.on_link(await self._dial(address, peer))
+                known.hint = address
             except NetworkError as error:
-                known.complaint = str(error)
-            except VerificationError:
-                known.hint = ""
-                raise
+                known.hint, known.complaint = address, str(error)
+            finally:
+                if known.wanted:
+                    self._start(peer, known)
 
     # Dialling.
 
-    def _start(self, peer: str, known: _Peer) -> None:
+    def _start(self, peer: str, known: _Peer, pause: float = 0.0) -> None:
         if known.link is None and not self._closing and (known.dialling is None or known.dialling.done()):
-            known.dialling = self._spawn(self._keep_dialling(peer, known))
-        known.stirred.set()
+            known.dialling = self._spawn(self._keep_dialling(peer, known, pause))
+        elif not pause:
+            known.stirred.set()
 
-    async def _keep_dialling(self, peer: str, known: _Peer) -> None:
-        backoff = Backoff(self._jitter)
+    async def _keep_dialling(self, peer: str, known: _Peer, pause: float) -> None:
+        await self._rest(known, pause)
         while known.wanted and known.link is None:
-            known.stirred.clear()
-            pause = backoff.delay()
+            pause = known.backoff.delay()
             try:
-                address = known.hint or await self._find(peer)
+                address = await self._where(peer, known)
                 if address:
                     self.on_link(await self._dial(address, peer))
                     continue
                 pause = LOOK_AGAIN_SECONDS * (0.5 + 0.5 * self._jitter())
                 known.complaint = f"{peer} is offline"
             except ConclaveError as error:
+                known.doubted = True
                 self._complain(peer, known, error)
+            await self._rest(known, pause)
+
+    async def _rest(self, known: _Peer, pause: float) -> None:
+        """Wait so long (seconds), or until something stirs that makes another attempt worth while."""
+        if pause:
             try:
                 async with asyncio.timeout(pause):
                     await known.stirred.wait()
             except TimeoutError:
                 pass
+        known.stirred.clear()
+
+    async def _where(self, peer: str, known: _Peer) -> str:
+        """Where to dial: at the address that we were told; where that failed, the directory may know a newer one."""
+        if known.hint and not known.doubted:
+            return known.hint
+        try:
+            return await self._find(peer) or known.hint
+        except ConclaveError:
+            if not known.hint:
+                raise
+            return known.hint
 
     def _complain(self, peer: str, known: _Peer, error: ConclaveError) -> None:
         if str(error) == known.complaint:

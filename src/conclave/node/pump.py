@@ -4,7 +4,10 @@ Everything that happens to the node's conversations goes through one queue. A tu
 pure core decide on each event in order, commits all records of the turn in one transaction on the store's thread,
 and only then does the deeds. While a commit is under way the next turn's events gather, so that the load itself
 makes the groups. Where a commit fails, the core's new state is dropped with it: people get the error, and what came
-from the network was not acknowledged and will come again. Left out: what to decide (``chat``), how links are made
+from the network was not acknowledged and will come again.
+
+What is sent from the store (posts again, a lobby's order) is read as the link takes it, never all at once: a peer
+that reads slowly costs a place in a queue, not memory. Left out: what to decide (``chat``), how links are made
 (``node.peers``).
 """
 
@@ -13,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,7 +28,7 @@ from conclave.errors import ConclaveError, LocalError, StorageError
 from conclave.node.notices import Notice
 from conclave.store.ports import PeerStore
 from conclave.wire.codec import encode_varint
-from conclave.wire.frames import Kind, Post, PostKind, encode_frame
+from conclave.wire.frames import Frame, Kind, Ordered, Post, PostKind, encode_frame
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,10 @@ QUEUE_EVENTS = 4096
 """Above so many waiting events, links are asked to stop reading (``Links.hold``)."""
 RETRY_SECONDS = 1.0
 """Pause after a commit that failed, so that a full disk is not hammered."""
+READ_ROWS = 16
+"""So many posts or entries are read from the store at once (at most 1.5 MiB)."""
+FLOW_DEEDS = 1024
+"""Sendings from the store that may wait for one slow link; more are dropped, and repaired by resend or fetch."""
 
 
 class Links(Protocol):
@@ -48,6 +55,9 @@ class Links(Protocol):
 
     def hold(self, held: bool) -> None:  # noqa: FBT001
         """Stop or resume reading from every link."""
+
+    def slow(self, peer: str) -> bool:
+        """Whether enough waits to leave for ``peer`` already; ``Pump.drained`` is called when that is over."""
 
 
 @dataclass(slots=True)
@@ -68,8 +78,12 @@ def decide(
     for event in events:
         try:
             turn.desk, effects = step(turn.desk, event, now, random)
-        except (LocalError, ConclaveError) as error:
+        except ConclaveError as error:
             answers.append(error)
+            continue
+        except Exception:  # a fault of ours: whoever found it must not be able to end the node with it
+            log.exception("%s could not be decided", type(event).__name__)
+            answers.append(LocalError("this was not done, by a fault of the program", remedy="see the node's log"))
             continue
         answers.append(None)
         for effect in effects:
@@ -101,6 +115,8 @@ class Pump:
         self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
         self._waiting = asyncio.Event()
         self._held = False
+        self._ended = False
+        self._flows: dict[str, deque[Iterator[bytes]]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "store")
 
@@ -110,6 +126,8 @@ class Pump:
 
     def put(self, event: ev.Event) -> None:
         """Something happened."""
+        if isinstance(event, ev.Unlinked):
+            self._flows.pop(event.peer, None)
         self._queue.append((event, None))
         self._waiting.set()
         if len(self._queue) > QUEUE_EVENTS and not self._held:
@@ -118,6 +136,8 @@ class Pump:
 
     async def ask(self, command: ev.Command) -> None:
         """Carry out a command; returns once it is on disk. Raises what the core or the store refused it with."""
+        if self._ended:
+            raise _ending()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((command, done))
         self._waiting.set()
@@ -128,11 +148,30 @@ class Pump:
         try:
             while True:
                 await self._waiting.wait()
-                await asyncio.shield(self._turn())
+                turn = asyncio.ensure_future(self._turn())
+                try:
+                    await asyncio.shield(turn)
+                except asyncio.CancelledError:
+                    await asyncio.wait([turn])
+                    raise
         finally:
+            self._ended = True
             if self._alarm is not None:
                 self._alarm.cancel()
             self._thread.shutdown(wait=True)
+            for _, done in self._queue:
+                if done is not None and not done.done():
+                    done.set_exception(_ending())
+
+    def drained(self, peer: str) -> None:
+        """The link to ``peer`` was slow and is not any more."""
+        flow = self._flows.get(peer)
+        while flow and not self._links.slow(peer):
+            frame = self._next(flow)
+            if frame is not None:
+                self._links.send(peer, frame)
+        if not flow:
+            self._flows.pop(peer, None)
 
     async def _turn(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), TURN_EVENTS))]
@@ -143,13 +182,10 @@ class Pump:
         if failure is None:
             self.desk = turn.desk
             self._do(turn.deeds)
-        else:  # links that came or went did so all the same; frames were not acknowledged and come again
-            self._queue.extendleft(
-                (event, None)
-                for event, _ in reversed(batch)
-                if isinstance(event, ev.Linked | ev.Unlinked | ev.Expelled)
-            )
-            self._waiting.set()
+        else:  # links came or went and time passed all the same; frames were not acknowledged and come again
+            self._queue.extendleft((event, None) for event, _ in reversed(batch) if isinstance(event, _FACTS))
+            if self._queue:
+                self._waiting.set()
         for (_, done), answer in zip(batch, answers, strict=True):
             if done is None or done.done():
                 continue
@@ -179,23 +215,56 @@ class Pump:
         for deed in deeds:
             match deed:
                 case Send(peer, frame):
+                    if self._must_queue(peer) and (later := _from_store(peer, frame)):
+                        self._flow(later)
+                        continue
                     data = encoded.get(id(frame))
                     if data is None:
                         data = encoded[id(frame)] = encode_frame(frame)
                     self._links.send(peer, data)
                 case Tell(notice):
                     self._tell(notice)  # type: ignore[arg-type]
-                case Resend():
-                    for number, kind, body in self._store.posts(deed.peer, deed.first, deed.count):
-                        post = Post(deed.stream, number, deed.base, PostKind(kind), body)
-                        self._links.send(deed.peer, encode_frame(post))
-                case Replay():
-                    for entry in self._store.entries(deed.group, deed.first, deed.count):
-                        self._links.send(deed.peer, bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry)
+                case Resend() | Replay():
+                    self._flow(deed)
                 case Want(peer, wanted):
                     self._links.want(peer, wanted)
                 case Wake(at):
                     self._wake(at)
+
+    def _must_queue(self, peer: str) -> bool:
+        return peer in self._flows or self._links.slow(peer)
+
+    def _flow(self, deed: Resend | Replay) -> None:
+        flow = self._flows.setdefault(deed.peer, deque())
+        if len(flow) < FLOW_DEEDS:
+            flow.append(self._frames(deed))
+        self.drained(deed.peer)
+
+    def _next(self, flow: deque[Iterator[bytes]]) -> bytes | None:
+        """The next frame of a flow; None where its first sending has ended."""
+        try:
+            frame = next(flow[0], None)
+        except StorageError as error:
+            log.error("what waits cannot be read, and is tried again later: %s", error)  # noqa: TRY400 - for people
+            frame = None
+        if frame is None:
+            flow.popleft()
+        return frame
+
+    def _frames(self, deed: Resend | Replay) -> Iterator[bytes]:
+        """The frames of a sending, read from the store a few at a time."""
+        first, end = deed.first, deed.first + deed.count
+        while first < end:
+            count = min(READ_ROWS, end - first)
+            if isinstance(deed, Resend):
+                posts = self._store.posts(deed.peer, first, count)
+                for number, kind, body in posts:
+                    if number < first + count:  # the first ones may have been acknowledged meanwhile
+                        yield encode_frame(Post(deed.stream, number, deed.base, PostKind(kind), body))
+            else:
+                for entry in self._store.entries(deed.group, first, count):
+                    yield bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
+            first += count
 
     def _wake(self, at: float) -> None:
         loop = asyncio.get_running_loop()
@@ -205,3 +274,22 @@ class Pump:
                 return
             self._alarm.cancel()
         self._alarm = loop.call_at(when, self.put, ev.Tick())
+
+
+_FACTS = ev.Linked | ev.Unlinked | ev.Expelled | ev.Tick
+"""What stays true although the commit of its turn failed."""
+
+
+def _from_store(peer: str, frame: Frame) -> Resend | Replay | None:
+    """The same frame, sent from the store when there is room for it; None for one that is not kept there."""
+    match frame:
+        case Post():
+            return Resend(peer, frame.stream, frame.base, frame.number, 1)
+        case Ordered():
+            return Replay(peer, frame.group, frame.seq, 1)
+        case _:
+            return None
+
+
+def _ending() -> LocalError:
+    return LocalError("the node is ending: this was not done", remedy="start it again: conclave up")

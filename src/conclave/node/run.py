@@ -29,7 +29,7 @@ from conclave.node.identity import Identity
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Revoked, as_json
 from conclave.node.paths import database_path, socket_path, vault_path
 from conclave.node.peers import Peers
-from conclave.node.pump import Pump
+from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
 from conclave.node.socket import SocketServer
 from conclave.pki.invite import parse_address
@@ -49,13 +49,21 @@ class Node:
     """One user's node on one home. ``run`` returns when it is stopped."""
 
     def __init__(
-        self, home: Path, identity: Identity, store: PeerStore, settings: NodeSettings, tell: Tell
-    ) -> None:  # fmt: skip
+        self,
+        home: Path,
+        identity: Identity,
+        store: PeerStore,
+        settings: NodeSettings,
+        tell: Tell,
+        links: Callable[[Links], Links] = lambda peers: peers,
+    ) -> None:
+        """``links`` may stand between the pump and the links: it is given the one's hands to the other."""
         self._home = home
         self._identity = identity
         self._store = store
         self._settings = settings
         self._tell_front = tell
+        self._between = links
         self._ended = asyncio.Event()
         self._expelled: dict[str, str] = {}  # until they link again, with a certificate that holds
         self._listening = ""
@@ -71,13 +79,14 @@ class Node:
                 find=self._address_of,
                 spawn=self._spawn,
                 put=self._put,
+                drained=lambda peer: self.pump.drained(peer),  # noqa: PLW0108 - the pump is made after the peers
                 tell=self._tell,
                 jitter=lambda: secrets.randbelow(1 << 30) / (1 << 30),
             )
             self.pump = Pump(
                 restore(me, self._store.states(), self._store.posts),
                 self._store,
-                self.peers,
+                self._between(self.peers),
                 self._tell,
                 time.time,
                 os.urandom,
