@@ -75,6 +75,7 @@ def test_a_token_is_only_for_its_handle_and_time(desk: Desk) -> None:
     assert refused(by_token(desk, b"x" * 16)) == "bad-credentials"
     assert refused(by_token(desk, token, handle="burak")) == "other-handle"
     assert refused(desk.enrolment.by_token(ask("burak"), "ayse", token, NOW, HERE)) == "other-handle"
+    assert refused(desk.enrolment.by_token(ask("ayse"), "burak", token, NOW, HERE)) == "other-handle"
     assert refused(by_token(desk, token, now=NOW + 61)) == "invite-expired"
     assert desk.store.reads.issued_to("ayse") == []
     assert by_token(desk, token, now=NOW + 60).result().handle == AYSE
