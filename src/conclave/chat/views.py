@@ -30,6 +30,7 @@ class LobbyView:
     roster: tuple[str, ...]
     invited: tuple[str, ...]
     seq: int
+    hash: bytes  # of entry ``seq``: equal at two members exactly if they were shown the same order
     have: dict[str, int]  # where we lead: how far each member is, as far as known since its link opened
     protection: str
 
@@ -59,17 +60,20 @@ def lobby(desk: Desk, label: str) -> LobbyView | None:
 
 
 def _view(one: Lobby) -> LobbyView:
-    roster, seq = one.asked, 0
+    roster, seq, digest = one.asked, 0, b""
     invited: tuple[str, ...] = ()
     have: dict[str, int] = {}
     if one.leading is not None:
         roster, invited, seq = one.leading.roster, tuple(sorted(one.leading.invited)), one.leading.seq
+        digest = one.leading.hash
         have = {handle: member.have for handle, member in one.leading.followers.items() if not member.until}
     elif one.following is not None:
         roster = (one.leader, *sorted(one.following.roster - {one.leader}))
-        seq = one.following.seq
+        seq, digest = one.following.seq, one.following.hash
     words = one.protection.words
-    return LobbyView(one.label, one.name, one.leader, one.stage.name.lower(), roster, invited, seq, have, words)
+    return LobbyView(
+        one.label, one.name, one.leader, one.stage.name.lower(), roster, invited, seq, digest, have, words
+    )
 
 
 def queued(desk: Desk) -> dict[str, int]:

@@ -141,7 +141,9 @@ def _lobby(stage: Stage, tell: Narrator) -> None:
     if len(_spoken(stage, "cem")) != len(PEERS):
         raise DidNotHappen("a message is missing or there twice")
     tell.seen("everyone spoke; all three histories hold the same lines in the same order")
-    tell.means("The leader numbers and chains every line, so nobody can be shown another order unnoticed.")
+    tell.means(
+        "The leader numbers every line and chains it to the one before: what was shown once cannot be changed."
+    )
 
 
 def _members(stage: Stage) -> list[str]:

@@ -48,7 +48,9 @@ def who(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
     if as_json:
         emit(result["members"])
         return
+    check = " ".join(result["check"][at : at + 4] for at in range(0, len(result["check"]), 4))
     note(f"{result['lobby']} · led by {result['leader']} · {result['protection']}")
+    note(f"{result['entries']} entries, check {check}: the same for everybody who was shown the same")
     table(
         ("MEMBER", "ROLE", "STATE"),
         ((m["handle"], m["role"], "you" if m["me"] else m["state"]) for m in result["members"]),

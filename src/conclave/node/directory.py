@@ -23,7 +23,7 @@ from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
 from conclave.pki.keys import generate_device_key
 from conclave.pki.names import parse_handle
-from conclave.pki.policy import renewal_due
+from conclave.pki.policy import BACKDATE, renewal_due
 from conclave.pki.profile import Profile
 from conclave.pki.request import build_request
 
@@ -33,6 +33,8 @@ _TLS = Profile.TLS
 
 RETRY_RENEWAL_SECONDS = 300.0
 """How long after a renewal that failed another is tried; the last third of a certificate's life leaves many."""
+RENEWAL_GAP_SECONDS = 1.0
+"""Between two renewals, so that an authority that grants very short lives is not asked without end."""
 RESUMED_SECONDS = 30.0
 """How often a suspended device looks whether it was resumed."""
 BACKOFF_MOST_SECONDS = 30.0
@@ -143,7 +145,9 @@ class Directory:
         identity = self._identity
         while True:
             due = {p: identity.credentials(p).certificate for p in identity.profiles}
-            times = {p: renewal_due(c.not_before, c.not_after, spread) for p, c in due.items()}
+            times = {
+                p: renewal_due(min(c.not_before + BACKDATE, c.not_after), c.not_after, spread) for p, c in due.items()
+            }
             profile = min(times, key=lambda p: times[p])
             await asyncio.sleep(max(0.0, times[profile] - time.time()))
             try:
@@ -156,9 +160,10 @@ class Directory:
                 await asyncio.sleep(RETRY_RENEWAL_SECONDS)
                 continue
             identity.take_chain(profile, key.der(), chain)
-            self._tell(CertificateRenewed(profile.value, chain[0].not_after))
             if profile is _TLS:
                 self._renewed.set()
+            self._tell(CertificateRenewed(profile.value, chain[0].not_after))
+            await asyncio.sleep(RENEWAL_GAP_SECONDS)
 
     # For fronts and for dialling.
 

@@ -30,6 +30,10 @@ GRACE_SECONDS = 1.0
 """``say`` without ``wait`` answers after this long at most, so that it mostly can tell *delivered*."""
 
 
+CHECK_DIGITS = 16
+"""Of a lobby's hash, for people who compare by voice whether they were shown the same order (64 bits)."""
+
+
 class Service:
     """One node's commands. ``describe`` gives the part of ``status`` that only the wiring knows; ``stop`` ends it."""
 
@@ -258,6 +262,8 @@ class Service:
             "lobby": view.label,
             "leader": view.leader,
             "members": members,
+            "entries": view.seq,
+            "check": view.hash.hex()[:CHECK_DIGITS],
             "protection": view.protection,
         }
 
