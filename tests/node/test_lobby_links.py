@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from conclave.chat import events as ev
@@ -13,13 +14,17 @@ OPS = b"ops-of-the-test!"
 LONGEST = 64 * 1024
 
 
+def asked_by(member: Running, leader: str) -> bool:
+    return leader in member.requested()
+
+
 async def gather(leader: Running, *members: Running) -> None:
     """``leader`` opens #ops, everybody accepts, and nothing is on its way any more."""
     for member in members:
         leader.meets(member)
     await leader.ask(ev.OpenLobby("ops", OPS, tuple(member.me for member in members)))
     for member in members:
-        await member.until(lambda member=member: leader.me in member.requested())
+        await member.until(partial(asked_by, member, leader.me))
         await member.ask(ev.AnswerRequest(leader.me, accept=True, lobby="#ops"))
     await leader.until(lambda: not leader.waiting() and not any(member.waiting() for member in members))
 
@@ -48,9 +53,7 @@ async def test_a_member_that_does_not_read_disturbs_nobody_and_catches_up_by_fet
     for handle in ("ayse", "burak", "cem"):
         make_home(tmp_path / handle, handle)
     async with AsyncExitStack() as stack:
-        ayse, burak, cem = [
-            await stack.enter_async_context(running(tmp_path / h)) for h in ("ayse", "burak", "cem")
-        ]
+        ayse, burak, cem = [await stack.enter_async_context(running(tmp_path / h)) for h in ("ayse", "burak", "cem")]
         await gather(ayse, burak, cem)
         burak.node.peers.hold(True)
         for text in texts:
