@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conclave.chat import delivery
 from conclave.chat.delivery import Flight, Inbound, Outbound, Place
 from conclave.chat.fifo import Fifo
-from conclave.wire.frames import Ack, Post, PostKind
+from conclave.wire.frames import DECLINED_POSTS, Ack, Post, PostKind
 
 S1, S2 = b"stream-1", b"stream-2"
 
@@ -80,19 +80,28 @@ def test_an_acknowledgement_of_what_was_never_sent_is_ignored() -> None:
         assert delivery.acknowledged(out, ack) == (out, ())
 
 
-def test_withheld_until_ours_arrived() -> None:
+def test_what_was_declined_is_named_until_the_sender_knows() -> None:
     inbound, _ = take(Inbound(), post(1))
     inbound, _ = take(inbound, post(2))
-    inbound = delivery.withhold(inbound, 2, 5)
-    assert delivery.ack_for(inbound, S1) == Ack(S1, 1)
-    assert delivery.released(inbound, 5) is inbound
-    assert delivery.ack_for(delivery.released(inbound, 6), S1) == Ack(S1, 2)
+    inbound = delivery.declined(inbound, post(2))
+    inbound, _ = take(inbound, post(3))
+    assert delivery.ack_for(inbound, S1) == Ack(S1, 3, (2,))
+    inbound, _ = take(inbound, post(4, 3))
+    assert delivery.ack_for(inbound, S1) == Ack(S1, 4)
 
 
-def test_withheld_from_the_first_post_means_no_acknowledgement() -> None:
-    inbound, _ = take(Inbound(), post(1))
-    assert delivery.ack_for(delivery.withhold(inbound, 1, 1), S1) is None
-    assert delivery.ack_for(inbound, S2) is None
+def test_declined_numbers_are_bounded() -> None:
+    inbound = Inbound()
+    for number in range(1, 2 * DECLINED_POSTS):
+        inbound, place = take(inbound, post(number))
+        if place is Place.NEXT:
+            inbound = delivery.declined(inbound, post(number))
+    assert len(inbound.declined) == DECLINED_POSTS
+    assert take(inbound, post(DECLINED_POSTS + 1, DECLINED_POSTS + 1))[1] is Place.NEXT
+
+
+def test_nothing_is_acknowledged_before_something_came() -> None:
+    assert delivery.ack_for(Inbound(), S2) is None
 
 
 def test_the_window_is_kept_and_refilled_by_halves() -> None:

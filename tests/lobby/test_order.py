@@ -110,7 +110,7 @@ def test_who_lags_gets_nothing_pushed_and_the_others_do(leading: Leading) -> Non
     pushed: list[list[str]] = []
     for _ in range(5):
         leading, _ = said(leading)
-        leading, handles = lead.audience(leading, 3)
+        leading, handles, _ = lead.audience(leading, 3)
         pushed.append(sorted(handles))
         leading, _, _ = lead.heard(leading, "cem", leading.seq, 1.0)
     assert pushed == [["burak", "cem"]] * 3 + [["cem"]] * 2
@@ -119,7 +119,7 @@ def test_who_lags_gets_nothing_pushed_and_the_others_do(leading: Leading) -> Non
 def test_who_lagged_comes_back_by_fetching(leading: Leading) -> None:
     for _ in range(5):
         leading, _ = said(leading)
-        leading, _ = lead.audience(leading, 3)
+        leading, _, _ = lead.audience(leading, 3)
     leading, tell, _ = lead.heard(leading, "burak", 2, 1.0)
     assert not tell
     leading, tell, _ = lead.heard(leading, "burak", 3, 1.0)

@@ -38,7 +38,7 @@ ordered = st.builds(
 )
 conversation_frames = st.one_of(
     posts,
-    st.builds(f.Ack, STREAMS, SMALL),
+    st.builds(f.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),
     ordered,
     st.builds(f.Fetch, GROUPS, SMALL, U16),
     st.builds(f.Head, GROUPS, st.just(1) | U32, SMALL, HASHES),

@@ -89,11 +89,11 @@ def _pairs(town: Town, node: Node) -> Iterator[str]:
         theirs = [one.id for one in _lines(other, "@" + node.name) if one.sender == node.name]
         arrived = set(theirs)
         delivered = [one.id for one in mine if one.status is Status.DELIVERED]
-        if {(node.name, other.name), (other.name, node.name)} <= town.refusals:
-            continue  # two who reject each other at once: the one case that chat.pair leaves open
         for line in mine:
             if line.status is Status.DELIVERED and line.id not in arrived:
                 yield f"{line.text!r} is delivered, but {other.name} does not have it"
+            if line.status is Status.FAILED and line.id in arrived:
+                yield f"{line.text!r} was not sent, but {other.name} has it"
             if line.status is Status.FAILED and not town.unfriendly:
                 yield f"{line.text!r} was not sent, though nobody refused it"
         if [one for one in theirs if one in set(delivered)] != delivered:

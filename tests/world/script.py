@@ -26,7 +26,6 @@ class Town(World):
         self.nodes = {name: self.nodes[name] for name in names}
         self.unfriendly = draw.random() < 0.3
         self.said: dict[bytes, tuple[str, str, str]] = {}
-        self.refusals: set[tuple[str, str]] = set()
         self.opened: Counter[str] = Counter()
         self.faults = Faults(
             loss=draw.choice((0.0, 0.05, 0.25)),
@@ -44,8 +43,6 @@ class Town(World):
     def _answer(self, node: Node, peer: str, lobby: str) -> None:
         if node.up:
             accept = not (self.unfriendly and self.chance(0.3))
-            if not accept:
-                self.refusals.add((node.name, peer))
             node.put(ev.AnswerRequest(peer, accept, lobby, block=not accept and self.chance(0.3)))
 
     def play(self) -> bool:

@@ -6,8 +6,9 @@ other side has committed it and says so; a link that opens, or on which nothing 
 its last is acknowledged again and dropped, what is above is ignored, because it comes again.
 
 A receiver may *leave* the next post (a busy person, a stranger who said too much): it is not acknowledged, and
-everything behind it waits with it. It may also take a post and *withhold* the acknowledgement until a post of its
-own has arrived: somebody who is rejected must hear so before an acknowledgement could be read as "delivered".
+everything behind it waits with it. It may also *decline* it (from somebody rejected, or no member): it is dropped,
+and the acknowledgement says so, so that the sender's line is marked as not sent and never as delivered. Declined
+numbers are repeated in every acknowledgement until the sender's base shows that it knows.
 
 A peer that lost its home comes back with a new stream. The last few streams of a peer are remembered with their
 numbers, so late posts of an old one are known as repeated. Left out: what posts say, and when to link.
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from conclave.chat.fifo import Fifo
-from conclave.wire.frames import Ack, Post
+from conclave.wire.frames import DECLINED_POSTS, Ack, Post
 
 STREAM_BYTES = 8
 STREAMS_KEPT = 4
@@ -47,7 +48,6 @@ class Outbound:
     next: int = 1
     base: int = 1
     lines: Fifo[Waiting] = field(default_factory=Fifo)
-    failed: int = 0  # words for the peer alone, up to this number, are marked as not sent already
 
     @property
     def count(self) -> int:
@@ -70,8 +70,9 @@ class Inbound:
     """A peer's streams to us with the last number taken of each, the present one first."""
 
     streams: tuple[tuple[bytes, int], ...] = ()
-    withheld: int = 0  # acknowledge only below this number of theirs; 0: nothing is withheld
-    until: int = 0  # ... until this number of ours is acknowledged
+    declined: tuple[
+        int, ...
+    ] = ()  # numbers of the present stream that were dropped, and that the peer may not know of
 
 
 class Place(Enum):
@@ -82,10 +83,18 @@ class Place(Enum):
     AHEAD = "ahead"
 
 
+class Fate(Enum):
+    """What became of the next post."""
+
+    TAKEN = "taken"
+    DECLINED = "declined"
+    LEFT = "left"
+
+
 def enqueue(out: Outbound, identity: bytes = b"", group: bytes = b"") -> tuple[Outbound, int]:
     """Give a post its number. ``identity`` is that of the line it carries, if any. The stream must be named."""
     lines = out.lines.push(Waiting(out.next, identity, group)) if identity else out.lines
-    return Outbound(out.stream, out.next + 1, out.base, lines, out.failed), out.next
+    return Outbound(out.stream, out.next + 1, out.base, lines), out.next
 
 
 def acknowledged(out: Outbound, ack: Ack) -> tuple[Outbound, tuple[Waiting, ...]]:
@@ -101,7 +110,7 @@ def acknowledged(out: Outbound, ack: Ack) -> tuple[Outbound, tuple[Waiting, ...]
             break
         arrived.append(first)
         lines = lines.pop()
-    return Outbound(out.stream, out.next, ack.number + 1, lines, out.failed), tuple(arrived)
+    return Outbound(out.stream, out.next, ack.number + 1, lines), tuple(arrived)
 
 
 def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
@@ -113,11 +122,11 @@ def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
     last = max(known, post.base - 1)
     if post.number <= last:
         return inbound, Place.REPEATED
-    if post.number > last + 1:
+    declined = tuple(number for number in inbound.declined if number >= post.base) if at == 0 else ()
+    if post.number > last + 1 or len(declined) >= DECLINED_POSTS:
         return inbound, Place.AHEAD
     others = tuple(pair for i, pair in enumerate(inbound.streams) if i != at)[: STREAMS_KEPT - 1]
-    streams = ((post.stream, last), *others)
-    return (replace(inbound, streams=streams) if at == 0 else Inbound(streams)), Place.NEXT
+    return Inbound(((post.stream, last), *others), declined), Place.NEXT
 
 
 def taken(inbound: Inbound, post: Post) -> Inbound:
@@ -125,24 +134,16 @@ def taken(inbound: Inbound, post: Post) -> Inbound:
     return replace(inbound, streams=((post.stream, post.number), *inbound.streams[1:]))
 
 
-def withhold(inbound: Inbound, number: int, until: int) -> Inbound:
-    """Do not acknowledge from ``number`` on, until our post ``until`` is acknowledged."""
-    return replace(inbound, withheld=inbound.withheld or number, until=max(until, inbound.until))
-
-
-def released(inbound: Inbound, base: int) -> Inbound:
-    """Our stream's base moved: acknowledge what waited for that."""
-    if inbound.withheld and base > inbound.until:
-        return replace(inbound, withheld=0, until=0)
-    return inbound
+def declined(inbound: Inbound, post: Post) -> Inbound:
+    """The post that is done was dropped, and its sender is to know."""
+    return replace(inbound, declined=(*inbound.declined, post.number))
 
 
 def ack_for(inbound: Inbound, stream: bytes) -> Ack | None:
     """The acknowledgement of what we have of ``stream``; None where there is nothing to say."""
     for at, (known, last) in enumerate(inbound.streams):
         if known == stream:
-            number = min(last, inbound.withheld - 1) if at == 0 and inbound.withheld else last
-            return Ack(stream, number) if number > 0 else None
+            return Ack(stream, last, inbound.declined if at == 0 else ()) if last > 0 else None
     return None
 
 

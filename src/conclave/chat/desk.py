@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from conclave.chat import events as ev
 from conclave.chat import following, leading, links, records, talk
-from conclave.chat.delivery import Waiting
+from conclave.chat.delivery import Fate, Waiting
 from conclave.chat.effects import Effect
 from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Input, Ours
@@ -74,13 +74,13 @@ def _arrived(work: Work, peer: str, frame: object) -> None:
             following.head_arrived(work, peer, frame)
 
 
-def _take(work: Work, peer: str, parcel: Parcel, number: int) -> bool:
-    """Do what a post says. False: it is to stay in the sender's outbox for now."""
+def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
+    """Do what a post says."""
     match parcel:
         case Message():
-            return talk.message(work, peer, parcel, number)
+            return talk.message(work, peer, parcel)
         case Submit():
-            leading.submitted(work, peer, parcel, number)
+            return leading.submitted(work, peer, parcel)
         case Answer(b"", choice):
             talk.answered(work, peer, choice)
         case Answer(group, choice):
@@ -97,7 +97,7 @@ def _take(work: Work, peer: str, parcel: Parcel, number: int) -> bool:
             following.welcomed(work, peer, parcel)
         case Leave(group):
             leading.left(work, peer, group)
-    return True
+    return Fate.TAKEN
 
 
 def _passed(work: Work) -> None:
@@ -234,7 +234,7 @@ def _with_lines(peer: Peer, posts: Posts) -> Peer:
     """The lines that wait in the outbox, read from the heads of the posts that carry them."""
     lines: Fifo[Waiting] = Fifo()
     for number, kind, body in posts(peer.handle, peer.out.base, peer.out.count) if peer.out.count else ():
-        if kind == PostKind.MESSAGE and number > peer.out.failed:
+        if kind == PostKind.MESSAGE:
             lines = lines.push(Waiting(number, body[:ID_BYTES], b""))
         elif kind == PostKind.SUBMIT:
             lines = lines.push(Waiting(number, body[ID_BYTES : 2 * ID_BYTES], body[:ID_BYTES]))

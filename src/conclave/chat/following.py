@@ -16,7 +16,7 @@ from conclave.chat.notices import RequestArrived
 from conclave.chat.orders import active, change_line, end, free_label, own_notice, words_line
 from conclave.chat.pair import Ours
 from conclave.chat.state import Lobby, Stage
-from conclave.chat.talk import check_text, fail_waiting, trust
+from conclave.chat.talk import check_text, trust
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import member as core
@@ -188,7 +188,6 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
 
 
 def _over(work: Work, lobby: Lobby) -> None:
-    fail_waiting(work, lobby.leader, lobby.group, lobby.label, lobby.following.mine if lobby.following else b"")
     work.tie(lobby.leader, lobby.group, tied=False)
     if lobby.following is not None:
         send(work, lobby.leader, core.have(lobby.following))
@@ -224,18 +223,12 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
 
 
 def refused(work: Work, handle: str, group: bytes) -> None:
-    """The leader says that we are not in: what we handed in is not sent."""
+    """The leader does not let us in any more, though it once asked."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.leader != handle:
-        return
-    following = lobby.following
-    fail_waiting(work, handle, group, lobby.label, following.mine if following is not None else b"")
-    if lobby.stage is Stage.JOINING:
+    if lobby is not None and lobby.leader == handle and lobby.stage is Stage.JOINING:
         own_notice(work, lobby, f"{handle} did not let you in any more")
         work.tie(handle, group, tied=False)
         end(work, lobby)
-    elif lobby.stage is Stage.MEMBER:
-        work.trouble(handle, f"{handle} says that you are not in {lobby.label}")
 
 
 def freed(work: Work, handle: str, group: bytes) -> None:

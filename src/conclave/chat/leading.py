@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conclave.chat.content import Text, encode_content
-from conclave.chat.delivery import withhold
+from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries, PutEntry, Replay, Send, Status
 from conclave.chat.events import CloseLobby, InviteTo, OpenLobby, Say
 from conclave.chat.links import send
@@ -131,11 +131,11 @@ def _push(work: Work, group: bytes, entry: object) -> None:
     found = _state(work, group)
     if found is None:
         return
-    leading, handles = core.audience(found[1], work.settings.push_window)
+    leading, handles, awaited = core.audience(found[1], work.settings.push_window)
     _keep(work, group, leading)
     for handle in handles:
         work.deed(Send(handle, entry))  # type: ignore[arg-type]
-    if handles:
+    if awaited:
         work.pending = True
 
 
@@ -192,19 +192,17 @@ def _let_in(work: Work, lobby: Lobby, leading: Leading, handle: str) -> None:
         _change(work, lobby.group, Change(Turn.ENTERED, handle, work.now))
 
 
-def submitted(work: Work, handle: str, submit: Submit, number: int) -> None:
-    """A member hands in an entry in its post ``number``."""
+def submitted(work: Work, handle: str, submit: Submit) -> Fate:
+    """Somebody hands in an entry. Declined from whoever is no member, or not any more."""
     found = _state(work, submit.group)
     one = found[1].followers.get(handle) if found is not None else None
     if found is None or one is None or one.until or found[0].stage is not Stage.LEADING:
-        # The sender must hear of it before the acknowledgement: its line is not sent, and says so.
-        told = work.post(handle, Answer(submit.group, Choice.REJECT))
-        peer = work.peer(handle)
-        work.keep(replace(peer, inbound=withhold(peer.inbound, number, told)))
-    elif submit.kind is not EntryKind.MESSAGE:
+        return Fate.DECLINED
+    if submit.kind is not EntryKind.MESSAGE:
         work.trouble(handle, f"{handle} tried to write an entry that only the leader of {found[0].label} writes")
-    else:
-        _order(work, submit.group, handle, submit.id, submit.epoch, submit.payload)
+        return Fate.DECLINED
+    _order(work, submit.group, handle, submit.id, submit.epoch, submit.payload)
+    return Fate.TAKEN
 
 
 def left(work: Work, handle: str, group: bytes) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from conclave.chat import delivery
-from conclave.chat.delivery import Flight, Place
+from conclave.chat.delivery import Fate, Flight, Place, Waiting
 from conclave.chat.effects import DropPosts, Send, Status
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
@@ -41,8 +41,8 @@ def unlinked(work: Work, handle: str) -> None:
         work.drop_peer(handle)
 
 
-def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str, Parcel, int], bool]) -> None:
-    """A post came in. ``take`` does what it says, and gives False to leave it in the other's outbox."""
+def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str, Parcel], Fate]) -> None:
+    """A post came in; ``take`` does what it says."""
     peer = work.peer(handle)
     inbound, place = delivery.place(peer.inbound, post)
     if place is Place.REPEATED:
@@ -50,36 +50,43 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     if place is not Place.NEXT or peer.out.count >= work.settings.outbox_posts + ANSWERS_POSTS:
         return
     new_home = peer.inbound.streams != () and post.stream not in (known for known, _ in peer.inbound.streams)
-    pair = replace(peer.pair, told=0) if new_home and peer.pair.told else peer.pair
-    work.keep(replace(peer, inbound=delivery.taken(inbound, post), pair=pair))
+    pair = replace(peer.pair, told=False) if new_home and peer.pair.told else peer.pair
+    inbound = delivery.taken(inbound, post)
+    work.keep(replace(peer, inbound=inbound, pair=pair))
     try:
-        parcel = open_post(post)
+        fate = take(work, handle, open_post(post))
     except DecodeError as error:
         work.trouble(handle, f"{handle} sent something that cannot be read: {error}")
-        work.ack(handle, post.stream)
-        return
-    if take(work, handle, parcel, post.number):
-        work.ack(handle, post.stream)
-    else:
+        fate = Fate.DECLINED
+    if fate is Fate.LEFT:
         work.keep(replace(work.peer(handle), inbound=peer.inbound))
+        return
+    if fate is Fate.DECLINED:
+        work.keep(replace(work.peer(handle), inbound=delivery.declined(inbound, post)))
+    work.ack(handle, post.stream)
 
 
 def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
-    """The other side has committed some of what we posted."""
+    """The other side is done with some of what we posted."""
     peer = work.peer(handle)
-    out, arrived = delivery.acknowledged(peer.out, ack)
+    out, lines = delivery.acknowledged(peer.out, ack)
     if out is peer.out:
         return
     work.record(DropPosts(handle, ack.number))
-    for line in arrived:
-        if not line.group:  # in a lobby the leader's order tells
+    for line in lines:
+        if line.number in ack.declined:
+            _not_sent(work, handle, line)
+        elif not line.group:  # in a lobby the leader's order tells
             work.mark_line("@" + handle, line.id, Status.DELIVERED)
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
-    inbound = delivery.released(peer.inbound, out.base)
-    work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, inbound=inbound))
-    if inbound is not peer.inbound:
-        work.ack(handle, inbound.streams[0][0])
+    work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight))
     work.send_outbox(handle)
+
+
+def _not_sent(work: Work, handle: str, line: Waiting) -> None:
+    lobby = work.lobby(line.group) if line.group else None
+    if lobby is not None or not line.group:
+        work.mark_line(lobby.label if lobby is not None else "@" + handle, line.id, Status.FAILED)
 
 
 def resend(work: Work, peer: Peer) -> None:
@@ -101,10 +108,7 @@ def abandon(work: Work, handle: str) -> None:
         return
     work.record(DropPosts(handle, peer.out.next - 1))
     for line in peer.out.lines:
-        lobby = work.lobby(line.group) if line.group else None
-        conversation = lobby.label if lobby is not None else "@" + handle
-        if not line.group or lobby is not None:
-            work.mark_line(conversation, line.id, Status.FAILED)
+        _not_sent(work, handle, line)
     out = delivery.Outbound(peer.out.stream, peer.out.next, peer.out.next)
     work.keep(replace(peer, out=out, flight=replace(peer.flight, sent=out.base - 1)))
 

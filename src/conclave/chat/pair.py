@@ -15,9 +15,8 @@ Theirs. We have *asked* once we said something; an answer says how that went. Wh
 and nothing is sent again until they are free. Once they *rejected* us, saying more is refused here at once, until
 they accept us, talk to us, or lift their block (``FREE``).
 
-A message that was on its way when it was rejected is marked as not sent: its acknowledgement is withheld until the
-rejection was heard (``chat.delivery``). Only where both reject each other in the same moment can one of the crossing
-messages be marked delivered though it was dropped.
+What somebody rejected says is declined: its acknowledgement says that it was dropped (``chat.delivery``), so that it
+is marked as not sent, also where it was on its way before the rejection was heard.
 
     stranger --message--> request --accept--> accepted          unknown --we say--> asked --accept--> accepted
        |                     |                                                        |--reject--> rejected
@@ -152,9 +151,9 @@ THEIRS: dict[tuple[Theirs, Heard], Theirs] = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both answers, how many lines the request has, and the number of our post that told a rejection (0: none)."""
+    """Both answers, how many lines the request has, and whether a rejection was posted to this home of the other."""
 
     ours: Ours = Ours.STRANGER
     theirs: Theirs = Theirs.UNKNOWN
     lines: int = 0
-    told: int = 0
+    told: bool = False

@@ -1,8 +1,8 @@
 """How the core's states are written: small records under plain keys, each with its version in the first byte.
 
-``desk``: busy or not. ``peer/<handle>``: both streams and the pair, rewritten for every message, under 160 bytes.
+``desk``: busy or not. ``peer/<handle>``: both streams and the pair, rewritten for every message, about 100 bytes.
 ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands, rewritten for
-every entry, under 80 bytes. Left out: links, windows and what followers have, which are learnt again.
+every entry, 45 bytes. Left out: links, windows and what followers have, which are learnt again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from conclave.lobby.leader import Follower, Leading
 from conclave.lobby.member import Following
 from conclave.lobby.shelf import Shelf
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, TEXT_BYTES
 
 VERSION = 1
 DESK_KEY = "desk"
@@ -54,22 +54,22 @@ def decode_busy(data: bytes) -> bool:
 def encode_peer(peer: Peer) -> bytes:
     """The state under ``peer/<handle>``."""
     out, inbound, pair = peer.out, peer.inbound, peer.pair
-    w = Writer().uint8(VERSION).opaque(out.stream).uint64(out.next).uint64(out.base).uint64(out.failed)
+    w = Writer().uint8(VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
     w.uint8(len(inbound.streams))
     for stream, last in inbound.streams:
         w.fixed(stream, STREAM_BYTES).uint64(last)
-    w.uint64(inbound.withheld).uint64(inbound.until)
-    return w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint64(pair.told).done()
+    w.vector(inbound.declined, Writer.uint64)
+    return w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
     """The inverse of ``encode_peer``. Raises ``DecodeError``."""
 
     def peer(r: Reader) -> Peer:
-        out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64(), failed=r.uint64())
+        out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64())
         streams = tuple((r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT)))
-        inbound = Inbound(streams, r.uint64(), r.uint64())
-        return Peer(handle, out, inbound, Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), r.uint64()))
+        inbound = Inbound(streams, r.vector(Reader.uint64))
+        return Peer(handle, out, inbound, Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8())))
 
     return _read(data, peer)
 
@@ -101,15 +101,14 @@ def encode_place(lobby: Lobby) -> bytes:
     at = lobby.leading or lobby.following
     if at is None:
         return b""
-    mine = lobby.following.mine if lobby.following is not None else b""
-    return Writer().uint8(VERSION).uint32(at.term).uint64(at.seq).fixed(at.hash, HASH_BYTES).opaque(mine).done()
+    return Writer().uint8(VERSION).uint32(at.term).uint64(at.seq).fixed(at.hash, HASH_BYTES).done()
 
 
 def decode_lobby(me: str, group: bytes, data: bytes, at: bytes) -> Lobby:
     """The inverse of ``encode_lobby`` and ``encode_place`` (empty for the other stages). Raises ``DecodeError``."""
 
-    def place(r: Reader) -> tuple[int, int, bytes, bytes]:
-        return r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.opaque(ID_BYTES)
+    def place(r: Reader) -> tuple[int, int, bytes]:
+        return r.uint32(), r.uint64(), r.fixed(HASH_BYTES)
 
     def handle(r: Reader) -> str:
         return r.text(HANDLE_BYTES)
@@ -118,7 +117,7 @@ def decode_lobby(me: str, group: bytes, data: bytes, at: bytes) -> Lobby:
         stage, name, label, leader = Stage(r.uint8()), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
         hushed, ended = bool(r.uint8()), float(r.uint64())
         if stage in (Stage.LEADING, Stage.CLOSING):
-            term, seq, digest, _ = _read(at, place)
+            term, seq, digest = _read(at, place)
             followers: Shelf[str, Follower] = Shelf()
             members = 0
             for key, one in r.vector(_follower):
@@ -130,8 +129,8 @@ def decode_lobby(me: str, group: bytes, data: bytes, at: bytes) -> Lobby:
             return Lobby(group, name, label, leader, stage, leading, hushed=hushed, ended=ended)
         if stage in (Stage.MEMBER, Stage.LEAVING):
             people = r.vector(handle)
-            term, seq, digest, mine = _read(at, place)
-            following = Following(group, me, leader, term, seq, digest, frozenset(people), mine, seq)
+            term, seq, digest = _read(at, place)
+            following = Following(group, me, leader, term, seq, digest, frozenset(people), seq)
             asked = r.vector(handle)
             return Lobby(
                 group, name, label, leader, stage, following=following, asked=asked, hushed=hushed, ended=ended

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import delivery
 from conclave.chat.content import TEXT_BYTES, Text, decode_content, encode_content
-from conclave.chat.delivery import Waiting
+from conclave.chat.delivery import Fate
 from conclave.chat.effects import Line, LineKind, Status
 from conclave.chat.events import Say
-from conclave.chat.fifo import Fifo
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Heard, Input, Ours, Theirs
 from conclave.chat.state import Peer
@@ -95,9 +93,9 @@ _WHY_NOT = {
 def _answer(work: Work, handle: str, act: Act) -> None:
     for flag, choice in _TOLD.items():
         if flag in act:
-            number = work.post(handle, Answer(b"", choice))
+            work.post(handle, Answer(b"", choice))
             peer = work.peer(handle)
-            told = number if choice is Choice.REJECT else 0
+            told = choice is Choice.REJECT
             if told != peer.pair.told:
                 work.keep(replace(peer, pair=replace(peer.pair, told=told)))
 
@@ -107,30 +105,31 @@ def _heard(peer: Peer, what: Heard) -> Peer:
     return peer if theirs is peer.pair.theirs else replace(peer, pair=replace(peer.pair, theirs=theirs))
 
 
-def message(work: Work, handle: str, said: Message, number: int) -> bool:
-    """Words from ``handle`` in its post ``number``. False: they are left in its outbox."""
+def message(work: Work, handle: str, said: Message) -> Fate:
+    """Words from ``handle``."""
     peer = work.peer(handle)
     pair = peer.pair
     ours, act = OURS[pair.ours, Input.MESSAGE_WHILE_BUSY if work.busy else Input.MESSAGE]
     if ours is Ours.REQUEST and pair.lines >= work.settings.request_messages:
-        return False
+        return Fate.LEFT
     if ours is not pair.ours:
         work.keep(replace(peer, pair=replace(pair, ours=ours, lines=0)))
     _answer(work, handle, act)
     if Act.LEAVE in act:
-        return False
+        return Fate.LEFT
     if Act.DROP in act:
-        tell_rejection(work, handle, number)
-        return True
-    _take(work, handle, said)
+        if not pair.told:
+            _answer(work, handle, Act.ANSWER_REJECT)
+        return Fate.DECLINED
+    fate = _take(work, handle, said)
     if Act.ANNOUNCE in act:
         work.tell(RequestArrived(handle, ""))
     if pair.theirs is not Theirs.ACCEPTED:
         hear(work, handle, Heard.THEY_SAID, Choice.ACCEPT)
-    return True
+    return fate
 
 
-def _take(work: Work, handle: str, said: Message) -> None:
+def _take(work: Work, handle: str, said: Message) -> Fate:
     peer = work.peer(handle)
     if peer.pair.ours is Ours.REQUEST:
         peer = replace(peer, pair=replace(peer.pair, lines=peer.pair.lines + 1))
@@ -140,34 +139,20 @@ def _take(work: Work, handle: str, said: Message) -> None:
         content = decode_content(plain)
     except RemoteError as error:
         work.trouble(handle, f"a message from {handle} could not be read: {error}")
-        return
+        return Fate.DECLINED
     work.keep(replace(peer, protection=protection))
     line = Line(said.id, handle, LineKind.TEXT, content.text, content.sent, work.now, Status.RECEIVED)
     work.add_line("@" + handle, line)
-
-
-def tell_rejection(work: Work, handle: str, number: int) -> None:
-    """``handle``'s post ``number`` was dropped: it must hear that it is rejected before that is acknowledged."""
-    peer = work.peer(handle)
-    if not peer.pair.told:
-        _answer(work, handle, Act.ANSWER_REJECT)
-        peer = work.peer(handle)
-    if peer.out.base <= peer.pair.told:
-        work.keep(replace(peer, inbound=delivery.withhold(peer.inbound, number, peer.pair.told)))
+    return Fate.TAKEN
 
 
 def answered(work: Work, handle: str, choice: Choice) -> None:
     """``handle`` answered what we said, or took an answer back."""
-    if choice is Choice.REJECT:
-        peer = work.peer(handle)
-        # Ours may wait for the other's acknowledgement while the other's waits for ours: one must go first.
-        if peer.inbound.withheld:
-            work.keep(replace(peer, inbound=replace(peer.inbound, withheld=0, until=0)))
     hear(work, handle, HEARD[choice], choice)
 
 
 def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
-    """How ``handle`` holds us changed, perhaps; if so, people are told, and what waits goes on or fails."""
+    """How ``handle`` holds us changed, perhaps; if so, people are told, and what waits is sent again."""
     before = work.peer(handle)
     after = _heard(before, what)
     if after is before:
@@ -175,23 +160,5 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
     work.keep(after)
     if before.pair.theirs is not Theirs.UNKNOWN:
         work.tell(RequestAnswered(handle, "", WORDS[choice]))
-    if choice is Choice.REJECT:
-        fail_waiting(work, handle, b"", "@" + handle, b"")
-    elif after.out.count and choice in (Choice.ACCEPT, Choice.FREE):
-        work.send_outbox(handle, again=True)
-
-
-def fail_waiting(work: Work, handle: str, group: bytes, conversation: str, done: bytes) -> None:
-    """Our lines of one conversation that wait for ``handle`` are not sent; those up to the one named ``done`` are."""
-    peer = work.peer(handle)
-    waiting = [one for one in peer.out.lines if one.group == group]
-    names = [one.id for one in waiting]
-    behind = set(names[names.index(done) + 1 :] if done in names else names)
-    kept: tuple[Waiting, ...] = tuple(one for one in peer.out.lines if one.group != group or one.id not in behind)
-    if len(kept) == len(peer.out.lines):
-        return
-    for one in waiting:
-        if one.id in behind:
-            work.mark_line(conversation, one.id, Status.FAILED)
-    failed = peer.out.failed if group else peer.out.next - 1
-    work.keep(replace(work.peer(handle), out=replace(peer.out, lines=Fifo(kept), failed=failed)))
+    if after.out.count and choice is not Choice.BUSY:
+        work.send_outbox(handle, again=True)  # what was left there is taken now, or declined

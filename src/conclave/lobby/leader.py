@@ -34,7 +34,7 @@ class Follower:
     linked: bool = False
     live: bool = False
     have: int = 0  # committed there, as far as we know
-    sent: int = 0  # pushed or replayed on this link, while not live
+    sent: int = 0  # while not live: what was replayed, or told of, on this link
     moved: float = 0.0  # UNIX seconds of the last sign of progress, or of our last question
     asked: int = 0  # questions since then
 
@@ -76,13 +76,20 @@ def append(
     return replace(leading, seq=entry.seq, hash=chain.link(encoded)), entry, encoded
 
 
-def audience(leading: Leading, window: int) -> tuple[Leading, list[str]]:
-    """Who gets the entry just appended pushed; who lags by more than ``window`` entries is live no longer."""
+def audience(leading: Leading, window: int) -> tuple[Leading, list[str], bool]:
+    """Who gets the entry just appended pushed, and whether anybody linked is to get it.
+
+    Who lags by more than ``window`` entries is live no longer.
+    """
     seq = leading.seq
     pushed: list[str] = []
     lagging: list[tuple[str, Follower]] = []
+    awaited = False
     for handle, one in leading.followers.items():
-        if not one.live or 0 < one.until < seq:
+        if not one.linked or 0 < one.until < seq:
+            continue
+        awaited = True
+        if not one.live:
             continue
         if seq - one.have > window:
             lagging.append((handle, one))
@@ -90,7 +97,7 @@ def audience(leading: Leading, window: int) -> tuple[Leading, list[str]]:
             pushed.append(handle)
     for handle, one in lagging:
         leading = _put(leading, handle, replace(one, live=False, sent=seq - 1))
-    return leading, pushed
+    return leading, pushed, awaited
 
 
 def admit(leading: Leading, handle: str, now: float, *, linked: bool) -> Leading:
@@ -139,7 +146,8 @@ def link(leading: Leading, handle: str, now: float, *, up: bool) -> Leading:
     one = leading.followers.get(handle)
     if one is None:
         return leading
-    return _put(leading, handle, replace(one, linked=up, live=False, sent=0, moved=now, asked=0))
+    goal = one.until or leading.seq  # the head that is told right away
+    return _put(leading, handle, replace(one, linked=up, live=False, sent=goal, moved=now, asked=0))
 
 
 def heard(leading: Leading, handle: str, seq: int, now: float) -> tuple[Leading, bool, bool]:
@@ -149,12 +157,13 @@ def heard(leading: Leading, handle: str, seq: int, now: float) -> tuple[Leading,
         return leading, False, False
     goal = one.until or leading.seq
     have = max(one.have, min(seq, goal))
-    moved = have > one.have
     live = one.live or (one.linked and have == goal)
-    sent = max(one.sent, have)
-    after = replace(one, have=have, live=live, sent=sent, moved=now, asked=0) if moved or live != one.live else one
-    tell = not live and have < goal and (have >= one.sent) and moved
-    return _put(leading, handle, after), tell, have == goal and one.until > 0
+    tell = not live and one.sent <= have < goal
+    sent = goal if tell else max(one.sent, have)
+    if have > one.have or live != one.live or tell:
+        one = replace(one, have=have, live=live, sent=sent, moved=now, asked=0)
+        leading = _put(leading, handle, one)
+    return leading, tell, have == goal and one.until > 0
 
 
 def fetched(leading: Leading, handle: str, first: int, count: int, now: float) -> tuple[Leading, int, int]:

@@ -36,7 +36,6 @@ class Following:
     seq: int
     hash: bytes
     roster: frozenset[str]
-    mine: bytes = b""  # id of the last entry that was ours: all we submitted before it is ordered too
     head: int = 0  # the furthest entry that we heard of
     fetching: int = 0  # last entry of the fetch under way; 0: none
     asked: float = 0.0  # UNIX seconds of that fetch
@@ -85,7 +84,6 @@ def follow(following: Following, entry: Ordered) -> tuple[Following, Change | No
             seq=entry.seq,
             hash=chain.link(encode_ordered(entry)),
             roster=roster,
-            mine=entry.id if entry.sender == following.me else following.mine,
             head=max(following.head, entry.seq),
             fetching=0 if done else following.fetching,
         ),

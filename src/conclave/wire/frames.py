@@ -27,6 +27,8 @@ FRAME_BYTES = 128 * 1024
 """The largest frame body that anything here makes; the default of the limit announced in the hello."""
 ROSTER_BYTES = 64 * 1024
 """A roster of 1,000 handles of 63 bytes fits."""
+DECLINED_POSTS = 256
+"""Declined posts that one acknowledgement names."""
 ID_BYTES = 16
 HASH_BYTES = 32
 _STREAM_BYTES = 8
@@ -134,10 +136,15 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Everything of ``stream`` up to and including ``number`` is committed at the receiver."""
+    """The receiver is done with everything of ``stream`` up to and including ``number``, and has committed that.
+
+    ``declined`` are the numbers among these that it did not want: what they carry was dropped. It names at least
+    all that the sender may not know of yet, which are those from the ``base`` of the sender's latest post on.
+    """
 
     stream: bytes
     number: int
+    declined: tuple[int, ...] = ()
 
 
 class EntryKind(IntEnum):
@@ -236,7 +243,7 @@ _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.PONG: lambda r: Pong(r.uint64()),
     Kind.CLOSE: lambda r: Close(_close_reason(r.uint8()), r.text(TEXT_BYTES)),
     Kind.POST: _post,
-    Kind.ACK: lambda r: Ack(r.fixed(8), r.uint64()),
+    Kind.ACK: lambda r: Ack(r.fixed(8), r.uint64(), r.vector(Reader.uint64, 8 * DECLINED_POSTS)),
     Kind.ORDERED: lambda r: Ordered(
         r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.fixed(ID_BYTES),
         r.uint64(), EntryKind(_enum(r, EntryKind)), r.opaque(PAYLOAD_BYTES),
@@ -263,7 +270,8 @@ def _body(frame: Frame) -> tuple[Kind, bytes]:
         case Ordered():
             return Kind.ORDERED, encode_ordered(frame)
         case Ack():
-            return Kind.ACK, w.fixed(frame.stream, 8).uint64(frame.number).done()
+            w.fixed(frame.stream, 8).uint64(frame.number).vector(frame.declined, Writer.uint64)
+            return Kind.ACK, w.done()
         case Have():
             return Kind.HAVE, w.fixed(frame.group, ID_BYTES).uint64(frame.seq).done()
         case Head():
