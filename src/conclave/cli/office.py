@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from conclave.store.authority import AuthorityStore
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PORT_MOST = 65535
+_LOCK_ATTEMPTS = 5
+_LOCK_PAUSE = 0.1
 
 
 def console() -> Actor:
@@ -106,7 +109,7 @@ class Office:
         """Whether ``serve`` runs now."""
         with (self.folder / "serve.lock").open("a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
                 return True
         return False
@@ -115,10 +118,16 @@ class Office:
     def serving(self) -> Iterator[None]:
         """Be the one server of this folder. Raises ``LocalError`` where another runs."""
         with (self.folder / "serve.lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise LocalError("This authority is served already.", remedy="End the other serve first.") from error
+            for attempt in range(_LOCK_ATTEMPTS):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:  # another server, or a command that just looks whether there is one
+                    if attempt == _LOCK_ATTEMPTS - 1:
+                        raise LocalError(
+                            "This authority is served already.", remedy="End the other serve first."
+                        ) from error
+                    time.sleep(_LOCK_PAUSE)
             yield
 
 
