@@ -1,0 +1,254 @@
+"""One end of a pair chat, in a process of its own: ``python -m benchmarks._node_end KIND DATABASE ...``.
+
+KIND is ``hear`` or ``say`` (a node's pump, store and links, wired as ``node.run`` wires them), ``bare-hear`` or
+``bare-say`` (the same rows in the same groups by sqlcipher3 alone, the bytes over TLS by hand). ``hear`` ends when
+its input ends; ``say`` takes PORT COUNT FLYING, ``bare-hear`` COUNT GROUP,
+``bare-say`` PORT COUNT FLYING GROUP. Each writes one line
+of JSON when it listens, and one when it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from benchmarks._ends import HERE, Bare, Realm
+from conclave.chat import events as ev
+from conclave.chat.desk import restore
+from conclave.chat.effects import AddLine, Record, Status
+from conclave.chat.notices import LineMarked, RequestArrived
+from conclave.link.limits import LinkLimits
+from conclave.net.dialling import dial
+from conclave.net.listener import listen
+from conclave.net.streams import LinkStream
+from conclave.node.notices import Notice
+from conclave.node.peers import Peers
+from conclave.node.pump import Pump
+from conclave.store.peer import PeerDatabase
+from conclave.store.peer_schema import STEPS
+from conclave.store.schema import migrate
+from conclave.store.sqlcipher import connect
+
+KIND, DATABASE = sys.argv[1], Path(sys.argv[2])
+NUMBERS = [int(text) for text in sys.argv[3:]]
+TEXT = "some ordinary words in a row, two hundred bytes in all; " * 3 + "and the last of them go here now"
+assert len(TEXT) == 200
+LIMITS = LinkLimits()
+WARM_UP = 20
+STATE_BYTES, POST_BYTES, FRAME_BYTES = 80, 240, 272
+"""What the core's state of a pair, a post's body, and its frame come to with such a text."""
+
+
+def tell(**values: object) -> None:
+    print(json.dumps(values), flush=True)
+
+
+class Counted(PeerDatabase):
+    """Counts commits that bring new lines, and their lines."""
+
+    groups = 0
+    added = 0
+
+    def commit(self, records: Sequence[Record]) -> None:
+        super().commit(records)
+        added = sum(isinstance(record, AddLine) for record in records)
+        self.groups += added > 0
+        self.added += added
+
+
+class Node:
+    """A pump with a database and links, and nothing else of a node."""
+
+    def __init__(self, me: str, realm: Realm, tasks: asyncio.TaskGroup, notice: Callable[[Notice], None]) -> None:
+        def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+            return tasks.create_task(work)
+
+        self.realm = realm
+        self.port = 0
+        self.store = Counted(DATABASE, os.urandom(32))
+        self.peers = Peers(
+            me,
+            dial=self.dial,
+            find=self.find,
+            spawn=spawn,
+            put=self.put,
+            drained=self.drained,
+            tell=notice,
+            jitter=secrets.SystemRandom().random,
+        )
+        desk = restore(me, self.store.states(), self.store.posts)
+        self.pump = Pump(desk, self.store, self.peers, notice, time.time, os.urandom)
+        self.running = spawn(self.pump.run())
+
+    def put(self, event: ev.Event) -> None:
+        self.pump.put(event)
+
+    def drained(self, peer: str) -> None:
+        self.pump.drained(peer)
+
+    async def find(self, handle: str) -> str:
+        del handle
+        return f"{HERE}:{self.port}"
+
+    async def dial(self, address: str, handle: str) -> LinkStream:
+        del handle
+        host, _, port = address.partition(":")
+        return await dial(host, int(port), self.realm.client, self.realm.verify, LIMITS, self.peers)
+
+    def end(self) -> None:
+        self.peers.close()
+        self.running.cancel()
+
+
+async def hear(realm: Realm, count: int) -> None:
+    async with asyncio.TaskGroup() as tasks:
+
+        def noticed(notice: Notice) -> None:
+            if isinstance(notice, RequestArrived):
+                node.put(ev.AnswerRequest(notice.peer, accept=True))
+
+        node = Node("burak", realm, tasks, noticed)
+        listener = await listen(HERE, 0, lambda: realm.server, realm.verify, LIMITS, node.peers)
+        tell(port=listener.address[1])
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        listener.close()
+        node.end()
+    assert node.store.conversations()[0].count == count + WARM_UP
+
+
+async def say(realm: Realm, port: int, count: int, flying: int) -> None:
+    """``flying`` people at once say something and wait until it is on the other's disk, and we know that."""
+    waiting: dict[bytes, asyncio.Future[None]] = {}
+    todo = iter(range(count))
+
+    def noticed(notice: Notice) -> None:
+        if isinstance(notice, LineMarked) and notice.status is Status.DELIVERED:  # told after the mark is on disk
+            waiting.pop(notice.id).set_result(None)
+
+    async def one() -> None:
+        identity = secrets.token_bytes(16)
+        done = waiting[identity] = asyncio.get_running_loop().create_future()
+        await node.pump.ask(ev.Say("@burak", identity, TEXT))
+        await done
+
+    async def person() -> None:
+        for _ in todo:
+            await one()
+
+    async with asyncio.TaskGroup() as tasks:
+        node = Node("ayse", realm, tasks, noticed)
+        node.port = port
+        for _ in range(WARM_UP):  # the first makes the link, and is the request that burak accepts
+            await one()
+        groups, added = node.store.groups, node.store.added
+        start = time.perf_counter()
+        async with asyncio.TaskGroup() as people:
+            for _ in range(flying):
+                people.create_task(person())
+        seconds = time.perf_counter() - start
+        node.end()
+    marked = sum(
+        stored.line.status is Status.DELIVERED for stored in node.store.lines("@burak", limit=count + WARM_UP)
+    )
+    assert marked == count + WARM_UP
+    size = (node.store.added - added) / (node.store.groups - groups)
+    tell(rate=count / seconds, group=size)
+
+
+class Rows:
+    """What the core stores at either end, for the bare driver."""
+
+    def __init__(self) -> None:
+        self.db = connect(DATABASE, os.urandom(32))
+        migrate(self.db, STEPS)
+        self.db.execute("INSERT INTO conversations (name) VALUES ('@burak')")
+
+    def commit(self, numbers: Sequence[int], status: str, delivered: Sequence[int] = ()) -> None:
+        db, now = self.db, time.time()
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(
+            "INSERT INTO states VALUES ('peer/burak', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (bytes(STATE_BYTES),),
+        )
+        db.executemany(
+            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq) "
+            "VALUES (1, 'ayse', ?, 'text', ?, ?, ?, ?, 0)",
+            [(number.to_bytes(16), TEXT, now, now, status) for number in numbers],
+        )
+        db.executemany(
+            "UPDATE lines SET status = 'delivered' WHERE conversation = 1 AND sender = 'ayse' AND id = ?",
+            [(number.to_bytes(16),) for number in delivered],
+        )
+        if status == "waiting":
+            db.executemany(
+                "INSERT INTO posts VALUES ('burak', ?, 1, ?)", [(number, bytes(POST_BYTES)) for number in numbers]
+            )
+        if delivered:
+            db.execute("DELETE FROM posts WHERE peer = 'burak' AND number <= ?", (delivered[-1],))
+        db.execute("COMMIT")
+
+
+def bare_end(realm: Realm, sock: socket.socket, *, server_side: bool) -> Bare:
+    end = Bare(realm.server if server_side else realm.client, sock, server_side=server_side)
+    while not end.shake():
+        end.hear()
+    return end
+
+
+def bare_hear(realm: Realm, count: int, group: int) -> None:
+    rows = Rows()
+    with socket.create_server((HERE, 0)) as door:
+        tell(port=door.getsockname()[1])
+        end = bare_end(realm, door.accept()[0], server_side=True)
+    number = had = 0
+    while number < count:
+        had += end.read()
+        while had >= FRAME_BYTES * group:
+            had -= FRAME_BYTES * group
+            rows.commit(range(number, number + group), "received")
+            number += group
+            end.write(bytes(16))
+
+
+def bare_say(realm: Realm, port: int, count: int, flying: int, group: int) -> None:
+    rows = Rows()
+    end = bare_end(realm, socket.create_connection((HERE, port)), server_side=False)
+    sent = acknowledged = delivered = 0
+    data = bytes(FRAME_BYTES * group)
+    start = time.perf_counter()
+    while delivered < count:
+        fresh = range(sent, sent + group) if sent < min(count, delivered + flying) else range(0)
+        if not fresh or select.select([end.sock], [], [], 0)[0]:
+            acknowledged += end.read() // 16 * group
+        rows.commit(fresh, "waiting", range(delivered, acknowledged))
+        delivered = acknowledged
+        if fresh:
+            sent += group
+            end.write(data)
+    tell(rate=count / (time.perf_counter() - start))
+    end.sock.close()
+
+
+def main() -> None:
+    realm = Realm.loads(sys.stdin.readline())
+    if KIND == "bare-hear":
+        bare_hear(realm, *NUMBERS)
+    elif KIND == "bare-say":
+        bare_say(realm, *NUMBERS)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(hear(realm, *NUMBERS) if KIND == "hear" else say(realm, *NUMBERS))
+
+
+main()
