@@ -36,7 +36,7 @@ class VerificationError(RemoteError):
         self.reason = reason  # a word of wire.frames.CloseReason, in kebab case
 
 
-class Refused(ConclaveError):  # noqa: N818 - a refusal is an answer, not a fault
+class Refused(ConclaveError):
     """The other side understood and said no. ``reason`` is a short kebab-case word that programs may test."""
 
     def __init__(self, message: str, *, reason: str, remedy: str = "") -> None:
@@ -48,7 +48,7 @@ class NetworkError(ConclaveError):
     """The other side could not be reached, or the connection was cut."""
 
 
-class Truncated(NetworkError):  # noqa: N818 - named for what happened to the stream
+class Truncated(NetworkError):
     """The stream ended without an orderly close: whatever was under way must be taken as cut short."""
 
 

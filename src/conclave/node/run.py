@@ -108,9 +108,9 @@ class Node:
             *where, self._identity.server_context, self._identity.verify_anyone, self._settings.link, self.peers
         )
         host, port = listener.address
-        self._listening = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._listening = _join(host, port)
         pumping = self._spawn(self.pump.run())
-        directory = self._spawn(self.directory.run(self._settings.announce or self._listening))
+        directory = self._spawn(self.directory.run(self._settings.announce or _announced(host, port)))
         self.pump.start()
         self._tell_front(
             {
@@ -193,6 +193,15 @@ class Node:
             "authority": self.directory.describe(),
             "clock_offset": self.directory.clock_offset,
         }
+
+
+def _announced(host: str, port: int) -> str:
+    """What to tell the directory: listening everywhere, the address that the authority sees us come from."""
+    return _join("" if host in ("0.0.0.0", "::") else host, port)  # noqa: S104 - recognised, not bound
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_listen(text: str) -> tuple[str, int]:
