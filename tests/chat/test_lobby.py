@@ -1,0 +1,304 @@
+"""Lobbies as people have them: asked, in, talking, away, out, closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.desk import Settings
+from conclave.chat.effects import Send
+from conclave.chat.notices import RequestAnswered, RequestArrived, Trouble
+from conclave.chat.state import Stage
+from conclave.errors import LocalError, Refused
+from conclave.wire.frames import Fetch, Ordered
+from tests.chat.desks import Table
+
+ALL = ("ayse", "burak", "cem", "deniz")
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table(*ALL)
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    return table
+
+
+def stages(table: Table, label: str = "#ops") -> dict[str, str]:
+    found = {name: views.lobby(desk, label) for name, desk in table.desks.items()}
+    return {name: view.stage for name, view in found.items() if view is not None}
+
+
+def order(table: Table, name: str, label: str = "#ops") -> list[tuple[int, str]]:
+    return sorted((line.seq, line.text) for line in table.lines(name, label) if line.seq)
+
+
+def test_everybody_has_one_order_with_words_and_notices(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.say("burak", "#ops", "one")
+    table.say("ayse", "#ops", "two")
+    table.say("cem", "#ops", "three")
+    everything = [
+        (1, "ayse entered"), (2, "burak entered"), (3, "cem entered"), (4, "one"), (5, "two"), (6, "three"),
+    ]  # fmt: skip
+    assert order(table, "ayse") == everything
+    assert order(table, "burak") == everything[1:]
+    assert order(table, "cem") == everything[2:]
+    assert table.statuses("burak", "#ops") == ["delivered"]
+    view = views.lobby(table.desks["cem"], "ops")
+    assert view is not None
+    assert view.roster == ("ayse", "burak", "cem")
+    assert view.protection == "protected hop by hop"
+
+
+def test_invitations_are_asked_and_answered(table: Table) -> None:
+    group = b"g" * 16
+    table.put("ayse", ev.OpenLobby("ops", group, ("burak", "cem", "deniz")))
+    assert table.notices("burak", RequestArrived) == [RequestArrived("ayse", "#ops")]
+    assert views.requests(table.desks["cem"]) == (views.Request("ayse", "#ops"),)
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.put("cem", ev.AnswerRequest("ayse", accept=False, lobby="#ops"))
+    assert table.notices("ayse", RequestAnswered) == [
+        RequestAnswered("burak", "#ops", "accepted"),
+        RequestAnswered("cem", "#ops", "rejected"),
+    ]
+    view = views.lobby(table.desks["ayse"], "#ops")
+    assert view is not None
+    assert (view.roster, view.invited) == (("ayse", "burak"), ("deniz",))
+    assert stages(table) == {"ayse": "leading", "burak": "member", "deniz": "invited"}
+
+
+def test_who_is_busy_is_asked_when_free(table: Table) -> None:
+    table.put("burak", ev.SetBusy(on=True))
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak",)))
+    assert table.notices("ayse", RequestAnswered) == [RequestAnswered("burak", "#ops", "busy")]
+    assert table.notices("burak", RequestArrived) == []
+    table.put("burak", ev.SetBusy(on=False))
+    assert table.notices("burak", RequestArrived) == [RequestArrived("ayse", "#ops")]
+
+
+def test_labels_are_ours_and_do_not_collide(table: Table) -> None:
+    table.link("cem", "burak")
+    table.lobby("ayse", "burak")
+    table.lobby("cem", "burak")
+    table.put("burak", ev.OpenLobby("ops", b"x" * 16, ()))
+    assert {view.label: view.leader for view in views.lobbies(table.desks["burak"])} == {
+        "#ops": "ayse",
+        "#ops@cem": "cem",
+        "#ops@burak": "burak",
+    }
+    table.say("burak", "#ops@cem", "for cem")
+    assert "for cem" in table.texts("cem", "#ops")
+    assert "for cem" not in table.texts("ayse", "#ops")
+
+
+def test_leaving_is_seen_and_what_follows_is_not_sent_to_who_left(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.put("burak", ev.LeaveLobby("#ops"))
+    table.say("ayse", "#ops", "without burak")
+    assert table.texts("cem", "#ops")[-2:] == ["burak left", "without burak"]
+    assert table.texts("burak", "#ops")[-1] == "burak left"
+    assert table.wants("burak") == set()
+    with pytest.raises(Refused):
+        table.say("burak", "#ops", "still there?")
+    assert stages(table)["burak"] == "ended"
+
+
+def test_who_left_may_be_asked_again_and_goes_on_in_the_same_history(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.say("ayse", "#ops", "secret")
+    table.put("ayse", ev.InviteTo("ops", ("@burak",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.say("burak", "#ops", "back")
+    assert table.texts("burak", "#ops") == ["burak entered", "burak left", "back", "burak entered"] or table.texts(
+        "burak", "#ops"
+    ) == ["burak entered", "burak left", "burak entered", "back"]
+    assert table.texts("ayse", "#ops")[-1] == "back"
+
+
+def test_closing_reaches_everybody_also_who_was_away(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "cem")
+    table.say("ayse", "#ops", "last words")
+    table.put("ayse", ev.CloseLobby("ops"))
+    assert stages(table) == {"ayse": "closing", "burak": "ended", "cem": "member"}
+    table.restart("ayse")
+    assert table.wants("ayse") >= {"cem"}
+    table.link("ayse", "cem")
+    assert table.texts("cem", "#ops")[-2:] == ["last words", "the lobby was closed by ayse"]
+    assert stages(table) == {"ayse": "ended", "burak": "ended", "cem": "ended"}
+    assert table.stores["ayse"].heads() == {}
+    assert table.wants("ayse") == set()
+    with pytest.raises(Refused) as caught:
+        table.say("ayse", "#ops", "more")
+    assert caught.value.reason == "closed"
+
+
+def test_words_for_a_closed_lobby_are_not_sent(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.say("burak", "#ops", "too late")
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.link("ayse", "burak")
+    assert table.statuses("burak", "#ops") == ["not sent"]
+    assert "too late" not in table.texts("ayse", "#ops")
+    assert views.queued(table.desks["burak"]) == {}
+
+
+def test_who_is_expelled_gets_nothing_more_and_everybody_knows_why(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "burak")
+    table.say("ayse", "@burak", "waiting")
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.put("ayse", ev.Expelled("burak", "certificate revoked"))
+    assert table.texts("cem", "#ops")[-1] == "burak was removed: certificate revoked"
+    assert "burak" not in table.wants("ayse")
+    assert table.statuses("ayse", "@burak") == ["not sent"]
+    before = len(table.frames)
+    table.link("ayse", "burak")
+    table.wait(60)
+    assert not [one for one in table.frames[before:] if one[:2] == ("ayse", "burak") and isinstance(one[2], Ordered)]
+    table.put("ayse", ev.Expelled("deniz", "suspended"))
+    view = views.lobby(table.desks["ayse"], "ops")
+    assert view is not None
+    assert (view.roster, view.invited) == (("ayse", "cem"), ())
+
+
+def test_a_lobby_ends_when_its_leader_is_expelled(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    table.put("burak", ev.Expelled("ayse", "certificate revoked"))
+    assert "ayse, who led it, was removed" in table.texts("burak", "#ops")[-1]
+    assert table.wants("burak") == set()
+    with pytest.raises(Refused):
+        table.say("burak", "#ops", "anybody?")
+
+
+def test_blocking_a_member_removes_it_and_blocking_a_leader_leaves(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.put("ayse", ev.AnswerRequest("burak", accept=False, block=True))
+    assert table.texts("cem", "#ops")[-1] == "burak was removed: blocked by ayse"
+    table.put("cem", ev.AnswerRequest("ayse", accept=False, block=True))
+    assert table.texts("ayse", "#ops")[-1] == "cem left"
+    assert stages(table) == {"ayse": "leading", "burak": "ended", "cem": "ended"}
+
+
+def test_a_member_that_was_away_catches_up(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "burak")
+    for number in range(700):
+        table.say("ayse", "#ops", str(number))
+    table.restart("burak")
+    table.link("ayse", "burak")
+    assert order(table, "burak")[-700:] == order(table, "cem")[-700:]
+    assert views.lobbies(table.desks["ayse"])[0].have == {"burak": 703, "cem": 703}
+
+
+def test_a_slow_member_costs_nothing_and_the_others_notice_nothing() -> None:
+    table = Table(*ALL, settings=Settings(push_window=8))
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.drop = lambda _one, other, frame: other == "burak" and isinstance(frame, Ordered)
+    sent = 0
+    for number in range(50):
+        effects = table.put("ayse", ev.Say("#ops", table.random(16), str(number)))
+        sent += sum(isinstance(one, Send) and one.peer == "burak" for one in effects)
+    assert sent <= 8
+    assert len(order(table, "cem")) == 51
+    table.drop = lambda _one, _other, _frame: False
+    table.wait(10)
+    assert order(table, "burak")[-50:] == order(table, "cem")[-50:]
+    table.say("ayse", "#ops", "live again")
+    assert order(table, "burak")[-1][1] == "live again"
+
+
+def test_a_gap_is_fetched_once_and_again_after_a_while(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    lost = [True]
+    table.drop = lambda _one, other, frame: other == "burak" and isinstance(frame, Ordered) and lost[0]
+    table.say("ayse", "#ops", "lost")
+    lost[0] = False
+    table.drop = lambda _one, other, frame: (
+        (other == "ayse" and isinstance(frame, Fetch))
+        or (other == "burak" and isinstance(frame, Ordered) and frame.seq == 3)
+    )
+    for number in range(5):
+        table.say("ayse", "#ops", str(number))
+    assert sum(isinstance(one, Send) and isinstance(one.frame, Fetch) for one in table.effects["burak"]) == 2
+    table.drop = lambda _one, _other, _frame: False
+    table.wait(10)
+    assert table.texts("burak", "#ops")[-6:] == ["lost", "0", "1", "2", "3", "4"]
+
+
+def test_a_leader_that_shows_two_orders_is_caught_and_told_once(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    table.say("ayse", "#ops", "one")
+    lobby = table.desks["burak"].lobbies.get(group)
+    assert lobby is not None
+    assert lobby.following is not None
+    entry = next(frame for *_, frame in reversed(table.frames) if isinstance(frame, Ordered))
+    forged = replace(entry, seq=entry.seq + 1, previous=b"x" * 32)
+    for _ in range(5):
+        table.put("burak", ev.Arrived("ayse", forged))
+    (trouble,) = table.notices("burak", Trouble)
+    assert isinstance(trouble, Trouble)
+    assert "two different orders" in trouble.text
+    assert table.texts("burak", "#ops")[-1] == "one"
+    table.say("ayse", "#ops", "two")
+    assert table.texts("burak", "#ops")[-1] == "two"
+
+
+def test_entries_from_anybody_but_the_leader_are_refused(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.say("ayse", "#ops", "one")
+    entry = next(frame for *_, frame in reversed(table.frames) if isinstance(frame, Ordered))
+    before = table.texts("burak", "#ops")
+    table.put("burak", ev.Arrived("cem", replace(entry, seq=entry.seq + 1)))
+    assert table.texts("burak", "#ops") == before
+    assert len(table.notices("burak", Trouble)) == 1
+
+
+def test_a_stranger_cannot_submit_or_fetch(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    table.say("ayse", "#ops", "secret")
+    effects = table.put("ayse", ev.Arrived("deniz", Fetch(group, 1, 99)))
+    assert effects == []
+
+
+def test_a_member_that_lost_its_home_is_asked_in_again(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    table.say("ayse", "#ops", "before")
+    fresh = Table("burak")
+    table.cut("ayse", "burak")
+    table.desks["burak"], table.stores["burak"] = fresh.desks["burak"], fresh.stores["burak"]
+    table.link("ayse", "burak")
+    table.wait(10)
+    view = views.lobby(table.desks["ayse"], "ops")
+    assert view is not None
+    assert view.roster == ("ayse", "cem")  # burak said that it is not in
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.say("burak", "#ops", "hello again")
+    assert table.texts("cem", "#ops")[-1] == "hello again"
+    lobby = table.desks["burak"].lobbies.get(group)
+    assert lobby is not None
+    assert lobby.stage is Stage.MEMBER
+
+
+def test_lobbies_are_bounded() -> None:
+    table = Table("ayse", "burak", settings=Settings(lobbies=2, invitations=2, lobby_members=3))
+    table.link("ayse", "burak")
+    for number in range(2):
+        table.put("ayse", ev.OpenLobby(f"l{number}", bytes([number]) * 16, ("burak",)))
+    with pytest.raises(Refused) as caught:
+        table.put("ayse", ev.OpenLobby("l3", b"x" * 16, ()))
+    assert caught.value.reason == "too-many-lobbies"
+    with pytest.raises(Refused) as caught:
+        table.put("ayse", ev.InviteTo("l1", ("cem", "deniz", "elif")))
+    assert caught.value.reason == "lobby-full"
+    with pytest.raises(LocalError):
+        table.put("ayse", ev.OpenLobby("l1", b"y" * 16, ()))

@@ -1,0 +1,80 @@
+"""Whatever a peer sends, a step gives effects that can be carried out, and keeps to its bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import random as chance  # noqa: TID251 - a seeded source of bytes for the core
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conclave.chat import events as ev
+from conclave.chat.delivery import STREAMS_KEPT
+from conclave.chat.desk import Desk, Settings, restore, step
+from conclave.chat.effects import Deed, Send
+from conclave.chat.orders import ENDED_KEPT
+from conclave.chat.state import Stage
+from conclave.errors import LocalError, Refused
+from conclave.store.memory import MemoryStore
+from conclave.wire.frames import DECLINED_POSTS, encode_frame
+from tests.wire.frames_strategies import GROUPS, IDS, conversation_frames
+
+SMALL = Settings(outbox_posts=6, request_messages=2, window_posts=3, push_window=2, lobby_members=3, invitations=2)
+PEERS = st.sampled_from(["burak", "cem", "deniz"])
+LABELS = st.sampled_from(["ops", "#ops", "night", "ops@burak", "ops@cem"])
+WHERE = st.sampled_from(["@burak", "@cem", "#ops", "#night", "#ops@burak"])
+
+commands = st.one_of(
+    st.builds(ev.Say, WHERE, IDS, st.text(min_size=1, max_size=5)),
+    st.builds(ev.OpenLobby, st.sampled_from(["ops", "night"]), GROUPS, st.lists(PEERS, max_size=2).map(tuple)),
+    st.builds(ev.InviteTo, LABELS, st.lists(PEERS, max_size=2).map(tuple)),
+    st.builds(ev.AnswerRequest, PEERS, st.booleans(), st.just("") | LABELS, st.booleans()),
+    st.builds(ev.Unblock, PEERS),
+    st.builds(ev.SetBusy, st.booleans()),
+    st.builds(ev.LeaveLobby, LABELS),
+    st.builds(ev.CloseLobby, LABELS),
+)
+happenings = st.one_of(
+    st.builds(ev.Arrived, PEERS, conversation_frames),
+    st.builds(ev.Arrived, PEERS, conversation_frames),
+    st.builds(ev.Linked, PEERS, st.integers(0, 70_000)),
+    st.builds(ev.Unlinked, PEERS),
+    st.just(ev.Tick()),
+    st.builds(ev.Expelled, PEERS, st.text(max_size=9)),
+)
+
+
+def check_bounds(desk: Desk) -> None:
+    for peer in desk.peers.values():
+        assert peer.out.count <= SMALL.outbox_posts + 1_000
+        assert len(peer.out.lines) <= peer.out.count
+        assert len(peer.inbound.streams) <= STREAMS_KEPT
+        assert len(peer.inbound.declined) <= DECLINED_POSTS
+        assert peer.pair.lines <= SMALL.request_messages
+    lobbies = list(desk.lobbies.values())
+    assert sum(one.stage is Stage.INVITED for one in lobbies) <= SMALL.invitations
+    assert sum(one.stage is Stage.ENDED for one in lobbies) <= ENDED_KEPT
+    assert sorted(desk.labels) == sorted(one.label for one in lobbies)
+    assert all(one.label.isprintable() for one in lobbies)
+
+
+@given(st.lists(happenings | commands, max_size=40), st.integers(0, 9))
+@settings(max_examples=300, deadline=None)
+def test_nothing_a_peer_sends_breaks_a_step(events: list[ev.Event], seed: int) -> None:
+    desk, store, source, now = Desk("ayse", SMALL), MemoryStore(), chance.Random(seed), 1_000.0
+    for event in events:
+        now += 4
+        before, shown = desk, (desk.peers, desk.lobbies, desk.labels)
+        with contextlib.suppress(*((Refused, LocalError) if isinstance(event, ev.Command) else ())):
+            desk, effects = step(desk, event, now, source.randbytes)
+            store.commit([one for one in effects if not isinstance(one, Deed)])
+            for one in effects:
+                if isinstance(one, Send):
+                    encode_frame(one.frame)
+        assert (before.peers, before.lobbies, before.labels) == shown
+        check_bounds(desk)
+    again = restore("ayse", store.states(), store.posts, SMALL)
+    assert {one.handle: one.out.count for one in again.peers.values() if one.out.count} == {
+        one.handle: one.out.count for one in desk.peers.values() if one.out.count
+    }
+    assert again.labels == desk.labels
