@@ -1,10 +1,9 @@
 """One end of a pair chat, in a process of its own: ``python -m benchmarks._node_end KIND DATABASE ...``.
 
-KIND is ``hear`` or ``say`` (a node's pump, store and links, wired as ``node.run`` wires them), ``bare-hear`` or
-``bare-say`` (the same rows in the same groups by sqlcipher3 alone, the bytes over TLS by hand). ``hear`` ends when
-its input ends; ``say`` takes PORT COUNT FLYING, ``bare-hear`` COUNT GROUP,
-``bare-say`` PORT COUNT FLYING GROUP. Each writes one line
-of JSON when it listens, and one when it is done.
+KIND is ``hear COUNT`` or ``say PORT COUNT FLYING`` (a node's pump, store and links, wired as in ``node.run``),
+``bare-hear COUNT GROUP`` or ``bare-say PORT COUNT FLYING GROUP`` (the same rows in the same groups by sqlcipher3
+alone, the bytes over TLS by hand). The hearing ends tell their port, the saying ends what they measured, as a line
+of JSON; ``hear`` ends with its input.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ def end(realm: Realm, kind: str, database: Path, *numbers: int) -> Iterator[subp
             process.stdin.flush()
             yield process
             process.communicate(timeout=60)
-            if process.returncode:
-                raise RuntimeError(f"{kind} failed")
         except BaseException:
             process.kill()
             raise
+    if process.returncode:
+        raise RuntimeError(f"{kind} failed")
 
 
 def said(process: subprocess.Popen[str]) -> Any:
