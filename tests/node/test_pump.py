@@ -1,0 +1,321 @@
+"""The pump: commits that fail, many commands in few commits, links that are told to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from conclave.chat import desk as desks
+from conclave.chat import events as ev
+from conclave.chat.desk import Desk
+from conclave.chat.effects import Record
+from conclave.errors import LocalError, StorageError
+from conclave.node import pump as pumps
+from conclave.node.pump import Pump
+from conclave.store.memory import MemoryStore
+from conclave.store.ports import PeerStore
+from conclave.wire.frames import Ack, Have, Post, decode_frame
+from tests.node.homes import Running, befriend, make_home, running
+
+
+class Disk(MemoryStore):
+    """A store that counts its commits, and fails or waits when asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[int] = []
+        self.full = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def commit(self, records: Sequence[Record]) -> None:
+        self.gate.wait(10)
+        if self.full:
+            raise StorageError("the disk is full: nothing of this was kept", remedy="free some space and try again")
+        super().commit(records)
+        self.commits.append(len(records))
+
+
+class Wire:
+    """Links that write down what they are asked."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.wanted: dict[str, bool] = {}
+        self.held: list[bool] = []
+        self.slow_peers: set[str] = set()
+
+    def send(self, peer: str, frame: bytes) -> None:
+        self.sent.append((peer, frame))
+
+    def want(self, peer: str, wanted: bool) -> None:
+        self.wanted[peer] = wanted
+
+    def hold(self, held: bool) -> None:
+        self.held.append(held)
+
+    def slow(self, peer: str) -> bool:
+        return peer in self.slow_peers
+
+    def posts(self, peer: str) -> list[int]:
+        frames = [decode_frame(data[0], data[_body_at(data) :]) for to, data in self.sent if to == peer]
+        return [frame.number for frame in frames if isinstance(frame, Post)]
+
+
+def _body_at(frame: bytes) -> int:
+    return 1 + (1, 2, 4)[frame[1] >> 6]
+
+
+class Room:
+    def __init__(self, store: PeerStore) -> None:
+        self.wire = Wire()
+        self.now = 1_800_000_000.0
+        self.told: list[object] = []
+        self.pump = Pump(Desk("ayse"), store, self.wire, self.told.append, lambda: self.now, os.urandom)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.get_running_loop().create_task(self.pump.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def say(self, text: str) -> None:
+        await self.pump.ask(ev.Say("@burak", os.urandom(16), text))
+
+    async def quiet(self) -> None:
+        async with asyncio.timeout(10):
+            while self.pump._waiting.is_set():  # noqa: ASYNC110 - the pump's own flag, which it clears
+                await asyncio.sleep(0.002)
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.02)
+
+
+async def test_a_failed_commit_is_told_and_leaves_everything_as_it_was() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        await room.say("kept")
+        before = room.pump.desk
+        disk.full = True
+        with pytest.raises(StorageError, match="disk is full") as full:
+            await room.say("lost, and told so")
+        assert full.value.remedy
+        assert room.pump.desk is before
+        disk.full = False
+        await room.say("kept again")
+    assert [s.line.text for s in disk.lines("@burak", limit=9)] == ["kept", "kept again"]
+    assert disk.outbox() == {"burak": (1, 2, 2)}
+
+
+async def test_links_that_come_while_the_disk_is_full_are_not_forgotten() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        await room.say("waits")
+        room.wire.sent.clear()
+        disk.full = True
+        room.pump.put(ev.Linked("burak", 64))
+        said = asyncio.gather(*(room.say(f"no {n}") for n in range(5)), return_exceptions=True)
+        assert all(isinstance(error, StorageError) for error in await said)
+        disk.full = False
+        await room.say("flows")
+        await room.quiet()
+        assert sorted(set(room.wire.posts("burak"))) == [1, 2]
+        one = room.pump.desk.peers.get("burak")
+        assert one is not None
+        assert one.linked
+
+
+async def test_a_link_that_ends_while_the_disk_is_full_is_not_taken_for_open() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        room.pump.put(ev.Linked("burak", 64))
+        await room.say("hello")
+        disk.full = True
+        room.pump.put(ev.Unlinked("burak"))
+        with pytest.raises(StorageError):
+            await room.say("no")
+        disk.full = False
+        await room.quiet()
+        one = room.pump.desk.peers.get("burak")
+        assert one is not None
+        assert not one.linked
+
+
+async def test_time_that_passed_while_the_disk_was_full_is_not_lost() -> None:
+    """The alarm that resends rings once: were it dropped with its turn, nothing would be sent again."""
+    disk = Disk()
+    async with Room(disk) as room:
+        room.pump.put(ev.Linked("burak", 64))
+        await room.say("hello")
+        room.wire.sent.clear()
+        disk.full = True
+        room.now += 60
+        room.pump.put(ev.Tick())
+        with pytest.raises(StorageError):
+            await room.say("no")
+        disk.full = False
+        await room.quiet()
+        assert room.wire.posts("burak") == [1]
+
+
+async def test_many_commands_share_few_commits() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        await asyncio.gather(*(room.say(f"{n}") for n in range(1000)))
+    assert len(disk.lines("@burak", limit=2000)) == 1000
+    assert len(disk.commits) <= 4
+
+
+async def test_nothing_is_sent_before_it_is_on_disk() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        room.pump.put(ev.Linked("burak", 64))
+        await room.quiet()
+        disk.gate.clear()
+        said = asyncio.ensure_future(room.say("hello"))
+        await asyncio.sleep(0.05)
+        assert not room.wire.posts("burak")
+        assert not room.told
+        disk.gate.set()
+        await said
+        assert room.wire.posts("burak") == [1]
+
+
+async def test_links_wait_while_the_queue_is_long_and_go_on_when_it_is_not() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        disk.gate.clear()
+        said = asyncio.ensure_future(room.say("hello"))
+        await asyncio.sleep(0.02)
+        for n in range(pumps.QUEUE_EVENTS + 2):
+            room.pump.put(ev.Arrived("burak", Have(b"g" * 16, n)))
+        assert room.wire.held == [True]
+        disk.gate.set()
+        await said
+        await room.quiet()
+        assert room.wire.held == [True, False]
+
+
+async def test_a_slow_link_gets_what_waits_as_it_drains_and_in_order() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        for n in range(40):
+            await room.say(f"{n}")
+        room.wire.slow_peers.add("burak")
+        room.pump.put(ev.Linked("burak", 256))
+        await room.quiet()
+        assert room.wire.posts("burak") == []
+        for n in range(40, 60):  # said while the link is slow: behind what waits
+            await room.say(f"{n}")
+        assert room.wire.posts("burak") == []
+        room.wire.slow_peers.clear()
+        room.pump.drained("burak")
+        assert room.wire.posts("burak") == list(range(1, 61))
+
+
+async def test_what_waits_for_a_slow_link_is_forgotten_with_it() -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        for n in range(40):
+            await room.say(f"{n}")
+        room.wire.slow_peers.add("burak")
+        room.pump.put(ev.Linked("burak", 256))
+        await room.quiet()
+        room.pump.put(ev.Unlinked("burak"))
+        room.wire.slow_peers.clear()
+        room.pump.drained("burak")
+        assert room.wire.posts("burak") == []
+        room.pump.put(ev.Linked("burak", 256))
+        await room.quiet()
+        assert room.wire.posts("burak") == list(range(1, 41))
+
+
+async def test_a_read_that_fails_after_the_commit_does_not_end_the_pump() -> None:
+    class Broken(Disk):
+        def posts(self, peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
+            if self.full:
+                raise StorageError("the disk refused")
+            return super().posts(peer, first, count)
+
+    disk = Broken()
+    async with Room(disk) as room:
+        await room.say("hello")
+        disk.full = True
+        room.pump.put(ev.Linked("burak", 64))
+        await room.quiet()
+        disk.full = False
+        room.now += 60
+        room.pump.put(ev.Tick())
+        await room.quiet()
+        assert room.wire.posts("burak") == [1]
+
+
+async def test_a_fault_of_the_core_costs_one_event_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def step(desk: Desk, event: ev.Event, now: float, random: object) -> object:
+        if isinstance(event, ev.Arrived):
+            raise ZeroDivisionError
+        return real(desk, event, now, random)  # type: ignore[arg-type]
+
+    real = desks.step
+    monkeypatch.setattr(pumps, "step", step)
+    async with Room(Disk()) as room:
+        room.pump.put(ev.Arrived("burak", Ack(b"s" * 8, 1)))
+        await room.say("goes on")
+    assert "Arrived could not be decided" in caplog.text
+
+
+async def test_who_asks_of_a_pump_that_ends_is_answered() -> None:
+    disk = Disk()
+    room = Room(disk)
+    async with room:
+        disk.gate.clear()
+        begun = asyncio.ensure_future(room.say("begun"))
+        await asyncio.sleep(0.02)
+        waiting = asyncio.ensure_future(room.say("waiting"))
+        await asyncio.sleep(0.02)
+        asyncio.get_running_loop().call_later(0.05, disk.gate.set)
+    await begun
+    for late in (waiting, room.say("late")):
+        with pytest.raises(LocalError, match="ending"):
+            await late
+    assert [s.line.text for s in disk.lines("@burak", limit=9)] == ["begun"]
+
+
+def hurry(one: Running) -> None:
+    """Resend after a moment instead of ten seconds."""
+    desk = one.node.pump.desk
+    one.node.pump.desk = replace(desk, settings=replace(desk.settings, resend_after=0.3))
+
+
+async def test_a_node_with_a_full_disk_takes_nothing_in_and_loses_nothing(tmp_path: Path) -> None:
+    """End to end: what the other says while our disk is full arrives when there is room, without a new link."""
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    disk = Disk()
+    async with running(tmp_path / "ayse") as ayse, running(tmp_path / "burak", store=disk) as burak:
+        hurry(ayse)
+        await befriend(ayse, burak)
+        disk.full = True
+        for n in range(20):
+            await ayse.say("@burak", f"{n}")
+        await asyncio.sleep(0.1)
+        assert burak.texts("@ayse") == ["may I?"]
+        assert ayse.waiting() == 20
+        disk.full = False
+        await ayse.until(lambda: not ayse.waiting())
+        assert burak.texts("@ayse") == ["may I?", *(f"{n}" for n in range(20))]
+        assert not ayse.told("link-closed")
