@@ -253,6 +253,26 @@ def test_a_peer_that_lost_its_home_is_heard_again(table: Table) -> None:
     assert table.texts("ayse", "@burak") == ["new home", "welcome"]
 
 
+def test_a_new_home_of_somebody_rejected_hears_of_it_again(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.put("burak", ev.AnswerRequest("ayse", accept=False))
+    fresh = Table("ayse")
+    table.cut("ayse", "burak")
+    table.desks["ayse"], table.stores["ayse"] = fresh.desks["ayse"], fresh.stores["ayse"]
+    table.effects["ayse"].clear()
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "it is me again")
+    assert table.statuses("ayse", "@burak") == ["not sent"]
+    assert answers(table, "ayse") == ["rejected"]
+
+
+def test_who_turned_to_us_and_away_again_is_not_written_to(table: Table) -> None:
+    table.put("burak", ev.OpenLobby("ops", b"g" * 16, ("ayse",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
+    with pytest.raises(Refused):
+        table.say("ayse", "@burak", "what happened?")
+
+
 @pytest.mark.parametrize(
     "event",
     [

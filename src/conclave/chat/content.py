@@ -27,7 +27,7 @@ class Text:
 
 def encode_content(content: Text) -> bytes:
     """The plain bytes that protection takes."""
-    sent = min(max(0, int(content.sent * 1000)), _LATEST)
+    sent = min(max(0, round(content.sent * 1000)), _LATEST)
     return Writer().uint8(VERSION).uint8(_TEXT).uint64(sent).text(content.text).done()
 
 

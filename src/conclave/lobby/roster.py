@@ -53,7 +53,7 @@ class Change:
 
 def encode_change(change: Change) -> bytes:
     """The payload of a roster entry."""
-    w = Writer().uint8(VERSION).uint8(change.turn).text(change.handle).uint64(max(0, int(change.at * 1000)))
+    w = Writer().uint8(VERSION).uint8(change.turn).text(change.handle).uint64(max(0, round(change.at * 1000)))
     return w.text(_plain(change.reason)).done()
 
 
