@@ -17,7 +17,7 @@ class LinkLimits:
 
     frame_bytes: int = FRAME_BYTES
     """Largest frame body that we read; told in the hello. Every peer reads at least ``FRAME_BYTES`` (128 KiB)."""
-    window: int = 64
+    window: int = 256
     """Posts that the other side may have in flight to us unacknowledged; told in the hello (1 to 65,535)."""
     handshake_seconds: float = 10.0
     """From the connection to the other side's hello, however slowly its bytes come."""
