@@ -30,7 +30,7 @@ def leading() -> Leading:
 
 @pytest.fixture
 def following(leading: Leading) -> Following:
-    return Following(GROUP, "burak", "ayse", leading.term, leading.seq, leading.hash, frozenset({"ayse", "burak"}))
+    return Following(GROUP, "ayse", leading.term, leading.seq, leading.hash, frozenset({"ayse", "burak"}))
 
 
 def test_an_order_is_followed_to_the_same_hash(leading: Leading, following: Following) -> None:
@@ -168,6 +168,5 @@ def test_the_silent_are_asked_less_and_less_often(leading: Leading) -> None:
 def test_closing_lets_everybody_follow_to_the_end(leading: Leading) -> None:
     leading, _ = said(leading)
     leading = lead.close(leading)
-    assert leading.closed == 1
-    assert leading.members == 0
+    assert leading.roster == ("ayse",)
     assert lead.audience(leading, 9)[1] == ["burak"]

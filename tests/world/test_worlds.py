@@ -16,7 +16,7 @@ from tests.world.script import Town
 WORLDS = 500
 MANY_WORLDS = 5_000
 CHUNK = 50
-BROKEN_WORLDS = 60
+BROKEN_WORLDS = 40
 
 
 def outcome(seed: int, *, send_before_commit: bool = False) -> list[str]:

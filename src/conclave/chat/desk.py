@@ -210,7 +210,7 @@ def restore(me: str, states: Iterable[tuple[str, bytes]], posts: Posts, settings
             if key.startswith(records.LOBBY_KEY):
                 name = key.removeprefix(records.LOBBY_KEY)
                 at = kept.get(records.PLACE_KEY + name, b"")
-                lobby = records.decode_lobby(me, bytes.fromhex(name), value, at)
+                lobby = records.decode_lobby(bytes.fromhex(name), value, at)
                 lobbies = lobbies.put(lobby.group, lobby)
                 labels = {**labels, lobby.label: lobby.group}
                 for handle in _tied(lobby):

@@ -123,7 +123,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> None:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         return
     following = Following(
-        welcome.group, work.me, handle, welcome.term, welcome.seq, welcome.hash, frozenset(welcome.roster),
+        welcome.group, handle, welcome.term, welcome.seq, welcome.hash, frozenset(welcome.roster),
         head=welcome.seq + 1,
     )  # fmt: skip
     work.keep_lobby(replace(lobby, stage=Stage.MEMBER, following=following, asked=()), reworded=True)

@@ -90,7 +90,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.uint8(lobby.hushed).uint64(int(lobby.ended))
     if lobby.leading is not None:
         w.vector(lobby.leading.followers.items(), _write_follower)
-        w.vector(sorted(lobby.leading.invited), Writer.text).uint64(lobby.leading.closed)
+        w.vector(sorted(lobby.leading.invited), Writer.text)
     elif lobby.following is not None:
         w.vector(sorted(lobby.following.roster), Writer.text)
     return w.vector(lobby.asked, Writer.text).done()
@@ -104,7 +104,7 @@ def encode_place(lobby: Lobby) -> bytes:
     return Writer().uint8(VERSION).uint32(at.term).uint64(at.seq).fixed(at.hash, HASH_BYTES).done()
 
 
-def decode_lobby(me: str, group: bytes, data: bytes, at: bytes) -> Lobby:
+def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
     """The inverse of ``encode_lobby`` and ``encode_place`` (empty for the other stages). Raises ``DecodeError``."""
 
     def place(r: Reader) -> tuple[int, int, bytes]:
@@ -119,18 +119,16 @@ def decode_lobby(me: str, group: bytes, data: bytes, at: bytes) -> Lobby:
         if stage in (Stage.LEADING, Stage.CLOSING):
             term, seq, digest = _read(at, place)
             followers: Shelf[str, Follower] = Shelf()
-            members = 0
             for key, one in r.vector(_follower):
                 followers = followers.put(key, one)
-                members += one.until == 0
             invited = frozenset(r.vector(handle))
-            leading = Leading(group, name, leader, digest, term, seq, r.uint64(), members, followers, invited)
+            leading = Leading(group, name, leader, digest, term, seq, followers, invited)
             r.vector(handle)
             return Lobby(group, name, label, leader, stage, leading, hushed=hushed, ended=ended)
         if stage in (Stage.MEMBER, Stage.LEAVING):
             people = r.vector(handle)
             term, seq, digest = _read(at, place)
-            following = Following(group, me, leader, term, seq, digest, frozenset(people), seq)
+            following = Following(group, leader, term, seq, digest, frozenset(people), seq)
             asked = r.vector(handle)
             return Lobby(
                 group, name, label, leader, stage, following=following, asked=asked, hushed=hushed, ended=ended

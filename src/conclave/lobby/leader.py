@@ -41,7 +41,7 @@ class Follower:
 
 @dataclass(frozen=True, slots=True)
 class Leading:
-    """A lobby that we lead. ``seq`` and ``hash`` are those of the last entry; ``closed`` is the closing entry's."""
+    """A lobby that we lead. ``seq`` and ``hash`` are those of the last entry."""
 
     group: bytes
     name: str
@@ -49,8 +49,6 @@ class Leading:
     hash: bytes
     term: int = 1
     seq: int = 0
-    closed: int = 0
-    members: int = 0  # followers without an end
     followers: Shelf[str, Follower] = field(default_factory=Shelf)
     invited: frozenset[str] = frozenset()
 
@@ -102,10 +100,8 @@ def audience(leading: Leading, window: int) -> tuple[Leading, list[str], bool]:
 
 def admit(leading: Leading, handle: str, now: float, *, linked: bool) -> Leading:
     """Make ``handle`` a follower from the next entry on, which will be the one that lets it in."""
-    old = leading.followers.get(handle)
     one = Follower(leading.seq + 1, linked=linked, live=linked, have=leading.seq, moved=now)
-    members = leading.members + (old is None or old.until > 0)
-    return replace(_put(leading, handle, one), members=members, invited=leading.invited - {handle})
+    return replace(_put(leading, handle, one), invited=leading.invited - {handle})
 
 
 def welcome_back(leading: Leading, handle: str, now: float) -> Leading:
@@ -122,7 +118,6 @@ def part(leading: Leading, handle: str, *, at_once: bool) -> Leading:
     one = leading.followers.get(handle)
     if one is None or one.until:
         return leading
-    leading = replace(leading, members=leading.members - 1)
     if at_once:
         return forget(leading, handle)
     return _put(leading, handle, replace(one, until=leading.seq, until_hash=leading.hash))
@@ -138,7 +133,7 @@ def close(leading: Leading) -> Leading:
     for handle, one in leading.followers.items():
         if not one.until:
             leading = _put(leading, handle, replace(one, until=leading.seq, until_hash=leading.hash))
-    return replace(leading, closed=leading.seq, members=0, invited=frozenset())
+    return replace(leading, invited=frozenset())
 
 
 def link(leading: Leading, handle: str, now: float, *, up: bool) -> Leading:

@@ -30,7 +30,6 @@ class Following:
     """A lobby that we are in. ``seq`` and ``hash`` are those of the last entry that we took."""
 
     group: bytes
-    me: str
     leader: str
     term: int
     seq: int

@@ -40,7 +40,7 @@ class Choice(IntEnum):
     ACCEPT = 1
     REJECT = 2
     BUSY = 3
-    FREE = 4  # no longer busy: whoever was turned away may ask again
+    FREE = 4  # of a pair: no longer busy or blocked, ask again; of a lobby: to who leaves and is no member here
 
 
 @dataclass(frozen=True, slots=True)
