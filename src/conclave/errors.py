@@ -20,6 +20,10 @@ class LocalError(ConclaveError):
     """Our side was asked for something that it cannot do now: a wrong call, a locked vault, a bad setting."""
 
 
+class NotEnrolled(LocalError):
+    """This home has no certificate yet: nobody joined here, or joining was not finished."""
+
+
 class RemoteError(ConclaveError):
     """The other side broke the protocol. At most its own connection is closed for it."""
 

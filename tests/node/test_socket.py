@@ -13,9 +13,9 @@ import pytest
 
 from conclave.errors import LocalError, Refused, VerificationError
 from conclave.node import commands
-from conclave.node.client import NodeClient, NoNode
+from conclave.node.client import LINE_BYTES, NodeClient, NoNode
 from conclave.node.paths import prepare_home, socket_path
-from conclave.node.socket import LINE_BYTES, SocketServer
+from conclave.node.socket import SocketServer
 
 
 async def serve(command: commands.Command) -> Any:

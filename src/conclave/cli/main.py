@@ -16,7 +16,15 @@ import typer
 from conclave import __version__
 from conclave.cli import about, authority, demo, join, lobby, people, talk, up
 from conclave.cli.context import Context, note
-from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, StorageError, VerificationError
+from conclave.errors import (
+    ConclaveError,
+    LocalError,
+    NetworkError,
+    NotEnrolled,
+    Refused,
+    StorageError,
+    VerificationError,
+)
 from conclave.node.paths import default_home
 
 FAILED, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 3, 4, 6, 7, 130
@@ -78,6 +86,8 @@ def exit_code(error: ConclaveError) -> int:
             return NOT_ENROLLED
         case VerificationError() | Refused() if error.reason in _IDENTITY:
             return IDENTITY
+        case NotEnrolled():
+            return NOT_ENROLLED
         case Refused(reason="unreachable") | NetworkError():
             return UNREACHABLE
         case Refused() | VerificationError():

@@ -15,6 +15,8 @@ from typing import Any, Self
 from conclave import errors
 from conclave.node.paths import socket_path
 
+LINE_BYTES = 1 << 20
+"""The longest request; answers may be longer."""
 ANSWER_SECONDS = 30.0
 """How long a front waits for a node that is there but does not answer."""
 
@@ -53,9 +55,12 @@ class NodeClient:
         """The result of a command; waits at most ``patience`` seconds. Raises what the node refused it with."""
         self._number += 1
         request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}
+        line = json.dumps(request).encode() + b"\n"
+        if len(line) > LINE_BYTES:
+            raise errors.LocalError("that is too long to be handed to your node", remedy="split it")
         self._socket.settimeout(patience)
         try:
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            self._send(line)
             while True:
                 answer = self._read()
                 if answer.get("id") == self._number:
@@ -79,17 +84,29 @@ class NodeClient:
             if message.get("method") == "notice":
                 yield message["params"]
 
+    def _send(self, line: bytes) -> None:
+        try:
+            self._socket.sendall(line)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise _gone() from error
+
     def _read(self) -> dict[str, Any]:
         try:
             line = self._lines.readline()
         except TimeoutError:
             raise
         except OSError as error:
-            raise NoNode("your node went away") from error
-        if not line:
-            raise NoNode("your node went away", remedy="start it again: conclave up")
+            raise _gone() from error
+        if not line.endswith(b"\n"):  # it ended, perhaps in the middle of an answer
+            raise _gone()
         message: dict[str, Any] = json.loads(line)
         return message
+
+
+def _gone() -> NoNode:
+    return NoNode("your node went away", remedy="start it again: conclave up")
 
 
 def _rebuilt(error: dict[str, Any]) -> errors.ConclaveError:

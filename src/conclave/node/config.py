@@ -7,7 +7,7 @@ settings, which are flags of ``conclave authority serve``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -34,7 +34,9 @@ class NodeSettings(BaseSettings):
         "", description="The address to give to the directory, where it is not the one listened on."
     )
     authority: str = Field(default="", description="The authority's host:port, where it moved since enrolment.")
-    log_level: str = Field(default="warning", description="How much is told on stderr: debug, info, warning, error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="How much is told on stderr: debug, info, warning, error."
+    )
     link: LinkLimits = Field(default=LinkLimits(), description="Limits of links: the table of section 2.")
 
 

@@ -154,12 +154,12 @@ class Directory:
                 client = self._demand()
                 key = await asyncio.to_thread(generate_device_key, profile)
                 chain = await client.renew(profile, build_request(key, identity.handle))
+                identity.take_chain(profile, key.der(), chain)
             except ConclaveError as error:
                 log.warning("certificate %s not renewed: %s", profile.value, error)
                 self._tell(Trouble("authority", f"certificate {profile.value} could not be renewed yet: {error}"))
                 await asyncio.sleep(RETRY_RENEWAL_SECONDS)
                 continue
-            identity.take_chain(profile, key.der(), chain)
             if profile is _TLS:
                 self._renewed.set()
             self._tell(CertificateRenewed(profile.value, chain[0].not_after))

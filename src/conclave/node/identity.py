@@ -6,11 +6,12 @@ identity was come by (``node.enrolment``) and the connection to the authority (`
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from conclave.errors import LocalError
+from conclave.errors import LocalError, NotEnrolled, StorageError
 from conclave.link.events import Peer, Verify
 from conclave.net.contexts import Context, link_client_context, link_server_context
 from conclave.pki.certificate import Certificate, read_certificate
@@ -24,6 +25,8 @@ from conclave.pki.trust import Trust
 from conclave.pki.verify import VerifiedPeer, verify_peer
 from conclave.store import vault as vaults
 
+log = logging.getLogger(__name__)
+
 
 class Identity:
     """One enrolled device. Raises ``LocalError`` where the vault holds no complete enrolment."""
@@ -31,7 +34,7 @@ class Identity:
     def __init__(self, vault: vaults.OpenVault, authority: str = "") -> None:
         content = vault.content
         if not content.trust.root or not all(profile.chain for profile in content.profiles):
-            raise LocalError(
+            raise NotEnrolled(
                 "enrolment was begun here but not finished",
                 remedy="give the same invite again: conclave join '<invite>'; or conclave join --certificates DIR",
             )
@@ -104,17 +107,20 @@ class Identity:
     # What changes.
 
     def take_crl(self, crl: RevocationList) -> bool:
-        """Believe a newer revocation list, and keep it. Whether it was newer."""
+        """Believe a newer revocation list, and keep it where the disk allows. Whether it was newer."""
         trust = self.trust.with_crl(crl)
         if trust is self.trust:
             return False
         self.trust = trust
         content = self._vault.content
-        self._vault.rewrite(replace(content, trust=replace(content.trust, crl=crl.der)))
+        try:
+            self._vault.rewrite(replace(content, trust=replace(content.trust, crl=crl.der)))
+        except StorageError as error:
+            log.error("the new revocation list holds, but is not kept: %s", error)  # noqa: TRY400 - for people
         return True
 
     def take_chain(self, profile: Profile, key: bytes, chain: Sequence[Certificate]) -> None:
-        """Keep a renewed certificate; connections from now on use it."""
+        """Keep a renewed certificate; connections from now on use it. Raises ``StorageError``; the old one stands."""
         content = self._vault.content
         renewed = vaults.Profile(profile.value, key, tuple(certificate.der for certificate in chain))
         profiles = tuple(renewed if held.name == profile.value else held for held in content.profiles)

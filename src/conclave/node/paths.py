@@ -41,6 +41,11 @@ def config_path(home: Path) -> Path:
     return home / "config.toml"
 
 
+def lock_path(home: Path) -> Path:
+    """Locked by the node while it runs, so that there is one."""
+    return home / "node.lock"
+
+
 def socket_path(home: Path) -> Path:
     """Where the node listens for fronts: in the home, or, where that path is too long, in a private folder."""
     path = home / "node.sock"

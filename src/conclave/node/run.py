@@ -7,19 +7,21 @@ links, which is how tests crash it at every point. Left out: everything that is 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from conclave.chat.desk import restore
 from conclave.chat.events import Expelled
-from conclave.errors import ConclaveError, LocalError, VerificationError
+from conclave.errors import ConclaveError, LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
@@ -27,7 +29,7 @@ from conclave.node.config import NodeSettings, load
 from conclave.node.directory import Directory
 from conclave.node.identity import Identity
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Revoked, as_json
-from conclave.node.paths import database_path, socket_path, vault_path
+from conclave.node.paths import database_path, lock_path, socket_path, vault_path
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
@@ -183,8 +185,9 @@ class Node:
         for peer in self.peers.verified():
             try:
                 self._identity.verify_again(peer, time.time())
-            except VerificationError:
-                self._revoked(peer.handle, "")
+            except VerificationError as error:
+                if error.reason == "revoked":
+                    self._revoked(peer.handle, "")
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -219,16 +222,32 @@ def run_node(home: Path, passphrase: str, flags: dict[str, str | None], tell: Te
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     if not vault_path(home).exists():
-        raise LocalError(f"nobody is enrolled in {home}", remedy="conclave join '<invite>'")
-    identity = Identity(unlock(vault_path(home), passphrase), settings.authority)
-    store = PeerDatabase(database_path(home), identity.database_key)
+        raise NotEnrolled(f"nobody is enrolled in {home}", remedy="conclave join '<invite>'")
+    with alone(home):
+        identity = Identity(unlock(vault_path(home), passphrase), settings.authority)
+        store = PeerDatabase(database_path(home), identity.database_key)
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(_until_signal(lambda: Node(home, identity, store, settings, tell)))
+        except* ConclaveError as group:
+            raise _first(group) from None
+        finally:
+            store.close()
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Be the only node of ``home``, whatever is started at the same moment. Raises ``LocalError``."""
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_until_signal(lambda: Node(home, identity, store, settings, tell)))
-    except* ConclaveError as group:
-        raise _first(group) from None
-    finally:
-        store.close()
+        file = lock_path(home).open("ab")
+    except OSError as error:
+        raise StorageError(f"{home} cannot be written: {error.strerror}", remedy="make the home yours") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it however this process ends
+        except OSError as error:
+            raise LocalError("this home's node is running already", remedy="conclave logout stops it") from error
+        yield
 
 
 async def _until_signal(make: Callable[[], Node]) -> None:

@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from conclave.errors import ConclaveError, LocalError, Refused, VerificationError
+from conclave.node.client import LINE_BYTES
 from conclave.node.commands import Command, Follow, parse
 
 log = logging.getLogger(__name__)
 
-LINE_BYTES = 1 << 20
-"""The longest request or answer."""
 CONNECTIONS = 64
 """Fronts connected at once."""
 UNSENT_BYTES = 4 << 20
 """A front that does not read is cut off once so much waits for it; it can read the history when it comes back."""
 
-PARSE_ERROR, INVALID_REQUEST, FAILED = -32700, -32600, -32000
+PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR, FAILED = -32700, -32600, -32603, -32000
 
 Serve = Callable[[Command], Awaitable[Any]]
 
@@ -117,7 +116,7 @@ class SocketServer:
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             writer.write(_line(_failure(None, PARSE_ERROR, "not JSON")))
             return
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
@@ -131,6 +130,9 @@ class SocketServer:
             result = await self._serve(command)
         except ConclaveError as error:
             answer = {"jsonrpc": "2.0", "id": number, "error": error_as_json(error)}
+        except Exception:  # a fault of ours: this front hears of it, the others do not
+            log.exception("%s was not carried out", request["method"])
+            answer = _failure(number, INTERNAL_ERROR, "your node failed at this: its log tells more")
         else:
             answer = {"jsonrpc": "2.0", "id": number, "result": result}
         if number is not None and not writer.is_closing():

@@ -16,7 +16,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, seal, unseal
-from conclave.errors import DecodeError, LocalError, StorageError, VerificationError
+from conclave.errors import DecodeError, LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.frames import HANDLE_BYTES, TEXT_BYTES
 
@@ -104,7 +104,7 @@ def unlock(path: Path, passphrase: str) -> OpenVault:
         with path.open("rb") as file:
             envelope = file.read(VAULT_BYTES + 1)
     except FileNotFoundError as error:
-        raise LocalError(f"no vault at {path}: nobody has joined here", remedy="conclave join INVITE") from error
+        raise NotEnrolled(f"no vault at {path}: nobody has joined here", remedy="conclave join INVITE") from error
     except OSError as error:
         raise StorageError(
             f"{path} cannot be read: {error.strerror}", remedy="make the file yours to read"
