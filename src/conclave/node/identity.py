@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from conclave.errors import LocalError, NotEnrolled, StorageError
+from conclave.errors import LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.link.events import Peer, Verify
 from conclave.net.contexts import Context, link_client_context, link_server_context
-from conclave.pki.certificate import Certificate, read_certificate
+from conclave.pki.certificate import Certificate, moment, read_certificate
 from conclave.pki.credentials import Credentials, authority_realm
 from conclave.pki.invite import Address, parse_address
 from conclave.pki.keys import read_key
@@ -69,6 +69,22 @@ class Identity:
         """Key and chain of one purpose. Raises ``LocalError`` where the device has none."""
         self._vault.content.profile(profile.value)
         return self._credentials[profile.value]
+
+    def demand_valid(self, now: float) -> None:
+        """Raise ``VerificationError`` where our own certificate is not valid now: peers would say so less clearly."""
+        own = self._credentials[Profile.TLS.value].certificate
+        if now < own.not_before:
+            raise VerificationError(
+                f"your own certificate is valid only from {moment(own.not_before)} on",
+                reason="not-yet-valid",
+                remedy="set this machine's clock; if it is right, the authority's is wrong",
+            )
+        if now >= own.not_after:
+            raise VerificationError(
+                f"your own certificate ended at {moment(own.not_after)}",
+                reason="expired",
+                remedy="it is renewed while the authority can be reached in time; now join again with a new invite",
+            )
 
     # For links.
 

@@ -155,6 +155,7 @@ class Node:
     async def _dial(self, address: str, handle: str) -> LinkStream:
         where = parse_address(address)
         identity = self._identity
+        identity.demand_valid(time.time())
         return await dial(
             where.host,
             where.port,
