@@ -198,9 +198,15 @@ async def test_a_revoked_certificate_is_refused(tmp_path: Path, bad: str) -> Non
     assert error.reason == "revoked"
 
 
+async def web_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await reader.read()
+    writer.close()
+
+
 async def test_what_is_no_peer_is_told_from_one_who_is_away(homes: Path) -> None:
     async with running(homes / "ayse") as ayse:
-        server = await asyncio.start_server(lambda _, w: w.write(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "127.0.0.1", 0)
+        server = await asyncio.start_server(web_server, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         for address in (f"127.0.0.1:{port}", "nonsense", "127.0.0.1:99999"):
             with pytest.raises(RemoteError) as strange:
