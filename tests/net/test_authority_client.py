@@ -415,7 +415,7 @@ async def test_redirects_are_not_followed_and_errors_are_tamed(ward: Ward) -> No
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) <= 500
         assert len(caught.value.reason) <= 64
-        assert caught.value.remedy == "Try again in 12 seconds."
+        assert caught.value.remedy == "try again in 12 seconds"
 
 
 async def test_a_certificate_that_does_not_hold_is_not_taken(ward: Ward) -> None:
@@ -425,7 +425,7 @@ async def test_a_certificate_that_does_not_hold_is_not_taken(ward: Ward) -> None
     now = time.time()
     answers = {
         "0 certificates for this device's key": ward.enrol("ayse", now=now),
-        "belongs to 'burak'": ward.enrol("burak", now=now, key=key),
+        "burak's, where ayse's was expected": ward.enrol("burak", now=now, key=key),
         "not our authority's": make_ward(now=now).enrol("ayse", now=now, key=key),
         "expired": ward.enrol("ayse", now=now - 100, key=key, settings=GrantSettings(60, 0)),
     }

@@ -140,7 +140,7 @@ async def test_bad_requests(house: House) -> None:
     assert (await house.ask("GET", "/.well-known/est/tls/serverkeygen")).error == (404, "not-found")
     assert (await house.ask("GET", "/.well-known/est/tls/simpleenroll")).error == (405, "method-not-allowed")
     assert house.store.reads.issued_to("ayse") == []
-    assert ("?'ayse'", "enrol", "tls: The certificate request's own signature does not hold", "bad-request") in [
+    assert ("?'ayse'", "enrol", "tls: the certificate request's own signature does not hold", "bad-request") in [
         (*row[:2], row[2].partition(":")[0] + ":" + row[2].partition(":")[2].partition(": ")[0], row[3])
         for row in house.log("enrol")
     ]

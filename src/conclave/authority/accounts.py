@@ -22,8 +22,8 @@ def parse_name(text: str) -> str:
     name = " ".join(text.split())
     if len(name) > NAME_CHARACTERS or not name.isprintable():
         raise LocalError(
-            "The name is too long or has characters that cannot be printed.",
-            remedy=f"Use at most {NAME_CHARACTERS} printable characters.",
+            "the name is too long or has characters that cannot be printed",
+            remedy=f"use at most {NAME_CHARACTERS} printable characters",
         )
     return name
 
@@ -51,7 +51,7 @@ def invite(
     Raises ``LocalError``, and through the future ``Refused`` (``suspended``).
     """
     if len(token) != TOKEN_BYTES or valid <= 0:
-        raise LocalError(f"An invite has a token of {TOKEN_BYTES} bytes and some time to live.")
+        raise LocalError(f"an invite has a token of {TOKEN_BYTES} bytes and some time to live")
 
     def decision(transaction: Transaction) -> Invitation:
         ensure_account(transaction, handle, parse_name(name), now)

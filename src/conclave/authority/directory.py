@@ -36,7 +36,7 @@ def look_up(reads: Reads, roster: Roster, handle: str) -> Entry:
     account = reads.account(handle) if len(handle) <= HANDLE_CHARACTERS else None
     if account is None:
         raise Refused(
-            f"Nobody here is called {quote(handle)}.", reason="unknown-user", remedy="Search: conclave find TEXT"
+            f"nobody here is called {quote(handle)}", reason="unknown-user", remedy="search: conclave find TEXT"
         )
     return _entry(account, roster)
 
@@ -48,7 +48,7 @@ def search(reads: Reads, roster: Roster, query: str, *, online: bool, limit: int
     """
     if len(query) > QUERY_CHARACTERS:
         raise Refused(
-            f"A search has at most {QUERY_CHARACTERS} characters.", reason="query-too-long", remedy="Search for less."
+            f"a search has at most {QUERY_CHARACTERS} characters", reason="query-too-long", remedy="search for less"
         )
     if not online:
         return [_entry(account, roster) for account in reads.accounts(query, limit)]

@@ -26,6 +26,7 @@ from conclave.pki.keys import public_fingerprint
 from conclave.pki.names import Device, Handle, Identity, parse_handle
 from conclave.pki.policy import judge
 from conclave.pki.request import ProvenRequest
+from conclave.pki.revocation import because
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class Signed:
 def bad_credentials() -> Refused:
     """One answer for an unknown handle, a wrong token and a wrong password, so that none of them is told apart."""
     return Refused(
-        "The handle and the token or password do not fit.",
+        "the handle and the token or password do not fit",
         reason="bad-credentials",
-        remedy="Check both; an invite's token works for the invited handle only.",
+        remedy="check both; an invite's token works for the invited handle only",
     )
 
 
@@ -90,9 +91,9 @@ class Enrolment:
             under_way = transaction.devices_lacking(handle, request.profile, since)
             if len(under_way) > 1:
                 raise Refused(
-                    "Several devices of this account are enrolling: which one asks is unclear.",
+                    "several devices of this account are enrolling: which one asks is unclear",
                     reason="device-unclear",
-                    remedy="Ask again by simplereenroll with the device's tls certificate, or wait ten minutes.",
+                    remedy="ask again by simplereenroll with the device's tls certificate, or wait ten minutes",
                 )
             device = under_way[0] if under_way else transaction.add_device(handle, now, by_password=True)
             return self._certify(transaction, request, handle, device, now, actor, Action.ENROL)
@@ -146,7 +147,7 @@ class Enrolment:
             issued = self._spend(transaction, request, request.claimed, token, now, actor.origin)
             return Signed(issued, vouched=False, account_made=False)
         if override is None and not request.claimed:
-            raise DecodeError("The request names nobody.", remedy="Say whose it is: --handle HANDLE.")
+            raise DecodeError("the request names nobody", remedy="say whose it is: --handle HANDLE")
         handle = override or parse_handle(request.claimed)
         made = ensure_account(transaction, handle, "", now)
         demand_active(transaction.account(handle))
@@ -169,9 +170,9 @@ class Enrolment:
             raise bad_credentials()
         if handle and handle != invitation.handle:
             raise Refused(
-                "The invite is for another handle.",
+                "the invite is for another handle",
                 reason="other-handle",
-                remedy="Use the handle in the invite, before the @.",
+                remedy="use the handle in the invite, before the @",
             )
         actor = Actor(invitation.handle, origin)
         demand_active(transaction.account(invitation.handle))
@@ -179,9 +180,9 @@ class Enrolment:
         if spent is not None:
             if spent.public != public_fingerprint(request.public):
                 raise Refused(
-                    f"The invite for {invitation.handle!r} was used already, for another key.",
+                    f"the invite for {invitation.handle} was used already, for another key",
                     reason="token-used",
-                    remedy="If that was not you, tell whoever runs the authority. " + NEW_INVITE,
+                    remedy="tell whoever runs the authority if that was not you, and ask for a new invite",
                 )
             self._demand_good(spent, now)
             transaction.record(entry(actor, Action.ENROL, f"{_title(spent)} again", now))
@@ -211,9 +212,9 @@ class Enrolment:
         known = transaction.issued_for_key(public)
         if known is not None and (known.handle, known.device, known.profile) != (handle, device, request.profile):
             raise Refused(
-                "This key is certified already, for another person, device or purpose.",
+                "this key is certified already, for another person, device or purpose",
                 reason="key-used",
-                remedy="Make a fresh key for every device and profile, then ask again.",
+                remedy="make a fresh key for every device and profile, then ask again",
             )
         if known is not None and known.revoked is not None:
             raise _revoked(known)
@@ -238,7 +239,7 @@ class Enrolment:
             raise _revoked(issued)
         if now > issued.not_after:
             raise Refused(
-                f"The certificate that was made for this key expired on {moment(issued.not_after)}.",
+                f"the certificate that was made for this key expired on {moment(issued.not_after)}",
                 reason="expired",
                 remedy=NEW_INVITE,
             )
@@ -249,18 +250,18 @@ def _title(issued: Issued) -> str:
 
 
 def _revoked(issued: Issued | None) -> Refused:
-    why = f": {issued.reason}" if issued is not None else ""
+    why = because(issued.reason) if issued is not None else ""
     return Refused(
-        f"The certificate of this device was revoked{why}.",
+        f"the certificate of this device was revoked{why}",
         reason="revoked",
-        remedy=f"Make fresh keys. {NEW_INVITE}",
+        remedy=f"make fresh keys; {NEW_INVITE}",
     )
 
 
 def _demand_fresh(invitation: Invitation, now: float) -> None:
     if now > invitation.expires:
         raise Refused(
-            f"The invite for {invitation.handle!r} ran out on {moment(invitation.expires)}.",
+            f"the invite for {invitation.handle} ran out on {moment(invitation.expires)}",
             reason="invite-expired",
             remedy=NEW_INVITE,
         )

@@ -26,7 +26,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         if self.burst < 1 or self.per_second <= 0:
-            raise LocalError("A rate must let something through.", remedy="Use a burst of at least 1.")
+            raise LocalError("a rate must let something through", remedy="use a burst of at least 1")
 
 
 class TooMany(Refused):
@@ -35,7 +35,7 @@ class TooMany(Refused):
     def __init__(self, what: str, wait: float) -> None:
         self.wait = max(1, math.ceil(wait))
         super().__init__(
-            f"Too many {what}.", reason="too-many-requests", remedy=f"Wait {self.wait} seconds, then ask again."
+            f"too many {what}", reason="too-many-requests", remedy=f"wait {self.wait} seconds, then ask again"
         )
 
 

@@ -8,9 +8,10 @@ from conclave.authority.ports import Reads
 from conclave.authority.records import Account
 from conclave.errors import Refused
 from conclave.pki.names import Device, Handle
+from conclave.pki.revocation import because
 from conclave.pki.verify import VerifiedPeer
 
-NEW_INVITE = "Ask whoever runs the authority for a new invite, then: conclave join '<invite>'"
+NEW_INVITE = "ask whoever runs the authority for a new invite, then: conclave join '<invite>'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,12 @@ class Member:
 def demand_active(account: Account | None) -> Account:
     """Assert that an account is there and not suspended. Raises ``Refused`` (``not-enrolled``, ``suspended``)."""
     if account is None:
-        raise Refused("There is no such account here.", reason="not-enrolled", remedy=NEW_INVITE)
+        raise Refused("there is no such account here", reason="not-enrolled", remedy=NEW_INVITE)
     if account.suspended:
         raise Refused(
-            f"The account {account.handle!r} is suspended: {account.suspended}.",
+            f"the account {account.handle} is suspended: {account.suspended}",
             reason="suspended",
-            remedy="Ask whoever runs the authority to resume it.",
+            remedy="ask whoever runs the authority to resume it",
         )
     return account
 
@@ -43,10 +44,10 @@ def admit(reads: Reads, peer: VerifiedPeer) -> Member:
     """
     issued = reads.issued(peer.serial)
     if issued is None or issued.der != peer.der:
-        raise Refused("The authority has no record of this certificate.", reason="not-enrolled", remedy=NEW_INVITE)
+        raise Refused("the authority has no record of this certificate", reason="not-enrolled", remedy=NEW_INVITE)
     if issued.revoked is not None:
         raise Refused(
-            f"The certificate of {issued.handle!r} (serial {issued.serial:x}) was revoked: {issued.reason}.",
+            f"{issued.handle}'s certificate was revoked{because(issued.reason)}",
             reason="revoked",
             remedy=NEW_INVITE,
         )

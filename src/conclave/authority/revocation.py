@@ -35,16 +35,16 @@ def revoke(store: Store, target: str, reason: Reason, now: float, actor: Actor) 
     """
     if reason in {Reason.certificate_hold, Reason.remove_from_crl}:
         raise LocalError(
-            "A hold is a suspension.", remedy="conclave authority suspend HANDLE, and later resume HANDLE"
+            "a hold is a suspension", remedy="conclave authority suspend HANDLE, and later resume HANDLE"
         )
 
     def decision(transaction: Transaction) -> list[Issued]:
         good = [c for c in _named(transaction, target) if c.revoked is None and c.not_after > now]
         if not good:
             raise Refused(
-                f"Nothing of {quote(target)} is left to revoke: all of it is revoked or expired.",
+                f"nothing of {quote(target)} is left to revoke: all of it is revoked or expired",
                 reason="nothing-to-revoke",
-                remedy="See: conclave authority users",
+                remedy="see: conclave authority users",
             )
         for issued in good:
             transaction.revoke(issued.serial, now, reason.value)
@@ -66,9 +66,9 @@ def _named(transaction: Transaction, target: str) -> Sequence[Issued]:
         issued = None
     if issued is None:
         raise Refused(
-            f"There is no certificate, account or device {quote(target)}.",
+            f"there is no certificate, account or device {quote(target)}",
             reason="unknown-target",
-            remedy="Give a serial number, a handle, or handle/device; see: conclave authority users",
+            remedy="give a serial number, a handle, or handle/device; see: conclave authority users",
         )
     return [issued]
 
@@ -78,7 +78,7 @@ def suspend(store: Store, handle: Handle, why: str, now: float, actor: Actor) ->
     told = " ".join(why.split()) or "no reason given"
     if len(told) > SUSPENSION_CHARACTERS or not told.isprintable():
         raise LocalError(
-            "The reason is too long or cannot be printed.", remedy=f"At most {SUSPENSION_CHARACTERS} characters."
+            "the reason is too long or cannot be printed", remedy=f"use at most {SUSPENSION_CHARACTERS} characters"
         )
     return _mark(store, handle, told, now, actor, Action.SUSPEND)
 
@@ -93,9 +93,9 @@ def _mark(store: Store, handle: Handle, why: str, now: float, actor: Actor, acti
         account = transaction.account(handle)
         if account is None:
             raise Refused(
-                f"There is no account {quote(handle)}.",
+                f"there is no account {quote(handle)}",
                 reason="unknown-user",
-                remedy="See: conclave authority users",
+                remedy="see: conclave authority users",
             )
         marked = replace(account, suspended=why, suspended_at=now if why else 0.0)
         transaction.update_account(marked)

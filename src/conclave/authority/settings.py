@@ -48,8 +48,8 @@ class AuthoritySettings:
     def __post_init__(self) -> None:
         if not 0 < self.heartbeat < self.silence:
             raise LocalError(
-                "The heartbeat must be shorter than the silence after which a peer is dropped.",
-                remedy="60 and 200 seconds are the defaults.",
+                "the heartbeat must be shorter than the silence after which a peer is dropped",
+                remedy="choose 60 and 200 seconds, the defaults",
             )
         if self.invite_seconds <= 0 or self.crl_seconds <= 0 or self.search_limit < 1:
-            raise LocalError("A setting of the authority is not positive.")
+            raise LocalError("a setting of the authority is not positive")

@@ -51,8 +51,8 @@ def init(
         return
     say(f"the authority of {name}, realm {made}, is made in {folder}")
     say(f"root SHA-256: {fingerprint.hex(':').upper()}")
-    note(f"Move {folder / 'root.p12'} to a medium that you lock away: only a new issuing key will need it.")
-    note("Next: conclave authority serve")
+    note(f"move {folder / 'root.p12'} to a medium that you lock away: only a new issuing key will need it")
+    note("next: conclave authority serve")
 
 
 @app.command(epilog="Example: conclave authority serve --listen 0.0.0.0:8443 --advertise ca.example.net:8443")
@@ -132,7 +132,7 @@ def invite(
         _draw(str(line))
     note(f"for one device of {person}, until {_time(line.expires)}; they type: conclave join '<the line>'")
     if not served:
-        note("The authority is not being served now: conclave authority serve")
+        note("the authority is not being served now: conclave authority serve")
 
 
 @app.command(epilog="Example: conclave authority account ayse --password-file ayse.txt")
@@ -322,10 +322,10 @@ def sign(
     for row in rows:
         say(f"{row['file']}: {row['handle']}/{row['device']} {row['profile']}, until {_time(row['not_after'])}")
         if row["account_made"]:
-            note(f"There was no account {row['handle']}: it was made, on your word.")
+            note(f"there was no account {row['handle']}: it was made, on your word")
         elif row["vouched"]:
-            note(f"That this is {row['handle']}'s, you vouched for: the request carried no token.")
-    note(f"Bring the folder {out} back; there: conclave join --certificates {out}")
+            note(f"that this is {row['handle']}'s, you vouched for: the request carried no token")
+    note(f"bring the folder {out} back; there: conclave join --certificates {out}")
 
 
 def _addresses(office: Office, at: list[str] | None) -> Any:
@@ -334,8 +334,8 @@ def _addresses(office: Office, at: list[str] | None) -> Any:
     addresses = tuple(parse_address(text) for text in at) if at else office.addresses
     if not addresses:
         raise LocalError(
-            "Where the authority can be reached is not known yet.",
-            remedy="Serve it once (conclave authority serve), or say so: --at HOST:PORT",
+            "where the authority can be reached is not known yet",
+            remedy="serve it once (conclave authority serve), or say so: --at HOST:PORT",
         )
     return addresses
 
@@ -383,9 +383,9 @@ def _show(row: AuditEntry, *, as_json: bool) -> None:
 
 def _hint(served: bool) -> None:
     if served:
-        note("The server issues a new revocation list within a second and tells everybody who is online.")
+        note("the server issues a new revocation list within a second and tells everybody who is online")
     else:
-        note("The authority is not being served: the revocation list follows when it is.")
+        note("the authority is not being served: the revocation list follows when it is")
 
 
 def _draw(line: str) -> None:

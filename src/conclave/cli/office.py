@@ -52,7 +52,7 @@ def parse_duration(text: str) -> float:
     """Read ``90s``, ``15m``, ``24h`` or ``10d`` as seconds. Raises ``LocalError``."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or int(match[1]) == 0:
-        raise LocalError(f"{text!r} is not a duration.", remedy="Write 90s, 15m, 24h or 10d.")
+        raise LocalError(f"{text!r} is not a duration", remedy="write 90s, 15m, 24h or 10d")
     return float(int(match[1]) * _UNITS[match[2]])
 
 
@@ -61,8 +61,8 @@ def parse_listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > _PORT_MOST:
         raise LocalError(
-            f"{text!r} is not an address to listen at.",
-            remedy="Write HOST:PORT, e.g. 0.0.0.0:8443; port 0 picks one.",
+            f"{text!r} is not an address to listen at",
+            remedy="write HOST:PORT, e.g. 0.0.0.0:8443; port 0 picks one",
         )
     return host.strip("[]"), int(port)
 
@@ -97,7 +97,7 @@ class Office:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise LocalError(f"The issuing key {path} cannot be read: {error.strerror}.") from error
+            raise LocalError(f"the issuing key {path} cannot be read: {error.strerror}") from error
         return as_issuer(open_credentials(data, passphrase))
 
     @property
@@ -125,7 +125,7 @@ class Office:
                 except OSError as error:  # another server, or a command that just looks whether there is one
                     if attempt == _LOCK_ATTEMPTS - 1:
                         raise LocalError(
-                            "This authority is served already.", remedy="End the other serve first."
+                            "this authority is served already", remedy="end the other serve first"
                         ) from error
                     time.sleep(_LOCK_PAUSE)
             yield
@@ -137,7 +137,7 @@ def open_office(home: Path) -> Iterator[Office]:
     folder = home / "authority"
     if not (folder / "authority.db").is_file():
         raise LocalError(
-            f"There is no authority in {home}.", remedy='conclave authority init --name "Ward 7", or another --home'
+            f"there is no authority in {home}", remedy='conclave authority init --name "Ward 7", or another --home'
         )
     store = AuthorityStore(folder / "authority.db")
     try:
@@ -156,7 +156,7 @@ def init(home: Path, name: str, realm_text: str, passphrase: str, now: float) ->
     """
     folder = home / "authority"
     if folder.exists():
-        raise LocalError(f"There is an authority in {home} already.", remedy="Use it, or another --home.")
+        raise LocalError(f"there is an authority in {home} already", remedy="use it, or another --home")
     realm = parse_realm(realm_text) if realm_text else realm_from_name(name)
     root = make_root(name, realm, now)
     issuing = make_issuing(root, name, now)
@@ -188,7 +188,7 @@ def init(home: Path, name: str, realm_text: str, passphrase: str, now: float) ->
             shutil.rmtree(partial, ignore_errors=True)
             raise
     except OSError as error:
-        raise StorageError(f"The authority could not be written to {home}: {error}.") from error
+        raise StorageError(f"the authority could not be written to {home}: {error}") from error
     return realm, root.certificate.fingerprint, folder
 
 
@@ -205,5 +205,5 @@ def write_private(path: Path, data: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise StorageError(
-            f"{path} could not be written: {error.strerror}.", remedy="Check disk and folder."
+            f"{path} could not be written: {error.strerror}", remedy="check disk and folder"
         ) from error

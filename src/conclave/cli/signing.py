@@ -31,7 +31,7 @@ def sign_files(
     file that cannot be read or whose profile is unclear, and as ``Enrolment.by_file`` does.
     """
     if len(files) > FILES_MOST:
-        raise LocalError(f"{len(files)} requests at once.", remedy=f"Sign at most {FILES_MOST} at a time.")
+        raise LocalError(f"{len(files)} requests at once", remedy=f"sign at most {FILES_MOST} at a time")
     settings = AuthoritySettings(grant=GrantSettings(lifetime=lifetime))
     now = time.time()
     owner = parse_handle(handle) if handle else None
@@ -73,7 +73,7 @@ def _read(file: Path, wanted: str) -> ProvenRequest:
         with file.open("rb") as stream:
             data = stream.read(REQUEST_BYTES + 1)
     except OSError as error:
-        raise LocalError(f"{file} cannot be read: {error.strerror}.") from error
+        raise LocalError(f"{file} cannot be read: {error.strerror}") from error
     try:
         return read_request(data, _profile(file, wanted))
     except ConclaveError as error:
@@ -87,7 +87,7 @@ def _profile(file: Path, wanted: str) -> Profile:
         if file.name.startswith(f"{profile}."):
             return profile
     raise LocalError(
-        f"What the request {file.name} is for is unclear.", remedy="Name it tls.csr.pem, or say --profile tls."
+        f"what the request {file.name} is for is unclear", remedy="name it tls.csr.pem, or say --profile tls"
     )
 
 
@@ -97,6 +97,6 @@ def _write(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise StorageError(
-            f"{path} could not be written: {error.strerror}.",
-            remedy="The certificates are made: sign the same requests again into another --out.",
+            f"{path} could not be written: {error.strerror}",
+            remedy="sign the same requests again into another --out: the certificates are made",
         ) from error

@@ -34,11 +34,11 @@ def hash_password(password: str, salt: bytes) -> str:
     """The PHC string of a password; ``salt`` is 16 random bytes. Raises ``LocalError`` for a bad length."""
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
         raise LocalError(
-            f"The password has {len(password)} characters.",
-            remedy=f"Choose {PASSWORD_LEAST} to {PASSWORD_MOST}; several words are easy to remember.",
+            f"the password has {len(password)} characters",
+            remedy=f"choose {PASSWORD_LEAST} to {PASSWORD_MOST}; several words are easy to remember",
         )
     if len(salt) != SALT_BYTES:
-        raise LocalError(f"A salt has {SALT_BYTES} bytes.")
+        raise LocalError(f"a salt has {SALT_BYTES} bytes")
     argon = Argon2id(salt=salt, length=TAG_BYTES, iterations=PASSES, lanes=LANES, memory_cost=MEMORY_KIB)
     return argon.derive_phc_encoded(password.encode())
 
@@ -49,7 +49,7 @@ def verify_password(password: str, expected: str) -> None:
         Argon2id.verify_phc_encoded(password[:PASSWORD_MOST].encode(errors="replace"), expected)
     except InvalidKey as error:
         raise Refused(
-            "The handle and the token or password do not fit.",
+            "the handle and the token or password do not fit",
             reason="bad-credentials",
-            remedy="Check both; an invite's token works for the invited handle only.",
+            remedy="check both; an invite's token works for the invited handle only",
         ) from error

@@ -81,7 +81,7 @@ def derive(passphrase: bytes, *, salt: bytes, cost: Cost = STANDARD) -> SealingK
             remedy="end other programs and try again",
         ) from error
     except UnsupportedAlgorithm as error:
-        raise LocalError("this build of OpenSSL lacks Argon2id", remedy="OpenSSL 3.2 or newer is needed") from error
+        raise LocalError("this build of OpenSSL lacks Argon2id", remedy="use OpenSSL 3.2 or newer") from error
 
 
 def seal(key: SealingKey, content: bytes, *, nonce: bytes) -> bytes:

@@ -58,8 +58,8 @@ def listen_at(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise LocalError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}.",
-            remedy="Choose an address of this machine and a free port (0 picks one): --listen HOST:PORT",
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            remedy="choose an address of this machine and a free port (0 picks one): --listen HOST:PORT",
         ) from error
     return listening
 

@@ -37,10 +37,7 @@ from conclave.pki.verify import VerifiedPeer, verify_peer
 BASIC_CHARACTERS = 1024
 log = logging.getLogger("conclave.authority")
 
-_REMEDIES = {
-    "expired": f"It cannot be renewed any more. {NEW_INVITE}",
-    "not-yet-valid": "Compare the clocks of this machine and of the authority.",
-}
+_REMEDIES = {"not-yet-valid": "compare the clocks of this machine and of the authority"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +146,9 @@ class Admission:
         der = None if tls is None else tls.getpeercert(binary_form=True)
         if not der:
             raise Refused(
-                "This needs the certificate of an enrolled device, profile tls.",
+                "this needs the certificate of an enrolled device, profile tls",
                 reason="certificate-required",
-                remedy="Enrol first: conclave join '<invite>'",
+                remedy="enrol first: conclave join '<invite>'",
             )
         try:
             connection.peer = verify_peer(der, self._trust, now, Profile.TLS)
@@ -203,9 +200,9 @@ def _basic(header: str) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
     if not header or scheme.lower() != "basic":
         raise Refused(
-            "Enrolment needs HTTP Basic: the handle, and an invite's token or the account's password.",
+            "enrolment needs HTTP Basic: the handle, and an invite's token or the account's password",
             reason="credentials-required",
-            remedy="For example: curl --user ayse:TOKEN ...",
+            remedy="give them as in: curl --user ayse:TOKEN ...",
         )
     try:
         if len(encoded) > BASIC_CHARACTERS:

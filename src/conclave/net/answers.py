@@ -79,9 +79,9 @@ def answer_error(error: ConclaveError, realm: str) -> web.Response:
 
 
 _HTTP_WORDS: Final[dict[int, tuple[str, str, str]]] = {
-    404: ("not-found", "There is nothing at this path.", "See docs/protocol.md for the paths."),
-    405: ("method-not-allowed", "This path does not take this method.", "See docs/protocol.md."),
-    413: ("too-large", "The body is larger than what is read.", "Send the certificate request alone."),
+    404: ("not-found", "there is nothing at this path", "see docs/protocol.md for the paths"),
+    405: ("method-not-allowed", "this path does not take this method", "see docs/protocol.md"),
+    413: ("too-large", "the body is larger than what is read", "send the certificate request alone"),
 }
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -97,17 +97,17 @@ def errors_as_json(realm: str) -> Middleware:
         except ConclaveError as error:
             return answer_error(error, realm)
         except web.HTTPException as error:
-            word, text, remedy = _HTTP_WORDS.get(error.status, ("http", error.reason, ""))
+            word, text, remedy = _HTTP_WORDS.get(error.status, ("http", error.reason.lower(), ""))
             allowed = error.headers.get("Allow")
             return _answer(error.status, word, text, remedy, {"Allow": allowed} if allowed else None)
         except TimeoutError:
-            response = _answer(408, "too-slow", "The request did not arrive in time.", "Send it at once.")
+            response = _answer(408, "too-slow", "the request did not arrive in time", "send it at once")
             response.force_close()
             return response
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
             log.exception("a request failed")
-            return _answer(500, "internal", "The authority failed.", "Ask again; the authority's log says more.")
+            return _answer(500, "internal", "the authority failed", "ask again; the authority's log says more")
 
     return middleware

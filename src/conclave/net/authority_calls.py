@@ -24,10 +24,10 @@ TEXT_CHARACTERS = 500
 """Longest text of an error that is passed on."""
 REASON_CHARACTERS = 64
 ERROR_BYTES = 8 * 1024
-UNREACHABLE = "Check that the authority runs there (conclave authority serve) and that no firewall is in between."
+UNREACHABLE = "check that the authority runs there (conclave authority serve) and that no firewall is in between"
 HUNG_UP = (
-    "Try again. If this stays so, the authority does not accept this device's certificate, or has no room for more"
-    " connections: ask whoever runs it."
+    "try again; if this stays so, the authority does not accept this device's certificate, or has no room for more"
+    " connections: ask whoever runs it"
 )
 
 _HUNG_UP = frozenset({errno.ECONNRESET, errno.EPIPE})
@@ -54,7 +54,7 @@ class Caller:
     ) -> None:
         """``name``: the server name to check; none only for the unverified first call."""
         if not addresses:
-            raise LocalError("No address of the authority is known.", remedy="Join with an invite.")
+            raise LocalError("no address of the authority is known", remedy="join with an invite")
         self._addresses = list(addresses)
         self._context = context
         self._name = name
@@ -149,7 +149,7 @@ class Caller:
                 )
             except aiohttp.WSServerHandshakeError as error:
                 await self.call("GET", path, limit=ERROR_BYTES)
-                raise RemoteError(f"The authority does not open {path}: HTTP status {error.status}.") from error
+                raise RemoteError(f"the authority does not open {path}: HTTP status {error.status}") from error
             except (aiohttp.ClientError, OSError, ssl.SSLError, TimeoutError) as error:
                 errors.append(translate(error, address))
                 continue
@@ -170,7 +170,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(body) > limit:
             response.close()
             raise RemoteError(
-                f"The authority's answer has more than {limit} bytes.", remedy="Tell whoever runs the authority."
+                f"the authority's answer has more than {limit} bytes", remedy="tell whoever runs the authority"
             )
     return bytes(body)
 
@@ -185,9 +185,9 @@ def read_json(body: bytes | str) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise RemoteError("The authority's answer is not JSON.", remedy="Tell whoever runs the authority.") from error
+        raise RemoteError("the authority's answer is not JSON", remedy="tell whoever runs the authority") from error
     if not isinstance(value, dict):
-        raise RemoteError("The authority's answer is not a JSON object.", remedy="Tell whoever runs the authority.")
+        raise RemoteError("the authority's answer is not a JSON object", remedy="tell whoever runs the authority")
     return value
 
 
@@ -198,11 +198,11 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str]) -> ConclaveErr
     except RemoteError:
         answer = {}
     reason = words(answer.get("error"), REASON_CHARACTERS) or f"http-{status}"
-    text = words(answer.get("text")) or f"The authority answered with HTTP status {status}."
+    text = words(answer.get("text")) or f"the authority answered with HTTP status {status}"
     remedy = words(answer.get("remedy"))
     wait = headers.get("Retry-After", "")
     if not remedy and wait.isascii() and wait.isdigit() and len(wait) < 7:
-        remedy = f"Try again in {wait} seconds."
+        remedy = f"try again in {wait} seconds"
     return Refused(text, reason=reason, remedy=remedy)
 
 
@@ -223,26 +223,26 @@ def translate(error: BaseException, address: Address) -> ConclaveError:
     if isinstance(error, ssl.SSLCertVerificationError):
         late = "expired" in error.verify_message or "not yet valid" in error.verify_message
         return VerificationError(
-            f"What answers at {address} is not our authority: {error.verify_message}.",
+            f"what answers at {address} is not our authority: {error.verify_message}",
             reason="expired" if late else "unknown-authority",
-            remedy="Check the clock of this machine, and the authority's."
+            remedy="check the clock of this machine, and the authority's"
             if late
-            else "Check the address. If it is right, somebody is in the way: tell whoever runs the authority.",
+            else "check the address; if it is right, somebody is in the way: tell whoever runs the authority",
         )
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         for part, (reason, what) in _ALERTS.items():
             if part in (error.reason or ""):
                 return Refused(
-                    f"The authority at {address} refused this device's certificate: {what}.",
+                    f"the authority at {address} refused this device's certificate: {what}",
                     reason=reason,
-                    remedy="Check the clock of this machine; if it is right, ask for a new invite and join again.",
+                    remedy="check the clock of this machine; if it is right, ask for a new invite and join again",
                 )
     if isinstance(error, aiohttp.ServerDisconnectedError) or getattr(error, "errno", None) in _HUNG_UP:
         # Thus, too, where the certificate shown is another authority's and the server's reset overtook its alert.
-        return NetworkError(f"The authority at {address} hung up without an answer.", remedy=HUNG_UP)
+        return NetworkError(f"the authority at {address} hung up without an answer", remedy=HUNG_UP)
     if isinstance(error, TimeoutError):
-        return NetworkError(f"The authority at {address} did not answer in time.", remedy=UNREACHABLE)
-    return NetworkError(f"The authority at {address} cannot be reached: {_cause(error)}.", remedy=UNREACHABLE)
+        return NetworkError(f"the authority at {address} did not answer in time", remedy=UNREACHABLE)
+    return NetworkError(f"the authority at {address} cannot be reached: {_cause(error)}", remedy=UNREACHABLE)
 
 
 def _cause(error: BaseException) -> str:

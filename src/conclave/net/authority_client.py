@@ -113,7 +113,7 @@ class AuthorityClient:
         answer = read_json(await self._caller.call("GET", "/directory/users", limit=USERS_BYTES, query=asked))
         found = answer.get("users")
         if not isinstance(found, list) or len(found) > USERS_MOST:
-            raise RemoteError("The directory's answer holds no list of users, or too long a one.")
+            raise RemoteError("the directory's answer holds no list of users, or too long a one")
         return tuple(read_user(user) for user in found)
 
     async def crl(self) -> RevocationList:
@@ -135,7 +135,7 @@ class AuthorityClient:
                         if isinstance(event, Online):
                             patience = event.heartbeat
                         yield event
-                error: ConclaveError = NetworkError("The authority ended the connection.", remedy=UNREACHABLE)
+                error: ConclaveError = NetworkError("the authority ended the connection", remedy=UNREACHABLE)
             except Refused as refused:
                 if refused.reason in FINAL:
                     raise
@@ -187,11 +187,11 @@ class AuthorityClient:
         if message.type is aiohttp.WSMsgType.TEXT:
             return read_event(message.data, self._trust, self._clock())
         if message.type is aiohttp.WSMsgType.BINARY:
-            raise RemoteError("The authority sent bytes where text belongs.")
+            raise RemoteError("the authority sent bytes where text belongs")
         if message.type is aiohttp.WSMsgType.ERROR:
             raise translate(socket.exception() or ConnectionError("connection lost"), address)
         why = words(message.extra) or "connection closed"
-        raise NetworkError(f"The authority at {address} ended the connection: {why}.", remedy=UNREACHABLE)
+        raise NetworkError(f"the authority at {address} ended the connection: {why}", remedy=UNREACHABLE)
 
 
 async def _say(socket: aiohttp.ClientWebSocketResponse, address: Address, frame: dict[str, str]) -> None:

@@ -42,9 +42,9 @@ async def fetch_trust(invite: Invite, limits: CallLimits | None = None) -> Trust
     trust = pin_root(decode_bundle(body), invite.root_sha256)
     if trust.realm != invite.realm:
         raise VerificationError(
-            f"The authority is that of {trust.realm}, but the invite is for {invite.realm}.",
+            f"the authority is that of {trust.realm}, but the invite is for {invite.realm}",
             reason="unknown-authority",
-            remedy="Ask whoever runs the authority for a new invite.",
+            remedy="ask whoever runs the authority for a new invite",
         )
     return trust
 

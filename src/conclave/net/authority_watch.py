@@ -98,7 +98,7 @@ def read_event(text: str, trust: Trust, now: float) -> WatchEvent | None:
             return Expelled(_handle(frame), words(frame.get("reason"), REASON_CHARACTERS))
         case "refused":
             reason = words(frame.get("reason"), REASON_CHARACTERS) or "refused"
-            text = words(frame.get("text")) or "The authority refused this device."
+            text = words(frame.get("text")) or "the authority refused this device"
             raise Refused(text, reason=reason, remedy=words(frame.get("remedy")))
         case _:
             return None
@@ -153,10 +153,10 @@ def _base64(value: object) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DecodeError("The authority sent a revocation list that is not base64.") from error
+        raise DecodeError("the authority sent a revocation list that is not base64") from error
 
 
 def _nonsense(key: str) -> RemoteError:
     return RemoteError(
-        f"The authority sent {key!r} in a form that makes no sense.", remedy="Tell whoever runs the authority."
+        f"the authority sent {key!r} in a form that makes no sense", remedy="tell whoever runs the authority"
     )

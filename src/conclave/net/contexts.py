@@ -93,8 +93,8 @@ def _load(context: ssl.SSLContext, credentials: Credentials) -> None:
             _load_file(context, credentials)
     except (ssl.SSLError, OSError) as error:
         raise LocalError(
-            f"The key and certificate of {credentials.certificate.label} could not be used for TLS: {error}",
-            remedy="Enrol this device again.",
+            f"the key of {credentials.certificate.label} could not be used for TLS: {error}",
+            remedy="enrol this device again",
         ) from error
 
 

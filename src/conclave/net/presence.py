@@ -122,7 +122,7 @@ class Presence:
         )
         if not socket.can_prepare(request).ok:
             raise Refused(
-                "This path speaks WebSocket.", reason="websocket-wanted", remedy="Send an Upgrade: websocket."
+                "this path speaks WebSocket", reason="websocket-wanted", remedy="send an Upgrade: websocket"
             )
         await socket.prepare(request)
         peer, origin = self._admission.verified(request), self._admission.origin(request)
@@ -152,7 +152,7 @@ class Presence:
             try:
                 self._admission.frame(session.member)
                 if message.type is not WSMsgType.TEXT:
-                    raise DecodeError("Text frames of JSON are spoken here.")
+                    raise DecodeError("text frames of JSON are spoken here")
                 if not await self._take(session, _parse(message.data)):
                     await session.socket.close()
                     return
@@ -174,7 +174,7 @@ class Presence:
                 session.why = "goodbye"
                 return False
             case _:
-                raise DecodeError("A message is announce, heartbeat or goodbye.")
+                raise DecodeError("a message is announce, heartbeat or goodbye")
         return True
 
     async def _announce(self, session: Session, address: str) -> None:
@@ -188,7 +188,7 @@ class Presence:
                 self._roster.leave(member.handle, member.device, session.id, now)
                 raise
         if change.replaced is not None and change.replaced in self._sessions:
-            self._sessions[change.replaced].refuse("replaced", "The same device has connected again.")
+            self._sessions[change.replaced].refuse("replaced", "the same device has connected again")
         if session.why != _LIVING:
             return  # cut in the meantime
         if not session.announced:
@@ -224,10 +224,10 @@ class Presence:
             if session.why != _LIVING:
                 continue
             if now - session.heard > self._settings.silence:
-                session.refuse("silent", f"Nothing was heard for {self._settings.silence:.0f} seconds.")
+                session.refuse("silent", f"nothing was heard for {self._settings.silence:.0f} seconds")
                 self._leave(session)
             elif now > session.peer.not_after:
-                session.refuse("expired", "The certificate has expired: enrol this device again.")
+                session.refuse("expired", "the certificate has expired", "enrol this device again")
 
     def withdrawn(self, crl: RevocationList, revoked: Iterable[tuple[Handle, str]]) -> None:
         """Tell everybody a new list and who is newly on it; cut who must not be here any more."""
@@ -285,9 +285,9 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DecodeError("The frame is not JSON.") from error
+        raise DecodeError("the frame is not JSON") from error
     if not isinstance(message, dict):
-        raise DecodeError("The frame is not a JSON object.")
+        raise DecodeError("the frame is not a JSON object")
     return message
 
 

@@ -29,11 +29,11 @@ def encode_base64(der: bytes) -> bytes:
 def decode_base64(body: bytes, limit: int = BUNDLE_BYTES) -> bytes:
     """Read a body of EST: base64 with blanks and line breaks anywhere (RFC 8951). Raises ``DecodeError``."""
     if len(body) > limit:
-        raise DecodeError(f"A body of {len(body)} bytes; at most {limit} are read.")
+        raise DecodeError(f"a body of {len(body)} bytes; at most {limit} are read")
     try:
         return base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error as error:
-        raise DecodeError("The body is not base64.", remedy="Send DER in base64, as RFC 8951 has it.") from error
+        raise DecodeError("the body is not base64", remedy="send DER in base64, as RFC 8951 has it") from error
 
 
 def encode_bundle(certificates: Iterable[Certificate]) -> bytes:
@@ -49,7 +49,7 @@ def decode_bundle(body: bytes) -> tuple[Certificate, ...]:
             warnings.simplefilter("ignore", UserWarning)  # openssl's own bundles are BER: their SET is not sorted
             parsed = pkcs7.load_der_pkcs7_certificates(der)
     except PARSE_ERRORS as error:
-        raise DecodeError("The answer is not PKCS#7 with certificates.") from error
+        raise DecodeError("the answer is not PKCS#7 with certificates") from error
     return _bounded(parsed)
 
 
@@ -61,12 +61,12 @@ def encode_pem(certificates: Iterable[Certificate]) -> bytes:
 def decode_pem(data: bytes) -> tuple[Certificate, ...]:
     """Read 1 to 16 certificates in PEM, in the order in which they stand. Raises ``DecodeError``."""
     if len(data) > BUNDLE_BYTES:
-        raise DecodeError(f"A chain of {len(data)} bytes; at most {BUNDLE_BYTES} are read.")
+        raise DecodeError(f"a chain of {len(data)} bytes; at most {BUNDLE_BYTES} are read")
     try:
         parsed = x509.load_pem_x509_certificates(data)
     except PARSE_ERRORS as error:
         raise DecodeError(
-            "No certificates in PEM could be read.", remedy="Check that it is the right file, and not cut short."
+            "no certificates in PEM could be read", remedy="check that it is the right file, and not cut short"
         ) from error
     return _bounded(parsed)
 
@@ -76,13 +76,13 @@ def split_chain(certificates: Sequence[Certificate], public: bytes) -> tuple[Cer
     ours = [c for c in certificates if c.public == public]
     if len(ours) != 1:
         raise DecodeError(
-            f"The answer holds {len(ours)} certificates for this device's key instead of one.",
-            remedy="Ask whoever runs the authority; then enrol again.",
+            f"the answer holds {len(ours)} certificates for this device's key instead of one",
+            remedy="ask whoever runs the authority; then enrol again",
         )
     return ours[0], tuple(c for c in certificates if c is not ours[0])
 
 
 def _bounded(parsed: list[x509.Certificate]) -> tuple[Certificate, ...]:
     if not 0 < len(parsed) <= CERTIFICATES_MOST:
-        raise DecodeError(f"{len(parsed)} certificates; 1 to {CERTIFICATES_MOST} are read.")
+        raise DecodeError(f"{len(parsed)} certificates; 1 to {CERTIFICATES_MOST} are read")
     return tuple(wrap(inner) for inner in parsed)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from conclave.errors import DecodeError
-from conclave.pki.names import quote
+from conclave.pki.names import parse_handle, quote
 
 CERTIFICATE_BYTES = 8 * 1024
 """Largest certificate read; ours take 0.5 KB, with an RSA key of 4,096 bits 1 KB."""
@@ -37,7 +37,7 @@ def utc(when: float) -> datetime:
 
 def moment(when: float) -> str:
     """UNIX seconds as a person reads them in an error."""
-    return f"{utc(when):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{utc(when):%Y-%m-%d %H:%M} UTC"
 
 
 def demand_whole_bytes(der: bytes, signature: bytes) -> None:
@@ -46,7 +46,7 @@ def demand_whole_bytes(der: bytes, signature: bytes) -> None:
     The library takes unused bits as well: another encoding that would verify. Raises ``DecodeError``.
     """
     if not der.endswith(b"\x00" + signature):
-        raise DecodeError("The signature is not a number of whole bytes.")
+        raise DecodeError("the signature is not a number of whole bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,10 @@ class Certificate:
     @property
     def label(self) -> str:
         """Which certificate this is, for errors and logs."""
-        return f"the certificate of {quote(self.common_name)} (serial {self.serial:x})"
-
-    @property
-    def title(self) -> str:
-        """The label at the start of a sentence."""
-        return f"The{self.label[3:]}"
+        try:
+            return f"{parse_handle(self.common_name)}'s certificate"
+        except DecodeError:
+            return f"the certificate of {quote(self.common_name)}"
 
 
 def wrap(inner: x509.Certificate) -> Certificate:
@@ -99,20 +97,20 @@ def wrap(inner: x509.Certificate) -> Certificate:
             inner.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
         )
     except PARSE_ERRORS as error:
-        raise DecodeError("The certificate cannot be read: a field of it is malformed.") from error
+        raise DecodeError("the certificate cannot be read: a field of it is malformed") from error
     demand_whole_bytes(certificate.der, inner.signature)
     if not 0 < certificate.serial < 1 << SERIAL_BITS:
-        raise DecodeError("The certificate's serial number is not a positive number of at most 20 bytes.")
+        raise DecodeError("the certificate's serial number is not a positive number of at most 20 bytes")
     return certificate
 
 
 def read_certificate(data: bytes) -> Certificate:
     """Parse one certificate, DER or PEM. Raises ``DecodeError``."""
     if len(data) > CERTIFICATE_BYTES:
-        raise DecodeError(f"A certificate of {len(data)} bytes; at most {CERTIFICATE_BYTES} are read.")
+        raise DecodeError(f"a certificate of {len(data)} bytes; at most {CERTIFICATE_BYTES} are read")
     load = x509.load_pem_x509_certificate if data.lstrip().startswith(b"-----") else x509.load_der_x509_certificate
     try:
         inner = load(data)
     except PARSE_ERRORS as error:
-        raise DecodeError("The certificate cannot be read: not X.509 in DER or PEM.") from error
+        raise DecodeError("the certificate cannot be read: not X.509 in DER or PEM") from error
     return wrap(inner)

@@ -38,8 +38,8 @@ class Credentials:
     def __post_init__(self) -> None:
         if self.key.public != self.certificate.public:
             raise LocalError(
-                "The private key and the certificate do not belong together.",
-                remedy="Take both from the same enrolment, or enrol again.",
+                "the private key and the certificate do not belong together",
+                remedy="take both from the same enrolment, or enrol again",
             )
 
     @property
@@ -69,9 +69,9 @@ def authority_realm(certificate: Certificate) -> Realm:
 
 def _no_authority(certificate: Certificate) -> VerificationError:
     return VerificationError(
-        f"{certificate.title} is not one of a Conclave authority.",
+        f"{certificate.label} is not one of a Conclave authority",
         reason="unknown-authority",
-        remedy="Ask whoever runs the authority for a new invite.",
+        remedy="ask whoever runs the authority for a new invite",
     )
 
 
@@ -101,14 +101,14 @@ class Issuer:
 def as_issuer(credentials: Credentials) -> Issuer:
     """Take credentials for an authority's. Raises ``VerificationError`` or ``LocalError`` where they are none."""
     if credentials.key.kind is not KeyKind.P256:
-        raise LocalError("An authority signs with a P-256 key.")
+        raise LocalError("an authority signs with a P-256 key")
     return Issuer(credentials, authority_realm(credentials.certificate))
 
 
 def seal_credentials(credentials: Credentials, passphrase: str) -> bytes:
     """Write PKCS#12 under a passphrase. Raises ``LocalError`` where that is empty."""
     if not passphrase:
-        raise LocalError("The passphrase is empty.", remedy="Choose one of several words.")
+        raise LocalError("the passphrase is empty", remedy="choose one of several words")
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(PKCS12_ROUNDS)
@@ -128,15 +128,15 @@ def seal_credentials(credentials: Credentials, passphrase: str) -> bytes:
 def open_credentials(data: bytes, passphrase: str) -> Credentials:
     """Read what ``seal_credentials`` wrote. Raises ``LocalError`` for a wrong passphrase or a damaged file."""
     if len(data) > PKCS12_BYTES:
-        raise LocalError(f"A key file of {len(data)} bytes; at most {PKCS12_BYTES} are read.")
+        raise LocalError(f"a key file of {len(data)} bytes; at most {PKCS12_BYTES} are read")
     try:
         bundle = pkcs12.load_pkcs12(data, passphrase.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise LocalError(
-            "The passphrase does not open the key file, or the file is damaged.",
-            remedy="Type the passphrase again; if it is right, restore the file from a backup.",
+            "the passphrase does not open the key file, or the file is damaged",
+            remedy="type the passphrase again; if it is right, restore the file from a backup",
         ) from error
     if not isinstance(bundle.key, (Ed25519PrivateKey, RSAPrivateKey, EllipticCurvePrivateKey)) or bundle.cert is None:
-        raise LocalError("The key file holds no usable key with its certificate.", remedy="Restore it from a backup.")
+        raise LocalError("the key file holds no usable key with its certificate", remedy="restore it from a backup")
     above = tuple(wrap(c.certificate) for c in bundle.additional_certs)
     return Credentials(wrap_private(bundle.key), wrap(bundle.cert.certificate), above)

@@ -24,7 +24,7 @@ TOKEN_BYTES = 16
 ROOT_BYTES = 32
 INVITE_CHARACTERS = 2048
 ADDRESSES_MOST = 8
-_REMEDY = "Copy the whole line again, from conclave:// to its end, or ask for a new invite."
+_REMEDY = "copy the whole line again, from conclave:// to its end, or ask for a new invite"
 _PORT_MOST = 65535
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -46,9 +46,11 @@ def parse_address(text: str) -> Address:
     """Read ``host:port`` or ``[ipv6]:port``. Raises ``DecodeError``."""
     host, colon, port = text.rpartition(":")
     if not colon or _HOST.fullmatch(host) is None or _DIGITS.fullmatch(port) is None:
-        raise DecodeError(f"The address {quote(text)} is not of the form host:port.", remedy="Write 192.0.2.7:8443.")
+        raise DecodeError(
+            f"the address {quote(text)} is not of the form host:port", remedy="write it like 192.0.2.7:8443"
+        )
     if not 0 < int(port) <= _PORT_MOST:
-        raise DecodeError(f"The port of the address {quote(text)} is not within 1 to {_PORT_MOST}.")
+        raise DecodeError(f"the port of the address {quote(text)} is not within 1 to {_PORT_MOST}")
     return Address(host.strip("[]"), int(port))
 
 
@@ -62,9 +64,9 @@ def decode_base32(text: str, size: int, noun: str) -> bytes:
     try:
         data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError) as error:
-        raise DecodeError(f"The {noun} is not base32.", remedy=_REMEDY) from error
+        raise DecodeError(f"the {noun} is not base32", remedy=_REMEDY) from error
     if len(data) != size or encode_base32(data) != text.upper():
-        raise DecodeError(f"The {noun} is not {size} bytes of base32: something is missing.", remedy=_REMEDY)
+        raise DecodeError(f"the {noun} is not {size} bytes of base32: something is missing", remedy=_REMEDY)
     return data
 
 
@@ -98,9 +100,9 @@ class Invite:
         """Assert that the invite has not run out. Raises ``Refused`` (``invite-expired``)."""
         if self.expires and now > self.expires:
             raise Refused(
-                f"The invite for {self.handle!r} ran out on {moment(self.expires)}.",
+                f"the invite for {self.handle} ran out on {moment(self.expires)}",
                 reason="invite-expired",
-                remedy="Ask whoever runs the authority for a new one.",
+                remedy="ask whoever runs the authority for a new one",
             )
 
 
@@ -108,33 +110,33 @@ def parse_invite(text: str) -> Invite:
     """Read an invite. Raises ``DecodeError`` that says which part is wrong."""
     line = text.strip()
     if len(line) > INVITE_CHARACTERS:
-        raise DecodeError(f"The invite has {len(line)} characters; at most {INVITE_CHARACTERS} are read.")
+        raise DecodeError(f"the invite has {len(line)} characters; at most {INVITE_CHARACTERS} are read")
     if not line.isascii() or not line.isprintable() or " " in line:
-        raise DecodeError("The invite contains blanks, line breaks or letters that do not belong.", remedy=_REMEDY)
+        raise DecodeError("the invite contains blanks, line breaks or letters that do not belong", remedy=_REMEDY)
     try:
         parts = urlsplit(line)
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True, max_num_fields=ADDRESSES_MOST + 3)
     except ValueError as error:
-        raise DecodeError("The invite cannot be read.", remedy=_REMEDY) from error
+        raise DecodeError("the invite cannot be read", remedy=_REMEDY) from error
     if parts.scheme != SCHEME:
-        raise DecodeError("An invite starts with conclave://.", remedy=_REMEDY)
+        raise DecodeError("an invite starts with conclave://", remedy=_REMEDY)
     handle, at, realm = parts.netloc.partition("@")
     if not at or parts.path not in {"", "/"} or parts.fragment:
-        raise DecodeError("An invite has the form conclave://handle@realm/?...", remedy=_REMEDY)
+        raise DecodeError("an invite has the form conclave://handle@realm/?...", remedy=_REMEDY)
     fields: dict[str, list[str]] = {"at": [], "root": [], "token": [], "expires": []}
     for key, value in pairs:
         if key not in fields:
             raise DecodeError(
-                f"The invite has an unknown part {quote(key)}.", remedy="Update Conclave, then try again."
+                f"the invite has an unknown part {quote(key)}", remedy="update Conclave, then try again"
             )
         fields[key].append(value)
     if not 0 < len(fields["at"]) <= ADDRESSES_MOST or len(fields["root"]) != 1:
-        raise DecodeError("The invite lacks the authority's address or its fingerprint.", remedy=_REMEDY)
+        raise DecodeError("the invite lacks the authority's address or its fingerprint", remedy=_REMEDY)
     if len(fields["token"]) > 1 or len(fields["expires"]) > 1 or len(fields["token"]) != len(fields["expires"]):
-        raise DecodeError("An invite has one token and one expiry, or neither.", remedy=_REMEDY)
+        raise DecodeError("an invite has one token and one expiry, or neither", remedy=_REMEDY)
     expires = fields["expires"][0] if fields["expires"] else "0"
     if _DIGITS.fullmatch(expires) is None:
-        raise DecodeError("The invite's expiry is not a number.", remedy=_REMEDY)
+        raise DecodeError("the invite's expiry is not a number", remedy=_REMEDY)
     return Invite(
         parse_handle(handle),
         parse_realm(realm),

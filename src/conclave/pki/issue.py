@@ -55,7 +55,7 @@ def issue(grant: Grant, issuer: Issuer) -> Certificate:
     """
     identity, rules = grant.identity, RULES[grant.profile]
     if identity.realm != issuer.realm:
-        raise LocalError(f"This authority speaks for {issuer.realm}, not for {identity.realm}.")
+        raise LocalError(f"this authority speaks for {issuer.realm}, not for {identity.realm}")
     builder = _leaf(issuer, identity.handle, grant.public, grant.not_before, grant.not_after)
     alternative = [x509.UniformResourceIdentifier(identity.uri), x509.DNSName(identity.dns)]
     builder = (
@@ -92,8 +92,8 @@ def issue_server(issuer: Issuer, public: bytes, hosts: Iterable[str], now: float
 def _authority_name(common: str, organisation: str) -> x509.Name:
     if not organisation.strip() or len(common) > NAME_CHARACTERS or not organisation.isprintable():
         raise LocalError(
-            "The organisation's name is empty, too long, or has control characters.",
-            remedy="Use at most 50 printable characters.",
+            "the organisation's name is empty, too long, or has control characters",
+            remedy="use at most 50 printable characters",
         )
     return x509.Name(
         [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, common)]
@@ -135,10 +135,10 @@ def _leaf(issuer: Issuer, common: str, public: bytes, not_before: float, not_aft
     above = issuer.certificate
     basic = above.inner.extensions.get_extension_for_class(x509.BasicConstraints).value
     if basic.path_length != 0:
-        raise LocalError("A root does not certify devices.", remedy="Use the issuing authority.")
+        raise LocalError("a root does not certify devices", remedy="use the issuing authority")
     if not_before >= above.not_after:
         raise LocalError(
-            f"The issuing authority expired on {moment(above.not_after)}.", remedy="Make a new one with the root."
+            f"the issuing authority expired on {moment(above.not_after)}", remedy="make a new one with the root"
         )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     return (

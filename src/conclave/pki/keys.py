@@ -58,7 +58,7 @@ class PrivateKey:
     def inner_p256(self) -> EllipticCurvePrivateKey:
         """The library's object of an authority's key, for ``pki`` alone. Raises ``LocalError`` for another kind."""
         if not isinstance(self.inner, EllipticCurvePrivateKey):
-            raise LocalError("An authority signs with a P-256 key.")
+            raise LocalError("an authority signs with a P-256 key")
         return self.inner
 
     def der(self) -> bytes:
@@ -87,8 +87,8 @@ def generate_key(kind: KeyKind, rsa_bits: int = RSA_BITS_DEFAULT) -> PrivateKey:
         case KeyKind.RSA:
             if not RSA_BITS_LEAST <= rsa_bits <= RSA_BITS_MOST:
                 raise LocalError(
-                    f"An RSA key of {rsa_bits} bits is out of range.",
-                    remedy=f"Use {RSA_BITS_LEAST} to {RSA_BITS_MOST} bits.",
+                    f"an RSA key of {rsa_bits} bits is out of range",
+                    remedy=f"use {RSA_BITS_LEAST} to {RSA_BITS_MOST} bits",
                 )
             return wrap_private(generate_rsa(RSA_EXPONENT, rsa_bits))
 
@@ -101,14 +101,14 @@ def generate_device_key(profile: Profile) -> PrivateKey:
 def read_key(data: bytes, kind: KeyKind) -> PrivateKey:
     """Read an unencrypted PKCS#8 key, DER or PEM. Raises ``DecodeError``, or ``Refused`` for another kind or size."""
     if len(data) > KEY_BYTES:
-        raise DecodeError(f"A private key of {len(data)} bytes; at most {KEY_BYTES} are read.")
+        raise DecodeError(f"a private key of {len(data)} bytes; at most {KEY_BYTES} are read")
     load = load_pem_private_key if data.lstrip().startswith(b"-----") else load_der_private_key
     try:
         inner = load(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise DecodeError(
-            "The private key cannot be read: not an unencrypted PKCS#8 key.",
-            remedy="Check that it is the right file, and not cut short.",
+            "the private key cannot be read: not an unencrypted PKCS#8 key",
+            remedy="check that it is the right file, and not cut short",
         ) from error
     if not isinstance(inner, (Ed25519PrivateKey, RSAPrivateKey, EllipticCurvePrivateKey)):
         raise _unsuitable(f"a key of type {type(inner).__name__}", kind)
@@ -123,7 +123,7 @@ def load_public(public: bytes) -> Public:
     try:
         inner = load_der_public_key(public)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise DecodeError("The public key cannot be read.") from error
+        raise DecodeError("the public key cannot be read") from error
     if not isinstance(inner, (Ed25519PublicKey, RSAPublicKey, EllipticCurvePublicKey)):
         raise _unsuitable(f"a key of type {type(inner).__name__}", None)
     return inner
@@ -165,4 +165,4 @@ def _unsuitable(found: str, wanted: KeyKind | None) -> Refused:
         KeyKind.P256: "a P-256 key",
         None: "an Ed25519, P-256 or RSA key",
     }[wanted]
-    return Refused(f"Found {found} where {wish} is wanted.", reason="unsuitable-key", remedy=f"Make {wish}.")
+    return Refused(f"found {found} where {wish} is wanted", reason="unsuitable-key", remedy=f"make {wish}")

@@ -35,34 +35,32 @@ def quote(text: str) -> str:
 
 def _label(text: str, noun: str, limit: int) -> str:
     if not text:
-        raise DecodeError(f"The {noun} is empty.", remedy=f"Use 1 to {limit} of the characters a-z, 0-9 and hyphen.")
+        raise DecodeError(f"the {noun} is empty", remedy=f"use 1 to {limit} of the characters a-z, 0-9 and hyphen")
     if len(text) > limit:
         raise DecodeError(
-            f"The {noun} {quote(text)} has {len(text)} characters.", remedy=f"Use at most {limit} characters."
+            f"the {noun} {quote(text)} has {len(text)} characters", remedy=f"use at most {limit} characters"
         )
     if not text.isascii():
         odd = next(c for c in text if not c.isascii())
         raise DecodeError(
-            f"The {noun} {quote(text)} contains U+{ord(odd):04X}, which is not a plain letter or digit.",
-            remedy="Names are a-z, 0-9 and hyphen only, so that no two of them look alike. Type it anew.",
+            f"the {noun} {quote(text)} contains U+{ord(odd):04X}, which is not a plain letter or digit",
+            remedy="type it anew: names are a-z, 0-9 and hyphen only, so that no two of them look alike",
         )
     if not text.isprintable():
         raise DecodeError(
-            f"The {noun} {quote(text)} contains a control character.", remedy="Type it anew, without line breaks."
+            f"the {noun} {quote(text)} contains a control character", remedy="type it anew, without line breaks"
         )
     if _LABEL.fullmatch(text) is None:
         if _LABEL.fullmatch(text.lower()):
-            raise DecodeError(
-                f"The {noun} {quote(text)} has upper-case letters.", remedy=f"Write it {text.lower()!r}."
-            )
+            raise DecodeError(f"the {noun} {quote(text)} has upper-case letters", remedy=f"write it {text.lower()!r}")
         if _LABEL.fullmatch(text.strip("-")):
-            raise DecodeError(f"The {noun} {quote(text)} starts or ends with a hyphen.", remedy="Leave it out.")
+            raise DecodeError(f"the {noun} {quote(text)} starts or ends with a hyphen", remedy="leave it out")
         raise DecodeError(
-            f"The {noun} {quote(text)} has characters other than a-z, 0-9 and hyphen.",
-            remedy="Use a-z, 0-9 and hyphen, and start and end with a letter or digit.",
+            f"the {noun} {quote(text)} has characters other than a-z, 0-9 and hyphen",
+            remedy="use a-z, 0-9 and hyphen, and start and end with a letter or digit",
         )
     if text.startswith("xn--"):  # RFC 5890: an A-label is shown as other letters than it is written with
-        raise DecodeError(f"The {noun} {quote(text)} starts with 'xn--'.", remedy="Choose one that does not.")
+        raise DecodeError(f"the {noun} {quote(text)} starts with 'xn--'", remedy="choose one that does not")
     return text
 
 
@@ -80,17 +78,17 @@ def parse_realm(text: str) -> Realm:
     """Read a realm: a DNS name of two labels or more, e.g. ``ward-7.internal``. Raises ``DecodeError``."""
     if len(text) > REALM_CHARACTERS:
         raise DecodeError(
-            f"The realm has {len(text)} characters.", remedy=f"Use at most {REALM_CHARACTERS} characters."
+            f"the realm has {len(text)} characters", remedy=f"use at most {REALM_CHARACTERS} characters"
         )
     labels = text.split(".")
     if len(labels) < 2:
         raise DecodeError(
-            f"The realm {quote(text)} is a single label.", remedy="Write a DNS name, such as ward-7.internal."
+            f"the realm {quote(text)} is a single label", remedy="write a DNS name, such as ward-7.internal"
         )
     for label in labels:
         _label(label, "realm's label", 63)
     if labels[-1].isdigit():
-        raise DecodeError(f"The realm {quote(text)} looks like an address.", remedy="Write a DNS name.")
+        raise DecodeError(f"the realm {quote(text)} looks like an address", remedy="write a DNS name")
     return Realm(text)
 
 
@@ -102,8 +100,8 @@ def realm_from_name(name: str) -> Realm:
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-")
     if not slug or not name.isascii():
         raise DecodeError(
-            f"No realm can be made from the name {quote(name)}.",
-            remedy="Give the realm as well, such as --realm ward-7.internal.",
+            f"no realm can be made from the name {quote(name)}",
+            remedy="give the realm as well, such as --realm ward-7.internal",
         )
     return parse_realm(f"{slug}.internal")
 
@@ -137,9 +135,9 @@ def parse_identity(uri: str, dns: str) -> Identity:
     scheme, _, rest = uri.partition(":")
     handle_text, at, realm_text = rest.partition("@")
     if scheme != "im" or not at:
-        raise DecodeError(f"The name {quote(uri)} is not of the form im:handle@realm.")
+        raise DecodeError(f"the name {quote(uri)} is not of the form im:handle@realm")
     identity_realm, handle = parse_realm(realm_text), parse_handle(handle_text)
     device_text, dot, above = dns.partition(".")
     if not dot or above != f"{handle}.{identity_realm}":
-        raise DecodeError(f"The names {quote(uri)} and {quote(dns)} do not agree.")
+        raise DecodeError(f"the names {quote(uri)} and {quote(dns)} do not agree")
     return Identity(handle, parse_device(device_text), identity_realm)

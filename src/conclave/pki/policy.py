@@ -33,11 +33,11 @@ class GrantSettings:
     def __post_init__(self) -> None:
         if not 60 <= self.lifetime <= 366 * DAY:
             raise LocalError(
-                f"A certificate life of {self.lifetime:.0f} seconds is out of range.",
-                remedy="Choose between one minute and 366 days; 10 days is the default.",
+                f"a certificate life of {self.lifetime:.0f} seconds is out of range",
+                remedy="choose between one minute and 366 days; 10 days is the default",
             )
         if not 0 <= self.backdate <= DAY:
-            raise LocalError("notBefore can lie at most one day back.", remedy="300 seconds is the default.")
+            raise LocalError("notBefore can lie at most one day back", remedy="choose 300 seconds, the default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ def judge(request: ProvenRequest, identity: Identity, now: float, settings: Gran
     rules = settings or GrantSettings()
     if request.claimed and request.claimed != identity.handle:
         raise Refused(
-            f"The certificate request claims to be {quote(request.claimed)}, but the account is {identity.handle!r}.",
+            f"the certificate request claims to be {quote(request.claimed)}, but the account is {identity.handle!r}",
             reason="other-handle",
-            remedy="Make the request with your own handle as common name, or with none.",
+            remedy="make the request with your own handle as common name, or with none",
         )
     return Grant(identity, request.profile, request.public, now - rules.backdate, now + rules.lifetime)
 

@@ -70,7 +70,7 @@ def parse_profile(text: str) -> Profile:
         return Profile(text)
     except ValueError as error:
         known = ", ".join(Profile)
-        raise DecodeError(f"There is no certificate profile {quote(text)}.", remedy=f"Use one of {known}.") from error
+        raise DecodeError(f"there is no certificate profile {quote(text)}", remedy=f"use one of {known}") from error
 
 
 def key_usage(*, signs: bool = False, enciphers: bool = False, certifies: bool = False) -> x509.KeyUsage:

@@ -63,24 +63,24 @@ def request_pem(der: bytes) -> bytes:
 def _parse(data: bytes) -> x509.CertificateSigningRequest:
     if len(data) > REQUEST_BYTES:
         raise DecodeError(
-            f"A certificate request of {len(data)} bytes; at most {REQUEST_BYTES} are read.",
-            remedy="Send the request alone, without a key or certificates around it.",
+            f"a certificate request of {len(data)} bytes; at most {REQUEST_BYTES} are read",
+            remedy="send the request alone, without a key or certificates around it",
         )
     pem = data.lstrip().startswith(b"-----")
     try:
         return x509.load_pem_x509_csr(data) if pem else x509.load_der_x509_csr(data)
     except PARSE_ERRORS as error:
         raise DecodeError(
-            "The certificate request cannot be read: not PKCS#10 in DER or PEM.",
-            remedy="Make it anew, with conclave join or openssl req.",
+            "the certificate request cannot be read: not PKCS#10 in DER or PEM",
+            remedy="make it anew, with conclave join or openssl req",
         ) from error
 
 
 def _only(values: list[str], noun: str, limit: int) -> str:
     if len(values) > 1:
-        raise DecodeError(f"The certificate request has more than one {noun}.")
+        raise DecodeError(f"the certificate request has more than one {noun}")
     if values and len(values[0].encode()) > limit:
-        raise DecodeError(f"The certificate request's {noun} is longer than {limit} bytes.")
+        raise DecodeError(f"the certificate request's {noun} is longer than {limit} bytes")
     return values[0] if values else ""
 
 
@@ -97,7 +97,7 @@ def read_request(data: bytes, profile: Profile) -> ProvenRequest:
         names = [str(n.value) for n in parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         challenges = [a.value.decode() for a in parsed.attributes if a.oid == AttributeOID.CHALLENGE_PASSWORD]
     except PARSE_ERRORS as error:
-        raise DecodeError("The certificate request cannot be read: a field of it is malformed.") from error
+        raise DecodeError("the certificate request cannot be read: a field of it is malformed") from error
     demand_whole_bytes(der, parsed.signature)
     claimed = _only(names, "common name", CHALLENGE_BYTES)
     challenge = _only(challenges, "challenge password", CHALLENGE_BYTES)
@@ -108,7 +108,7 @@ def read_request(data: bytes, profile: Profile) -> ProvenRequest:
         holds = False
     if not holds:
         raise VerificationError(
-            "The certificate request's own signature does not hold: its sender has not shown to own the key.",
-            remedy="Make the request anew, with the key that it is for.",
+            "the certificate request's own signature does not hold: its sender has not shown to own the key",
+            remedy="make the request anew, with the key that it is for",
         )
     return ProvenRequest(der, profile, public, claimed, challenge)

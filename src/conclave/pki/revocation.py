@@ -37,9 +37,15 @@ def parse_reason(text: str) -> Reason:
         if reason.value.lower() == wanted and reason is not Reason.remove_from_crl:
             return reason
     raise DecodeError(
-        "There is no such reason for a revocation.",
-        remedy="Use unspecified, key-compromise, superseded, cessation-of-operation or privilege-withdrawn.",
+        "there is no such reason for a revocation",
+        remedy="use unspecified, key-compromise, superseded, cessation-of-operation or privilege-withdrawn",
     )
+
+
+def because(reason: str) -> str:
+    """Tell a reason as the end of a text for people: ``: key-compromise``, or nothing where it is unspecified."""
+    spelled = {known.value: known.name.replace("_", "-") for known in Reason}
+    return "" if reason == Reason.unspecified.value else f": {spelled.get(reason, reason)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ def read_crl(data: bytes, issuers: Iterable[Certificate]) -> RevocationList:
     signed it.
     """
     if len(data) > CRL_BYTES:
-        raise DecodeError(f"A revocation list of {len(data)} bytes; at most {CRL_BYTES} are read.")
+        raise DecodeError(f"a revocation list of {len(data)} bytes; at most {CRL_BYTES} are read")
     try:
         pem = data.startswith(b"-----BEGIN")
         parsed = (x509.load_pem_x509_crl if pem else x509.load_der_x509_crl)(data)
@@ -113,14 +119,14 @@ def read_crl(data: bytes, issuers: Iterable[Certificate]) -> RevocationList:
         issuer = next((c for c in issuers if c.inner.subject == parsed.issuer and _signed(parsed, c)), None)
         if issuer is None:
             raise VerificationError(
-                "The revocation list is not signed by an authority of ours.",
+                "the revocation list is not signed by an authority of ours",
                 reason="unknown-authority",
-                remedy="It is ignored; tell whoever runs the authority if this comes again.",
+                remedy="tell whoever runs the authority if this comes again; the list is ignored",
             )
         demand_whole_bytes(data, parsed.signature)
         return _read(data, parsed, issuer)
     except (*PARSE_ERRORS, x509.ExtensionNotFound) as error:
-        raise DecodeError("The revocation list cannot be read.") from error
+        raise DecodeError("the revocation list cannot be read") from error
 
 
 def _signed(parsed: x509.CertificateRevocationList, issuer: Certificate) -> bool:
@@ -131,7 +137,7 @@ def _signed(parsed: x509.CertificateRevocationList, issuer: Certificate) -> bool
 def _read(data: bytes, parsed: x509.CertificateRevocationList, issuer: Certificate) -> RevocationList:
     critical = [e.oid.dotted_string for e in parsed.extensions if e.critical]
     if critical or parsed.next_update_utc is None:
-        raise DecodeError("The revocation list has extensions that are not understood, or no next update.")
+        raise DecodeError("the revocation list has extensions that are not understood, or no next update")
     number = parsed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     entries: dict[int, Revoked] = {}
     for entry in parsed:

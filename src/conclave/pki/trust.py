@@ -40,7 +40,7 @@ class Trust:
         """
         if all(crl.issuer_public != authority.public for authority in self.issuing):
             raise VerificationError(
-                "The revocation list is of an authority that is not ours.", reason="unknown-authority"
+                "the revocation list is of an authority that is not ours", reason="unknown-authority"
             )
         held = next((c for c in self.crls if c.issuer_public == crl.issuer_public), None)
         if held is not None and held.place >= crl.place:
@@ -78,14 +78,14 @@ def pin_root(certificates: Sequence[Certificate], sha256: bytes) -> Trust:
     fingerprint that is not 32 bytes.
     """
     if len(sha256) != SHA256_BYTES:
-        raise DecodeError(f"The fingerprint of the root has {len(sha256)} bytes instead of {SHA256_BYTES}.")
+        raise DecodeError(f"the fingerprint of the root has {len(sha256)} bytes instead of {SHA256_BYTES}")
     unique = tuple({c.der: c for c in certificates}.values())
     matching = [c for c in unique if hmac.compare_digest(c.fingerprint, sha256)]
     if len(matching) != 1:
         raise VerificationError(
-            "The authority that answered is not the one that made the invite: its root has another fingerprint.",
+            "the authority that answered is not the one that made the invite: its root has another fingerprint",
             reason="unknown-authority",
-            remedy="Check the address in the invite. If it is right, somebody is in the way: tell the authority.",
+            remedy="check the address in the invite; if it is right, somebody is in the way: tell the authority",
         )
     root = matching[0]
     realm = authority_realm(root)
@@ -93,15 +93,15 @@ def pin_root(certificates: Sequence[Certificate], sha256: bytes) -> Trust:
     issuing = tuple(c for c in unique if c is not root)
     if not 0 < len(issuing) <= ISSUING_MOST:
         raise VerificationError(
-            f"The authority presents {len(issuing)} issuing authorities; 1 to {ISSUING_MOST} are expected.",
+            f"the authority presents {len(issuing)} issuing authorities; 1 to {ISSUING_MOST} are expected",
             reason="unknown-authority",
-            remedy="Tell whoever runs the authority.",
+            remedy="tell whoever runs the authority",
         )
     for authority in issuing:
         _demand_signed(authority, root)
         if authority_realm(authority) != realm:
             raise VerificationError(
-                f"{authority.title} is for another realm than {realm}.", reason="unknown-authority"
+                f"{authority.label} is for another realm than {realm}", reason="unknown-authority"
             )
     return Trust(root, issuing, realm)
 
@@ -111,7 +111,7 @@ def _demand_signed(certificate: Certificate, issuer: Certificate) -> None:
         certificate.inner.verify_directly_issued_by(issuer.inner)
     except (*PARSE_ERRORS, InvalidSignature) as error:
         raise VerificationError(
-            f"{certificate.title} is not signed by {issuer.label}, valid until {moment(issuer.not_after)}.",
+            f"{certificate.label} is not signed by {issuer.label}, valid until {moment(issuer.not_after)}",
             reason="unknown-authority",
-            remedy="Ask whoever runs the authority for a new invite.",
+            remedy="ask whoever runs the authority for a new invite",
         ) from error

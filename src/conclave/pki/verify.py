@@ -16,12 +16,12 @@ from cryptography.x509 import verification
 from conclave.errors import ConclaveError, DecodeError, VerificationError
 from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, utc
 from conclave.pki.keys import demand_kind
-from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity
+from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
 from conclave.pki.profile import RULES, Profile, key_usage
-from conclave.pki.revocation import Reason
+from conclave.pki.revocation import Reason, because
 from conclave.pki.trust import Trust
 
-CLOCK_REMEDY = "Check the clock of this machine; if it is right, the other side's is wrong."
+CLOCK_REMEDY = "check the clock of this machine; if it is right, the other side's is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ def verify_peer(
     identity = _read_identity(leaf, trust)
     if expected is not None and identity.handle != expected:
         raise VerificationError(
-            f"Expected {expected!r}, but {leaf.label} belongs to {identity.handle!r}.",
+            f"the certificate is {identity.handle}'s, where {expected}'s was expected",
             reason="unexpected-handle",
-            remedy=f"Somebody else answers at this address. Look {expected!r} up in the directory again.",
+            remedy=f"look {expected} up in the directory again: somebody else answers at this address",
         )
     return VerifiedPeer(
         identity.handle,
@@ -87,11 +87,11 @@ def _read(der: bytes) -> Certificate:
     try:
         return read_certificate(der)
     except DecodeError as error:
-        raise VerificationError(str(error), remedy="The other side must enrol again.") from error
+        raise VerificationError(str(error), remedy="ask the other side to enrol again") from error
 
 
 def _bad(leaf: Certificate, what: str) -> VerificationError:
-    return VerificationError(f"{leaf.title} {what}.", remedy="Its owner must enrol again.")
+    return VerificationError(f"{leaf.label} {what}", remedy="ask its owner to enrol again")
 
 
 def _find_issuer(leaf: Certificate, trust: Trust) -> Certificate:
@@ -105,28 +105,28 @@ def _find_issuer(leaf: Certificate, trust: Trust) -> Certificate:
     if leaf.inner.issuer == leaf.inner.subject:
         why = "is signed by nobody but itself"
     elif named:
-        why = "names our authority as its issuer, but the signature is not our authority's"
+        why = "claims to be from our authority: the signature is not our authority's"
     else:
         why = "comes from an authority that is not ours"
     raise VerificationError(
-        f"{leaf.title} {why}.",
+        f"a certificate for {quote(leaf.common_name)} {why}",
         reason="unknown-authority",
-        remedy=f"Only certificates of the authority of {trust.realm} count here; its owner must join with an invite.",
+        remedy=f"ask its owner to join with an invite: only certificates of the authority of {trust.realm} count",
     )
 
 
 def _demand_current(certificate: Certificate, now: float) -> None:
     if now < certificate.not_before:
         raise VerificationError(
-            f"{certificate.title} is valid only from {moment(certificate.not_before)}; here it is {moment(now)}.",
+            f"{certificate.label} is valid only from {moment(certificate.not_before)}; here it is {moment(now)}",
             reason="not-yet-valid",
             remedy=CLOCK_REMEDY,
         )
     if now > certificate.not_after:
         raise VerificationError(
-            f"{certificate.title} expired on {moment(certificate.not_after)}; here it is {moment(now)}.",
+            f"{certificate.label} expired on {moment(certificate.not_after)}; here it is {moment(now)}",
             reason="expired",
-            remedy="Its owner must renew it: start the peer while the authority can be reached, or join again.",
+            remedy="ask its owner to renew it: conclave up while the authority can be reached, or join again",
         )
 
 
@@ -134,15 +134,15 @@ def _demand_not_revoked(leaf: Certificate, issuer: Certificate, trust: Trust) ->
     entry = trust.revoked(issuer, leaf.serial)
     if entry is not None and entry.reason == Reason.certificate_hold.value:
         raise VerificationError(
-            f"{leaf.title} is suspended since {moment(entry.since)}.",
+            f"{leaf.label} has been suspended since {moment(entry.since)}",
             reason="revoked",
-            remedy="Its owner must ask whoever runs the authority to resume the account.",
+            remedy="ask whoever runs the authority to resume the account",
         )
     if entry is not None:
         raise VerificationError(
-            f"{leaf.title} was revoked on {moment(entry.since)} (reason: {entry.reason}).",
+            f"{leaf.label} was revoked on {moment(entry.since)}{because(entry.reason)}",
             reason="revoked",
-            remedy="Its owner must ask whoever runs the authority for a new invite.",
+            remedy="ask whoever runs the authority: its owner needs a new invite",
         )
 
 
