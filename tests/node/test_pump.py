@@ -21,7 +21,7 @@ from conclave.node import pump as pumps
 from conclave.node.pump import Pump
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import PeerStore
-from conclave.wire.frames import Ack, Have, Post, decode_frame
+from conclave.wire.frames import Ack, Frame, Have, Post, PostKind, decode_frame
 from tests.node.homes import Running, befriend, make_home, running
 
 
@@ -193,14 +193,21 @@ async def test_nothing_is_sent_before_it_is_on_disk() -> None:
         assert room.wire.posts("burak") == [1]
 
 
-async def test_links_wait_while_the_queue_is_long_and_go_on_when_it_is_not() -> None:
+@pytest.mark.parametrize(
+    ("count", "frame"),
+    [
+        (pumps.QUEUE_EVENTS + 2, Have(b"g" * 16, 1)),
+        (pumps.QUEUE_BYTES // 100_000 + 2, Post(b"s" * 8, 9, 1, PostKind.MESSAGE, bytes(100_000))),
+    ],
+)
+async def test_links_wait_while_the_queue_is_long_and_go_on_when_it_is_not(count: int, frame: Frame) -> None:
     disk = Disk()
     async with Room(disk) as room:
         disk.gate.clear()
         said = asyncio.ensure_future(room.say("hello"))
         await asyncio.sleep(0.02)
-        for n in range(pumps.QUEUE_EVENTS + 2):
-            room.pump.put(ev.Arrived("burak", Have(b"g" * 16, n)))
+        for _ in range(count):
+            room.pump.put(ev.Arrived("burak", frame))
         assert room.wire.held == [True]
         disk.gate.set()
         await said

@@ -36,6 +36,8 @@ TURN_EVENTS = 512
 """At most so many events are decided in one turn, so that a flood cannot hold a commit back."""
 QUEUE_EVENTS = 4096
 """Above so many waiting events, links are asked to stop reading (``Links.hold``)."""
+QUEUE_BYTES = 16 * 1024 * 1024
+"""... or above so many bytes that they carry."""
 RETRY_SECONDS = 1.0
 """Pause after a commit that failed, so that a full disk is not hammered."""
 READ_ROWS = 16
@@ -114,6 +116,7 @@ class Pump:
         self._random = random
         self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
         self._waiting = asyncio.Event()
+        self._bytes = 0  # of what waits
         self._held = False
         self._ended = False
         self._flows: dict[str, deque[Iterator[bytes]]] = {}
@@ -129,8 +132,9 @@ class Pump:
         if isinstance(event, ev.Unlinked):
             self._flows.pop(event.peer, None)
         self._queue.append((event, None))
+        self._bytes += _size(event)
         self._waiting.set()
-        if len(self._queue) > QUEUE_EVENTS and not self._held:
+        if not self._held and (len(self._queue) > QUEUE_EVENTS or self._bytes > QUEUE_BYTES):
             self._held = True
             self._links.hold(True)
 
@@ -175,6 +179,7 @@ class Pump:
 
     async def _turn(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), TURN_EVENTS))]
+        self._bytes -= sum(_size(event) for event, _ in batch)
         if not self._queue:
             self._waiting.clear()
         turn, answers = decide(self.desk, [event for event, _ in batch], self._clock(), self._random)
@@ -196,7 +201,7 @@ class Pump:
                 done.set_exception(error)
         if failure is not None:
             await asyncio.sleep(RETRY_SECONDS)
-        if self._held and len(self._queue) < QUEUE_EVENTS // 2:
+        if self._held and len(self._queue) < QUEUE_EVENTS // 2 and self._bytes < QUEUE_BYTES // 2:
             self._held = False
             self._links.hold(False)
 
@@ -289,6 +294,14 @@ def _from_store(peer: str, frame: Frame) -> Resend | Replay | None:
             return Replay(peer, frame.group, frame.seq, 1)
         case _:
             return None
+
+
+def _size(event: ev.Event) -> int:
+    match event:
+        case ev.Arrived(_, Post(body=data)) | ev.Arrived(_, Ordered(payload=data)):
+            return len(data)
+        case _:
+            return 0
 
 
 def _ending() -> LocalError:
