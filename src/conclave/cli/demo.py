@@ -7,6 +7,7 @@ end. Every tick is a check: a step that does not happen ends the demo with exit 
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Annotated
 
@@ -29,6 +30,8 @@ def demo(
     ] = False,
 ) -> None:
     """Show the whole system working, on this machine, within a minute. Exit 1 if any step does not happen."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever started us: both end it in good order
+        signal.signal(number, signal.default_int_handler)
     stage, tell = Stage(), Narrator()
     say("Conclave: an authority and three people, each a process of its own, on 127.0.0.1 only.")
     say(f"Everything is kept in {stage.root}{'' if keep else ' and removed at the end'}.")

@@ -101,7 +101,7 @@ class Link:
                     return
             self._read(data)
         except VerificationError as error:
-            self._fail(_reason(error.reason), f"{error} {error.remedy}".rstrip())
+            self._fail(_reason(error.reason), "; ".join(filter(None, (str(error), error.remedy))))
         except Refused as error:
             self._end(_reason(error.reason), str(error), clean=False, by_us=False)
         except RemoteError as error:
