@@ -59,8 +59,11 @@ def read_passphrase(context: Context, prompt: str, *, file: Path | None = None, 
             raise LocalError(f"the passphrase file {source} cannot be read: {error}") from error
         passphrase = text[0] if text else ""
     elif descriptor:
-        with os.fdopen(int(descriptor)) as stream:
-            passphrase = stream.readline().rstrip("\n")
+        try:
+            with os.fdopen(int(descriptor)) as stream:
+                passphrase = stream.readline().rstrip("\n")
+        except (OSError, ValueError) as error:
+            raise LocalError(f"CONCLAVE_PASSPHRASE_FD {descriptor!r} cannot be read: {error}") from error
     elif sys.stdin.isatty():
         passphrase = getpass.getpass(f"{prompt}: ")
         if confirm and getpass.getpass("once more: ") != passphrase:

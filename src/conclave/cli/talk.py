@@ -48,7 +48,12 @@ def speak(
 ) -> None:
     """Say something to a peer or in a lobby. It is kept and sent again until it has arrived."""
     if text == "-":
-        text = sys.stdin.read().rstrip("\n")
+        try:
+            text = sys.stdin.read().rstrip("\n")
+        except UnicodeDecodeError as error:
+            raise LocalError(
+                "what came from standard input is not text in UTF-8", remedy="send files as text"
+            ) from error
     with NodeClient(context_of(ctx).home) as node:
         result = node.call(
             "say", patience=timeout + 30, to=to, text=text, wait=wait is not None, timeout=timeout, at=at

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from queue import Full, Queue
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
 
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
+
+SCREEN_NOTICES = 1000
+"""Notices that wait to be shown."""
+SCREEN_SECONDS = 1.0
+"""How long the end waits for the screen."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,15 +50,54 @@ def up(
     settings = {"listen": listen, "announce": announce, "authority": authority, "log_level": log_level}
     passphrase = read_passphrase(context, "passphrase", file=passphrase_file)
 
-    def tell(notice: dict[str, Any]) -> None:
+    def show(notice: dict[str, Any]) -> None:
         if as_json:
             emit([notice])
         else:
             _show(notice)
 
-    run_node(context.home, passphrase, settings, tell)
+    screen = Screen(show)
+    try:
+        run_node(context.home, passphrase, settings, screen.tell)
+    finally:
+        screen.close()
     if not as_json:
         note("ended; everything that was acknowledged is kept")
+
+
+class Screen:
+    """Shows notices on a thread of its own: a terminal that is held, or a reader that stops, does not hold the node.
+
+    What does not fit the queue is counted, and the count is told. A reader that is gone is shown nothing more.
+    """
+
+    def __init__(self, show: Callable[[dict[str, Any]], None]) -> None:
+        self._show = show
+        self._queue: Queue[dict[str, Any] | None] = Queue(SCREEN_NOTICES)
+        self._left_out = 0
+        self._thread = Thread(target=self._run, name="screen", daemon=True)
+        self._thread.start()
+
+    def tell(self, notice: dict[str, Any]) -> None:
+        """Have it shown, soon. Never waits."""
+        try:
+            self._queue.put_nowait(notice)
+        except Full:
+            self._left_out += 1
+
+    def close(self) -> None:
+        """Let what was told be shown, if that goes quickly."""
+        with suppress(Full):
+            self._queue.put(None, timeout=SCREEN_SECONDS)
+            self._thread.join(SCREEN_SECONDS)
+
+    def _run(self) -> None:
+        while (notice := self._queue.get()) is not None:
+            with suppress(OSError, ValueError):  # closed at the other end, or at ours
+                self._show(notice)
+                if self._left_out and self._queue.empty():
+                    count, self._left_out = self._left_out, 0
+                    self._show({"notice": "left-out", "count": count})
 
 
 def _show(notice: dict[str, Any]) -> None:
@@ -83,6 +131,8 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "certificate-renewed", "profile": profile, "until": until}:
             day = datetime.fromtimestamp(until).astimezone()
             return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"
+        case {"notice": "left-out", "count": count}:
+            return f"{count} notices are not shown here, because this screen was slow: conclave read shows all"
         case {"notice": "trouble", "peer": peer, "text": text}:
             return f"{peer}: {text}"
         case _:
