@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from conclave.chat import events as ev
-from conclave.errors import RemoteError, VerificationError
+from conclave.errors import Refused, RemoteError, VerificationError
+from conclave.net.streams import LinkStream
 from conclave.node import commands as ask
 from conclave.node import peers as rooms
 from conclave.wire.frames import CloseReason
@@ -231,7 +232,8 @@ async def test_a_new_revocation_list_cuts_an_open_link(tmp_path: Path) -> None:
         ayse.node._crl_taken()
         await burak.until(lambda: burak.told("link-closed"))
         assert burak.told("link-closed")[0]["reason"] == "revoked"
-        assert ayse.told("revoked")[0]["handle"] == "burak"
+        ayse.node._revoked("burak", "key-compromise")  # the authority's own word, which follows the list
+        assert [notice["handle"] for notice in ayse.told("revoked")] == ["burak"]
         await ayse.until(lambda: not ayse.node.pump.desk.peers.get("burak").ties)  # type: ignore[union-attr]
         who = await ayse.serve(ask.LobbyWho("#ops"))
         assert [member["handle"] for member in who["members"]] == ["ayse"]
@@ -239,6 +241,11 @@ async def test_a_new_revocation_list_cuts_an_open_link(tmp_path: Path) -> None:
         await burak.until(lambda: burak.told("trouble"))
         assert "revoked" in burak.told("trouble")[0]["text"]
         assert not ayse.node.peers.linked()
+        ayse.node._revoked("burak", "keyCompromise")  # the authority's word, once no certificate of his holds
+        assert ayse.told("revoked")[0]["handle"] == "burak"
+        await ayse.until(lambda: not ayse.node.pump.desk.peers.get("burak").ties)  # type: ignore[union-attr]
+        who = await ayse.serve(ask.LobbyWho("#ops"))
+        assert [member["handle"] for member in who["members"]] == ["ayse"]
 
 
 async def test_an_expired_certificate_is_no_reason_to_throw_anybody_out_of_lobbies(tmp_path: Path) -> None:
@@ -277,3 +284,33 @@ async def test_a_node_that_ends_leaves_no_task_and_no_lock(homes: Path) -> None:
     store = open_store(homes / "ayse", "ayse")
     assert len(store.lines("@burak", limit=9)) == 3
     store.close()
+
+
+async def test_a_fault_while_dialling_costs_that_attempt_only(
+    homes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(homes / "ayse") as ayse, running(homes / "burak") as burak:
+        dial, failures = ayse.node.peers._dial, ["a fault of ours"]
+
+        async def faulty(address: str, handle: str) -> LinkStream:
+            if failures:
+                raise KeyError(failures.pop())
+            return await dial(address, handle)
+
+        monkeypatch.setattr(ayse.node.peers, "_dial", faulty)
+        ayse.meets(burak)
+        await ayse.ask(ev.Say("@burak", bytes(16), "still there?"))
+        await ayse.until(lambda: not ayse.waiting())
+        assert burak.texts("@ayse") == ["still there?"]
+        assert "dialling burak failed" in caplog.text
+
+
+async def test_who_is_online_again_after_a_suspension_is_written_to(homes: Path) -> None:
+    async with running(homes / "ayse") as ayse, running(homes / "burak") as burak:
+        ayse.meets(burak)
+        ayse.node._revoked("burak", "suspended")
+        with pytest.raises(Refused, match="suspended"):
+            await ayse.serve(ask.Say("@burak", "hello"))
+        ayse.node._moved("burak", burak.address)
+        await ayse.serve(ask.Say("@burak", "hello again", wait=True, timeout=10))
+        assert burak.texts("@ayse") == ["hello again"]
