@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -281,3 +282,30 @@ def test_help_is_quick() -> None:
         subprocess.run([sys.executable, "-m", "conclave", "--help"], check=True, stdout=subprocess.DEVNULL)
         best = min(best, time.monotonic() - began)
     assert best < 0.5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_output_that_cannot_be_written_is_no_traceback(town: Town) -> None:
+    with Path("/dev/full").open("wb") as full:
+        words = [*command(town.home("ayse")), "whoami", "--json"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"conclave: No space left on device\n"
+
+
+def test_a_reader_that_has_enough_is_no_error_to_tell(town: Town) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [*command(town.home("ayse")), "whoami", "--json"], stdout=writes, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_words_that_the_terminal_has_no_letters_for_are_shown_all_the_same(town: Town) -> None:
+    assert conclave(town.home("ayse"), "say", "@burak", "çay ☕", "--wait", "delivered").code == 0
+    words = [*command(town.home("burak")), "read", "@ayse", "-n", "1"]
+    done = subprocess.run(words, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"\\xe7ay \\u2615" in done.stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -100,6 +101,9 @@ def exit_code(error: ConclaveError) -> int:
 
 def run() -> None:
     """Run one command and exit; an error of ours is told in words, never as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown as its code
     try:
         app(prog_name="conclave")
     except ConclaveError as error:
@@ -110,5 +114,13 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
+        _end_output()
+    except OSError as error:  # what is ours was translated: this is our output, on a disk that is full
+        note(f"conclave: {error.strerror or error}")
+        _end_output()
+
+
+def _end_output() -> None:
+    """Exit; what is still to be written of our output goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(FAILED)
