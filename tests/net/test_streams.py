@@ -250,6 +250,17 @@ def test_nobody_there(run: Run) -> None:
     run(body())
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".b", "xn--\u00e4"])
+def test_a_name_that_no_resolver_takes(run: Run, host: str) -> None:
+    """Such a name can come from another member's announcement."""
+
+    async def body() -> None:
+        with pytest.raises(NetworkError, match="cannot be reached"):
+            await dial(host, 1, usual("ayse", server=False), Verifier(), LinkLimits(), Owner())
+
+    run(body())
+
+
 def test_somebody_who_does_not_answer(run: Run) -> None:
     async def body() -> None:
         with socket.create_server((HERE, 0)) as mute:

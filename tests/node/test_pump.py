@@ -285,6 +285,35 @@ async def test_a_fault_of_the_core_costs_one_event_only(
     assert "Arrived could not be decided" in caplog.text
 
 
+async def test_faults_of_store_and_links_cost_their_own_turn_and_deed_only(caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        commit, faults = disk.commit, [ZeroDivisionError("of the store")]
+
+        def faulty(records: Sequence[Record]) -> None:
+            if faults:
+                raise faults.pop()
+            commit(records)
+
+        disk.commit = faulty  # type: ignore[method-assign]
+        with pytest.raises(StorageError, match="of the store"):
+            await room.say("lost, and told so")
+        send, sent = room.wire.send, [ZeroDivisionError("of the link")]
+
+        def broken(peer: str, frame: bytes) -> None:
+            if sent:
+                raise sent.pop()
+            send(peer, frame)
+
+        room.wire.send = broken  # type: ignore[method-assign]
+        room.pump.put(ev.Linked("burak", 8))
+        await room.say("kept")
+        await room.quiet()
+        assert not sent
+        assert "was not done" in caplog.text
+        assert [stored.line.text for stored in disk.lines("@burak", limit=9)] == ["kept"]
+
+
 async def test_who_asks_of_a_pump_that_ends_is_answered() -> None:
     disk = Disk()
     room = Room(disk)

@@ -15,7 +15,7 @@ from conclave.errors import LocalError, Refused, VerificationError
 from conclave.node import commands
 from conclave.node.client import LINE_BYTES, NodeClient, NoNode
 from conclave.node.paths import prepare_home, socket_path
-from conclave.node.socket import SocketServer
+from conclave.node.socket import REQUESTS, SocketServer
 
 
 async def serve(command: commands.Command) -> Any:
@@ -33,7 +33,7 @@ async def serve(command: commands.Command) -> Any:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[SocketServer]:
     prepare_home(tmp_path)
-    server = SocketServer(socket_path(tmp_path), serve)
+    server = SocketServer(tmp_path, serve)
     await server.start()
     yield server
     await server.close()
@@ -75,14 +75,14 @@ async def test_without_a_node_the_client_says_what_to_do(tmp_path: Path) -> None
 
 async def test_a_second_node_of_the_same_home_is_refused(server: SocketServer, tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="running already"):
-        await SocketServer(socket_path(tmp_path), serve).start()
+        await SocketServer(tmp_path, serve).start()
 
 
 async def test_a_socket_left_behind_by_a_killed_node_is_replaced(tmp_path: Path) -> None:
     dead = await asyncio.start_unix_server(lambda _r, _w: None, str(socket_path(tmp_path)))
     dead.close()
     await dead.wait_closed()
-    server = SocketServer(socket_path(tmp_path), serve)
+    server = SocketServer(tmp_path, serve)
     await server.start()
     await server.close()
 
@@ -124,3 +124,45 @@ def test_a_home_too_deep_for_a_socket_gets_a_private_one_elsewhere(
     deep = tmp_path / ("deep" * 30)
     assert len(os.fsencode(socket_path(deep))) <= 100
     assert socket_path(deep) != socket_path(tmp_path / ("deep" * 31))
+
+
+@pytest.mark.parametrize("trap", ["open to others", "a link"])
+def test_a_shared_folder_that_somebody_prepared_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "shared"))
+    home = tmp_path / ("deep" * 30)
+    folder = socket_path(home).parent
+    if trap == "a link":
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        folder.parent.mkdir()
+        folder.symlink_to(tmp_path / "theirs")
+    else:
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+    with pytest.raises(LocalError, match="private"):
+        NodeClient(home)
+    with pytest.raises(LocalError, match="private"):
+        asyncio.run(SocketServer(home, serve).start())
+
+
+async def test_requests_of_one_connection_are_bounded(tmp_path: Path) -> None:
+    going, most = 0, 0
+
+    async def slow(_command: commands.Command) -> Any:
+        nonlocal going, most
+        going += 1
+        most = max(most, going)
+        await asyncio.sleep(0.01)
+        going -= 1
+        return {}
+
+    server = SocketServer(tmp_path, slow)
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(str(socket_path(tmp_path)))
+    writer.write(b'{"jsonrpc": "2.0", "id": 1, "method": "status"}\n' * 100)
+    for _ in range(100):
+        assert json.loads(await reader.readline())["result"] == {}
+    writer.close()
+    await server.close()
+    assert most == REQUESTS

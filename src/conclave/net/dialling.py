@@ -45,8 +45,8 @@ async def dial(
         stream.abort()
         text = f"{host}:{port} did not answer within {limits.handshake_seconds:g} seconds"
         raise NetworkError(text, remedy="check that the peer is up and that no firewall is between") from error
-    except OSError as error:
-        text = f"{host}:{port} cannot be reached: {error.strerror or error}"
+    except (OSError, ValueError) as error:  # ValueError: a name that no resolver takes
+        text = f"{host}:{port} cannot be reached: {getattr(error, 'strerror', None) or error}"
         raise NetworkError(text, remedy="check the address, and that the peer is up") from error
     except asyncio.CancelledError:
         stream.abort()

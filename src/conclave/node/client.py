@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from conclave import errors
-from conclave.node.paths import socket_path
+from conclave.node.paths import demand_private, socket_path
 
 LINE_BYTES = 1 << 20
 """The longest request; answers may be longer."""
@@ -29,9 +29,12 @@ class NodeClient:
     """One connection to a running node. Raises ``NoNode`` where there is none."""
 
     def __init__(self, home: Path) -> None:
+        path = socket_path(home)
+        if path.parent != home and path.parent.exists():
+            demand_private(path.parent)
         self._socket = socket.socket(socket.AF_UNIX)
         try:
-            self._socket.connect(str(socket_path(home)))
+            self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
             raise NoNode("your node is not running", remedy="start it in another terminal: conclave up") from error

@@ -33,6 +33,8 @@ _TLS = Profile.TLS
 
 RETRY_RENEWAL_SECONDS = 300.0
 """How long after a renewal that failed another is tried; the last third of a certificate's life leaves many."""
+LOOK_SECONDS = 60.0
+"""How often it is looked whether a renewal is due: the loop's clock stands still while a machine is suspended."""
 RENEWAL_GAP_SECONDS = 1.0
 """Between two renewals, so that an authority that grants very short lives is not asked without end."""
 RESUMED_SECONDS = 30.0
@@ -149,7 +151,8 @@ class Directory:
                 p: renewal_due(min(c.not_before + BACKDATE, c.not_after), c.not_after, spread) for p, c in due.items()
             }
             profile = min(times, key=lambda p: times[p])
-            await asyncio.sleep(max(0.0, times[profile] - time.time()))
+            while (left := times[profile] - time.time()) > 0:  # noqa: ASYNC110 - the wall clock moves while we sleep
+                await asyncio.sleep(min(left, LOOK_SECONDS))
             try:
                 client = self._demand()
                 key = await asyncio.to_thread(generate_device_key, profile)

@@ -94,6 +94,7 @@ def _node(home: Path) -> list[Check]:
         remedy = "" if left > SOON_SECONDS else "the authority must be reachable for renewal; or join again"
         name = f"certificate {certificate['profile']}"
         checks.append(Check(name, left > 0, f"{left / 86_400:.1f} days left", remedy))
+    checks.append(_revocations(status["crl_time"]))
     authority = status["authority"]
     remedy = "" if authority["reached"] else "chats go on without it; look at its machine and at the network"
     checks.append(Check("authority", authority["reached"], authority["text"], remedy))
@@ -103,3 +104,13 @@ def _node(home: Path) -> list[Check]:
     text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
     checks.append(Check("outbox", True, f"waiting: {text}" if text else "nothing waits"))
     return checks
+
+
+def _revocations(made: float | None) -> Check:
+    if made is None:
+        return Check("revocations", False, "no list yet", "the authority must be reachable once")
+    age = max(0.0, time.time() - made)
+    text = f"list of {age / 60:.0f} minutes ago" if age < 7200 else f"list of {age / 3600:.0f} hours ago"
+    return Check(
+        "revocations", age < SOON_SECONDS, text, "" if age < SOON_SECONDS else "the authority must be reachable"
+    )

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from conclave.errors import LocalError
 
 SOCKET_PATH_BYTES = 100
 """Longer paths do not fit a UNIX socket's address (108 on Linux, 104 on macOS)."""
@@ -54,3 +57,19 @@ def socket_path(home: Path) -> Path:
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24]
     return base / f"conclave-{os.getuid()}" / f"{digest}.sock"
+
+
+def demand_private(folder: Path) -> None:
+    """Assert that a folder is ours alone, and no link to another. Raises ``LocalError``.
+
+    In a folder that everybody may write to, somebody else may have made it first.
+    """
+    try:
+        found = folder.lstat()
+    except OSError as error:
+        raise LocalError(f"{folder} cannot be read: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise LocalError(
+            f"{folder} is not private to you",
+            remedy="set XDG_RUNTIME_DIR to a folder of yours, or use a shorter --home",
+        )

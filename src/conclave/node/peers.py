@@ -261,6 +261,9 @@ class Peers:
             except ConclaveError as error:
                 known.doubted = True
                 self._complain(peer, known, error)
+            except Exception:  # a fault of ours: no address that a peer announces may end the node
+                known.doubted = True
+                log.exception("dialling %s failed", peer)
             await self._rest(known, pause)
 
     async def _rest(self, known: _Peer, pause: float) -> None:

@@ -213,28 +213,37 @@ class Pump:
         except StorageError as error:
             log.error("nothing of this turn was kept: %s", error)  # noqa: TRY400 - the text is for people
             return error
+        except Exception as error:  # a fault of ours, or a disk that fails in a way that nobody foresaw
+            log.exception("nothing of this turn was kept")
+            return StorageError(f"nothing was kept: {error}", remedy="see the node's log")
         return None
 
     def _do(self, deeds: Iterable[Deed]) -> None:
         encoded: dict[int, bytes] = {}  # one frame sent to many is encoded once
         for deed in deeds:
-            match deed:
-                case Send(peer, frame):
-                    if self._must_queue(peer) and (later := _from_store(peer, frame)):
-                        self._flow(later)
-                        continue
-                    data = encoded.get(id(frame))
-                    if data is None:
-                        data = encoded[id(frame)] = encode_frame(frame)
-                    self._links.send(peer, data)
-                case Tell(notice):
-                    self._tell(notice)  # type: ignore[arg-type]
-                case Resend() | Replay():
-                    self._flow(deed)
-                case Want(peer, wanted):
-                    self._links.want(peer, wanted)
-                case Wake(at):
-                    self._wake(at)
+            try:
+                self._perform(deed, encoded)
+            except Exception:  # a fault of ours costs its own deed, not the others and not the node
+                log.exception("%s was not done", type(deed).__name__)
+
+    def _perform(self, deed: Deed, encoded: dict[int, bytes]) -> None:
+        match deed:
+            case Send(peer, frame):
+                if self._must_queue(peer) and (later := _from_store(peer, frame)):
+                    self._flow(later)
+                    return
+                data = encoded.get(id(frame))
+                if data is None:
+                    data = encoded[id(frame)] = encode_frame(frame)
+                self._links.send(peer, data)
+            case Tell(notice):
+                self._tell(notice)  # type: ignore[arg-type]
+            case Resend() | Replay():
+                self._flow(deed)
+            case Want(peer, wanted):
+                self._links.want(peer, wanted)
+            case Wake(at):
+                self._wake(at)
 
     def _must_queue(self, peer: str) -> bool:
         return peer in self._flows or self._links.slow(peer)

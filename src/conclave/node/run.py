@@ -29,7 +29,7 @@ from conclave.node.config import NodeSettings, load
 from conclave.node.directory import Directory
 from conclave.node.identity import Identity
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Revoked, as_json
-from conclave.node.paths import database_path, lock_path, socket_path, vault_path
+from conclave.node.paths import database_path, lock_path, vault_path
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
@@ -93,11 +93,11 @@ class Node:
                 time.time,
                 os.urandom,
             )
-            self.directory = Directory(self._identity, self.peers.at, self._revoked, self._crl_taken, self._tell)
+            self.directory = Directory(self._identity, self._moved, self._revoked, self._crl_taken, self._tell)
             self.service = Service(
                 me, self.pump, self._store, self.peers, self.directory, self._expelled, self._describe, self.stop
             )  # fmt: skip
-            self._socket = SocketServer(socket_path(self._home), self.service.serve)
+            self._socket = SocketServer(self._home, self.service.serve)
             await self._socket.start()
             try:
                 await self._serve()
@@ -181,14 +181,20 @@ class Node:
         self.pump.put(Expelled(handle, words))
         self._tell(Revoked(handle, words))
 
+    def _moved(self, handle: str, address: str) -> None:
+        """The directory says where somebody is (empty: offline). Who is online has a certificate that holds."""
+        if address:
+            self._expelled.pop(handle, None)
+        self.peers.at(handle, address)
+
     def _crl_taken(self) -> None:
-        """Every open link is verified again under the new list."""
+        """Verify every open link again under the new list; whoever has another certificate comes back with it."""
         for peer in self.peers.verified():
             try:
                 self._identity.verify_again(peer, time.time())
             except VerificationError as error:
                 if error.reason == "revoked":
-                    self._revoked(peer.handle, "")
+                    self.peers.cut(peer.handle, CloseReason.REVOKED, "certificate revoked")
 
     def _describe(self) -> dict[str, Any]:
         return {

@@ -19,11 +19,14 @@ from typing import Any
 from conclave.errors import ConclaveError, LocalError, Refused, VerificationError
 from conclave.node.client import LINE_BYTES
 from conclave.node.commands import Command, Follow, parse
+from conclave.node.paths import demand_private, socket_path
 
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 64
 """Fronts connected at once."""
+REQUESTS = 16
+"""Requests of one connection under way at once; the next is read when one was answered, and the answer taken."""
 UNSENT_BYTES = 4 << 20
 """A front that does not read is cut off once so much waits for it; it can read the history when it comes back."""
 
@@ -43,8 +46,9 @@ def error_as_json(error: ConclaveError) -> dict[str, Any]:
 class SocketServer:
     """Listens, reads requests, answers, and tells notices to those who follow."""
 
-    def __init__(self, path: Path, serve: Serve) -> None:
-        self._path = path
+    def __init__(self, home: Path, serve: Serve) -> None:
+        self._home = home
+        self._path = socket_path(home)
         self._serve = serve
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -54,9 +58,8 @@ class SocketServer:
         """Listen. Raises ``LocalError`` where another node of this home is running."""
         parent = self._path.parent
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = parent.stat()
-        if owner.st_uid != os.getuid():
-            raise LocalError(f"{parent} belongs to somebody else", remedy="set XDG_RUNTIME_DIR to a folder of yours")
+        if parent != self._home:
+            demand_private(parent)
         if self._path.exists():
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_unix_connection(str(self._path))
@@ -95,10 +98,19 @@ class SocketServer:
             writer.close()
             return
         self._writers.add(writer)
+        places = asyncio.Semaphore(REQUESTS)
+
+        async def answer(line: bytes) -> None:
+            try:
+                await self._answer(line, writer)
+            finally:
+                places.release()
+
         try:
             async with asyncio.TaskGroup() as running:
                 while line := await self._next_line(reader, writer):
-                    running.create_task(self._answer(line, writer))
+                    await places.acquire()
+                    running.create_task(answer(line))
         except* ConnectionError:
             pass
         finally:
