@@ -80,6 +80,37 @@ def test_who_is_busy_is_asked_when_free(table: Table) -> None:
     assert table.notices("burak", RequestArrived) == [RequestArrived("ayse", "#ops")]
 
 
+def test_an_invitation_that_is_repeated_is_told_once(table: Table) -> None:
+    group = b"g" * 16
+    table.put("ayse", ev.OpenLobby("ops", group, ("burak", "cem")))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    for _ in range(50):
+        table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    assert table.notices("burak", RequestArrived) == [RequestArrived("ayse", "#ops")]
+    view = views.lobby(table.desks["burak"], "ops")
+    assert view is not None
+    assert (view.stage, view.roster) == ("invited", ("ayse", "cem"))  # as it is now
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    assert stages(table)["burak"] == "member"
+
+
+def test_one_leader_cannot_take_the_place_of_anothers_invitation() -> None:
+    table = Table("ayse", "burak", "cem", settings=Settings(invitations=8, invitations_per_peer=5))
+    for one in ("ayse", "cem"):
+        table.link(one, "burak")
+    for number in range(20):
+        table.put("cem", ev.OpenLobby(f"l{number}", bytes([number]) * 16, ("burak",)))
+    assert len(table.notices("burak", RequestArrived)) == 5
+    assert table.notices("cem", RequestAnswered) == [
+        RequestAnswered("burak", f"#l{number}", "rejected") for number in range(5, 20)
+    ]
+    table.put("ayse", ev.OpenLobby("ops", b"x" * 16, ("burak",)))
+    assert views.Request("ayse", "#ops") in views.requests(table.desks["burak"])
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="l0"))  # which makes room for one more
+    table.put("cem", ev.InviteTo("l7", ("burak",)))
+    assert views.Request("cem", "#l7") in views.requests(table.desks["burak"])
+
+
 def test_labels_are_ours_and_do_not_collide(table: Table) -> None:
     table.link("cem", "burak")
     table.lobby("ayse", "burak")

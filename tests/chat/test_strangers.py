@@ -19,7 +19,10 @@ from conclave.store.memory import MemoryStore
 from conclave.wire.frames import DECLINED_POSTS, encode_frame
 from tests.wire.frames_strategies import GROUPS, IDS, conversation_frames
 
-SMALL = Settings(outbox_posts=6, request_messages=2, window_posts=3, push_window=2, lobby_members=3, invitations=2)
+SMALL = Settings(
+    outbox_posts=6, request_messages=2, window_posts=3, push_window=2, lobby_members=3, invitations=3,
+    invitations_per_peer=2,
+)  # fmt: skip
 PEERS = st.sampled_from(["burak", "cem", "deniz"])
 LABELS = st.sampled_from(["ops", "#ops", "night", "ops@burak", "ops@cem"])
 WHERE = st.sampled_from(["@burak", "@cem", "#ops", "#night", "#ops@burak"])
@@ -52,7 +55,9 @@ def check_bounds(desk: Desk) -> None:
         assert len(peer.inbound.declined) <= DECLINED_POSTS
         assert peer.pair.lines <= SMALL.request_messages
     lobbies = list(desk.lobbies.values())
-    assert sum(one.stage is Stage.INVITED for one in lobbies) <= SMALL.invitations
+    inviting = [one.leader for one in lobbies if one.stage is Stage.INVITED]
+    assert len(inviting) <= SMALL.invitations
+    assert all(inviting.count(one) <= SMALL.invitations_per_peer for one in inviting)
     assert sum(one.stage is Stage.ENDED for one in lobbies) <= ENDED_KEPT
     assert sorted(desk.labels) == sorted(one.label for one in lobbies)
     assert all(one.label.isprintable() for one in lobbies)

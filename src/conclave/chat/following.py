@@ -13,7 +13,7 @@ from conclave.chat.effects import Line, LineKind, Status
 from conclave.chat.events import LeaveLobby, Say
 from conclave.chat.links import send
 from conclave.chat.notices import RequestArrived
-from conclave.chat.orders import active, change_line, end, free_label, own_notice, words_line
+from conclave.chat.orders import change_line, end, free_label, own_notice, words_line
 from conclave.chat.pair import Ours
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.talk import check_text, trust
@@ -45,10 +45,12 @@ def invited(work: Work, handle: str, invite: Invite) -> None:
         work.trouble(handle, f"an invitation from {handle} was refused: {error}")
         work.post(handle, Answer(invite.group, Choice.REJECT))
         return
-    waiting = sum(one.stage is Stage.INVITED and one.group != invite.group for one in work.lobbies())
-    full = waiting >= work.settings.invitations or active(work) >= work.settings.lobbies
-    if full or work.peer(handle).pair.ours is Ours.BLOCKED:
+    if _full(work, handle, invite.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(invite.group, Choice.REJECT))
+        return
+    if known is not None and known.stage is Stage.INVITED:  # people know already; only who is in may have changed
+        if known.asked != invite.roster:
+            work.keep_lobby(replace(known, asked=invite.roster), reworded=True)
         return
     if known is not None and known.stage is Stage.LEAVING:  # first the leader's word that we left
         work.keep_lobby(replace(known, asked=invite.roster), reworded=True)
@@ -56,6 +58,20 @@ def invited(work: Work, handle: str, invite: Invite) -> None:
     label = known.label if known is not None else free_label(work, invite.name, handle, invite.group)
     name = known.name if known is not None else invite.name
     _ask(work, Lobby(invite.group, name, label, handle, Stage.INVITED, asked=invite.roster))
+
+
+def _full(work: Work, handle: str, group: bytes) -> bool:
+    """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
+    others = [one for one in work.lobbies() if one.group != group]
+    waiting = [
+        one.leader for one in others if one.stage is Stage.INVITED or (one.stage is Stage.LEAVING and one.asked)
+    ]
+    limits = work.settings
+    return (
+        len(waiting) >= limits.invitations
+        or waiting.count(handle) >= limits.invitations_per_peer
+        or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
+    )
 
 
 def _ask(work: Work, lobby: Lobby) -> None:

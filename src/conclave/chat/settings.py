@@ -25,5 +25,7 @@ class Settings:
     """Lobbies known at once: led, entered, ended."""
     invitations: int = 100
     """Invitations that wait for our answer; more are rejected."""
+    invitations_per_peer: int = 5
+    """Of these, those of one leader: whoever invites without end takes nobody else's place."""
     trouble_every: float = 60.0
     """One peer's misbehaviour is told to people at most so often."""
