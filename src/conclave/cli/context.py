@@ -86,14 +86,14 @@ def emit(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def say(text: str = "") -> None:
-    """Print words for people."""
-    sys.stdout.write(safe_text(text, newlines=True) + "\n")
+    """Print one line for people: nothing in it can begin another, which would look like one of ours."""
+    sys.stdout.write(safe_text(text) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """Tell progress or an aside on stderr."""
-    sys.stderr.write(safe_text(text, newlines=True) + "\n")
+    """Tell progress or an aside on stderr, in one line."""
+    sys.stderr.write(safe_text(text) + "\n")
     sys.stderr.flush()
 
 

@@ -112,7 +112,7 @@ def _impostors(stage: Stage, tell: Narrator) -> None:
     address = stage.start("impostor", "impostor", "up", "--listen", "127.0.0.1:0")["listen"]
     tell.typed("ayse", f"say --at {address} @cem 'the code is 1234'")
     refused = stage.run("ayse", "say", "--at", address, "@cem", "the code is 1234", ok=(4, 6))
-    tell.seen('a rogue authority\'s "burak": ' + _first_line(refused.errors))
+    tell.seen('a rogue authority\'s "cem": ' + _first_line(refused.errors))
     address = stage.run("burak", "whoami").rows[0]["listen"]
     tell.typed("ayse", f"say --at {address} @cem 'the code is 1234'")
     refused = stage.run("ayse", "say", "--at", address, "@cem", "the code is 1234", ok=(4, 6))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
+from conclave.wire.safe_text import safe_text
 
 SCREEN_NOTICES = 1000
 """Notices that wait to be shown."""
@@ -101,9 +102,11 @@ class Screen:
 
 
 def _show(notice: dict[str, Any]) -> None:
-    text = _words(notice)
-    if text:
-        say(f"{datetime.now().astimezone():%H:%M}  {text}")
+    first, *rest = safe_text(_words(notice), newlines=True).split("\n")
+    if first:
+        say(f"{datetime.now().astimezone():%H:%M}  {first}")
+        for more in rest:
+            say(f"     | {more}")
 
 
 def _words(notice: dict[str, Any]) -> str:
