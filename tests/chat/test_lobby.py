@@ -13,7 +13,9 @@ from conclave.chat.effects import Send
 from conclave.chat.notices import RequestAnswered, RequestArrived, Trouble
 from conclave.chat.state import Stage
 from conclave.errors import LocalError, Refused
-from conclave.wire.frames import Fetch, Ordered
+from conclave.lobby.leader import Leading
+from conclave.wire.frames import Ack, Fetch, Have, Ordered, Post
+from conclave.wire.posts import Invite, pack_parcel
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -149,6 +151,102 @@ def test_who_left_may_be_asked_again_and_goes_on_in_the_same_history(table: Tabl
         "burak", "#ops"
     ) == ["burak entered", "burak left", "burak entered", "back"]
     assert table.texts("ayse", "#ops")[-1] == "back"
+
+
+def invited(table: Table) -> tuple[str, ...]:
+    view = views.lobby(table.desks["ayse"], "#ops")
+    assert view is not None
+    return view.invited
+
+
+def led(table: Table, group: bytes) -> Leading:
+    lobby = table.desks["ayse"].lobbies.get(group)
+    assert lobby is not None
+    assert lobby.leading is not None
+    return lobby.leading
+
+
+def enter_again(table: Table) -> None:
+    """burak is asked once, accepts, and is in for everybody."""
+    assert views.requests(table.desks["burak"]) == (views.Request("ayse", "#ops"),)
+    assert len(table.notices("burak", RequestArrived)) == 2
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    assert stages(table)["burak"] == "member"
+    assert invited(table) == ()
+    table.say("burak", "#ops", "back")
+    assert table.texts("ayse", "#ops")[-1] == "back"
+    table.say("ayse", "#ops", "welcome")
+    assert table.texts("burak", "#ops")[-1] == "welcome"
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["only removed", "and leaving meanwhile"])
+def test_who_was_removed_while_away_and_asked_again_is_asked(table: Table, *, leaving: bool) -> None:
+    table.lobby("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.put("ayse", ev.AnswerRequest("burak", accept=False, block=True))
+    table.put("ayse", ev.Unblock("burak"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    if leaving:
+        table.put("burak", ev.LeaveLobby("ops"))
+    table.link("ayse", "burak")
+    assert "burak was removed: blocked by ayse" in table.texts("burak", "#ops")
+    enter_again(table)
+
+
+@pytest.mark.parametrize("joining", [False, True], ids=["as a member", "before the welcome came"])
+def test_who_was_suspended_is_asked_again_though_no_entry_told_it_that_it_is_out(
+    table: Table, *, joining: bool
+) -> None:
+    if joining:
+        table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak",)))
+        table.drop = lambda one, other, frame: (one, other) == ("ayse", "burak") and not isinstance(frame, Ack)
+        table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+        table.drop = lambda _one, _other, _frame: False
+    else:
+        table.lobby("ayse", "burak")
+    table.put("ayse", ev.Expelled("burak", "suspended"))
+    table.cut("ayse", "burak")
+    assert stages(table)["burak"] == ("joining" if joining else "member")
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.link("ayse", "burak")
+    if joining:  # it has accepted already
+        assert (stages(table)["burak"], invited(table)) == ("member", ())
+    else:
+        enter_again(table)
+
+
+def test_who_is_in_is_not_invited_also_while_it_leaves(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.put("burak", ev.LeaveLobby("ops"))
+    with pytest.raises(LocalError, match="burak is in #ops already"):
+        table.put("ayse", ev.InviteTo("ops", ("burak", "cem")))
+    assert invited(table) == ()
+    table.link("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    enter_again(table)
+
+
+def test_a_leader_that_invites_whom_it_has_not_let_go_waits_for_nobody(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    number = table.desks["ayse"].peers.get("burak").out.next  # type: ignore[union-attr]
+    stream = table.desks["ayse"].peers.get("burak").out.stream  # type: ignore[union-attr]
+    kind, body = pack_parcel(Invite(group, "ops", ("ayse", "burak")))
+    table.put("burak", ev.Arrived("ayse", Post(stream, number, number, kind, body)))
+    assert table.texts("burak", "#ops")[-1] == "burak left"
+    assert stages(table)["burak"] == "invited"
+
+
+def test_whoever_is_asked_again_is_not_asked_how_far_it_is(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Have)
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.drop = lambda _one, _other, _frame: False
+    assert "burak" in led(table, group).followers
+    table.wait(10)
+    assert "burak" not in led(table, group).followers
+    enter_again(table)
 
 
 def test_closing_reaches_everybody_also_who_was_away(table: Table) -> None:

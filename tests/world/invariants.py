@@ -115,6 +115,8 @@ def _lobbies(town: Town) -> Iterator[str]:
 
 
 def _lobby(town: Town, leader: Node, lobby: Lobby) -> Iterator[str]:
+    if lobby.leading is not None and lobby.leading.invited:
+        yield f"{leader.name} waits for {sorted(lobby.leading.invited)} to enter {lobby.label}"
     order = {one.seq: one for one in _lines(leader, lobby.label)}
     if sorted(order) != list(range(1, len(order) + 1)):
         yield f"{lobby.label} of {leader.name} has gaps in its order"
@@ -127,6 +129,8 @@ def _lobby(town: Town, leader: Node, lobby: Lobby) -> Iterator[str]:
         for seq, line in has.items():
             if seq not in order or (order[seq].id, order[seq].text) != (line.id, line.text):
                 yield f"{node.name} has another entry {seq} of {lobby.label} than {leader.name}"
+        if (seen.stage is Stage.MEMBER) != (lobby.leading is not None and node.name in lobby.leading.roster):
+            yield f"{node.name} is {seen.stage.name} of {lobby.label}, and {leader.name} sees that otherwise"
         if seen.stage is Stage.MEMBER and lobby.leading is not None and node.name in lobby.leading.roster:
             entered = lobby.leading.followers.get(node.name)
             since = entered.since if entered is not None else 0

@@ -92,6 +92,28 @@ class Town(World):
             node.put(ev.CloseLobby(draw.choice(lobbies).label))
         elif act < 0.85 and self.unfriendly:
             node.put(ev.Unblock(other))
+        elif act >= 0.85 and lobbies:
+            self._out_and_in_again(node, draw.choice(lobbies), other)
+
+    def _out_and_in_again(self, node: Node, lobby: views.LobbyView, other: str) -> None:
+        """Somebody leaves or is removed, and is asked in again at once or soon, whatever has arrived by then."""
+        if lobby.leader != node.name:
+            node.put(ev.LeaveLobby(lobby.label))
+            leader, other = self.nodes[lobby.leader], node.name
+        elif self.unfriendly:
+            node.put(ev.AnswerRequest(other, accept=False, block=True))
+            node.put(ev.Unblock(other))
+            leader = node
+        else:
+            return
+        group = node.desk.labels[lobby.label]
+        for delay in (0.0, self.random.uniform(0.0, 30.0)):
+            self.later(delay, lambda: self._ask_in(leader, group, other))
+
+    def _ask_in(self, leader: Node, group: bytes, other: str) -> None:
+        lobby = leader.desk.lobbies.get(group)
+        if lobby is not None:
+            leader.put(ev.InviteTo(lobby.label, (other,)))
 
     def _say(self, node: Node, where: str) -> None:
         identity = self.random.randbytes(16)

@@ -34,9 +34,12 @@ _WAITING = (Stage.INVITED, Stage.JOINING)
 def invited(work: Work, handle: str, invite: Invite) -> None:
     """Somebody asks us into a lobby."""
     known = work.lobby(invite.group)
-    if known is not None and (known.leader != handle or known.stage in (Stage.MEMBER, Stage.JOINING)):
-        if known.leader != handle:
-            work.trouble(handle, f"{handle} invites us to a lobby that {known.leader} leads")
+    if known is not None and known.leader != handle:
+        work.trouble(handle, f"{handle} invites us to a lobby that {known.leader} leads")
+        return
+    if known is not None and known.stage is Stage.JOINING:
+        if not work.peer(handle).out.count:  # what we were answered was lost: the leader had given us up meanwhile
+            work.post(handle, Answer(invite.group, Choice.ACCEPT))
         return
     try:
         check_name(invite.name)
@@ -52,12 +55,22 @@ def invited(work: Work, handle: str, invite: Invite) -> None:
         if known.asked != invite.roster:
             work.keep_lobby(replace(known, asked=invite.roster), reworded=True)
         return
-    if known is not None and known.stage is Stage.LEAVING:  # first the leader's word that we left
-        work.keep_lobby(replace(known, asked=invite.roster), reworded=True)
+    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
+        _out_first(work, known, invite)
         return
     label = known.label if known is not None else free_label(work, invite.name, handle, invite.group)
     name = known.name if known is not None else invite.name
     _ask(work, Lobby(invite.group, name, label, handle, Stage.INVITED, asked=invite.roster))
+
+
+def _out_first(work: Work, lobby: Lobby, invite: Invite) -> None:
+    """No leader asks who is in: we are out, and the entry that says so is still to come, or never will.
+
+    The answer to our Leave is that entry, or ``FREE``; then people are asked.
+    """
+    if lobby.stage is Stage.MEMBER:
+        work.post(lobby.leader, Leave(lobby.group))
+    work.keep_lobby(replace(lobby, stage=Stage.LEAVING, asked=invite.roster), reworded=True)
 
 
 def _full(work: Work, handle: str, group: bytes) -> bool:
@@ -207,7 +220,7 @@ def _over(work: Work, lobby: Lobby) -> None:
     work.tie(lobby.leader, lobby.group, tied=False)
     if lobby.following is not None:
         send(work, lobby.leader, core.have(lobby.following))
-    if lobby.asked:  # we left, and were asked in again before we heard that we had left
+    if lobby.asked:  # we were asked in again before we heard that we were out
         _ask(work, replace(lobby, stage=Stage.INVITED, following=None))
     else:
         end(work, lobby)
@@ -221,7 +234,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
             work.post(handle, Leave(head.group))
         send(work, handle, Have(head.group, head.seq))
         return
-    if known.stage is Stage.ENDED and known.leader == handle:
+    if known.stage in (Stage.ENDED, Stage.INVITED) and known.leader == handle:
         send(work, handle, Have(head.group, head.seq))  # we need nothing more
     found = _in(work, handle, head.group)
     if found is None:

@@ -84,6 +84,12 @@ def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
     handles = [_handle(one) for one in dict.fromkeys(invited)]
     if work.me in handles:
         raise LocalError("you are in the lobby yourself")
+    there = [handle for handle in handles if handle in leading.roster]
+    if there:
+        raise LocalError(
+            f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} in {lobby.label} already",
+            remedy="invite those who are not; who leaves is in until its device has told yours",
+        )
     if len(leading.followers) + len(leading.invited | set(handles)) > work.settings.lobby_members:
         raise Refused(
             f"a lobby has at most {work.settings.lobby_members} members and invitations",
@@ -178,18 +184,11 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
 
 
 def _let_in(work: Work, lobby: Lobby, leading: Leading, handle: str) -> None:
-    one = leading.followers.get(handle)
-    again = one is not None and not one.until
-    if again:
-        after = core.welcome_back(leading, handle, work.now)
-    else:
-        after = core.admit(leading, handle, work.now, linked=work.peer(handle).linked)
+    after = core.admit(leading, handle, work.now, linked=work.peer(handle).linked)
     _keep(work, lobby.group, after, reworded=True)
     work.tie(handle, lobby.group, tied=True)
-    welcome = Welcome(lobby.group, lobby.name, after.term, after.seq, after.hash, after.roster)
-    work.post(handle, welcome)
-    if not again:
-        _change(work, lobby.group, Change(Turn.ENTERED, handle, work.now))
+    work.post(handle, Welcome(lobby.group, lobby.name, after.term, after.seq, after.hash, after.roster))
+    _change(work, lobby.group, Change(Turn.ENTERED, handle, work.now))
 
 
 def submitted(work: Work, handle: str, submit: Submit) -> Fate:
@@ -206,37 +205,39 @@ def submitted(work: Work, handle: str, submit: Submit) -> Fate:
 
 
 def left(work: Work, handle: str, group: bytes) -> None:
-    """A member leaves. Who is unknown here is *free*: it need not wait for an entry that says so."""
+    """A member leaves. Who is unknown here is *free*: it need not wait for an entry that says so.
+
+    An invitation stands: only who is out is invited, so it is newer than what the member leaves.
+    """
     found = _state(work, group)
-    if found is None or found[1].followers.get(handle) is None:
+    one = found[1].followers.get(handle) if found is not None else None
+    if one is None:
         work.post(handle, Answer(group, Choice.FREE))
-    _remove(work, handle, group, Turn.LEFT, "", at_once=False)
+    elif not one.until:
+        _change(work, group, Change(Turn.LEFT, handle, work.now))
 
 
 def remove(work: Work, handle: str, reason: str, *, at_once: bool) -> None:
     """Out of every lobby that we lead, and out of its invitations; ``at_once``: nothing more is sent to it."""
     for lobby in work.lobbies():
         if lobby.leading is not None:
-            _remove(work, handle, lobby.group, Turn.REMOVED, reason, at_once=at_once)
+            _remove(work, lobby, lobby.leading, handle, reason, at_once=at_once)
 
 
-def _remove(work: Work, handle: str, group: bytes, turn: Turn, reason: str, *, at_once: bool) -> None:
-    found = _state(work, group)
-    if found is None:
-        return
-    lobby, leading = found
+def _remove(work: Work, lobby: Lobby, leading: Leading, handle: str, reason: str, *, at_once: bool) -> None:
     if handle in leading.invited:
-        _keep(work, group, replace(leading, invited=leading.invited - {handle}), reworded=True)
+        leading = replace(leading, invited=leading.invited - {handle})
+        _keep(work, lobby.group, leading, reworded=True)
     one = leading.followers.get(handle)
     if one is None:
         return
     if not one.until:
-        _change(work, lobby.group, Change(turn, handle, work.now, reason), at_once=at_once)
+        _change(work, lobby.group, Change(Turn.REMOVED, handle, work.now, reason), at_once=at_once)
     elif at_once:
-        _keep(work, group, core.forget(leading, handle), reworded=True)
+        _keep(work, lobby.group, core.forget(leading, handle), reworded=True)
     if at_once:
-        work.tie(handle, group, tied=False)
-        _finish(work, group)
+        work.tie(handle, lobby.group, tied=False)
+        _finish(work, lobby.group)
 
 
 def close(work: Work, command: CloseLobby) -> None:

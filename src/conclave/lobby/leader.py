@@ -104,15 +104,6 @@ def admit(leading: Leading, handle: str, now: float, *, linked: bool) -> Leading
     return replace(_put(leading, handle, one), invited=leading.invited - {handle})
 
 
-def welcome_back(leading: Leading, handle: str, now: float) -> Leading:
-    """A member that lost its home starts again behind the last entry."""
-    one = leading.followers.get(handle)
-    if one is None:
-        return leading
-    one = replace(one, since=leading.seq + 1, have=leading.seq, live=one.linked, moved=now, asked=0)
-    return replace(_put(leading, handle, one), invited=leading.invited - {handle})
-
-
 def part(leading: Leading, handle: str, *, at_once: bool) -> Leading:
     """The last entry said that ``handle`` left or was removed; ``at_once``: it does not even get that entry."""
     one = leading.followers.get(handle)
