@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -119,6 +120,28 @@ def test_leafing_and_following(store: PeerStore) -> None:
     assert positions(limit=0, after=3) == []
 
 
+def test_history_has_the_order_of_the_lobby(store: PeerStore) -> None:
+    """Our own line waits where it was said, until it is ordered: behind what was ordered before it."""
+    store.commit([AddLine("#ops", line(1, "mine")), AddLine("@burak", line(9))])
+    store.commit([AddLine("#ops", replace(line(2, "theirs", "burak", Status.RECEIVED), seq=1))])
+    store.commit([AddLine("#ops", line(3, "mine too"))])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["mine", "theirs", "mine too"]
+    before = everything(store)
+    with pytest.raises(StorageError):
+        store.commit(
+            [MarkLine("#ops", "ayse", line(1).id, Status.DELIVERED, 2), *[PutPost("burak", 1, 1, b"")] * 2]
+        )  # fmt: skip
+    assert everything(store) == before
+    store.commit([MarkLine("#ops", "ayse", line(1).id, Status.DELIVERED, 2)])
+    store.commit([MarkLine("#ops", "ayse", line(3).id, Status.DELIVERED, 3)])
+    stored = store.lines("#ops", limit=9)
+    assert [(one.line.text, one.line.seq) for one in stored] == [("theirs", 1), ("mine", 2), ("mine too", 3)]
+    assert stored[-1] == store.conversations()[0].last == store.line("#ops", "ayse", line(3).id)
+    assert [found.position for found in store.search("mine", 9)] == [stored[2].position, stored[1].position]
+    store.commit([MarkLine("#ops", "ayse", line(1).id, Status.DELIVERED, 2), AddLine("#ops", line(4))])
+    assert [one.position for one in store.lines("#ops", limit=9)] == [3, 5, 6, 7]
+
+
 def test_marks(store: PeerStore) -> None:
     store.commit([AddLine("#ops", line(1)), MarkLine("#ops", "ayse", line(1).id, Status.DELIVERED, 7)])
     store.commit([MarkLine("#ops", "ayse", line(1).id, Status.FAILED)])
@@ -208,7 +231,10 @@ def test_all_or_nothing(store: PeerStore, bad: Record, place: str) -> None:
     assert everything(store) == before
     assert store.search("words", 9) == store.search("word", 9) != []
     store.commit(TOUCH_ALL)  # usable as before
-    assert [one.position for one in store.lines("@burak", limit=9)] == [1, 2]
+    assert [one.position for one in store.lines("@burak", limit=9)] == [
+        2,
+        4,
+    ]  # the marked line moved behind the new one, whose position was not used up before
     assert everything(store) != before
 
 

@@ -155,7 +155,7 @@ def _members(stage: Stage) -> list[str]:
 
 def _spoken(stage: Stage, who: str) -> list[tuple[int, str, str]]:
     lines = stage.run(who, "read", "#ops").rows
-    return sorted((line["seq"], line["from"], line["text"]) for line in lines if line["kind"] == "text")
+    return [(line["seq"], line["from"], line["text"]) for line in lines if line["kind"] == "text"]
 
 
 def _away(stage: Stage, tell: Narrator) -> None:

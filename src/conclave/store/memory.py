@@ -18,6 +18,7 @@ from conclave.chat.effects import (
     DropEntries,
     DropPosts,
     DropState,
+    Line,
     MarkLine,
     PutEntry,
     PutPost,
@@ -80,6 +81,10 @@ class _History:
     def __init__(self) -> None:
         self.lines: list[StoredLine] = []
         self.at: dict[tuple[str, bytes], int] = {}
+
+    def replace_from(self, at: int, tail: list[StoredLine]) -> None:
+        self.lines[at:] = tail
+        self.at |= {(stored.line.sender, stored.line.id): at + n for n, stored in enumerate(tail)}
 
 
 class MemoryStore:
@@ -165,8 +170,22 @@ class MemoryStore:
             return
         old = history.lines[at]
         line = replace(old.line, status=record.status, seq=record.seq or old.line.seq)
+        if record.seq and not old.line.seq and at < len(history.lines) - 1:
+            self._move_line(history, at, line, undo)
+            return
         history.lines[at] = replace(old, line=line)
         undo.append(lambda: history.lines.__setitem__(at, old))
+
+    def _move_line(self, history: _History, at: int, line: Line, undo: list[Undo]) -> None:
+        tail = history.lines[at:]
+        self._last += 1
+        history.replace_from(at, [*tail[1:], StoredLine(self._last, line)])
+
+        def move_back() -> None:
+            self._last -= 1
+            history.replace_from(at, tail)
+
+        undo.append(move_back)
 
     def states(self, prefix: str = "") -> list[tuple[str, bytes]]:
         """As ``PeerStore.states``."""

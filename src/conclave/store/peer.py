@@ -42,6 +42,11 @@ _ADD_LINE = """
 _MARK_LINE = """
     UPDATE lines SET status = ?1, seq = iif(?2 = 0, seq, ?2)
     WHERE conversation = (SELECT key FROM conversations WHERE name = ?3) AND sender = ?4 AND id = ?5"""
+_PLACE_LINE = """
+    UPDATE lines SET status = ?1, seq = ?2, position = iif(
+        seq = 0 AND position < (SELECT max(position) FROM lines l WHERE l.conversation = lines.conversation),
+        (SELECT max(position) + 1 FROM lines), position)
+    WHERE conversation = (SELECT key FROM conversations WHERE name = ?3) AND sender = ?4 AND id = ?5"""
 _PUT_POST = "INSERT INTO posts VALUES (?, ?, ?, ?)"
 _DROP_POSTS = "DELETE FROM posts WHERE peer = ? AND number <= ?"
 _PUT_ENTRY = "INSERT INTO entries VALUES (?, ?, ?)"
@@ -208,7 +213,7 @@ def _runs(records: Sequence[Record]) -> list[tuple[str, Rows]]:
                 )
                 _add(lines, _ADD_LINE, (conversation, *row))
             case MarkLine(conversation, sender, name, status, seq):
-                _add(lines, _MARK_LINE, (status.value, seq, conversation, sender, name))
+                _add(lines, _PLACE_LINE if seq else _MARK_LINE, (status.value, seq, conversation, sender, name))
             case PutPost(peer, number, kind, body):
                 _add(posts, _PUT_POST, (peer, number, int(kind), body))
             case DropPosts(peer, number):

@@ -17,7 +17,7 @@ STEPS = (
     );
 
     CREATE TABLE lines (
-        position INTEGER PRIMARY KEY,         -- in order of arrival, never reused: lines are never deleted
+        position INTEGER PRIMARY KEY,         -- in order of arrival, never reused
         conversation INTEGER NOT NULL REFERENCES conversations,
         sender TEXT NOT NULL,
         id BLOB NOT NULL CHECK (length(id) = 16),
@@ -60,6 +60,13 @@ STEPS = (
         entry BLOB NOT NULL,
         PRIMARY KEY (lobby, seq)
     ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TRIGGER line_moved AFTER UPDATE OF position ON lines WHEN new.position <> old.position BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete', old.position, old.text);
+        INSERT INTO words (rowid, text) VALUES (new.position, new.text);
+        UPDATE conversations SET last = new.position WHERE key = new.conversation;
+    END;
     """,
 )
 """Step *n* makes version *n*."""

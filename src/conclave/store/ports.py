@@ -5,7 +5,9 @@
 * ``commit`` is all or nothing, and what it took is on disk when it returns. Where it raises ``StorageError``,
   nothing has changed, and the store can still be used: free some space and commit again.
 * A line of a sender with the same id in the same conversation is kept once; a mark on a line that is not there does
-  nothing. A post or an entry under a number that is taken is an error, since one of the two would be lost.
+  nothing. A mark that gives a line its place in a lobby's order moves it behind what arrived before that, so that
+  history has the order that everybody has.
+* A post or an entry under a number that is taken is an error, since one of the two would be lost.
 * Reads see whole commits only. They may be made while a commit runs in another thread.
 
 Left out: what the states and bodies mean (``chat``), keys and passphrases (``store.vault``).
