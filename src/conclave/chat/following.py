@@ -38,8 +38,6 @@ def invited(work: Work, handle: str, invite: Invite) -> None:
         work.trouble(handle, f"{handle} invites us to a lobby that {known.leader} leads")
         return
     if known is not None and known.stage is Stage.JOINING:
-        if not work.peer(handle).out.count:  # what we were answered was lost: the leader had given us up meanwhile
-            work.post(handle, Answer(invite.group, Choice.ACCEPT))
         return
     try:
         check_name(invite.name)
@@ -140,7 +138,14 @@ def announce(work: Work) -> None:
 def welcomed(work: Work, handle: str, welcome: Welcome) -> None:
     """The leader lets us in, at a place of its order."""
     lobby = work.lobby(welcome.group)
-    if lobby is None or lobby.leader != handle or lobby.stage is not Stage.JOINING:
+    if lobby is None or lobby.leader != handle or lobby.stage not in (Stage.JOINING, Stage.LEAVING):
+        return
+    if lobby.following is not None:
+        # We accepted twice, and the first welcome came before what it was for was over. The leader counts from this
+        # one, so what says that we are out will not fit what we have; our Leave, behind both, gets us out of it.
+        if welcome.seq > lobby.following.seq:
+            own_notice(work, lobby, f"{work.me} left")
+            _over(work, replace(lobby, asked=()))
         return
     try:
         _check_roster(work, welcome.roster)
