@@ -13,9 +13,11 @@ from conclave.chat.effects import Send
 from conclave.chat.notices import RequestAnswered, RequestArrived, Trouble
 from conclave.chat.state import Stage
 from conclave.errors import LocalError, Refused
+from conclave.lobby import leader as core
 from conclave.lobby.leader import Leading
-from conclave.wire.frames import Fetch, Have, Ordered, Post
-from conclave.wire.posts import Invite, pack_parcel
+from conclave.lobby.roster import Change, Turn, encode_change
+from conclave.wire.frames import EntryKind, Fetch, Have, Ordered, Post
+from conclave.wire.posts import Invite, Submit, pack_parcel
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -392,6 +394,38 @@ def test_a_leader_that_shows_two_orders_is_caught_and_told_once(table: Table) ->
     assert table.texts("burak", "#ops")[-1] == "one"
     table.say("ayse", "#ops", "two")
     assert table.texts("burak", "#ops")[-1] == "two"
+
+
+def test_a_leader_that_invents_people_makes_neither_noise_nor_state() -> None:
+    table = Table("ayse", "burak", settings=Settings(lobby_members=50))
+    table.link("ayse", "burak")
+    leading = led(table, table.lobby("ayse", "burak"))
+    for number in range(100):
+        name = f"x{number}"
+        entered = encode_change(Change(Turn.ENTERED, name, 1.0))
+        for sender, kind, payload in (("ayse", EntryKind.ROSTER, entered), (name, EntryKind.MESSAGE, b"junk")):
+            leading, entry, _ = core.append(leading, sender, table.random(16), 0, kind, payload)
+            table.step("burak", ev.Arrived("ayse", entry))
+    (trouble,) = table.notices("burak", Trouble)
+    assert isinstance(trouble, Trouble)
+    assert trouble == Trouble("ayse", "a message from x0 in #ops could not be read: " + trouble.text.split(": ")[1])
+    assert list(table.desks["burak"].peers) == ["ayse"]
+    view = views.lobby(table.desks["burak"], "ops")
+    assert view is not None
+    assert len(view.roster) == 51
+    table.now += 60
+    table.step("burak", ev.Arrived("ayse", replace(entry, seq=view.seq + 1, previous=view.hash)))
+    assert len(table.notices("burak", Trouble)) == 2
+
+
+def test_words_that_cannot_be_read_are_charged_to_who_handed_them_in(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    peer = table.desks["ayse"].peers.get("burak")
+    assert peer is not None
+    stream, last = peer.inbound.streams[0]
+    kind, body = pack_parcel(Submit(group, b"i" * 16, 0, EntryKind.MESSAGE, b"junk"))
+    table.put("ayse", ev.Arrived("burak", Post(stream, last + 1, 1, kind, body)))
+    assert [one.peer for one in table.notices("ayse", Trouble)] == ["burak"]  # type: ignore[attr-defined]
 
 
 def test_entries_from_anybody_but_the_leader_are_refused(table: Table) -> None:

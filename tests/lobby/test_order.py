@@ -16,6 +16,7 @@ from conclave.lobby.roster import Change, Turn, encode_change
 from conclave.wire.frames import EntryKind, Fetch, Head, Ordered
 
 GROUP = b"g" * 16
+MOST = 5
 
 
 def said(leading: Leading, sender: str = "ayse", kind: EntryKind = EntryKind.MESSAGE) -> tuple[Leading, Ordered]:
@@ -36,7 +37,7 @@ def following(leading: Leading) -> Following:
 def test_an_order_is_followed_to_the_same_hash(leading: Leading, following: Following) -> None:
     for _ in range(5):
         leading, entry = said(leading)
-        following, change = mem.follow(following, entry)
+        following, change = mem.follow(following, entry, MOST)
         assert change is None
     assert (following.seq, following.hash) == (leading.seq, leading.hash)
 
@@ -58,30 +59,45 @@ def test_lobbies_and_leaders_begin_with_different_hashes() -> None:
 )
 def test_what_does_not_fit_is_refused(leading: Leading, following: Following, wrong: dict[str, object]) -> None:
     _, entry = said(leading)
-    mem.follow(following, entry)
+    mem.follow(following, entry, MOST)
     with pytest.raises(RemoteError):
-        mem.follow(following, replace(entry, **wrong))  # type: ignore[arg-type]
+        mem.follow(following, replace(entry, **wrong), MOST)  # type: ignore[arg-type]
 
 
 def test_places(leading: Leading, following: Following) -> None:
     leading, one = said(leading)
     leading, two = said(leading)
     assert [mem.place(following, entry.seq) for entry in (one, two)] == [Place.NEXT, Place.AHEAD]
-    following, _ = mem.follow(following, one)
+    following, _ = mem.follow(following, one, MOST)
     assert mem.place(following, one.seq) is Place.REPEATED
 
 
 def test_the_roster_changes_by_the_leaders_entries(leading: Leading, following: Following) -> None:
     for change in (Change(Turn.ENTERED, "cem", 1.0), Change(Turn.REMOVED, "burak", 1.0, "gone")):
         leading, entry, _ = lead.append(leading, "ayse", b"i" * 16, 0, EntryKind.ROSTER, encode_change(change))
-        following, seen = mem.follow(following, entry)
+        following, seen = mem.follow(following, entry, MOST)
         assert seen == change
     assert following.roster == {"ayse", "cem"}
 
 
+def test_a_roster_has_an_end(leading: Leading, following: Following) -> None:
+    def enters(handle: str) -> Ordered:
+        nonlocal leading
+        change = encode_change(Change(Turn.ENTERED, handle, 1.0))
+        leading, entry, _ = lead.append(leading, "ayse", b"i" * 16, 0, EntryKind.ROSTER, change)
+        return entry
+
+    for handle in ("cem", "deniz", "elif", "elif"):
+        following, _ = mem.follow(following, enters(handle), MOST)
+    with pytest.raises(RemoteError) as caught:
+        mem.follow(following, enters("fatma"), MOST)
+    assert caught.value.reason == "lobby-full"
+    assert len(following.roster) == MOST
+
+
 def test_a_head_that_contradicts_is_refused(leading: Leading, following: Following) -> None:
     leading, entry = said(leading)
-    following, _ = mem.follow(following, entry)
+    following, _ = mem.follow(following, entry, MOST)
     assert mem.told(following, Head(GROUP, 1, 1, leading.hash)) == following
     assert mem.told(following, Head(GROUP, 1, 9, b"x" * 32)).head == 9
     for head in (Head(GROUP, 1, 1, b"x" * 32), Head(GROUP, 1, 0, b"x" * 32), Head(GROUP, 2, 1, leading.hash)):
@@ -101,7 +117,7 @@ def test_the_next_fetch_follows_as_soon_as_one_is_filled(leading: Leading, follo
     for _ in range(FETCH_ENTRIES):
         leading, entry = said(leading)
         assert mem.missing(following, 101.0, 10.0)[1] is None
-        following, _ = mem.follow(following, entry)
+        following, _ = mem.follow(following, entry, MOST)
     assert mem.missing(following, 101.0, 10.0)[1] == Fetch(GROUP, FETCH_ENTRIES + 1, FETCH_ENTRIES)
 
 

@@ -201,7 +201,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         _catch_up(work, entry.group)
         return
     try:
-        following, change = core.follow(following, entry)
+        following, change = core.follow(following, entry, work.settings.lobby_members + 1)
     except RemoteError as error:
         work.trouble(handle, f"{lobby.label}: {error}")
         return

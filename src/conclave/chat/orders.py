@@ -25,7 +25,8 @@ def words_line(work: Work, lobby: Lobby, entry: Ordered, status: Status) -> None
         protection, plain = lobby.protection.process(entry.sender, entry.epoch, entry.payload)
         content: Text = decode_content(plain)
     except RemoteError as error:
-        work.trouble(entry.sender, f"a message from {entry.sender} in {lobby.label} could not be read: {error}")
+        linked = entry.sender if lobby.leader == work.me else lobby.leader  # names in an order are the leader's word
+        work.trouble(linked, f"a message from {entry.sender} in {lobby.label} could not be read: {error}")
         return
     if protection is not lobby.protection:
         work.keep_lobby(replace(work.lobby(lobby.group) or lobby, protection=protection))

@@ -47,9 +47,10 @@ def place(following: Following, seq: int) -> Place:
     return Place.NEXT if seq == following.seq + 1 else Place.AHEAD
 
 
-def follow(following: Following, entry: Ordered) -> tuple[Following, Change | None]:
+def follow(following: Following, entry: Ordered, most: int) -> tuple[Following, Change | None]:
     """Take the next entry: the lobby after it, and the change of roster that it is, if any.
 
+    ``most`` is how many may be in, the leader among them: an entry that lets in one more is refused.
     Raises ``VerificationError`` or ``DecodeError`` for an entry that the leader may not have written so.
     """
     if entry.term != following.term:
@@ -74,6 +75,12 @@ def follow(following: Following, entry: Ordered) -> tuple[Following, Change | No
         change = decode_change(entry.payload)
         if change.turn is Turn.ENTERED:
             roster = roster | {change.handle}
+            if len(roster) > most:
+                raise VerificationError(
+                    f"{following.leader} lets in more than {most} people",
+                    reason="lobby-full",
+                    remedy="leave the lobby",
+                )
         elif change.turn is not Turn.CLOSED:
             roster = roster - {change.handle}
     done = following.fetching and entry.seq >= min(following.fetching, max(following.head, entry.seq))
