@@ -84,7 +84,10 @@ async def test_our_client_is_understood(house: House) -> None:
     await ayse.until("presence", handle="burak", online=False)
 
 
-@pytest.mark.parametrize("address", [":0", ":70000", "127.0.0.1", "a b:1", "x" * 400 + ":1", "", "[::1:1", "\x1b:1"])
+@pytest.mark.parametrize(
+    "address",
+    [":0", ":70000", "127.0.0.1", "a b:1", "x" * 400 + ":1", "", "[::1:1", "\x1b:1", "a..b:1", "x" * 64 + ":1"],
+)
 async def test_bad_addresses(house: House, address: str) -> None:
     watcher = await house.watch(house.enrol("ayse"))
     await watcher.announce(address)

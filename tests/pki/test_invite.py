@@ -125,3 +125,15 @@ def test_base32_either_case(data: bytes) -> None:
     assert decode_base32(text, 16, "token") == data == decode_base32(text.lower(), 16, "token")
     with pytest.raises(DecodeError, match="token"):
         decode_base32(text, 15, "token")
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a.", "-a", "x" * 64, f"a.{'x' * 70}.b", "a." * 127 + "b"])
+def test_a_host_that_no_resolver_takes_is_refused(host: str) -> None:
+    with pytest.raises(DecodeError, match="host:port"):
+        parse_address(f"{host}:1")
+
+
+@pytest.mark.parametrize("host", ["a", "x" * 63, "gate-2.ward-7.internal", "a." * 126 + "b", "xn--a", "192.0.2.7"])
+def test_what_is_a_host_reaches_the_resolver(host: str) -> None:
+    assert parse_address(f"{host}:1").host == host
+    assert host.encode("idna") == host.encode(), "as the socket module spells it: it raises for a bad label"

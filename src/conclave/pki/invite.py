@@ -26,7 +26,8 @@ INVITE_CHARACTERS = 2048
 ADDRESSES_MOST = 8
 _REMEDY = "copy the whole line again, from conclave:// to its end, or ask for a new invite"
 _PORT_MOST = 65535
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})"  # RFC 1035 section 2.3.4: what is longer, a resolver may not take
+_HOST = re.compile(rf"(?!.{{254}}){_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]{{2,45}}\]", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
