@@ -16,7 +16,7 @@ from conclave.errors import LocalError, Refused
 from conclave.lobby import leader as core
 from conclave.lobby.leader import Leading
 from conclave.lobby.roster import Change, Turn, encode_change
-from conclave.wire.frames import EntryKind, Fetch, Have, Ordered, Post
+from conclave.wire.frames import EntryKind, Fetch, Frame, Have, Head, Ordered, Post
 from conclave.wire.posts import Invite, Submit, pack_parcel
 from tests.chat.desks import Table
 
@@ -426,6 +426,23 @@ def test_words_that_cannot_be_read_are_charged_to_who_handed_them_in(table: Tabl
     kind, body = pack_parcel(Submit(group, b"i" * 16, 0, EntryKind.MESSAGE, b"junk"))
     table.put("ayse", ev.Arrived("burak", Post(stream, last + 1, 1, kind, body)))
     assert [one.peer for one in table.notices("ayse", Trouble)] == ["burak"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("head", [False, True], ids=["entry", "head"])
+def test_whoever_leaves_a_lobby_whose_order_does_not_fit_gets_out(table: Table, *, head: bool) -> None:
+    group = table.lobby("ayse", "burak")
+    leading = led(table, group)
+    if head:
+        wrong: Frame = Head(group, leading.term, leading.seq, b"x" * 32)
+    else:
+        _, entry, _ = core.append(leading, "deniz", b"i" * 16, 0, EntryKind.MESSAGE, b"words")
+        wrong = entry
+    table.step("burak", ev.Arrived("ayse", wrong))
+    assert stages(table)["burak"] == "member"
+    table.step("burak", ev.LeaveLobby("ops"))
+    table.step("burak", ev.Arrived("ayse", wrong))
+    assert stages(table)["burak"] == "ended"
+    assert table.texts("burak", "#ops")[-1] == "burak left"
 
 
 def test_entries_from_anybody_but_the_leader_are_refused(table: Table) -> None:

@@ -144,8 +144,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> None:
         # We accepted twice, and the first welcome came before what it was for was over. The leader counts from this
         # one, so what says that we are out will not fit what we have; our Leave, behind both, gets us out of it.
         if welcome.seq > lobby.following.seq:
-            own_notice(work, lobby, f"{work.me} left")
-            _over(work, replace(lobby, asked=()))
+            _gone(work, lobby)
         return
     try:
         _check_roster(work, welcome.roster)
@@ -203,7 +202,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     try:
         following, change = core.follow(following, entry, work.settings.lobby_members + 1)
     except RemoteError as error:
-        work.trouble(handle, f"{lobby.label}: {error}")
+        _does_not_fit(work, lobby, error)
         return
     lobby = replace(lobby, following=following)
     work.keep_lobby(lobby, reworded=change is not None)
@@ -219,6 +218,19 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         else:
             words_line(work, lobby, entry, Status.RECEIVED)
     _catch_up(work, entry.group)
+
+
+def _does_not_fit(work: Work, lobby: Lobby, error: RemoteError) -> None:
+    """What the leader shows is refused; whoever leaves waits no longer for its word."""
+    work.trouble(lobby.leader, f"{lobby.label}: {error}")
+    if lobby.stage is Stage.LEAVING:
+        _gone(work, lobby)
+
+
+def _gone(work: Work, lobby: Lobby) -> None:
+    """We are out by our own word; the leader's can reach us no more."""
+    own_notice(work, lobby, f"{work.me} left")
+    _over(work, replace(lobby, asked=()))
 
 
 def _over(work: Work, lobby: Lobby) -> None:
@@ -248,7 +260,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     try:
         after = core.told(following, head)
     except VerificationError as error:
-        work.trouble(handle, f"{lobby.label}: {error}")
+        _does_not_fit(work, lobby, error)
         return
     if after is not following:
         work.keep_lobby(replace(lobby, following=after))
