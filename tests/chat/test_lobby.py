@@ -282,6 +282,26 @@ def test_closing_reaches_everybody_also_who_was_away(table: Table) -> None:
     assert caught.value.reason == "closed"
 
 
+def test_a_closed_lobby_opens_anew_before_everybody_has_heard(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "cem")
+    table.put("ayse", ev.CloseLobby("ops"))
+    fresh = table.lobby("ayse", "burak")
+    assert table.desks["ayse"].labels["#ops"] == fresh
+    table.say("ayse", "#ops", "again")
+    assert table.texts("burak", "#ops")[-2:] == ["burak entered", "again"]
+    assert "the lobby was closed by ayse" in table.texts("ayse", "#ops")  # one history
+    table.restart("ayse")
+    assert sorted(one.stage for one in views.lobbies(table.desks["ayse"])) == ["closing", "leading"]
+    table.link("ayse", "cem")
+    assert table.texts("cem", "#ops")[-1] == "the lobby was closed by ayse"
+    assert [(one.label, one.stage) for one in views.lobbies(table.desks["ayse"])] == [("#ops", "leading")]
+    table.restart("ayse")
+    assert [(one.label, one.stage) for one in views.lobbies(table.desks["ayse"])] == [("#ops", "leading")]
+    with pytest.raises(LocalError, match="already"):
+        table.put("ayse", ev.OpenLobby("ops", b"n" * 16, ()))
+
+
 def test_words_for_a_closed_lobby_are_not_sent(table: Table) -> None:
     table.lobby("ayse", "burak")
     table.cut("ayse", "burak")

@@ -32,7 +32,7 @@ def open_lobby(work: Work, command: OpenLobby) -> None:
     name = _own(command.name.removeprefix("#"))
     if len(command.group) != ID_BYTES or work.lobby(command.group) is not None:
         raise LocalError("a new lobby needs 16 random bytes of its own")
-    if any(one.leader == work.me and one.name == name and one.stage is not Stage.ENDED for one in work.lobbies()):
+    if any(one.name == name and one.stage is Stage.LEADING for one in work.lobbies()):
         raise LocalError(f"you lead a lobby #{name} already", remedy="choose another name, or close that one")
     if active(work) >= work.settings.lobbies:
         raise Refused("there are too many lobbies here", reason="too-many-lobbies", remedy="leave some of them")
@@ -253,7 +253,10 @@ def close(work: Work, command: CloseLobby) -> None:
 def _finish(work: Work, group: bytes) -> None:
     found = _state(work, group)
     if found is not None and found[0].stage is Stage.CLOSING and not len(found[1].followers):
-        end(work, found[0])
+        if any(one.name == found[0].name and one.stage is Stage.LEADING for one in work.lobbies()):
+            work.drop_lobby(found[0])  # the next one of this name has its label, and so its history
+        else:
+            end(work, found[0])
         work.record(DropEntries(group))
 
 

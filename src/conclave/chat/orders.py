@@ -51,16 +51,21 @@ def own_notice(work: Work, lobby: Lobby, text: str) -> None:
 def free_label(work: Work, name: str, leader: str, group: bytes) -> str:
     """What people here will call the lobby: its name, and the leader's where that is taken.
 
-    A lobby of the same name and leader that ended gives its label, and so its history, to the new one.
+    A lobby of the same name and leader that ended gives its label, and so its history, to the new one. So does one
+    that we closed and that some have yet to hear of: no line comes to it any more, and it takes a longer label.
     """
-    for label in (f"#{name}", f"#{name}@{leader}", f"#{name}@{leader}-{group.hex()[:8]}"):
+    long = f"#{name}@{leader}-{group.hex()[:8]}"
+    for label in (f"#{name}", f"#{name}@{leader}", long):
         taken = work.labelled(label)
         if taken is None:
             return label
         if taken.group == group:
             return label
-        if taken.stage is Stage.ENDED and taken.leader == leader and taken.name == name:
+        if taken.leader == leader and taken.name == name and taken.stage is Stage.ENDED:
             work.drop_lobby(taken)
+            return label
+        if taken.leader == leader and taken.name == name and taken.stage is Stage.CLOSING and label != long:
+            work.relabel(taken, f"#{name}@{leader}-{taken.group.hex()}")
             return label
     return f"#{name}@{leader}-{group.hex()}"
 

@@ -112,6 +112,11 @@ class Work:
         if self._labels.get(lobby.label) == lobby.group:
             self._labels = {label: group for label, group in self._labels.items() if label != lobby.label}
 
+    def relabel(self, lobby: Lobby, label: str) -> None:
+        """People here call ``lobby`` otherwise from now on."""
+        self._labels = {known: group for known, group in self._labels.items() if group != lobby.group}
+        self.keep_lobby(replace(lobby, label=label), reworded=True)
+
     def tie(self, handle: str, group: bytes, *, tied: bool) -> None:
         """We want a link to ``handle`` because of a lobby, or no longer because of it."""
         peer = self.peer(handle)
