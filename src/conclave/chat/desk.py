@@ -32,6 +32,8 @@ __all__ = ["Desk", "Settings", "restore", "step"]
 
 Random = Callable[[int], bytes]
 Posts = Callable[[str, int, int], Iterable[tuple[int, int, bytes]]]
+RESTORED_POSTS = 64
+"""Posts of an outbox that are in memory at once while a desk is restored: 6 MiB at most."""
 
 
 def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk, tuple[Effect, ...]]:
@@ -233,9 +235,13 @@ def _tied(lobby: Lobby) -> Iterable[str]:
 def _with_lines(peer: Peer, posts: Posts) -> Peer:
     """The lines that wait in the outbox, read from the heads of the posts that carry them."""
     lines: Fifo[Waiting] = Fifo()
-    for number, kind, body in posts(peer.handle, peer.out.base, peer.out.count) if peer.out.count else ():
-        if kind == PostKind.MESSAGE:
-            lines = lines.push(Waiting(number, body[:ID_BYTES], b""))
-        elif kind == PostKind.SUBMIT:
-            lines = lines.push(Waiting(number, body[ID_BYTES : 2 * ID_BYTES], body[:ID_BYTES]))
+    first = peer.out.base
+    while first < peer.out.next:
+        number = peer.out.next
+        for number, kind, body in posts(peer.handle, first, min(RESTORED_POSTS, peer.out.next - first)):
+            if kind == PostKind.MESSAGE:
+                lines = lines.push(Waiting(number, body[:ID_BYTES], b""))
+            elif kind == PostKind.SUBMIT:
+                lines = lines.push(Waiting(number, body[ID_BYTES : 2 * ID_BYTES], body[:ID_BYTES]))
+        first = number + 1
     return replace(peer, out=replace(peer.out, lines=lines))
