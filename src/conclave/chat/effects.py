@@ -12,7 +12,12 @@ from conclave.wire.frames import Frame
 
 
 class Status(StrEnum):
-    """How far a message of ours has come, in the words that fronts show."""
+    """How far a message of ours has come, in the words that fronts show.
+
+    In a lobby *delivered* means: its leader has committed it in the order. That says nothing of the other members
+    (``views.LobbyView.have`` does, at the leader), and what the leader says itself is delivered at once, also with
+    nobody else in.
+    """
 
     WAITING = "waiting"  # in the outbox: the peer is away, busy, or not linked yet
     DELIVERED = "delivered"  # committed on the peer's device; in a lobby: ordered by the leader

@@ -31,7 +31,8 @@ class LobbyView:
     invited: tuple[str, ...]
     seq: int
     hash: bytes  # of entry ``seq``: equal at two members exactly if they were shown the same order
-    have: dict[str, int]  # where we lead: how far each member is, as far as known since its link opened
+    have: dict[str, int]  # where we lead: the last entry that each member committed, as known since its link opened;
+    # a line that is *delivered* is only ordered by the leader, and is with a member once this reaches its ``seq``
     protection: str
 
 
