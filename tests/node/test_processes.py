@@ -7,9 +7,11 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -161,18 +163,21 @@ def test_many_nodes_started_at_once_on_one_home_leave_one(homes: Path, started: 
     assert winner.returncode == 0
 
 
-def test_a_home_with_a_long_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["short", "long" * 30])
+def test_a_home_with_a_long_path(tmp_path: Path, runtime: str) -> None:
     home = tmp_path / ("deep" * 20) / ("deeper" * 20) / "home"
     make_home(home, "ayse")
-    process = Process(home, XDG_RUNTIME_DIR=str(tmp_path))
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with TemporaryDirectory(dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(Path(folder) / runtime))
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", None)
+        process = Process(home, XDG_RUNTIME_DIR=str(Path(folder) / runtime), TMPDIR=folder)
+        try:
             assert conclave(home, "whoami").code == 0
             assert conclave(home, "logout").code == 0
-        assert process.popen.wait(PATIENCE) == 0
-    finally:
-        process.end()
+            assert process.popen.wait(PATIENCE) == 0
+        finally:
+            process.end()
 
 
 # A disk that is full.

@@ -54,9 +54,10 @@ def socket_path(home: Path) -> Path:
     path = home / "node.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
         return path
-    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24]
-    return base / f"conclave-{os.getuid()}" / f"{digest}.sock"
+    bases = [Path(base) for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()) if base]
+    elsewhere = [base / f"conclave-{os.getuid()}" / f"{digest}.sock" for base in bases]
+    return next((path for path in elsewhere if len(os.fsencode(path)) <= SOCKET_PATH_BYTES), elsewhere[-1])
 
 
 def demand_private(folder: Path) -> None:
