@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -130,20 +131,21 @@ def test_a_home_too_deep_for_a_socket_gets_a_private_one_elsewhere(
 def test_a_shared_folder_that_somebody_prepared_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "shared"))
-    home = tmp_path / ("deep" * 30)
-    folder = socket_path(home).parent
-    if trap == "a link":
-        (tmp_path / "theirs").mkdir(mode=0o700)
-        folder.parent.mkdir()
-        folder.symlink_to(tmp_path / "theirs")
-    else:
-        folder.mkdir(parents=True)
-        folder.chmod(0o777)
-    with pytest.raises(LocalError, match="private"):
-        NodeClient(home)
-    with pytest.raises(LocalError, match="private"):
-        asyncio.run(SocketServer(home, serve).start())
+    with TemporaryDirectory(dir="/tmp") as shared:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", shared)
+        home = tmp_path / ("deep" * 30)
+        folder = socket_path(home).parent
+        assert folder.parent == Path(shared)
+        if trap == "a link":
+            (tmp_path / "theirs").mkdir(mode=0o700)
+            folder.symlink_to(tmp_path / "theirs")
+        else:
+            folder.mkdir()
+            folder.chmod(0o777)
+        with pytest.raises(LocalError, match="private"):
+            NodeClient(home)
+        with pytest.raises(LocalError, match="private"):
+            asyncio.run(SocketServer(home, serve).start())
 
 
 async def test_requests_of_one_connection_are_bounded(tmp_path: Path) -> None:
