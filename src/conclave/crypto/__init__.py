@@ -1,0 +1,1 @@
+"""Suites without policy: bytes and keys in, bytes out; randomness handed in."""
