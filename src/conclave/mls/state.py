@@ -124,8 +124,8 @@ def _read_past(reader: Reader, newer: Roster) -> PastEpoch:
 def _write_past(writer: Writer, past: PastEpoch, newer: Roster) -> None:
     """A past epoch, its members told by what differs from the epoch after it."""
     past.traffic.write(writer.uint64(past.number).opaque(past.context).opaque(past.sender_data))
-    writer.vector((index for index in newer if index not in past.roster), Writer.uint32)
-    other = ((index, member) for index, member in past.roster.items() if newer.get(index) != member)
+    writer.vector(sorted(newer.keys() - past.roster.keys()), Writer.uint32)
+    other = ((index, member) for index, member in sorted(past.roster.items()) if newer.get(index) != member)
     writer.vector(other, lambda each, it: each.uint32(it[0]).opaque(it[1].signature_key).opaque(it[1].identity))
 
 
