@@ -19,7 +19,7 @@ class Aead:
 
     code: int
     key_size: int
-    cipher: type[AESGCM] | type[ChaCha20Poly1305]
+    cipher: type[AESGCM | ChaCha20Poly1305]
 
     def seal(self, key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
         """Ciphertext with its 16-byte tag. A key and nonce must never meet twice."""

@@ -1,4 +1,4 @@
-"""The one thing that MLS asks of a certificate without knowing PKI: whose signature key it holds (RFC 9420 section 5.3)."""
+"""What MLS asks of a certificate without knowing PKI: which signature key it holds (RFC 9420 section 5.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conclave.errors import DecodeError
 
 
 def subject_key(der: bytes) -> bytes:
-    """The subject's public key, raw as in ``crypto.signature``. Raises ``DecodeError`` where there is none of ours."""
+    """The subject's public key, raw as in ``crypto.signature``. Raises ``DecodeError`` where it is none of ours."""
     try:
         key = x509.load_der_x509_certificate(der).public_key()
     except (ValueError, UnsupportedAlgorithm) as error:

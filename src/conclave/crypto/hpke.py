@@ -30,7 +30,7 @@ _AEADS = {
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What the key schedule of RFC 9180 section 5.1 yields: the first message's key and nonce, the exporter's secret."""
+    """What RFC 9180 section 5.1 derives: key and nonce of the first message, secret of the exporter."""
 
     key: bytes
     nonce: bytes
@@ -54,7 +54,9 @@ class Hpke:
         kem = self.kem.native
         return None if kem is None else hpke.Suite(kem, _KDFS[self.kdf.code], _AEADS[self.aead.code])
 
-    def seal(self, public: bytes, info: bytes, plaintext: bytes, random: Callable[[int], bytes]) -> tuple[bytes, bytes]:
+    def seal(
+        self, public: bytes, info: bytes, plaintext: bytes, random: Callable[[int], bytes]
+    ) -> tuple[bytes, bytes]:
         """SealBase (RFC 9180 section 6.1) without associated data: encapsulation and ciphertext."""
         if self._native is not None:
             sealed = self._native.encrypt(plaintext, self.kem.load_public(public), info)

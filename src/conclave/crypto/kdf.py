@@ -16,7 +16,7 @@ from conclave.errors import VerificationError
 
 @dataclass(frozen=True, slots=True)
 class Kdf:
-    """HKDF over one hash function. ``code`` is its HPKE number (RFC 9180 section 7.2), ``size`` its output in bytes."""
+    """HKDF over one hash function: ``code`` is its number in RFC 9180 section 7.2, ``size`` its output (bytes)."""
 
     code: int
     size: int

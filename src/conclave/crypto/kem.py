@@ -1,7 +1,7 @@
 """Key encapsulation for HPKE with raw keys: DHKEM (RFC 9180 section 4.1) and X-Wing (draft-connolly-cfrg-xwing-kem).
 
-Ours is only what the library does not give: DeriveKeyPair, encapsulation apart from sealing (which the exporter needs),
-and keys as bytes. The curves, ML-KEM and the hashes are the library's. Randomness is handed in, with one exception:
+Ours is only what the library does not give: DeriveKeyPair, encapsulation apart from sealing (for the exporter), and
+keys as bytes. The curves, ML-KEM and the hashes are the library's. Randomness is handed in, with one exception:
 ML-KEM encapsulation draws its own. Left out: the HPKE key schedule (``crypto.hpke``).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import hashes, hpke
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
@@ -22,12 +22,23 @@ LIBRARY = hpke.KEM
 
 
 class Kem(Protocol):
-    """One KEM. ``code`` is its HPKE number, sizes are in bytes, ``native`` its name in the library where it has one."""
+    """One KEM of RFC 9180 section 4. Keys and encapsulations are bytes."""
 
-    code: int
-    private_size: int
-    enc_size: int
-    native: hpke.KEM | None
+    @property
+    def code(self) -> int:
+        """Its number in the HPKE registry."""
+
+    @property
+    def private_size(self) -> int:
+        """Bytes of a private key."""
+
+    @property
+    def enc_size(self) -> int:
+        """Bytes of an encapsulation."""
+
+    @property
+    def native(self) -> hpke.KEM | None:
+        """Its name in the library; None where the library seals with no such KEM."""
 
     def derive(self, key_material: bytes) -> bytes:
         """DeriveKeyPair: the private key, raw, of key material with ``private_size`` bytes of entropy."""
@@ -110,16 +121,17 @@ class Montgomery(_DhKem):
         native: hpke.KEM | None,
     ) -> None:
         super().__init__(code, kdf, size, size, native)
-        self._private_key, self._public_key = keys
+        self._private_key: Any = keys[0]
+        self._public_key: Any = keys[1]
 
-    def load_private(self, private: bytes) -> x25519.X25519PrivateKey | x448.X448PrivateKey:
+    def load_private(self, private: bytes) -> Any:
         """The library's object for a raw private key."""
         try:
             return self._private_key.from_private_bytes(private)
         except ValueError as error:
             raise DecodeError("not a private key of the suite's curve") from error
 
-    def load_public(self, public: bytes) -> x25519.X25519PublicKey | x448.X448PublicKey:
+    def load_public(self, public: bytes) -> Any:
         """The library's object for a raw public key."""
         try:
             return self._public_key.from_public_bytes(public)
@@ -128,14 +140,16 @@ class Montgomery(_DhKem):
 
     def public(self, private: bytes) -> bytes:
         """The raw public key of a raw private key."""
-        return self.load_private(private).public_key().public_bytes_raw()
+        raw: bytes = self.load_private(private).public_key().public_bytes_raw()
+        return raw
 
     def _exchange(self, private: bytes, public: bytes) -> bytes:
         ours, theirs = self.load_private(private), self.load_public(public)
         try:
-            return ours.exchange(theirs)  # type: ignore[arg-type]  # both of the curve of this instance
+            shared: bytes = ours.exchange(theirs)
         except ValueError as error:  # an all-zero secret: RFC 7748 section 6
             raise DecodeError("a public key of small order") from error
+        return shared
 
 
 class Weierstrass(_DhKem):

@@ -20,14 +20,19 @@ from conclave.errors import DecodeError, VerificationError
 
 PRIVATE_CACHE = 64
 PUBLIC_CACHE = 4096
-"""Keys kept parsed, so that a busy member's key is not parsed anew for every message. Public values only in this one."""
+"""Keys kept parsed, so that a busy member's key is not parsed anew for every message."""
 
 
 class SignatureScheme(Protocol):
-    """What a suite asks of its signature algorithm. ``private_size`` is in bytes."""
+    """What a suite asks of its signature algorithm."""
 
-    name: str
-    private_size: int
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def private_size(self) -> int:
+        """Bytes of a private key."""
 
     def generate(self, random: Callable[[int], bytes]) -> bytes:
         """A fresh private key, raw, made of handed-in randomness."""
@@ -54,8 +59,8 @@ class EdDSA:
 
     name: str
     private_size: int
-    private_key: type[ed25519.Ed25519PrivateKey] | type[ed448.Ed448PrivateKey]
-    public_key: type[ed25519.Ed25519PublicKey] | type[ed448.Ed448PublicKey]
+    private_key: type[ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey]
+    public_key: type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey]
 
     def generate(self, random: Callable[[int], bytes]) -> bytes:
         """A fresh private key, raw."""

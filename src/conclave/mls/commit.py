@@ -70,9 +70,7 @@ def find_psks(suite: CipherSuite, names: Sequence[PreSharedKeyID], find: FindPsk
     return psk_secret(suite, keys)
 
 
-def resolve(
-    proposals: Sequence[Proposal | bytes], committer: Sender, held: Mapping[bytes, Sent]
-) -> list[Sent]:
+def resolve(proposals: Sequence[Proposal | bytes], committer: Sender, held: Mapping[bytes, Sent]) -> list[Sent]:
     """A commit's proposals with their senders; references must name proposals of this epoch that we hold."""
     found = []
     for each in proposals:
@@ -267,9 +265,7 @@ def _make_room(tree: Tree) -> tuple[Tree, int]:
     return (tree.extend() if place == tree.leaves else tree), place
 
 
-def _check_path_leaf(
-    epoch: Epoch, path: UpdatePath, sender: Sender, committer: int, judged: Judged
-) -> None:
+def _check_path_leaf(epoch: Epoch, path: UpdatePath, sender: Sender, committer: int, judged: Judged) -> None:
     check_leaf(epoch.suite, path.leaf, Source.COMMIT, judged.extensions)
     verify_leaf(epoch.suite, path.leaf, epoch.context.group_id, committer)
     if sender.type is SenderType.MEMBER:

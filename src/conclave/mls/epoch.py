@@ -100,9 +100,7 @@ def introduce(leaf: LeafNode, verify: Verify, now: float) -> Member:
     return Member(leaf.signature_key, identify(leaf.credential, leaf.signature_key, verify, now))
 
 
-def succeed(
-    old: Member, old_credential: Credential, leaf: LeafNode, verify: Verify, now: float
-) -> Member:
+def succeed(old: Member, old_credential: Credential, leaf: LeafNode, verify: Verify, now: float) -> Member:
     """Validate the leaf that replaces a member's: the same client still (RFC 9420 section 5.3.1)."""
     if leaf.signature_key == old.signature_key and leaf.credential == old_credential:
         return old

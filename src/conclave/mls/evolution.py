@@ -1,4 +1,4 @@
-"""What proposals do to the tree and to the group's extensions, and what the result must be (RFC 9420 section 12.3)."""
+"""What proposals do to a tree and to the group's extensions, and what must come of it (RFC 9420 section 12.3)."""
 
 from __future__ import annotations
 

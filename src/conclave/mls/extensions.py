@@ -1,4 +1,4 @@
-"""Extensions and what they carry (RFC 9420 sections 11.1, 12.1.8.1, 13): lists, required capabilities, senders, GREASE."""
+"""Extensions: required capabilities, external senders, GREASE (RFC 9420 sections 11.1, 12.1.8.1, 13)."""
 
 from __future__ import annotations
 

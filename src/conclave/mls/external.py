@@ -64,7 +64,9 @@ def join_external(
         kem_output, init_secret = send_external_init(group_suite, public, random)
     except ConclaveError as error:
         raise RuleError("8.3-external-init", "a group's external key is none of its suite's") from error
-    former = [Remove(index) for index, member in roster.items() if member.identity and member.identity == ourselves.identity]
+    former = [
+        Remove(index) for index, member in roster.items() if member.identity and member.identity == ourselves.identity
+    ]
     proposals: list[Proposal] = [ExternalInit(kem_output), *former, *(PreSharedKey(psk) for psk in psks)]
     outside = Epoch(info.context, tree, 0, {}, own.signature_key, _UNKNOWN, info.confirmation_tag, roster)
     sender = Sender(SenderType.NEW_MEMBER_COMMIT)
@@ -94,7 +96,9 @@ def propose_external(
     authenticated_data: bytes = b"",
 ) -> bytes:
     """A proposal by someone whom the group lists as an external sender (RFC 9420 section 12.1.8)."""
-    return _propose(of, context, Sender(SenderType.EXTERNAL, sender_index), signature_key, proposal, authenticated_data)
+    return _propose(
+        of, context, Sender(SenderType.EXTERNAL, sender_index), signature_key, proposal, authenticated_data
+    )
 
 
 def propose_self(own: OwnKeyPackage, context: GroupContext, authenticated_data: bytes = b"") -> bytes:

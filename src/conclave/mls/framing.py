@@ -40,7 +40,7 @@ class SenderType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sender(Struct):
-    """Who a message is from: ``index`` is a leaf index for a member, a place in ``external_senders`` for an outsider."""
+    """Who a message is from: ``index`` is a member's leaf index, or an outsider's place in ``external_senders``."""
 
     type: SenderType
     index: int = 0
@@ -193,8 +193,10 @@ class AuthenticatedContent(Struct):
 
 
 def signed_content(wire_format: int, content: FramedContent, context: bytes) -> bytes:
-    """``FramedContentTBS`` (RFC 9420 section 6.1). ``context`` is the encoded group context, which those who are in
-    the group, or enter it by this message, also sign."""
+    """``FramedContentTBS`` (RFC 9420 section 6.1).
+
+    ``context`` is the encoded group context, which those who are in the group, or enter it by this message, also sign.
+    """
     writer = content.write(Writer().uint16(MLS10).uint16(wire_format))
     if content.sender.type in (SenderType.MEMBER, SenderType.NEW_MEMBER_COMMIT):
         writer.raw(context)

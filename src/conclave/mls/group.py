@@ -1,7 +1,7 @@
 """The only door to MLS: create a group, join it, speak in it, change it (RFC 9420).
 
-A group is a ``State``, one immutable value with one encoding. Every verb takes the state and gives what came of it,
-and with it the state that follows; nothing here keeps or sends anything. Three rules for whoever calls:
+A group is a ``State``, one immutable value with one encoding. Every verb takes the state and gives what came of it and
+the state that follows; nothing here keeps or sends anything. Three rules for whoever calls:
 
 * store the new state before the message that came with it is sent, or the opened one is shown;
 * a commit, our own too, changes the group only by ``merge``, once it is known to be the one for its epoch;
@@ -17,7 +17,8 @@ from dataclasses import replace
 
 from conclave.crypto.suite import CipherSuite
 from conclave.errors import DecodeError, LocalError
-from conclave.mls import external, join as joining, keyschedule, receiving, sending
+from conclave.mls import external, keyschedule, receiving, sending
+from conclave.mls import join as joining
 from conclave.mls.commit import FindPsk
 from conclave.mls.credentials import Credential, Verify
 from conclave.mls.epoch import Epoch, Member, introduce
@@ -277,7 +278,7 @@ def branch(
     random: Random,
     extensions: Extensions = (),
 ) -> Staged:
-    """A new group of some of this one's members; ``Staged.begin`` gives its state, its Welcome tells the others."""
+    """A new group of some of this one's members; ``Staged.begin`` gives its state, its Welcome the others."""
     return _follow(parent, own, packages, group_id, extensions, Usage.BRANCH, verify, now, random)
 
 
@@ -294,9 +295,7 @@ def reinitialise(
     reinit = parent.epoch.reinit
     if reinit is None:
         raise LocalError("nobody asked to re-initialise this group", remedy="Commit a ReInit first.")
-    staged = _follow(
-        parent, own, packages, reinit.group_id, reinit.extensions, Usage.REINIT, verify, now, random
-    )
+    staged = _follow(parent, own, packages, reinit.group_id, reinit.extensions, Usage.REINIT, verify, now, random)
     assert staged.epoch is not None
     check_parameters(reinit, staged.epoch)
     return staged
@@ -314,9 +313,7 @@ def _follow(
     random: Random,
 ) -> Staged:
     suite: CipherSuite = own.suite
-    start = create(
-        own, group_id, verify=verify, now=now, random=random, extensions=extensions, policy=parent.policy
-    )
+    start = create(own, group_id, verify=verify, now=now, random=random, extensions=extensions, policy=parent.policy)
     context = parent.epoch.context
     name = PreSharedKeyID.resumption(usage, context.group_id, context.epoch, random(suite.kdf.size))
     staged = sending.commit(

@@ -9,9 +9,9 @@ from conclave.crypto.suite import CipherSuite
 from conclave.errors import ConclaveError
 from conclave.mls import treemath
 from conclave.mls.commit import FindPsk, find_psks
+from conclave.mls.credentials import identify
 from conclave.mls.epoch import Epoch, Member, introduce
 from conclave.mls.extensions import external_senders
-from conclave.mls.credentials import identify
 from conclave.mls.keypackage import OwnKeyPackage
 from conclave.mls.keyschedule import EpochSecrets, enter_epoch
 from conclave.mls.leafnode import LeafNode, check_leaf, check_neighbours, verify_leaf

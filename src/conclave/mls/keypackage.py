@@ -84,9 +84,7 @@ def check_key_package(
         raise RuleError("10-init-key-valid", "a key package's init key is none of the suite's") from error
     verify_leaf(of, package.leaf)
     try:
-        verify_with_label(
-            of, package.leaf.signature_key, b"KeyPackageTBS", package.signed_content, package.signature
-        )
+        verify_with_label(of, package.leaf.signature_key, b"KeyPackageTBS", package.signed_content, package.signature)
     except ConclaveError as error:
         raise RuleError("10.1-package-signature", "a key package's signature does not verify") from error
 

@@ -73,8 +73,10 @@ class Capabilities(Struct):
 
 @dataclass(frozen=True)
 class LeafNode(Struct):
-    """One client's leaf (RFC 9420 section 7.2). ``lifetime`` (UNIX seconds) only from a key package, ``parent_hash``
-    only from a commit."""
+    """One client's leaf (RFC 9420 section 7.2).
+
+    ``lifetime`` (UNIX seconds) is there only from a key package, ``parent_hash`` only from a commit.
+    """
 
     encryption_key: bytes
     signature_key: bytes
@@ -175,7 +177,7 @@ def check_leaf(suite: CipherSuite, leaf: LeafNode, source: Source | None, group_
 
 
 def check_capabilities(leaf: LeafNode, group_extensions: Extensions) -> None:
-    """A leaf supports all that the group requires and uses (RFC 9420 sections 7.3, 11.1, 13.4). Raises ``RuleError``."""
+    """A leaf supports what the group requires and uses (RFC 9420 sections 7.3, 11.1, 13.4). Raises ``RuleError``."""
     can, required = leaf.capabilities, required_capabilities(group_extensions)
     if (
         not all(map(can.has_extension, required.extensions))

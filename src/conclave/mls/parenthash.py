@@ -14,9 +14,7 @@ from conclave.wire.codec import Writer
 
 def parent_hash(kdf: Kdf, node: ParentNode, sibling_hash: bytes) -> bytes:
     """The parent hash of a node, with the original tree hash of the copath child."""
-    return kdf.hash(
-        Writer().opaque(node.encryption_key).opaque(node.parent_hash).opaque(sibling_hash).done()
-    )
+    return kdf.hash(Writer().opaque(node.encryption_key).opaque(node.parent_hash).opaque(sibling_hash).done())
 
 
 def chain(kdf: Kdf, tree: Tree, path: list[tuple[int, int]], keys: list[bytes]) -> tuple[list[ParentNode], bytes]:

@@ -203,4 +203,3 @@ def _judge_newcomers(epoch: Epoch, judged: Judged) -> None:
     names = [member.identity for member in judged.members if member.identity]
     if len(set(keys)) != len(keys) or len(set(names)) != len(names):
         raise RuleError("12.2-add-once", "two proposals to add one client")
-

@@ -138,9 +138,7 @@ def protect_private(
     data_key, data_nonce = sender_data_key(suite, sender_data_secret, ciphertext)
     data = SenderData(content.sender.index, key.generation, guard).encode()
     sealed = suite.aead.seal(data_key, data_nonce, data, head.write_sender_head(Writer()).done())
-    return keys, PrivateMessage(
-        content.group_id, content.epoch, kind, content.authenticated_data, sealed, ciphertext
-    )
+    return keys, PrivateMessage(content.group_id, content.epoch, kind, content.authenticated_data, sealed, ciphertext)
 
 
 def open_sender_data(suite: CipherSuite, sender_data_secret: bytes, message: PrivateMessage) -> SenderData:

@@ -81,7 +81,9 @@ def _open_private(state: State, message: PrivateMessage) -> tuple[State, Authent
     if member is None:
         raise RuleError("6.3.2-sender", "a message from a leaf where nobody is")
     if sender.leaf == epoch.me:
-        raise RuleError("6.3-own-message", "a message of our own: its key is gone, and its text was kept when it was sent")
+        raise RuleError(
+            "6.3-own-message", "a message of our own: its key is gone, and its text was kept when it was sent"
+        )
     traffic, opened = open_private(suite, sender, state.traffic, message, state.policy)
     verify_content(suite, member.signature_key, opened, epoch.context.encoded)
     return replace(state, traffic=traffic), opened
@@ -116,7 +118,9 @@ def _public_key(state: State, content: FramedContent) -> bytes:
     epoch, sender, body = state.epoch, content.sender, content.body
     if sender.type is SenderType.MEMBER:
         if state.policy.private_handshakes:
-            raise RuleError("policy-private-handshakes", "a member's message in the clear, which is not accepted here")
+            raise RuleError(
+                "policy-private-handshakes", "a member's message in the clear, which is not accepted here"
+            )
         key = epoch.leaf(sender.index).signature_key
         if sender.index == epoch.me:
             raise RuleError("6.3-own-message", "a message of our own")
@@ -152,9 +156,7 @@ def _hold(state: State, opened: AuthenticatedContent) -> Held:
         raise RuleError("limit-held-proposals", "too many proposals of one sender wait in this epoch")
     reference = proposal_reference(state, opened)
     held = {**state.held, reference: Sent(content.sender, content.body, by_reference=True)}
-    return Held(
-        replace(state, held=held), reference, content.sender, content.body, content.authenticated_data
-    )
+    return Held(replace(state, held=held), reference, content.sender, content.body, content.authenticated_data)
 
 
 def proposal_reference(state: State, message: AuthenticatedContent) -> bytes:

@@ -93,7 +93,11 @@ def renewed_leaf(state: State, credential: Credential | None, signature_key: byt
 
 
 def propose_update(
-    state: State, credential: Credential | None, signature_key: bytes | None, authenticated_data: bytes, random: Random
+    state: State,
+    credential: Credential | None,
+    signature_key: bytes | None,
+    authenticated_data: bytes,
+    random: Random,
 ) -> Sending:
     """Propose a new leaf for ourselves, with a fresh key (RFC 9420 section 12.1.2)."""
     epoch, suite = state.epoch, state.epoch.suite
@@ -201,7 +205,8 @@ def choose(state: State, inline: Sequence[Proposal], find: FindPsk, terms: Terms
         for reference, sent in state.held.items()
         if not (isinstance(sent.proposal, Update) and sent.sender == mine)
     ]
-    ranked = sorted(reversed(waiting), key=lambda item: _rank(item[1].proposal))
+    latest_first = waiting[::-1]
+    ranked = sorted(latest_first, key=lambda item: _rank(item[1].proposal))
 
     def fits(some: Sequence[tuple[bytes, Sent]]) -> bool:
         try:

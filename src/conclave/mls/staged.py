@@ -1,4 +1,4 @@
-"""What processing gives: words to read, a proposal that waits, or an epoch that may come (RFC 9420 sections 12.4, 14).
+"""What processing gives: words to read, a proposal that waits, an epoch that may come (RFC 9420 sections 12.4, 14).
 
 Each carries ``state``, which must replace the state that the message was processed with, for a key has been used up.
 A ``Staged`` commit becomes state by ``merge`` alone, and can be written down until it is known to be the one.
@@ -106,7 +106,7 @@ class Staged(Struct):
 
 
 def merge(state: State, staged: Staged) -> State:
-    """Take a staged commit over: the old epoch's secrets go, but for a window for late messages (RFC 9420 section 9.2).
+    """Take a staged commit over; of the old epoch stays what late messages need (RFC 9420 section 9.2).
 
     ``state`` is the newest of the epoch that the commit builds on, so that no key used since is brought back.
     Raises ``LocalError`` where the commit does not build on it, or removes us.

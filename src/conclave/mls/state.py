@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from conclave.errors import DecodeError
 from conclave.mls.epoch import Epoch, Member, Roster
@@ -89,10 +89,7 @@ class State(Struct):
 
 
 def _read_policy(reader: Reader) -> Policy:
-    values = []
-    for each in fields(Policy):
-        value = reader.uint64()
-        values.append(bool(value) if each.type == "bool" else value)
+    values: Any = [bool(reader.uint64()) if each.type == "bool" else reader.uint64() for each in fields(Policy)]
     return Policy(*values)
 
 
@@ -127,5 +124,3 @@ def _write_past(writer: Writer, past: PastEpoch, newer: Roster) -> None:
     writer.vector(sorted(newer.keys() - past.roster.keys()), Writer.uint32)
     other = ((index, member) for index, member in sorted(past.roster.items()) if newer.get(index) != member)
     writer.vector(other, lambda each, it: each.uint32(it[0]).opaque(it[1].signature_key).opaque(it[1].identity))
-
-

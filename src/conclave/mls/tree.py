@@ -1,4 +1,4 @@
-"""The ratchet tree: who is in the group and which keys stand above them (RFC 9420 sections 4, 7.1, 7.7, 7.8, 12.4.3.3).
+"""The ratchet tree: who is in the group and which keys stand above them (RFC 9420 sections 4, 7 and 12.4.3.3).
 
 A tree is immutable: every change gives another tree that shares the nodes and the hashes that did not change.
 Left out: parent hashes (``parenthash``) and secrets (``treekem``).
@@ -56,18 +56,20 @@ def _read_node(reader: Reader) -> Node:
     raise DecodeError(f"a node of type {kind}")
 
 
-def _write_node(writer: Writer, node: Node) -> Writer:
-    return node.write(writer.uint8(_LEAF if isinstance(node, LeafNode) else _PARENT))
+def _write_optional(writer: Writer, node: Node | None) -> Writer:
+    if node is None:
+        return writer.uint8(0)
+    return node.write(writer.uint8(1).uint8(_LEAF if isinstance(node, LeafNode) else _PARENT))
 
 
 class Tree(Struct):
-    """The nodes in their array order, None for a blank one; always a full tree, so ``2^(d+1) - 1`` of them."""
+    """``nodes`` in array order, None for a blank one; always a full tree, so ``2^(d+1) - 1`` of them."""
 
-    __slots__ = ("_hashes", "_nodes")
+    __slots__ = ("_hashes", "nodes")
 
-    def __init__(self, nodes: Iterable[Node | None], hashes: Iterable[bytes | None] | None = None) -> None:
-        self._nodes = list(nodes)
-        self._hashes: list[bytes | None] = [None] * len(self._nodes) if hashes is None else list(hashes)
+    def __init__(self, nodes: Iterable[Node | None], hashes: list[bytes | None] | None = None) -> None:
+        self.nodes = tuple(nodes)
+        self._hashes: list[bytes | None] = [None] * len(self.nodes) if hashes is None else hashes
 
     # --- encoding: the ratchet_tree extension, RFC 9420 section 12.4.3.3 ---
 
@@ -86,34 +88,29 @@ class Tree(Struct):
 
     def write(self, writer: Writer) -> Writer:
         """A ``ratchet_tree``, without the blank nodes at its end."""
-        end = len(self._nodes)
-        while end and self._nodes[end - 1] is None:
+        end = len(self.nodes)
+        while end and self.nodes[end - 1] is None:
             end -= 1
-        return writer.vector(self._nodes[:end], lambda each, node: each.optional(node, _write_node))
+        return writer.vector(self.nodes[:end], _write_optional)
 
     # --- looking ---
 
     def __eq__(self, other: object) -> bool:
         """Whether all nodes are equal."""
-        return isinstance(other, Tree) and self._nodes == other._nodes
+        return isinstance(other, Tree) and self.nodes == other.nodes
 
     def __hash__(self) -> int:
         """Trees are compared, never keys of a mapping; their size is hash enough."""
-        return len(self._nodes)
+        return len(self.nodes)
 
     @property
     def leaves(self) -> int:
         """Leaves of the full tree, blank ones included."""
-        return (len(self._nodes) + 1) // 2
-
-    @property
-    def nodes(self) -> tuple[Node | None, ...]:
-        """All nodes, in array order."""
-        return tuple(self._nodes)
+        return (len(self.nodes) + 1) // 2
 
     def node(self, at: int) -> Node | None:
         """The node at a place; None where it is blank or beyond the tree."""
-        return self._nodes[at] if at < len(self._nodes) else None
+        return self.nodes[at] if at < len(self.nodes) else None
 
     def leaf(self, index: int) -> LeafNode | None:
         """The leaf of an index; None where it is blank or beyond the tree."""
@@ -127,14 +124,14 @@ class Tree(Struct):
 
     def members(self) -> Iterator[tuple[int, LeafNode]]:
         """Leaf index and leaf of everyone in the group."""
-        for at in range(0, len(self._nodes), 2):
-            node = self._nodes[at]
+        for at in range(0, len(self.nodes), 2):
+            node = self.nodes[at]
             if isinstance(node, LeafNode):
                 yield at // 2, node
 
     def resolution(self, at: int) -> list[int]:
         """The fewest non-blank nodes that cover the leaves below a node (RFC 9420 section 4.1.1)."""
-        node = self._nodes[at]
+        node = self.nodes[at]
         if isinstance(node, ParentNode):
             return [at, *(2 * leaf for leaf in node.unmerged)]
         if node is not None:
@@ -145,7 +142,7 @@ class Tree(Struct):
 
     def _is_empty(self, at: int) -> bool:
         half = (1 << treemath.level(at)) - 1
-        return all(node is None for node in self._nodes[at - half : at + half + 1])
+        return all(node is None for node in self.nodes[at - half : at + half + 1])
 
     def filtered_path(self, leaf: int) -> list[tuple[int, int]]:
         """The filtered direct path of a leaf (RFC 9420 section 4.1.2), each node with its child on the copath."""
@@ -166,7 +163,7 @@ class Tree(Struct):
         if found is None:
             below = () if place % 2 == 0 else (treemath.left(place), treemath.right(place))
             found = self._hashes[place] = kdf.hash(
-                hash_input(place, self._nodes[place], *(self.hash(kdf, child) for child in below))
+                hash_input(place, self.nodes[place], *(self.hash(kdf, child) for child in below))
             )
         return found
 
@@ -174,22 +171,17 @@ class Tree(Struct):
 
     def replace(self, changes: Iterable[tuple[int, Node | None]]) -> Tree:
         """Another tree with some nodes replaced."""
-        tree = Tree(self._nodes, self._hashes)
-        top = treemath.root(self.leaves)
+        nodes, hashes = list(self.nodes), list(self._hashes)
         for at, node in changes:
-            tree._nodes[at] = node
-            step = at
-            while True:
-                tree._hashes[step] = None
-                if step == top:
-                    break
-                step = treemath.parent(step)
-        return tree
+            nodes[at] = node
+            for stale in (at, *treemath.direct_path(at, self.leaves)):
+                hashes[stale] = None
+        return Tree(nodes, hashes)
 
     def blank_path(self, leaf: int) -> list[tuple[int, Node | None]]:
         """The changes that blank a leaf's direct path."""
         path = treemath.direct_path(2 * leaf, self.leaves)
-        return [(node, None) for node in path if self._nodes[node] is not None]
+        return [(node, None) for node in path if self.nodes[node] is not None]
 
     def update(self, index: int, leaf: LeafNode) -> Tree:
         """Replace a leaf and blank the nodes above it (RFC 9420 section 12.1.2)."""
@@ -197,19 +189,18 @@ class Tree(Struct):
 
     def remove(self, index: int) -> Tree:
         """Blank a leaf and the nodes above it, then shorten the tree (RFC 9420 section 12.1.3)."""
-        tree = self.replace([*self.blank_path(index), (2 * index, None)])
-        while tree.leaves > 1 and tree._half_is_blank():
-            half = tree.leaves - 1
-            tree = Tree(tree._nodes[:half], tree._hashes[:half])
-        return tree
+        return self.replace([*self.blank_path(index), (2 * index, None)]).shorten()
 
-    def _half_is_blank(self) -> bool:
-        return all(node is None for node in self._nodes[self.leaves :: 2][: self.leaves])
+    def shorten(self) -> Tree:
+        """Drop right halves that hold no leaf (RFC 9420 section 7.7)."""
+        last = max((index for index, _ in self.members()), default=0)
+        end = 2 * treemath.width(last) - 1
+        return Tree(self.nodes[:end], self._hashes[:end])
 
     def first_blank(self, start: int = 0) -> int:
         """Index of the leftmost blank leaf from ``start`` on; one past the last leaf where there is none."""
-        for at in range(2 * start, len(self._nodes), 2):
-            if self._nodes[at] is None:
+        for at in range(2 * start, len(self.nodes), 2):
+            if self.nodes[at] is None:
                 return at // 2
         return self.leaves
 
@@ -217,8 +208,8 @@ class Tree(Struct):
         """Double the tree: a blank root above it and a blank half to its right (RFC 9420 section 7.7)."""
         if 2 * self.leaves > MAX_LEAVES:
             raise RuleError("limit-tree-size", f"a tree has at most {MAX_LEAVES} leaves")
-        blank = [None] * (len(self._nodes) + 1)
-        return Tree([*self._nodes, *blank], [*self._hashes, *blank])
+        blank = [None] * (len(self.nodes) + 1)
+        return Tree([*self.nodes, *blank], [*self._hashes, *blank])
 
     def add(self, leaves: Iterable[LeafNode]) -> tuple[Tree, list[int]]:
         """Put leaves into the leftmost blank places, in order (RFC 9420 section 12.1.1); their indices."""
@@ -229,7 +220,7 @@ class Tree(Struct):
             if free == tree.leaves:
                 tree = tree.extend()
             for at in treemath.direct_path(2 * free, tree.leaves):
-                node = changes.get(at, tree._nodes[at])
+                node = changes.get(at, tree.nodes[at])
                 if isinstance(node, ParentNode):
                     unmerged = tuple(sorted((*node.unmerged, free)))
                     changes[at] = ParentNode(node.encryption_key, node.parent_hash, unmerged)

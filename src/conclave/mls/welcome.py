@@ -186,7 +186,7 @@ def seal_welcome(
 
 
 def open_secrets(welcome: Welcome, own: OwnKeyPackage) -> GroupSecrets:
-    """Our share of a Welcome (RFC 9420 section 12.4.3.1). Raises ``RuleError`` where it is not for this key package."""
+    """Our share of a Welcome (RFC 9420 section 12.4.3.1). Raises ``RuleError`` where there is none."""
     suite = own.suite
     if welcome.cipher_suite != suite.code:
         raise RuleError("12.4.3.1-suite", "a Welcome of another cipher suite than our key package's")
