@@ -108,6 +108,22 @@ class _DhKem:
         return self._shared(self._exchange(private, enc), enc, self.public(private))
 
 
+_P25519 = (1 << 255) - 19
+_P448 = (1 << 448) - (1 << 224) - 1
+_ORDER_EIGHT = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+SMALL_ORDER = {32: frozenset({0, 1, _P25519 - 1, *_ORDER_EIGHT}), 56: frozenset({0, 1, _P448 - 1})}
+"""Coordinates of the points of small order, by size of the key: with such a key every secret is zero (RFC 7748)."""
+
+
+def _refuse_small_order(public: bytes) -> None:
+    prime, bits = (_P25519, 255) if len(public) == 32 else (_P448, 448)
+    if (int.from_bytes(public, "little") & (1 << bits) - 1) % prime in SMALL_ORDER[len(public)]:
+        raise DecodeError("a public key of small order")
+
+
 class Montgomery(_DhKem):
     """DHKEM over X25519 or X448 (RFC 7748)."""
 
@@ -132,11 +148,13 @@ class Montgomery(_DhKem):
             raise DecodeError("not a private key of the suite's curve") from error
 
     def load_public(self, public: bytes) -> Any:
-        """The library's object for a raw public key."""
+        """The library's object for a raw public key, which is not of small order."""
         try:
-            return self._public_key.from_public_bytes(public)
+            key = self._public_key.from_public_bytes(public)
         except ValueError as error:
             raise DecodeError("not a public key of the suite's curve") from error
+        _refuse_small_order(public)
+        return key
 
     def public(self, private: bytes) -> bytes:
         """The raw public key of a raw private key."""
@@ -144,11 +162,7 @@ class Montgomery(_DhKem):
         return raw
 
     def _exchange(self, private: bytes, public: bytes) -> bytes:
-        ours, theirs = self.load_private(private), self.load_public(public)
-        try:
-            shared: bytes = ours.exchange(theirs)
-        except ValueError as error:  # an all-zero secret: RFC 7748 section 6
-            raise DecodeError("a public key of small order") from error
+        shared: bytes = self.load_private(private).exchange(self.load_public(public))
         return shared
 
 
@@ -227,6 +241,7 @@ class XWing:
             lattice = mlkem.MLKEM768PublicKey.from_public_bytes(public[:1184])
         except ValueError as error:
             raise DecodeError("not an X-Wing public key") from error
+        _refuse_small_order(public[1184:])
         return lattice, x25519.X25519PublicKey.from_public_bytes(public[1184:])
 
     def load_private(self, private: bytes) -> hpke.MLKEM768X25519PrivateKey:
@@ -248,7 +263,7 @@ class XWing:
         ephemeral = x25519.X25519PrivateKey.from_private_bytes(random(32))
         lattice_secret, lattice_enc = lattice.encapsulate()
         curve_enc = ephemeral.public_key().public_bytes_raw()
-        secret = _combine(lattice_secret, _x25519(ephemeral, curve), curve_enc, public[1184:])
+        secret = _combine(lattice_secret, ephemeral.exchange(curve), curve_enc, public[1184:])
         return secret, lattice_enc + curve_enc
 
     def decapsulate(self, private: bytes, enc: bytes) -> bytes:
@@ -257,16 +272,10 @@ class XWing:
             raise DecodeError("not an X-Wing encapsulation")
         lattice, curve = self._expand(private)
         curve_enc = enc[1088:]
-        curve_secret = _x25519(curve, x25519.X25519PublicKey.from_public_bytes(curve_enc))
+        _refuse_small_order(curve_enc)
+        curve_secret = curve.exchange(x25519.X25519PublicKey.from_public_bytes(curve_enc))
         public = curve.public_key().public_bytes_raw()
         return _combine(lattice.decapsulate(enc[:1088]), curve_secret, curve_enc, public)
-
-
-def _x25519(private: x25519.X25519PrivateKey, public: x25519.X25519PublicKey) -> bytes:
-    try:
-        return private.exchange(public)
-    except ValueError as error:
-        raise DecodeError("a public key of small order") from error
 
 
 def _combine(lattice_secret: bytes, curve_secret: bytes, curve_enc: bytes, curve_public: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from conclave.crypto.suite import CipherSuite, suite
 from conclave.errors import ConclaveError, DecodeError
@@ -42,7 +42,8 @@ def join_external(
     find: FindPsk,
     terms: Terms,
     random: Callable[[int], bytes],
-    authenticated_data: bytes = b"",
+    authenticated_data: bytes,
+    known_groups: Collection[bytes],
 ) -> Staged:
     """Join by an external commit (RFC 9420 section 12.4.3.2); replaces our earlier appearance where there is one.
 
@@ -57,7 +58,7 @@ def join_external(
     public = info.external_pub()
     if public is None:
         raise RuleError("12.4.3.2-external-pub", "a group info without the key to join from outside")
-    check_supported(own.package.leaf, info)
+    check_supported(own.package.leaf, info, known_groups)
     roster = check_group(group_suite, info, tree, terms)
     ourselves = introduce(own.package.leaf, terms.verify, terms.now)
     try:

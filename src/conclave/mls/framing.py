@@ -195,7 +195,7 @@ class AuthenticatedContent(Struct):
 def signed_content(wire_format: int, content: FramedContent, context: bytes) -> bytes:
     """``FramedContentTBS`` (RFC 9420 section 6.1).
 
-    ``context`` is the encoded group context, which those who are in the group, or enter it by this message, also sign.
+    ``context`` is the encoded group context, which members and those who enter by this message sign as well.
     """
     writer = content.write(Writer().uint16(MLS10).uint16(wire_format))
     if content.sender.type in (SenderType.MEMBER, SenderType.NEW_MEMBER_COMMIT):

@@ -1,18 +1,18 @@
 """The only door to MLS: create a group, join it, speak in it, change it (RFC 9420).
 
-A group is a ``State``, one immutable value with one encoding. Every verb takes the state and gives what came of it and
-the state that follows; nothing here keeps or sends anything. Three rules for whoever calls:
+A group is a ``State``, one immutable value with one encoding. Every verb takes the state and gives what came of it
+and the state that follows; nothing here keeps or sends anything. Three rules for whoever calls:
 
 * store the new state before the message that came with it is sent, or the opened one is shown;
 * a commit, our own too, changes the group only by ``merge``, once it is known to be the one for its epoch;
-* ``verify`` judges credentials (see ``credentials.Verify``), ``now`` is UNIX seconds, ``random`` gives n random bytes.
+* ``verify`` judges credentials (``credentials.Verify``), ``now`` is UNIX seconds, ``random`` gives n random bytes.
 
 Left out: transport, order, persistence and who may do what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from conclave.crypto.suite import CipherSuite
@@ -141,12 +141,13 @@ def join(
     tree: bytes | None = None,
     psk: FindPsk = no_psk,
     parent: State | None = None,
+    known_groups: Collection[bytes] = (),
     policy: Policy | None = None,
 ) -> State:
-    """Join by a Welcome (RFC 9420 section 12.4.3.1). Then erase ``own``, and check that the group is new to us.
+    """Join by a Welcome (RFC 9420 section 12.4.3.1). Store the state and erase ``own`` in one step.
 
-    ``tree`` is the ratchet tree where the Welcome lacks it, ``parent`` the group that this one branches from or
-    re-initialises. Raises ``DecodeError`` or ``RuleError``.
+    ``known_groups`` are those that we are in, ``tree`` is the ratchet tree where the Welcome lacks it, ``parent`` the
+    group that this one branches from or re-initialises. Raises ``DecodeError`` or ``RuleError``.
     """
     message = decode_message(welcome)
     if not isinstance(message, Welcome):
@@ -154,7 +155,7 @@ def join(
     terms = Terms(verify, now, policy or Policy())
     find = psk if parent is None else receiving.resumption_first(parent, psk)
     handed = None if tree is None else Tree.decode(tree)
-    epoch, secrets, psks = joining.join(message, own, handed, find, terms)
+    epoch, secrets, psks = joining.join(message, own, handed, find, terms, known_groups)
     check_resumed(parent, epoch, psks)
     return State(epoch, SecretTree(epoch.tree.leaves, secrets.encryption), terms.policy)
 
@@ -170,12 +171,15 @@ def begin_external(
     psks: Sequence[PreSharedKeyID] = (),
     psk: FindPsk = no_psk,
     authenticated_data: bytes = b"",
+    known_groups: Collection[bytes] = (),
     policy: Policy | None = None,
 ) -> Staged:
     """Join by an external commit (RFC 9420 section 12.4.3.2): send its ``message``, then ``Staged.begin``."""
     terms = Terms(verify, now, policy or Policy())
     handed = None if tree is None else Tree.decode(tree)
-    return external.join_external(external.read_info(info), own, handed, psks, psk, terms, random, authenticated_data)
+    return external.join_external(
+        external.read_info(info), own, handed, psks, psk, terms, random, authenticated_data, known_groups
+    )
 
 
 # --- looking ---
@@ -188,6 +192,8 @@ def members(state: State) -> dict[int, Member]:
 
 def export(state: State, label: bytes, context: bytes, length: int) -> bytes:
     """``length`` bytes of secret that all members of the epoch share (RFC 9420 section 8.5)."""
+    if not 0 < length <= 255 * state.epoch.suite.kdf.size:
+        raise LocalError(f"{length} bytes cannot be exported at once")
     return keyschedule.export(state.epoch.suite, state.epoch.secrets.exporter, label, context, length)
 
 
@@ -238,7 +244,7 @@ def commit(
 ) -> Staged:
     """Commit these proposals and those that wait (RFC 9420 section 12.4.1); without any, our keys are renewed.
 
-    ``path=False`` saves the path where the proposals allow it, at the price of healing nothing. Raises ``LocalError``.
+    ``path=False`` saves the path where the proposals allow it, and heals nothing. Raises ``LocalError``.
     """
     return sending.commit(
         state,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from conclave.crypto.suite import CipherSuite
 from conclave.errors import ConclaveError
 from conclave.mls import treemath
@@ -14,7 +16,7 @@ from conclave.mls.epoch import Epoch, Member, introduce
 from conclave.mls.extensions import external_senders
 from conclave.mls.keypackage import OwnKeyPackage
 from conclave.mls.keyschedule import EpochSecrets, enter_epoch
-from conclave.mls.leafnode import LeafNode, check_leaf, check_neighbours, verify_leaf
+from conclave.mls.leafnode import LeafNode, check_leaf, check_lifetime, check_neighbours, verify_leaf
 from conclave.mls.parenthash import verify_parent_hashes, verify_unmerged
 from conclave.mls.proposallist import Terms
 from conclave.mls.psk import PreSharedKeyID, Usage
@@ -44,6 +46,8 @@ def check_group(suite: CipherSuite, info: GroupInfo, tree: Tree, terms: Terms) -
     for index, leaf in tree.members():
         check_leaf(suite, leaf, None, context.extensions)
         verify_leaf(suite, leaf, context.group_id, index)
+        if terms.policy.lifetimes_at_join:
+            check_lifetime(leaf, terms.now, terms.policy.max_lifetime)
         roster[index] = introduce(leaf, terms.verify, terms.now)
     check_neighbours(leaf for _, leaf in tree.members())
     identities = [member.identity for member in roster.values() if member.identity]
@@ -54,14 +58,21 @@ def check_group(suite: CipherSuite, info: GroupInfo, tree: Tree, terms: Terms) -
     return roster
 
 
-def check_supported(leaf: LeafNode, info: GroupInfo) -> None:
-    """We support every extension that the group uses (RFC 9420 section 13.4). Raises ``RuleError``."""
+def check_supported(leaf: LeafNode, info: GroupInfo, known_groups: Collection[bytes]) -> None:
+    """The group is new to us, and we support every extension that it uses (RFC 9420 sections 12.4.3 and 13.4)."""
+    if info.context.group_id in known_groups:
+        raise RuleError("12.4.3-group-new", "an invitation to a group that we are in already")
     if not all(leaf.capabilities.has_extension(extension.type) for extension in info.context.extensions):
         raise RuleError("13.4-join-supported", "the group uses an extension that we do not support")
 
 
 def join(
-    welcome: Welcome, own: OwnKeyPackage, tree: Tree | None, find: FindPsk, terms: Terms
+    welcome: Welcome,
+    own: OwnKeyPackage,
+    tree: Tree | None,
+    find: FindPsk,
+    terms: Terms,
+    known_groups: Collection[bytes],
 ) -> tuple[Epoch, EpochSecrets, tuple[PreSharedKeyID, ...]]:
     """The epoch that a Welcome leads to, its secrets, and the pre-shared keys that it used. Raises ``RuleError``."""
     suite = own.suite
@@ -73,7 +84,7 @@ def join(
     tree = tree or info.tree()
     if tree is None:
         raise RuleError("12.4.3.3-tree", "a Welcome without its ratchet tree, and none was handed in")
-    check_supported(own.package.leaf, info)
+    check_supported(own.package.leaf, info, known_groups)
     roster = check_group(suite, info, tree, terms)
     me = next((index for index, leaf in tree.members() if leaf == own.package.leaf), None)
     if me is None:

@@ -20,7 +20,6 @@ from conclave.mls.extensions import (
     DEFAULT_EXTENSIONS,
     DEFAULT_PROPOSALS,
     Extensions,
-    find,
     read_extensions,
     required_capabilities,
     write_extensions,
@@ -210,9 +209,3 @@ def check_neighbours(leaves: Iterable[LeafNode]) -> None:
     in_use = {leaf.credential.type for leaf in members}
     if not all(in_use.issubset(leaf.capabilities.credentials) for leaf in members):
         raise RuleError("7.3-credential-types", "a member does not support a credential type that is in use")
-
-
-def application_id(leaf: LeafNode) -> bytes | None:
-    """The leaf's ``application_id`` (RFC 9420 section 5.3.3), which nobody vouches for."""
-    data = find(leaf.extensions, 0x0001)
-    return None if data is None else Reader(data).opaque()

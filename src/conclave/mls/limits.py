@@ -48,6 +48,9 @@ class Policy:
     max_lifetime: int = 180 * 86400
     """Longest total lifetime of a key package that is accepted (seconds): RFC 9420 section 7.2."""
 
+    lifetimes_at_join: bool = True
+    """Refuse to join a group with a member whose key package has run out, which RFC 9420 section 7.3 recommends."""
+
     private_handshakes: bool = True
     """Refuse proposals and commits of members that come in the clear."""
 
