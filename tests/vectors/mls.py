@@ -179,7 +179,7 @@ def message_protection(case: Case) -> None:
     def signed(wire_format: int, body: Body) -> AuthenticatedContent:
         content = FramedContent(context.group_id, context.epoch, Sender(SenderType.MEMBER, 1), b"", body)
         made = sign_content(of, hexed(case["signature_priv"]), wire_format, content, context.encoded)
-        tag = bytes(of.kdf.size) if isinstance(body, Commit) else b""
+        tag = bytes(of.kdf.size) if isinstance(body, Commit) else None
         return AuthenticatedContent(wire_format, content, ContentAuth(made.auth.signature, tag))
 
     for name in ("proposal", "commit", "application"):
@@ -243,6 +243,7 @@ def transcript_hashes(case: Case) -> None:
     confirmed = confirmed_transcript(of, interim, message.transcript_input())
     same(confirmed.hex(), case["confirmed_transcript_hash_after"])
     tag = message.auth.confirmation_tag
+    assert tag is not None
     of.kdf.verify_mac(hexed(case["confirmation_key"]), confirmed, tag)
     same(interim_transcript(of, confirmed, tag).hex(), case["interim_transcript_hash_after"])
 

@@ -236,9 +236,10 @@ def advance(
     context = replace(provisional_context(epoch, evolved, own.tree), confirmed_transcript_hash=confirmed)
     joiner = joiner_secret(suite, init_secret, commit_secret, context)
     secrets = enter_epoch(suite, joiner, psk, context)
-    if message.auth.confirmation_tag:
+    tag = message.auth.confirmation_tag
+    if tag is not None:
         try:
-            suite.kdf.verify_mac(secrets.confirmation, confirmed, message.auth.confirmation_tag)
+            suite.kdf.verify_mac(secrets.confirmation, confirmed, tag)
         except ConclaveError as error:
             raise RuleError("6.1-confirmation-tag", "a commit's confirmation tag does not verify") from error
     else:
@@ -252,7 +253,7 @@ def advance(
         own.keys,
         own.signature_key,
         secrets.kept(),
-        message.auth.confirmation_tag,
+        tag,
         evolved.roster,
         judged.reinit,
     )

@@ -152,20 +152,20 @@ class FramedContent(Struct):
 
 @dataclass(frozen=True, slots=True)
 class ContentAuth:
-    """``FramedContentAuthData`` (RFC 9420 section 6.1); the tag is there exactly for commits."""
+    """``FramedContentAuthData`` (RFC 9420 section 6.1); the tag is there exactly for commits that are complete."""
 
     signature: bytes
-    confirmation_tag: bytes = b""
+    confirmation_tag: bytes | None = None
 
     @classmethod
     def read(cls, reader: Reader, kind: ContentType) -> Self:
         """A ``FramedContentAuthData`` for content of a type."""
-        return cls(reader.opaque(), reader.opaque() if kind is ContentType.COMMIT else b"")
+        return cls(reader.opaque(), reader.opaque() if kind is ContentType.COMMIT else None)
 
     def write(self, writer: Writer, kind: ContentType) -> Writer:
         """A ``FramedContentAuthData`` for content of a type."""
         writer.opaque(self.signature)
-        return writer.opaque(self.confirmation_tag) if kind is ContentType.COMMIT else writer
+        return writer.opaque(self.confirmation_tag or b"") if kind is ContentType.COMMIT else writer
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,7 @@ def sibling(node: int) -> int:
 def direct_path(node: int, leaves: int) -> tuple[int, ...]:
     """The nodes above ``node``, from its parent to the root; none above the root."""
     path = []
-    top = root(leaves)
-    while node != top:
+    for _ in range(level(root(leaves)) - level(node)):
         node = parent(node)
         path.append(node)
     return tuple(path)
