@@ -20,11 +20,13 @@ from conclave.mls.proposals import (
     PreSharedKey,
     ReInit,
     Remove,
-    Update,
+    read_proposal,
 )
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.sending import choose
-from conclave.mls.proposallist import Terms
+from conclave.mls.proposallist import Sent, Terms, judge
+from conclave.mls.rules import RuleError
+from conclave.wire.codec import Reader
 from tests.mls.forge import RANDOM, forge_commit, forge_proposal, refused
 from tests.mls.test_rules_leaves import changed_update
 from tests.mls.world import NOW, World, find_psk, trusting
@@ -51,9 +53,6 @@ def test_12_1_2_update_member() -> None:
     message = forge_commit(trio["ayse"], [update], joiner=trio.package("deniz"), external=[ExternalInit(b""), update])
     trio.relax(external_joins=True)
     refused("12.2-external-only", trio, "burak", message)
-    from conclave.mls.proposallist import Sent, judge
-    from conclave.mls.rules import RuleError
-
     outsider = Sent(Sender(SenderType.EXTERNAL, 0), update)
     with pytest.raises(RuleError) as caught:
         judge(trio["burak"].epoch, Sender(SenderType.MEMBER, 0), [outsider], Terms(trusting, NOW, trio.policy))
@@ -62,12 +61,9 @@ def test_12_1_2_update_member() -> None:
 
 def test_12_1_2_own_update_known(trio: World) -> None:
     """An update in our name that we hold no keys for: only someone with our signature key can make it."""
-    cem = trio["cem"]
-    message = trio.update("cem")
-    assert message
+    trio.update("cem")
     trio.states["cem"] = replace(trio["cem"], updates={})
     (reference,) = trio["ayse"].held
-    assert cem is not trio["cem"]
     refused("12.1.2-own-update-known", trio, "cem", forge_commit(trio["ayse"], [reference]))
 
 
@@ -215,9 +211,6 @@ def test_12_4_2_psk_available(trio: World) -> None:
 
 def test_an_unknown_proposal_type_is_refused(trio: World) -> None:
     """A proposal of a type that nobody negotiated cannot even be read (section 12.2)."""
-    from conclave.mls.proposals import read_proposal
-    from conclave.wire.codec import Reader
-
     for kind in (0, 8, 0x0A0A, 0xF001):
         with pytest.raises(DecodeError):
             read_proposal(Reader(kind.to_bytes(2) + b"\x00"))
@@ -257,7 +250,6 @@ def test_removes_win_and_the_last_update_wins(trio: World) -> None:
 def test_what_is_asked_for_inline_and_impossible_is_said(trio: World) -> None:
     with pytest.raises(LocalError, match=r"12\.1\.3"):
         trio.stage("ayse", [Remove(9)])
-    assert isinstance(Update(trio["ayse"].epoch.leaf(0)), Update)
 
 
 def test_nothing_is_said_while_proposals_wait(trio: World) -> None:

@@ -111,6 +111,4 @@ def _path_keys(suite: CipherSuite, tree: Tree, me: int, signer: int, path_secret
         raise RuleError("12.4.3.1-signer-other", "a Welcome that names ourselves as its sender")
     shared = treemath.common_ancestor(2 * me, 2 * signer)
     above = [node for node, _ in tree.filtered_path(signer) if treemath.in_subtree(shared, node)]
-    if shared not in above:
-        raise RuleError("12.4.3.1-path-secret", "a Welcome's path secret is for a node that is blank")
     return open_from(suite, tree, above, path_secret).keys
