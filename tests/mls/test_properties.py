@@ -1,6 +1,6 @@
 """Random groups doing random valid things: all agree, the removed are blind, joiners know nothing of before.
 
-200 seeds in the default run, small groups mostly and some of up to 40; ``slow`` runs 2,000 more.
+200 seeds of 2 to 40 members in the default run; ``slow`` runs 2,000 longer ones.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def blind(state: State, message: bytes) -> bool:
 
 def play(seed: int, size: int, steps: int) -> None:
     world = Play(seed, size)
-    world.newcomers(world.someone(), min(size - 1, 1 + seed % 5))
+    world.newcomers(world.someone(), max(1, size // 2))
     for _ in range(steps):
         world.act()
         world.written()
@@ -144,12 +144,7 @@ def play(seed: int, size: int, steps: int) -> None:
 @pytest.mark.parametrize("decade", range(20))
 def test_random_groups(decade: int) -> None:
     for seed in range(10 * decade, 10 * decade + 10):
-        play(seed, size=2 + seed % 9, steps=6)
-
-
-@pytest.mark.parametrize("size", [24, 40])
-def test_random_larger_groups(size: int) -> None:
-    play(1000 + size, size=size, steps=10)
+        play(seed, size=2 + seed % 39, steps=6)
 
 
 @pytest.mark.slow

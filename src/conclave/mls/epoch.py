@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 from conclave.crypto.suite import CipherSuite, suite
+from conclave.errors import DecodeError
 from conclave.mls.credentials import Credential, Verify, identify
 from conclave.mls.keyschedule import EpochSecrets, GroupContext, interim_transcript
 from conclave.mls.leafnode import LeafNode
@@ -52,11 +53,13 @@ class Epoch(Struct):
         context, tree, me = GroupContext.read(reader), Tree.read(reader), reader.uint32()
         keys = dict(reader.vector(lambda each: (each.uint32(), each.opaque())))
         signature_key, secrets, tag = reader.opaque(), EpochSecrets.read(reader), reader.opaque()
-        identities = reader.vector(Reader.opaque)
+        members, identities = tuple(tree.members()), reader.vector(Reader.opaque)
         reinit = reader.optional(ReInit.read)
+        if len(members) != len(identities):
+            raise DecodeError("a state with more or fewer identities than members")
         roster = {
             index: Member(leaf.signature_key, identity)
-            for (index, leaf), identity in zip(tree.members(), identities, strict=True)
+            for (index, leaf), identity in zip(members, identities, strict=True)
         }
         return cls(context, tree, me, keys, signature_key, secrets, tag, roster, reinit)
 
