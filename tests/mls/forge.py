@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from conclave.crypto.labels import sign_with_label
 from conclave.errors import DecodeError
 from conclave.mls import group
 from conclave.mls.commit import advance, provisional_context
@@ -39,7 +40,6 @@ from conclave.mls.state import State
 from conclave.mls.tree import Tree
 from conclave.mls.treekem import UpdatePath, create_path
 from conclave.mls.welcome import GroupInfo, describe, seal_welcome
-from conclave.crypto.labels import sign_with_label
 from tests.mls.world import NOW, World, find_psk, seeded, trusting
 
 RANDOM = seeded("forger")
@@ -72,9 +72,7 @@ def envelope(
     if signed.wire_format == PUBLIC_MESSAGE:
         key = epoch.secrets.membership if membership is None else membership
         return encode_message(protect_public(epoch.suite, key, signed, epoch.context.encoded))
-    _, private = protect_private(
-        epoch.suite, epoch.secrets.sender_data, state.traffic, signed, padding, RANDOM
-    )
+    _, private = protect_private(epoch.suite, epoch.secrets.sender_data, state.traffic, signed, padding, RANDOM)
     return encode_message(private)
 
 
@@ -264,5 +262,3 @@ class FakeGroup:
             RANDOM,
         )
         return encode_message(sealed)
-
-

@@ -69,9 +69,7 @@ class Bench:
         self.burak = world["burak"]
         self.deniz = world.package("deniz")
         ayse = world["ayse"]
-        staged = group.commit(
-            ayse, [group.Add(self.deniz.package)], verify=trusting, now=NOW, random=world.random
-        )
+        staged = group.commit(ayse, [group.Add(self.deniz.package)], verify=trusting, now=NOW, random=world.random)
         self.info = group.group_info(ayse, random=world.random, external_pub=True)
         self.messages = [
             staged.message,
@@ -194,4 +192,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

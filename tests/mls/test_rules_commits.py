@@ -83,11 +83,11 @@ def test_7_6_path_keys_valid(trio: World, key: bytes) -> None:
 
 
 def test_7_9_2_leaf_parent_hash(trio: World) -> None:
+    def bound_to(wrong: bytes) -> Callable[[UpdatePath], UpdatePath]:
+        return lambda path: re_leafed(trio, path, parent_hash=wrong)
+
     for wrong in (b"", bytes(32)):
-        message = forge_commit(
-            trio["ayse"], edit_path=lambda path, wrong=wrong: re_leafed(trio, path, parent_hash=wrong)
-        )
-        refused("7.9.2-leaf-parent-hash", trio, "burak", message)
+        refused("7.9.2-leaf-parent-hash", trio, "burak", forge_commit(trio["ayse"], edit_path=bound_to(wrong)))
     fresh = trio.suite.kem.public(RANDOM(32))
     refused("7.9.2-leaf-parent-hash", trio, "burak", forge_commit(trio["ayse"], edit_path=another_root(fresh)))
 
@@ -103,7 +103,9 @@ def test_7_6_ciphertext_count(trio: World) -> None:
         return replace(path, nodes=tuple(replace(node, secrets=node.secrets[1:]) for node in path.nodes))
 
     def more(path: UpdatePath) -> UpdatePath:
-        return replace(path, nodes=tuple(replace(node, secrets=(*node.secrets, node.secrets[0])) for node in path.nodes))
+        return replace(
+            path, nodes=tuple(replace(node, secrets=(*node.secrets, node.secrets[0])) for node in path.nodes)
+        )
 
     for edit in (fewer, more):
         refused("7.6-ciphertext-count", trio, "burak", forge_commit(trio["ayse"], edit_path=edit))

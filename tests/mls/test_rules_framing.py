@@ -83,9 +83,7 @@ def test_6_application_private(trio: World) -> None:
 def test_6_sender_member(trio: World) -> None:
     trio.relax(private_handshakes=False)
     stranger = Sender(SenderType.MEMBER, 3)
-    refused(
-        "6-sender-member", trio, "burak", forge_proposal(trio["ayse"], Remove(2), public=True, sender=stranger)
-    )
+    refused("6-sender-member", trio, "burak", forge_proposal(trio["ayse"], Remove(2), public=True, sender=stranger))
 
 
 def test_6_1_signature(trio: World) -> None:
@@ -164,7 +162,10 @@ def test_6_3_1_padding(trio: World) -> None:
     signed = sign(trio["ayse"], b"words")
     plaintext = signed.auth.write(write_body(Writer(), b"words"), ContentType.APPLICATION).done()
     refused(
-        "6.3.1-padding", trio, "burak", raw_private(trio["ayse"], plaintext + bytes(9) + b"\x01", ContentType.APPLICATION)
+        "6.3.1-padding",
+        trio,
+        "burak",
+        raw_private(trio["ayse"], plaintext + bytes(9) + b"\x01", ContentType.APPLICATION),
     )
 
 
@@ -178,7 +179,9 @@ def test_6_3_2_sender_data(trio: World) -> None:
 def test_6_3_2_sender(trio: World) -> None:
     """Nobody speaks from a blank leaf, from beyond the tree, or from where somebody was in another epoch."""
     for leaf in (3, 4, 1 << 31):
-        refused("6.3.2-sender", trio, "burak", raw_private(trio["ayse"], b"words", ContentType.APPLICATION, leaf=leaf))
+        refused(
+            "6.3.2-sender", trio, "burak", raw_private(trio["ayse"], b"words", ContentType.APPLICATION, leaf=leaf)
+        )
     old = raw_private(trio["ayse"], b"words", ContentType.APPLICATION, leaf=3)
     trio.commit("ayse")
     refused("6.3.2-sender", trio, "burak", old)

@@ -1,4 +1,4 @@
-"""Sections 7.1, 7.9.2, 11 and 12.4.3 of RFC 9420: every rule about Welcomes, group infos and outsiders, broken once."""
+"""Sections 7.1, 7.9.2, 11 and 12.4.3 of RFC 9420: each rule about Welcomes, group infos, outsiders, broken once."""
 
 from __future__ import annotations
 
@@ -139,11 +139,13 @@ def test_12_4_3_info_signature(trap: Trap) -> None:
 
 def test_12_4_3_1_signer_member(trap: Trap) -> None:
     trap.leaves[1] = None
+
+    def named(signer: int) -> Callable[[GroupInfo], GroupInfo]:
+        return lambda info: replace(info, signer=signer)
+
     for signer in (1, 9, 1 << 31):
-        edited = trap.invite().welcome(
-            trap.deniz.package, 3, edit_info=lambda info, signer=signer: replace(info, signer=signer)
-        )
-        not_joined("12.4.3.1-signer-member", edited, trap.deniz)
+        welcome = trap.invite().welcome(trap.deniz.package, 3, edit_info=named(signer))
+        not_joined("12.4.3.1-signer-member", welcome, trap.deniz)
 
 
 def test_12_4_3_1_signer_other(trap: Trap) -> None:
@@ -432,7 +434,9 @@ def test_12_4_3_2_by_value(open_trio: World) -> None:
     open_trio.propose("cem", Remove(0))
     (reference,) = open_trio["ayse"].held
     message = forge_commit(
-        open_trio["ayse"], joiner=open_trio.package("deniz"), external=[ExternalInit(b""), reference]  # type: ignore[list-item]
+        open_trio["ayse"],
+        joiner=open_trio.package("deniz"),
+        external=[ExternalInit(b""), reference],  # type: ignore[list-item]
     )
     refused("12.4.3.2-by-value", open_trio, "burak", message)
 
@@ -473,9 +477,7 @@ def test_12_4_3_2_newcomer(open_trio: World) -> None:
 
 def test_8_3_external_init(open_trio: World) -> None:
     for output in (b"", bytes(32)):
-        message = forge_commit(
-            open_trio["ayse"], joiner=open_trio.package("deniz"), external=[ExternalInit(output)]
-        )
+        message = forge_commit(open_trio["ayse"], joiner=open_trio.package("deniz"), external=[ExternalInit(output)])
         refused("8.3-external-init", open_trio, "burak", message)
 
 
@@ -509,7 +511,9 @@ def test_a_stranger_checks_the_group_as_a_joiner_does(open_trio: World) -> None:
     zero = Extension(EXTERNAL_PUB, b"\x20" + bytes(32))
     bad_key = edited(world, lambda info: replace(info, extensions=(*without(info.extensions, EXTERNAL_PUB), zero)))
     not_begun("8.3-external-init", world, bad_key)
-    not_begun("12.4.3-info-signature", world, edited(world, lambda info: replace(info, signature=b""), sign_again=False))
+    not_begun(
+        "12.4.3-info-signature", world, edited(world, lambda info: replace(info, signature=b""), sign_again=False)
+    )
     not_begun(
         "12.4.3.1-tree-hash",
         world,

@@ -5,7 +5,7 @@ A broken leaf is tried wherever it could come in: in an Add inline and by refere
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -109,10 +109,14 @@ def test_11_1_version() -> None:
 
 
 def test_11_1_suite() -> None:
-    leaf_refused("11.1-suite", lambda leaf: replace(leaf, capabilities=replace(leaf.capabilities, cipher_suites=(2,))))
+    leaf_refused(
+        "11.1-suite", lambda leaf: replace(leaf, capabilities=replace(leaf.capabilities, cipher_suites=(2,)))
+    )
 
 
-@pytest.mark.parametrize("key", [b"", b"\x01" * 31, bytes(32), (1).to_bytes(32, "little")], ids=["none", "short", "0", "1"])
+@pytest.mark.parametrize(
+    "key", [b"", b"\x01" * 31, bytes(32), (1).to_bytes(32, "little")], ids=["none", "short", "0", "1"]
+)
 def test_10_leaf_keys(key: bytes) -> None:
     leaf_refused("10-leaf-keys", lambda leaf: replace(leaf, encryption_key=key))
 
@@ -252,9 +256,9 @@ def test_7_3_update_key_fresh(trio: World) -> None:
 def certificate_for(public: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey, name: str) -> bytes:
     issuer = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(public)
-    made = made.serial_number(1).not_valid_before(start).not_valid_after(start + datetime.timedelta(days=9))
+    made = made.serial_number(1).not_valid_before(start).not_valid_after(start + dt.timedelta(days=9))
     return made.sign(issuer, hashes.SHA256()).public_bytes(Encoding.DER)
 
 

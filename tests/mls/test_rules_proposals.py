@@ -8,11 +8,12 @@ import pytest
 
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
+from conclave.mls.credentials import Credential
 from conclave.mls.extensions import ExternalSender, external_senders_extension
 from conclave.mls.external import propose_external
-from conclave.mls.credentials import Credential
 from conclave.mls.framing import Sender, SenderType
 from conclave.mls.limits import MAX_PROPOSALS, MAX_PSKS
+from conclave.mls.proposallist import Sent, Terms, judge
 from conclave.mls.proposals import (
     Add,
     ExternalInit,
@@ -23,9 +24,8 @@ from conclave.mls.proposals import (
     read_proposal,
 )
 from conclave.mls.psk import PreSharedKeyID, Usage
-from conclave.mls.sending import choose
-from conclave.mls.proposallist import Sent, Terms, judge
 from conclave.mls.rules import RuleError
+from conclave.mls.sending import choose
 from conclave.wire.codec import Reader
 from tests.mls.forge import RANDOM, forge_commit, forge_proposal, refused
 from tests.mls.test_rules_leaves import changed_update
@@ -229,7 +229,12 @@ def test_a_junk_proposal_does_not_stop_a_commit(trio: World) -> None:
     """The real commit goes through although a member filled the epoch with proposals that nobody can commit."""
     trio.update("cem")
     (update,) = [sent.proposal for sent in trio["ayse"].held.values()]
-    for junk in (Remove(77), psk(b"unheard of"), psk(size=3), changed_update(trio, lambda leaf: replace(leaf, encryption_key=bytes(32)))):
+    for junk in (
+        Remove(77),
+        psk(b"unheard of"),
+        psk(size=3),
+        changed_update(trio, lambda leaf: replace(leaf, encryption_key=bytes(32))),
+    ):
         trio.propose("cem", junk)
     assert chosen(trio, "ayse") == [update]
 

@@ -1,7 +1,7 @@
 """``./run vectors FILE...``: run files of the MLS working group's vectors, or of HPKE's, and say what passed.
 
-A file's kind is told from the fields of its cases, not from its name. Closes with ``N passed, N failed`` and names the
-cipher suites that were skipped because we do not have them. Exit code 1 where a case failed or no file was read.
+A file's kind is told from the fields of its cases, not from its name. Closes with ``N passed, N failed`` and names
+the cipher suites that were skipped because we do not have them. Exit code 1 where a case failed or no file was read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from tests.vectors.mls import check, kind_of
 def run(path: Path) -> tuple[int, list[str], set[int]]:
     """How many cases of a file passed, the failures as text, and the suites that were skipped."""
     cases: list[dict[str, Any]] = json.loads(path.read_text())
-    passed, failures, skipped = 0, [], set()
+    passed = 0
+    failures: list[str] = []
+    skipped: set[int] = set()
     for number, case in enumerate(cases):
         suite = case.get("cipher_suite")
         if suite is not None and suite not in SUITES:
@@ -38,7 +40,8 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         sys.stderr.write("usage: ./run vectors FILE...\n")
         return 2
-    passed, failed, skipped = 0, 0, set()
+    passed, failed = 0, 0
+    skipped: set[int] = set()
     for name in arguments:
         good, failures, left = run(Path(name))
         passed, failed, skipped = passed + good, failed + len(failures), skipped | left

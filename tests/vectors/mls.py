@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from conclave.crypto import kdf as kdfs, kem as kems
+from conclave.crypto import kdf as kdfs
+from conclave.crypto import kem as kems
 from conclave.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305
 from conclave.crypto.hpke import Hpke
 from conclave.crypto.labels import (
@@ -231,7 +232,8 @@ def key_schedule(case: Case) -> None:
 
 def psks(case: Case) -> None:
     keys = [
-        (PreSharedKeyID.external(hexed(it["psk_id"]), hexed(it["psk_nonce"])), hexed(it["psk"])) for it in case["psks"]
+        (PreSharedKeyID.external(hexed(it["psk_id"]), hexed(it["psk_nonce"])), hexed(it["psk"]))
+        for it in case["psks"]
     ]
     same(psk_secret(suite(case["cipher_suite"]), keys).hex(), case["psk_secret"])
 
@@ -311,9 +313,7 @@ def treekem(case: Case) -> None:
 
     def context(of_tree: Tree) -> bytes:
         transcript = hexed(case["confirmed_transcript_hash"])
-        return GroupContext(
-            of.code, hexed(case["group_id"]), case["epoch"], of_tree.hash(of.kdf), transcript
-        ).encoded
+        return GroupContext(of.code, hexed(case["group_id"]), case["epoch"], of_tree.hash(of.kdf), transcript).encoded
 
     for it in case["update_paths"]:
         sender, path = it["sender"], UpdatePath.decode(hexed(it["update_path"]))
@@ -321,9 +321,7 @@ def treekem(case: Case) -> None:
         same(merged.hash(of.kdf).hex(), it["tree_hash_after"])
         own = tree.leaf(sender)
         assert own is not None
-        made = create_path(
-            of, tree, sender, own, signers[sender], hexed(case["group_id"]), context, (), os.urandom
-        )
+        made = create_path(of, tree, sender, own, signers[sender], hexed(case["group_id"]), context, (), os.urandom)
         same(merge_path(of, tree, sender, made.path), made.tree)
         for index, keys in private.items():
             if index == sender:
@@ -387,9 +385,7 @@ def passive_client(case: Case) -> None:
         return b""
 
     tree = None if case["ratchet_tree"] is None else hexed(case["ratchet_tree"])
-    state = group.join(
-        hexed(case["welcome"]), own, verify=verify, now=now, tree=tree, psk=find, policy=LENIENT
-    )
+    state = group.join(hexed(case["welcome"]), own, verify=verify, now=now, tree=tree, psk=find, policy=LENIENT)
     same(state.epoch.secrets.authenticator.hex(), case["initial_epoch_authenticator"])
     for it in case["epochs"]:
         for data in it["proposals"]:
@@ -463,4 +459,3 @@ def kind_of(case: Case) -> str:
 def check(kind: str, case: Case) -> int:
     """Check one case; 1 where it was checked, 0 where it is of a mechanism that we do not have."""
     return int(_KINDS[kind][1](case) is not False)
-
