@@ -218,7 +218,7 @@ def choose(state: State, inline: Sequence[Proposal], find: FindPsk, terms: Terms
             return False
         return True
 
-    if fits(waiting):
+    if not waiting or fits(waiting):
         return [reference for reference, _ in waiting]
     chosen: list[tuple[bytes, Sent]] = []
     for item in ranked:
