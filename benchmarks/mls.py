@@ -27,7 +27,7 @@ WORDS = bytes(200)
 ROUNDS = 3
 
 
-def trusting(credential: Credential, signature_key: bytes, now: float) -> bytes:
+def trusting(credential: Credential, _key: bytes, _now: float) -> bytes:
     return credential.identity
 
 
@@ -167,7 +167,9 @@ def warm(suite: CipherSuite, size: int) -> list[Row]:
     for number in range(size):
         staged = commit(states[number], [])
         for other in range(size):
-            got = staged if other == number else group.process(states[other], staged.message, verify=trusting, now=NOW)
+            got = (
+                staged if other == number else group.process(states[other], staged.message, verify=trusting, now=NOW)
+            )
             assert isinstance(got, Staged)
             states[other] = group.merge(states[other], got)
     staged = commit(states[0], [])
