@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from conclave.errors import DecodeError
 from conclave.mls import group
 from conclave.mls.framing import (
     PRIVATE_MESSAGE,
@@ -232,6 +233,18 @@ def test_12_4_2_closed(trio: World) -> None:
     trio.commit("ayse", [ReInit(b"next", 1, 1)])
     refused("12.4.2-closed", trio, "burak", envelope(trio["ayse"], sign(trio["ayse"], b"words")))
     refused("12.4.2-closed", trio, "burak", forge_commit(trio["ayse"]))
+
+
+def test_a_leader_reads_the_envelope_and_no_more(trio: World) -> None:
+    words, commit = trio.say("ayse", b"words"), trio.stage("ayse").message
+    assert group.read_envelope(words) == (b"ward-7", 1, ContentType.APPLICATION, True)
+    assert group.read_envelope(commit) == (b"ward-7", 1, ContentType.COMMIT, True)
+    clear = forge_proposal(trio["ayse"], Remove(2), public=True)
+    assert group.read_envelope(clear) == (b"ward-7", 1, ContentType.PROPOSAL, False)
+    with pytest.raises(DecodeError):
+        group.read_envelope(group.write_key_package(trio.package("deniz").package))
+    assert (trio["ayse"].group_id, trio["ayse"].number, trio["ayse"].closed) == (b"ward-7", 1, False)
+    assert trio["ayse"].authenticator == trio["burak"].authenticator
 
 
 def test_handshake_messages_are_padded(trio: World) -> None:

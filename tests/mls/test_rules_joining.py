@@ -26,6 +26,7 @@ from conclave.mls.tree import Node, ParentNode, Tree
 from conclave.mls.treekem import HPKECiphertext
 from conclave.mls.welcome import GroupInfo, GroupSecrets, Welcome
 from tests.mls.forge import RANDOM, FakeGroup, envelope, forge_commit, not_joined, refused, sign, signed_info
+from tests.mls.test_rules_leaves import suspicious
 from tests.mls.world import LIFETIME, NOW, World, find_psk, trusting
 
 
@@ -275,6 +276,19 @@ def test_every_leaf_of_the_tree_is_validated(trap: Trap) -> None:
     fresh = Trap()
     fresh.leaves[1] = elsewhere.sign(own.suite, own.signature_key, b"other", 1)
     fresh.refused("7.3-leaf-signature")
+
+
+def test_everyone_whom_we_find_is_shown_to_the_authentication_service(trap: Trap) -> None:
+    trap.leaves[1] = trap.world.package("mallory").package.leaf
+    not_joined("5.3.1-credential", trap.invite().welcome(trap.deniz.package, 3), trap.deniz, verify=suspicious)
+
+
+def test_an_expired_neighbour_can_be_allowed(trap: Trap) -> None:
+    own = trap.own["burak"]
+    leaf = replace(own.package.leaf, lifetime=(0, 1)).sign(own.suite, own.signature_key)
+    trap.leaves[1] = leaf
+    policy = group.Policy(lifetimes_at_join=False)
+    group.join(trap.invite().welcome(trap.deniz.package, 3), trap.deniz, verify=trusting, now=NOW, policy=policy)
 
 
 def test_12_2_one_client(trap: Trap) -> None:

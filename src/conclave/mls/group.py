@@ -27,7 +27,7 @@ from conclave.mls.keypackage import KeyPackage, OwnKeyPackage
 from conclave.mls.keyschedule import GroupContext, epoch_secrets
 from conclave.mls.leafnode import check_capabilities
 from conclave.mls.limits import MAX_GROUP_ID, Policy
-from conclave.mls.message import decode_message, encode_message
+from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
 from conclave.mls.proposallist import Terms
 from conclave.mls.proposals import (
     Add,
@@ -52,6 +52,7 @@ __all__ = [
     "Add",
     "Changes",
     "Credential",
+    "Envelope",
     "Extension",
     "GroupContextExtensions",
     "Held",
@@ -81,6 +82,7 @@ __all__ = [
     "propose",
     "propose_update",
     "protect",
+    "read_envelope",
     "read_key_package",
     "reinitialise",
     "write_key_package",

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from conclave.errors import DecodeError
-from conclave.mls.framing import PRIVATE_MESSAGE, PUBLIC_MESSAGE, PrivateMessage, PublicMessage
+from conclave.mls.framing import (
+    PRIVATE_MESSAGE,
+    PUBLIC_MESSAGE,
+    ContentType,
+    PrivateMessage,
+    PublicMessage,
+    content_type,
+)
 from conclave.mls.keypackage import KeyPackage
 from conclave.mls.leafnode import MLS10
 from conclave.mls.limits import MAX_MESSAGE_SIZE
@@ -21,6 +30,26 @@ WIRE_FORMATS: dict[int, type[Message]] = {
     5: KeyPackage,
 }
 _CODES = {kind: code for code, kind in WIRE_FORMATS.items()}
+
+
+class Envelope(NamedTuple):
+    """What a message shows to whoever carries it; nothing of it is proven."""
+
+    group_id: bytes
+    epoch: int
+    kind: ContentType
+    private: bool
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """What a leader reads of a message to put it in order (RFC 9420 section 6). Raises ``DecodeError``."""
+    message = decode_message(data)
+    if isinstance(message, PrivateMessage):
+        return Envelope(message.group_id, message.epoch, message.content_type, private=True)
+    if isinstance(message, PublicMessage):
+        content = message.content
+        return Envelope(content.group_id, content.epoch, content_type(content.body), private=False)
+    raise DecodeError("neither a public nor a private message")
 
 
 def encode_message(message: Message) -> bytes:

@@ -83,6 +83,26 @@ class State(Struct):
             newer = past.roster
         return writer.vector(self.resumptions, lambda each, it: each.uint64(it[0]).opaque(it[1])).done()
 
+    @property
+    def group_id(self) -> bytes:
+        """The group's identifier."""
+        return self.epoch.context.group_id
+
+    @property
+    def number(self) -> int:
+        """The epoch's number."""
+        return self.epoch.context.epoch
+
+    @property
+    def authenticator(self) -> bytes:
+        """Equal for all in the same state: shown to people, it finds a leader who forks the group (RFC 9420 section 8.7)."""
+        return self.epoch.secrets.authenticator
+
+    @property
+    def closed(self) -> bool:
+        """Whether the group was re-initialised, so that nothing more may be said in it (RFC 9420 section 11.2)."""
+        return self.epoch.reinit is not None
+
     def __repr__(self) -> str:
         """Without the keys."""
         return f"State({self.epoch!r})"
