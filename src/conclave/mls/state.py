@@ -95,7 +95,7 @@ class State(Struct):
 
     @property
     def authenticator(self) -> bytes:
-        """Equal for all in the same state: shown to people, it finds a leader who forks the group (RFC 9420 section 8.7)."""
+        """Equal for all in one state; shown, it finds a leader who forks the group (RFC 9420 section 8.7)."""
         return self.epoch.secrets.authenticator
 
     @property
