@@ -182,6 +182,44 @@ def warm(suite: CipherSuite, size: int) -> list[Row]:
     ]
 
 
+def another(count: int) -> list[Row]:
+    """The same words in another package, where it is installed; ours of the same run is the floor."""
+    try:
+        import rfc9420
+        from rfc9420.messages.data_structures import Welcome
+        from rfc9420.messages.key_packages import KeyPackage
+        from rfc9420.messages.messages import MLSCiphertext
+    except ModuleNotFoundError:
+        return []
+    own, proposals = adds(CLASSICAL, 1, 2)
+    state = group.create(package(CLASSICAL, 0), b"bench", verify=trusting, now=NOW, random=os.urandom)
+    staged = commit(state, proposals)
+    one, other = (
+        rfc9420.ProtocolMLSGroup.from_welcome(
+            Welcome.deserialize(staged.welcome[4:]),
+            each_own.init_key,
+            rfc9420.DefaultCryptoProvider(suite_id=1),
+            key_package=KeyPackage.deserialize(each_own.package.encode()),
+            encryption_private_key=each_own.encryption_key,
+        )
+        for each_own in own
+    )
+    messages = [b""] * count
+    start = time.perf_counter()
+    for at in range(count):
+        messages[at] = one.protect(WORDS, own[0].signature_key).serialize()
+    protected = (time.perf_counter() - start) / count
+    start = time.perf_counter()
+    for message in messages:
+        other.unprotect(MLSCiphertext.deserialize(message))
+    opened = (time.perf_counter() - start) / count
+    ours = talk(group.merge(state, staged), group.join(staged.welcome, own[0], verify=trusting, now=NOW), count)
+    return [
+        Row("rfc9420 1.2.0 protect 200 B; floor: ours", 1e6 * protected, "us", 1e6 * ours[0]),
+        Row("rfc9420 1.2.0 open 200 B; floor: ours", 1e6 * opened, "us", 1e6 * ours[1]),
+    ]
+
+
 def run(*, quick: bool) -> list[Row]:
     """All of it; ``quick`` leaves the large groups out."""
     count = 200 if quick else 2000
@@ -192,4 +230,4 @@ def run(*, quick: bool) -> list[Row]:
     rows += commits(HYBRID, 10 if quick else 100)
     rows.append(one_by_one(CLASSICAL, 10 if quick else 100))
     rows += warm(CLASSICAL, 8 if quick else 100)
-    return rows
+    return rows + another(count)

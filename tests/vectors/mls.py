@@ -6,23 +6,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from conclave.crypto import kdf as kdfs
-from conclave.crypto import kem as kems
-from conclave.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305
-from conclave.crypto.hpke import Hpke
-from conclave.crypto.labels import (
-    decrypt_with_label,
-    derive_secret,
-    derive_tree_secret,
-    encrypt_with_label,
-    expand_with_label,
-    ref_hash,
-    sign_with_label,
-    verify_with_label,
-)
 from conclave.crypto.suite import suite
 from conclave.errors import ConclaveError
-from conclave.mls import group, proposals, treemath
+from conclave.mls import group, proposals
 from conclave.mls.epoch import Epoch, Member
 from conclave.mls.evolution import evolve
 from conclave.mls.framing import (
@@ -45,11 +31,7 @@ from conclave.mls.keyschedule import (
     GroupContext,
     confirmed_transcript,
     enter_epoch,
-    export,
-    external_key,
     interim_transcript,
-    joiner_secret,
-    welcome_secret,
 )
 from conclave.mls.leafnode import verify_leaf
 from conclave.mls.limits import Policy
@@ -66,16 +48,24 @@ from conclave.mls.protection import (
     sign_content,
     verify_content,
 )
-from conclave.mls.psk import PreSharedKeyID, Usage, psk_secret
+from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.secrettree import APPLICATION, HANDSHAKE, SecretTree
 from conclave.mls.staged import Held, Staged, merge
 from conclave.mls.tree import Tree
 from conclave.mls.treekem import UpdatePath, create_path, merge_path, open_from, open_path
 from conclave.mls.welcome import GroupInfo, GroupSecrets, Welcome, open_info, open_secrets, verify_info
-from conclave.wire.codec import Reader, Writer, encode_varint
-
-Case = dict[str, Any]
-hexed = bytes.fromhex
+from conclave.wire.codec import Reader, Writer
+from tests.vectors.primitives import (
+    Case,
+    crypto_basics,
+    deserialization,
+    hexed,
+    hpke,
+    key_schedule,
+    psks,
+    same,
+    tree_math,
+)
 
 LENIENT = Policy(
     private_handshakes=False,
@@ -85,56 +75,6 @@ LENIENT = Policy(
     lifetimes_at_join=False,
 )
 """Vectors hold messages in the clear, eternal key packages, and resumption keys from long ago."""
-
-
-def same(found: object, expected: object) -> None:
-    """Equal, or a failure that shows both."""
-    assert found == expected, f"found {found!r:.80}, expected {expected!r:.80}"
-
-
-def tree_math(case: Case) -> None:
-    leaves = case["n_leaves"]
-    same(2 * leaves - 1, case["n_nodes"])
-    same(treemath.root(leaves), case["root"])
-    for node in range(case["n_nodes"]):
-        is_leaf, is_root = node % 2 == 0, node == case["root"]
-        same(None if is_leaf else treemath.left(node), case["left"][node])
-        same(None if is_leaf else treemath.right(node), case["right"][node])
-        same(None if is_root else treemath.parent(node), case["parent"][node])
-        same(None if is_root else treemath.sibling(node), case["sibling"][node])
-
-
-def deserialization(case: Case) -> None:
-    header = hexed(case["vlbytes_header"])
-    reader = Reader(header)
-    same(reader.varint(), case["length"])
-    reader.finish()
-    same(encode_varint(case["length"]), header)
-
-
-def crypto_basics(case: Case) -> None:
-    of = suite(case["cipher_suite"])
-    it = case["ref_hash"]
-    same(ref_hash(of, it["label"].encode(), hexed(it["value"])).hex(), it["out"])
-    it = case["expand_with_label"]
-    found = expand_with_label(of, hexed(it["secret"]), it["label"].encode(), hexed(it["context"]), it["length"])
-    same(found.hex(), it["out"])
-    it = case["derive_secret"]
-    same(derive_secret(of, hexed(it["secret"]), it["label"].encode()).hex(), it["out"])
-    it = case["derive_tree_secret"]
-    found = derive_tree_secret(of, hexed(it["secret"]), it["label"].encode(), it["generation"], it["length"])
-    same(found.hex(), it["out"])
-    it = case["sign_with_label"]
-    label, content, public = it["label"].encode(), hexed(it["content"]), hexed(it["pub"])
-    verify_with_label(of, public, label, content, hexed(it["signature"]))
-    verify_with_label(of, public, label, content, sign_with_label(of, hexed(it["priv"]), label, content))
-    same(of.signature.public(hexed(it["priv"])), public)
-    it = case["encrypt_with_label"]
-    label, context, plaintext = it["label"].encode(), hexed(it["context"]), hexed(it["plaintext"])
-    sealed = hexed(it["kem_output"]), hexed(it["ciphertext"])
-    same(decrypt_with_label(of, hexed(it["priv"]), label, context, *sealed), plaintext)
-    again = encrypt_with_label(of, hexed(it["pub"]), label, context, plaintext, os.urandom)
-    same(decrypt_with_label(of, hexed(it["priv"]), label, context, *again), plaintext)
 
 
 def secret_tree(case: Case) -> None:
@@ -198,44 +138,6 @@ def message_protection(case: Case) -> None:
             raise AssertionError("application data in the clear was taken")
         same(opened_public(hexed(case[f"{name}_pub"])), body)
         same(opened_public(public), body)
-
-
-def key_schedule(case: Case) -> None:
-    of, init = suite(case["cipher_suite"]), hexed(case["initial_init_secret"])
-    for number, it in enumerate(case["epochs"]):
-        context = GroupContext(
-            of.code, hexed(case["group_id"]), number, hexed(it["tree_hash"]), hexed(it["confirmed_transcript_hash"])
-        )
-        same(context.encoded.hex(), it["group_context"])
-        joiner, psk = joiner_secret(of, init, hexed(it["commit_secret"]), context), hexed(it["psk_secret"])
-        same(joiner.hex(), it["joiner_secret"])
-        same(welcome_secret(of, joiner, psk).hex(), it["welcome_secret"])
-        secrets = enter_epoch(of, joiner, psk, context)
-        names = (
-            "sender_data_secret",
-            "encryption_secret",
-            "exporter_secret",
-            "external_secret",
-            "confirmation_key",
-            "membership_key",
-            "resumption_psk",
-            "epoch_authenticator",
-            "init_secret",
-        )
-        same(secrets, EpochSecrets(*(hexed(it[name]) for name in names)))
-        same(of.kem.public(external_key(of, secrets.external)).hex(), it["external_pub"])
-        out = it["exporter"]
-        found = export(of, secrets.exporter, out["label"].encode(), hexed(out["context"]), out["length"])
-        same(found.hex(), out["secret"])
-        init = secrets.init
-
-
-def psks(case: Case) -> None:
-    keys = [
-        (PreSharedKeyID.external(hexed(it["psk_id"]), hexed(it["psk_nonce"])), hexed(it["psk"]))
-        for it in case["psks"]
-    ]
-    same(psk_secret(suite(case["cipher_suite"]), keys).hex(), case["psk_secret"])
 
 
 def transcript_hashes(case: Case) -> None:
@@ -397,39 +299,6 @@ def passive_client(case: Case) -> None:
         assert staged.state is not None
         state = merge(staged.state, staged)
         same(state.epoch.secrets.authenticator.hex(), it["epoch_authenticator"])
-
-
-_KEMS = {each.code: each for each in (kems.X25519, kems.X448, kems.P256, kems.P384, kems.P521, kems.XWING)}
-_KDFS = {each.code: each for each in (kdfs.SHA256, kdfs.SHA384, kdfs.SHA512)}
-_AEADS = {each.code: each for each in (AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305)}
-
-
-def hpke(case: Case) -> bool:
-    """Base mode of a KEM that we have; the KEM alone where the KDF is none of ours. False where the KEM is not."""
-    kem = _KEMS.get(case["kem_id"])
-    if case["mode"] != 0 or kem is None or (kem is not kems.XWING and case["kdf_id"] not in _KDFS):
-        return False
-    private = hexed(case["skRm"])
-    same(kem.derive(hexed(case["ikmR"])).hex(), case["skRm"])
-    same(kem.public(private).hex(), case["pkRm"])
-    shared = kem.decapsulate(private, hexed(case["enc"]))
-    same(shared.hex(), case["shared_secret"])
-    ours, enc = kem.encapsulate(hexed(case["pkRm"]), os.urandom)
-    same(kem.decapsulate(private, enc), ours)
-    if case["kdf_id"] not in _KDFS or case["aead_id"] not in _AEADS:
-        return True
-    scheme = Hpke(kem, _KDFS[case["kdf_id"]], _AEADS[case["aead_id"]])
-    schedule = scheme.schedule(shared, hexed(case["info"]))
-    same((schedule.key.hex(), schedule.nonce.hex()), (case["key"], case["base_nonce"]))
-    same(schedule.exporter_secret.hex(), case["exporter_secret"])
-    for it in case["exports"]:
-        same(scheme.export(schedule, hexed(it["exporter_context"]), it["L"]).hex(), it["exported_value"])
-    for number, it in enumerate(case["encryptions"]):
-        nonce = (int.from_bytes(schedule.nonce) ^ number).to_bytes(12)
-        same(scheme.aead.seal(schedule.key, nonce, hexed(it["pt"]), hexed(it["aad"])).hex(), it["ct"])
-    sealed = scheme.seal(hexed(case["pkRm"]), hexed(case["info"]), b"words", os.urandom)
-    same(scheme.open(private, hexed(case["info"]), *sealed), b"words")
-    return True
 
 
 _KINDS: dict[str, tuple[str, Callable[[Case], bool | None]]] = {
