@@ -146,7 +146,7 @@ class Bench:
         return self.join(self._resealed(welcome, data))
 
     def trap(self) -> FakeGroup:
-        inviter = self.world.package("mallory")
+        inviter = self.world.package("intruder")
         return FakeGroup(Tree([inviter.package.leaf, None, self.deniz.package.leaf]), inviter, 0)
 
     def trap_info(self) -> GroupInfo:

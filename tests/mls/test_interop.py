@@ -159,14 +159,14 @@ def test_fifty_random_steps_together(world: World, other: Other) -> None:
 
 
 def test_we_follow_its_commit_and_join_by_its_welcome(world: World, other: Other) -> None:
-    own = world.package("emre")
+    own = world.package("cem")
     other.propose(other.group.create_add_proposal(other.package(own), other.own.signature_key))
     pending = other.group.create_commit(other.own.signature_key)
     for name in world.states:
         world.follow(name, PUBLIC + pending.commit_message.serialize())
     other.group.apply_own_commit(pending)
     welcome = WELCOME + pending.welcomes[0].serialize()
-    world.states["emre"] = group.join(welcome, own, verify=trusting, now=NOW, policy=world.policy)
+    world.states["cem"] = group.join(welcome, own, verify=trusting, now=NOW, policy=world.policy)
     assert other.agrees()
 
 

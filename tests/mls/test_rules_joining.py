@@ -189,7 +189,7 @@ def test_12_4_3_3_tree(trap: Trap) -> None:
 def test_12_4_3_1_tree_hash(trap: Trap) -> None:
     not_joined("12.4.3.1-tree-hash", trap.invite(tree_hash=bytes(32)).welcome(trap.deniz.package, 3), trap.deniz)
     welcome = trap.invite().welcome(trap.deniz.package, 3, with_tree=False)
-    trap.leaves[1] = trap.world.package("mallory").package.leaf
+    trap.leaves[1] = trap.world.package("intruder").package.leaf
     not_joined("12.4.3.1-tree-hash", welcome, trap.deniz, tree=trap.tree().encode())
 
 
@@ -274,7 +274,7 @@ def test_every_leaf_of_the_tree_is_validated(trap: Trap) -> None:
 
 
 def test_everyone_whom_we_find_is_shown_to_the_authentication_service(trap: Trap) -> None:
-    trap.leaves[1] = trap.world.package("mallory").package.leaf
+    trap.leaves[1] = trap.world.package("intruder").package.leaf
     not_joined("5.3.1-credential", trap.invite().welcome(trap.deniz.package, 3), trap.deniz, verify=suspicious)
 
 
@@ -292,7 +292,7 @@ def test_12_2_one_client(trap: Trap) -> None:
 
 
 def test_12_4_3_1_our_leaf(trap: Trap) -> None:
-    trap.leaves[3] = trap.world.package("mallory").package.leaf
+    trap.leaves[3] = trap.world.package("intruder").package.leaf
     trap.refused("12.4.3.1-our-leaf")
 
 
@@ -357,7 +357,7 @@ def test_12_4_3_1_branch_suite(trio: World) -> None:
 
 
 def test_12_4_3_1_branch_members(trio: World) -> None:
-    welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak", "mallory"))
+    welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak", "intruder"))
     not_joined("12.4.3.1-branch-members", welcome, own, parent=trio["burak"])
 
 

@@ -281,7 +281,7 @@ def test_5_3_certificate_readable(trio: World) -> None:
 
 
 def suspicious(credential: Credential, signature_key: bytes, now: float) -> bytes:
-    if credential.identity in (b"deniz", b"mallory"):
+    if credential.identity in (b"deniz", b"intruder"):
         raise VerificationError("no such person")
     return trusting(credential, signature_key, now)
 
@@ -290,16 +290,16 @@ def test_5_3_1_credential(trio: World) -> None:
     """Every new credential is shown to the authentication service: Add, Update, commit, external sender."""
     add_refused("5.3.1-credential", trio, trio.package("deniz").package, verify=suspicious)
     trio = World.of("ayse", "burak", "cem")
-    mallory = Credential.basic(b"mallory")
+    intruder = Credential.basic(b"intruder")
     by_reference(
         "5.3.1-credential",
         trio,
-        changed_update(trio, lambda leaf: replace(leaf, credential=mallory)),
+        changed_update(trio, lambda leaf: replace(leaf, credential=intruder)),
         verify=suspicious,
     )
-    path = changed_path(trio, lambda leaf: replace(leaf, credential=mallory))
+    path = changed_path(trio, lambda leaf: replace(leaf, credential=intruder))
     refused("5.3.1-credential", trio, "burak", path, verify=suspicious)
-    outsider = external_senders_extension((ExternalSender(bytes(32), mallory),))
+    outsider = external_senders_extension((ExternalSender(bytes(32), intruder),))
     message = forge_commit(trio["ayse"], [GroupContextExtensions((outsider,))])
     refused("5.3.1-credential", trio, "burak", message, verify=suspicious)
 

@@ -67,7 +67,7 @@ def test_6_1_new_member_commit(open_trio: World) -> None:
 
 
 def test_6_1_signature_of_strangers(open_trio: World) -> None:
-    own, other = open_trio.package("deniz"), open_trio.package("mallory")
+    own, other = open_trio.package("deniz"), open_trio.package("intruder")
     message = forge_commit(open_trio["ayse"], joiner=own, signer=other.signature_key)
     refused("6.1-signature", open_trio, "burak", message)
     sender = Sender(SenderType.NEW_MEMBER_PROPOSAL)
@@ -103,7 +103,7 @@ def test_12_2_external_one_remove(open_trio: World) -> None:
 
 
 def test_12_2_external_only(open_trio: World) -> None:
-    extra = Add(open_trio.package("mallory").package)
+    extra = Add(open_trio.package("intruder").package)
     message = forge_commit(open_trio["ayse"], [extra], joiner=open_trio.package("deniz"))
     refused("12.2-external-only", open_trio, "burak", message)
 
