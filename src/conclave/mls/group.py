@@ -1,0 +1,340 @@
+"""The only door to MLS: create a group, join it, speak in it, change it (RFC 9420).
+
+A group is a ``State``, one immutable value with one encoding. Every verb takes the state and gives what came of it
+and the state that follows; nothing here keeps or sends anything. Three rules for whoever calls:
+
+* store the new state before the message that came with it is sent, or the opened one is shown;
+* a commit, our own too, changes the group only by ``merge``, once it is known to be the one for its epoch;
+* ``verify`` judges credentials (``credentials.Verify``), ``now`` is UNIX seconds, ``random`` gives n random bytes.
+
+Left out: transport, order, persistence and who may do what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+from conclave.crypto.suite import CipherSuite
+from conclave.errors import DecodeError, LocalError
+from conclave.mls import external, keyschedule, receiving, sending
+from conclave.mls import join as joining
+from conclave.mls.commit import FindPsk
+from conclave.mls.credentials import Credential, Verify
+from conclave.mls.epoch import Epoch, Member, introduce
+from conclave.mls.extensions import Extension, Extensions
+from conclave.mls.keypackage import KeyPackage, OwnKeyPackage
+from conclave.mls.keyschedule import GroupContext, epoch_secrets
+from conclave.mls.leafnode import check_capabilities
+from conclave.mls.limits import MAX_GROUP_ID, Policy
+from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
+from conclave.mls.proposallist import Terms
+from conclave.mls.proposals import (
+    Add,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ReInit,
+    Remove,
+)
+from conclave.mls.psk import PreSharedKeyID, Usage
+from conclave.mls.resumption import check_parameters, check_resumed
+from conclave.mls.rules import RuleError
+from conclave.mls.secrettree import SecretTree
+from conclave.mls.staged import Changes, Held, Opened, Sending, Staged, merge
+from conclave.mls.state import State
+from conclave.mls.tree import Tree
+from conclave.mls.welcome import GroupInfo, Welcome, describe
+
+Random = Callable[[int], bytes]
+
+__all__ = [
+    "Add",
+    "Changes",
+    "Credential",
+    "Envelope",
+    "Extension",
+    "GroupContextExtensions",
+    "Held",
+    "KeyPackage",
+    "Opened",
+    "OwnKeyPackage",
+    "Policy",
+    "PreSharedKey",
+    "PreSharedKeyID",
+    "ReInit",
+    "Remove",
+    "RuleError",
+    "Sending",
+    "Staged",
+    "State",
+    "Verify",
+    "begin_external",
+    "branch",
+    "commit",
+    "create",
+    "export",
+    "group_info",
+    "join",
+    "members",
+    "merge",
+    "process",
+    "propose",
+    "propose_update",
+    "protect",
+    "read_envelope",
+    "read_key_package",
+    "reinitialise",
+    "write_key_package",
+]
+
+
+def no_psk(_: PreSharedKeyID) -> bytes | None:
+    """Knows no pre-shared key."""
+    return None
+
+
+# --- before there is a group ---
+
+
+def write_key_package(package: KeyPackage) -> bytes:
+    """A key package to publish, as an ``MLSMessage``."""
+    return encode_message(package)
+
+
+def read_key_package(data: bytes) -> KeyPackage:
+    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that. Raises ``DecodeError``."""
+    package = decode_message(data)
+    if not isinstance(package, KeyPackage):
+        raise DecodeError("not a key package")
+    return package
+
+
+def create(
+    own: OwnKeyPackage,
+    group_id: bytes,
+    *,
+    verify: Verify,
+    now: float,
+    random: Random,
+    extensions: Extensions = (),
+    policy: Policy | None = None,
+) -> State:
+    """A group of one (RFC 9420 section 11). Only the leaf of ``own`` is used; do not publish that key package."""
+    if not 0 < len(group_id) <= MAX_GROUP_ID:
+        raise LocalError(f"a group's identifier has 1 to {MAX_GROUP_ID} bytes")
+    suite, leaf = own.suite, own.package.leaf
+    check_capabilities(leaf, extensions)
+    tree = Tree([leaf])
+    secrets = epoch_secrets(suite, random(suite.kdf.size))
+    context = GroupContext(suite.code, group_id, 0, tree.hash(suite.kdf), b"", extensions)
+    tag = suite.kdf.mac(secrets.confirmation, b"")
+    roster = {0: introduce(leaf, verify, now)}
+    epoch = Epoch(context, tree, 0, {0: own.encryption_key}, own.signature_key, secrets.kept(), tag, roster)
+    return State(epoch, SecretTree(1, secrets.encryption), policy or Policy())
+
+
+def join(
+    welcome: bytes,
+    own: OwnKeyPackage,
+    *,
+    verify: Verify,
+    now: float,
+    tree: bytes | None = None,
+    psk: FindPsk = no_psk,
+    parent: State | None = None,
+    known_groups: Collection[bytes] = (),
+    policy: Policy | None = None,
+) -> State:
+    """Join by a Welcome (RFC 9420 section 12.4.3.1). Store the state and erase ``own`` in one step.
+
+    ``known_groups`` are those that we are in, ``tree`` is the ratchet tree where the Welcome lacks it, ``parent`` the
+    group that this one branches from or re-initialises. Raises ``DecodeError`` or ``RuleError``.
+    """
+    message = decode_message(welcome)
+    if not isinstance(message, Welcome):
+        raise DecodeError("not a Welcome")
+    terms = Terms(verify, now, policy or Policy())
+    find = psk if parent is None else receiving.resumption_first(parent, psk)
+    handed = None if tree is None else Tree.decode(tree)
+    epoch, secrets, psks = joining.join(message, own, handed, find, terms, known_groups)
+    check_resumed(parent, epoch, psks)
+    return State(epoch, SecretTree(epoch.tree.leaves, secrets.encryption), terms.policy)
+
+
+def begin_external(
+    info: bytes,
+    own: OwnKeyPackage,
+    *,
+    verify: Verify,
+    now: float,
+    random: Random,
+    tree: bytes | None = None,
+    psks: Sequence[PreSharedKeyID] = (),
+    psk: FindPsk = no_psk,
+    authenticated_data: bytes = b"",
+    known_groups: Collection[bytes] = (),
+    policy: Policy | None = None,
+) -> Staged:
+    """Join by an external commit (RFC 9420 section 12.4.3.2): send its ``message``, then ``Staged.begin``."""
+    terms = Terms(verify, now, policy or Policy())
+    handed = None if tree is None else Tree.decode(tree)
+    return external.join_external(
+        external.read_info(info), own, handed, psks, psk, terms, random, authenticated_data, known_groups
+    )
+
+
+# --- looking ---
+
+
+def members(state: State) -> dict[int, Member]:
+    """The members by leaf index, with the identity that ``verify`` found."""
+    return dict(state.epoch.roster)
+
+
+def export(state: State, label: bytes, context: bytes, length: int) -> bytes:
+    """``length`` bytes of secret that all members of the epoch share (RFC 9420 section 8.5)."""
+    if not 0 < length <= 255 * state.epoch.suite.kdf.size:
+        raise LocalError(f"{length} bytes cannot be exported at once")
+    return keyschedule.export(state.epoch.suite, state.epoch.secrets.exporter, label, context, length)
+
+
+def group_info(state: State, *, random: Random, tree: bool = True, external_pub: bool = False) -> bytes:
+    """A signed ``GroupInfo`` (RFC 9420 section 12.4.3); with ``external_pub``, others can join by it."""
+    info: GroupInfo = describe(state.epoch, random, with_tree=tree, with_external_pub=external_pub)
+    return encode_message(info)
+
+
+# --- speaking ---
+
+
+def protect(state: State, data: bytes, *, random: Random, authenticated_data: bytes = b"") -> Sending:
+    """Encrypt words for the group (RFC 9420 section 15). Raises ``LocalError`` while proposals wait."""
+    return sending.protect(state, data, authenticated_data, random)
+
+
+def propose(state: State, proposal: Proposal, *, random: Random, authenticated_data: bytes = b"") -> Sending:
+    """Propose a change for somebody to commit (RFC 9420 section 12.1)."""
+    return sending.propose(state, proposal, authenticated_data, random)
+
+
+def propose_update(
+    state: State,
+    *,
+    random: Random,
+    credential: Credential | None = None,
+    signature_key: bytes | None = None,
+    authenticated_data: bytes = b"",
+) -> Sending:
+    """Propose fresh keys for ourselves, and perhaps a new credential with its key (RFC 9420 section 12.1.2)."""
+    return sending.propose_update(state, credential, signature_key, authenticated_data, random)
+
+
+def commit(
+    state: State,
+    proposals: Sequence[Proposal] = (),
+    *,
+    verify: Verify,
+    now: float,
+    random: Random,
+    psk: FindPsk = no_psk,
+    path: bool = True,
+    credential: Credential | None = None,
+    signature_key: bytes | None = None,
+    tree_in_welcome: bool = True,
+    authenticated_data: bytes = b"",
+) -> Staged:
+    """Commit these proposals and those that wait (RFC 9420 section 12.4.1); without any, our keys are renewed.
+
+    ``path=False`` saves the path where the proposals allow it, and heals nothing. Raises ``LocalError``.
+    """
+    return sending.commit(
+        state,
+        proposals,
+        authenticated_data,
+        psk,
+        Terms(verify, now, state.policy),
+        random,
+        path=path,
+        credential=credential,
+        signature_key=signature_key,
+        tree_in_welcome=tree_in_welcome,
+    )
+
+
+def process(
+    state: State, message: bytes, *, verify: Verify, now: float, psk: FindPsk = no_psk
+) -> Opened | Held | Staged:
+    """Open, verify and check a message of somebody else (RFC 9420 sections 6 and 12.4.2).
+
+    Raises ``DecodeError`` or ``RuleError``, and then ``state`` is still the state.
+    """
+    return receiving.process(state, message, psk, Terms(verify, now, state.policy))
+
+
+# --- a group out of a group: RFC 9420 sections 11.2 and 11.3 ---
+
+
+def branch(
+    parent: State,
+    own: OwnKeyPackage,
+    packages: Sequence[KeyPackage],
+    group_id: bytes,
+    *,
+    verify: Verify,
+    now: float,
+    random: Random,
+    extensions: Extensions = (),
+) -> Staged:
+    """A new group of some of this one's members; ``Staged.begin`` gives its state, its Welcome the others."""
+    return _follow(parent, own, packages, group_id, extensions, Usage.BRANCH, verify, now, random)
+
+
+def reinitialise(
+    parent: State,
+    own: OwnKeyPackage,
+    packages: Sequence[KeyPackage],
+    *,
+    verify: Verify,
+    now: float,
+    random: Random,
+) -> Staged:
+    """The group that follows a committed ``ReInit``, with all of its members."""
+    reinit = parent.epoch.reinit
+    if reinit is None:
+        raise LocalError("nobody asked to re-initialise this group", remedy="Commit a ReInit first.")
+    staged = _follow(parent, own, packages, reinit.group_id, reinit.extensions, Usage.REINIT, verify, now, random)
+    assert staged.epoch is not None
+    check_parameters(reinit, staged.epoch)
+    return staged
+
+
+def _follow(
+    parent: State,
+    own: OwnKeyPackage,
+    packages: Sequence[KeyPackage],
+    group_id: bytes,
+    extensions: Extensions,
+    usage: Usage,
+    verify: Verify,
+    now: float,
+    random: Random,
+) -> Staged:
+    suite: CipherSuite = own.suite
+    start = create(own, group_id, verify=verify, now=now, random=random, extensions=extensions, policy=parent.policy)
+    context = parent.epoch.context
+    name = PreSharedKeyID.resumption(usage, context.group_id, context.epoch, random(suite.kdf.size))
+    staged = sending.commit(
+        start,
+        [*(Add(package) for package in packages), PreSharedKey(name)],
+        b"",
+        receiving.resumption_first(parent, no_psk),
+        Terms(verify, now, parent.policy, usage),
+        random,
+    )
+    assert staged.epoch is not None
+    try:
+        check_resumed(parent, staged.epoch, [name])
+    except RuleError as error:
+        raise LocalError(f"this group cannot follow the other: {error}") from error
+    return replace(staged, state=start)

@@ -1,0 +1,67 @@
+"""Every bound of the MLS engine, by name: sizes, counts, windows. What a stranger can make us do ends here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_LEAVES = 1 << 14
+"""Leaves of a ratchet tree, blank ones included."""
+
+MAX_GROUP_ID = 255
+"""Bytes of a group's identifier."""
+
+MAX_PROPOSALS = 2048
+"""Proposals in one commit."""
+
+MAX_PROPOSALS_PER_SENDER = 64
+"""Proposals that one sender may leave uncommitted in an epoch; further ones are refused."""
+
+MAX_PSKS = 64
+"""Pre-shared keys in one commit."""
+
+MAX_MESSAGES = 1 << 24
+"""Messages that one member may encrypt in one epoch: far below AES-GCM's bound for messages of this size."""
+
+MAX_MESSAGE_SIZE = 1 << 24
+"""Bytes of one MLS message."""
+
+MAX_EPOCH = (1 << 64) - 1
+"""Largest epoch number; a group that reaches it must be re-initialised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a group's member accepts. Kept in its state."""
+
+    past_epochs: int = 3
+    """Epochs before the current one whose late application messages can still be opened."""
+
+    resumption_epochs: int = 3
+    """Epochs before the current one whose resumption key is kept."""
+
+    max_skip: int = 1024
+    """How far ahead of a sender's last message the next may be (generations)."""
+
+    skipped_keys: int = 128
+    """Keys kept, for each sender and kind, of messages that were overtaken."""
+
+    max_lifetime: int = 180 * 86400
+    """Longest total lifetime of a key package that is accepted (seconds): RFC 9420 section 7.2."""
+
+    lifetimes_at_join: bool = True
+    """Refuse to join a group with a member whose key package has run out, which RFC 9420 section 7.3 recommends."""
+
+    private_handshakes: bool = True
+    """Refuse proposals and commits of members that come in the clear."""
+
+    handshake_padding: int = 256
+    """Handshake messages are padded to a multiple of this (bytes)."""
+
+    application_padding: int = 64
+    """Application messages are padded to a multiple of this (bytes)."""
+
+    resync: bool = True
+    """Accept external commits that replace a member's earlier appearance (RFC 9420 section 12.4.3.2)."""
+
+    external_joins: bool = False
+    """Accept external commits and proposals of strangers to add themselves; every one is judged by ``verify``."""

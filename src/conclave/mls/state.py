@@ -1,0 +1,146 @@
+"""What a member keeps of a group between two calls, and how it is written (RFC 9420 sections 9.2 and 14).
+
+``State`` is immutable and complete: the epoch, its unused message keys, the proposals waiting in it, and a window of
+past epochs for late messages. It writes itself to one blob and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field, fields
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+from conclave.errors import DecodeError
+from conclave.mls.epoch import Epoch, Member, Roster
+from conclave.mls.framing import Sender
+from conclave.mls.limits import Policy
+from conclave.mls.proposallist import Sent
+from conclave.mls.proposals import read_proposal, write_proposal
+from conclave.mls.secrettree import SecretTree
+from conclave.mls.struct import Struct
+from conclave.wire.codec import Reader, Writer
+
+FORMAT = 1
+"""Version of the blob; another is refused."""
+
+
+class PastEpoch(NamedTuple):
+    """What late messages of an earlier epoch need to be opened, and no more."""
+
+    number: int
+    context: bytes
+    sender_data: bytes
+    traffic: SecretTree
+    roster: Roster
+
+
+@dataclass(frozen=True, repr=False)
+class State(Struct):
+    """A group as one member knows it.
+
+    ``held`` are proposals of this epoch by reference, ``updates`` the private encryption and signature keys of our
+    own among them by public encryption key, ``resumptions`` the resumption keys of past epochs by number.
+    """
+
+    epoch: Epoch
+    traffic: SecretTree
+    policy: Policy = field(default_factory=Policy)
+    held: Mapping[bytes, Sent] = field(default_factory=dict)
+    updates: Mapping[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    past: tuple[PastEpoch, ...] = ()
+    resumptions: tuple[tuple[int, bytes], ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Our own form."""
+        if reader.uint8() != FORMAT:
+            raise DecodeError("the state of a group was written by another version")
+        epoch, traffic, policy = Epoch.read(reader), SecretTree.read(reader), _read_policy(reader)
+        held = dict(reader.vector(_read_held))
+        updates = dict(reader.vector(lambda each: (each.opaque(), (each.opaque(), each.opaque()))))
+        past, newer = [], epoch.roster
+        for _ in range(reader.uint8()):
+            past.append(_read_past(reader, newer))
+            newer = past[-1].roster
+        resumptions = reader.vector(lambda each: (each.uint64(), each.opaque()))
+        return cls(epoch, traffic, policy, held, updates, tuple(past), resumptions)
+
+    def write(self, writer: Writer) -> Writer:
+        """Our own form: what changes with every message first, after the epoch, which does not."""
+        self.traffic.write(self.epoch.write(writer.uint8(FORMAT)))
+        return writer.raw(self._rest)
+
+    @cached_property
+    def _rest(self) -> bytes:
+        writer = _write_policy(Writer(), self.policy)
+        writer.vector(self.held.items(), _write_held)
+        writer.vector(self.updates.items(), lambda each, it: each.opaque(it[0]).opaque(it[1][0]).opaque(it[1][1]))
+        writer.uint8(len(self.past))
+        newer = self.epoch.roster
+        for past in self.past:
+            _write_past(writer, past, newer)
+            newer = past.roster
+        return writer.vector(self.resumptions, lambda each, it: each.uint64(it[0]).opaque(it[1])).done()
+
+    @property
+    def group_id(self) -> bytes:
+        """The group's identifier."""
+        return self.epoch.context.group_id
+
+    @property
+    def number(self) -> int:
+        """The epoch's number."""
+        return self.epoch.context.epoch
+
+    @property
+    def authenticator(self) -> bytes:
+        """Equal for all in one state; shown, it finds a leader who forks the group (RFC 9420 section 8.7)."""
+        return self.epoch.secrets.authenticator
+
+    @property
+    def closed(self) -> bool:
+        """Whether the group was re-initialised, so that nothing more may be said in it (RFC 9420 section 11.2)."""
+        return self.epoch.reinit is not None
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"State({self.epoch!r})"
+
+
+def _read_policy(reader: Reader) -> Policy:
+    values: Any = [bool(reader.uint64()) if each.type == "bool" else reader.uint64() for each in fields(Policy)]
+    return Policy(*values)
+
+
+def _write_policy(writer: Writer, policy: Policy) -> Writer:
+    for value in astuple(policy):
+        writer.uint64(int(value))
+    return writer
+
+
+def _read_held(reader: Reader) -> tuple[bytes, Sent]:
+    return reader.opaque(), Sent(Sender.read(reader), read_proposal(reader), by_reference=True)
+
+
+def _write_held(writer: Writer, held: tuple[bytes, Sent]) -> None:
+    reference, sent = held
+    write_proposal(sent.sender.write(writer.opaque(reference)), sent.proposal)
+
+
+def _read_past(reader: Reader, newer: Roster) -> PastEpoch:
+    number, context, sender_data = reader.uint64(), reader.opaque(), reader.opaque()
+    traffic = SecretTree.read(reader)
+    roster = dict(newer)
+    for gone in reader.vector(Reader.uint32):
+        roster.pop(gone, None)
+    roster.update(reader.vector(lambda each: (each.uint32(), Member(each.opaque(), each.opaque()))))
+    return PastEpoch(number, context, sender_data, traffic, roster)
+
+
+def _write_past(writer: Writer, past: PastEpoch, newer: Roster) -> None:
+    """A past epoch, its members told by what differs from the epoch after it."""
+    past.traffic.write(writer.uint64(past.number).opaque(past.context).opaque(past.sender_data))
+    writer.vector(sorted(newer.keys() - past.roster.keys()), Writer.uint32)
+    other = ((index, member) for index, member in sorted(past.roster.items()) if newer.get(index) != member)
+    writer.vector(other, lambda each, it: each.uint32(it[0]).opaque(it[1].signature_key).opaque(it[1].identity))

@@ -1,0 +1,84 @@
+"""Suites: their numbers, signatures with raw keys, and the hash functions under them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from conclave.crypto.aead import AES_128_GCM
+from conclave.crypto.certificate import subject_key
+from conclave.crypto.kdf import SHA256
+from conclave.crypto.suite import CLASSICAL, HYBRID, HYBRID_CODE, SUITES, CipherSuite, suite
+from conclave.errors import DecodeError, VerificationError
+
+EVERY = pytest.mark.parametrize("each", SUITES.values(), ids=lambda each: str(each.name))
+
+
+def test_the_registrys_suites_and_ours() -> None:
+    assert set(SUITES) == {1, 2, 3, 4, 5, 6, 7, HYBRID_CODE}
+    assert 0xF000 <= HYBRID_CODE <= 0xFFFF
+    assert suite(1) is CLASSICAL
+    assert suite(HYBRID_CODE) is HYBRID
+    for code in (0, 8, 0x0A0A):
+        with pytest.raises(DecodeError):
+            suite(code)
+
+
+@EVERY
+def test_sign_and_verify(each: CipherSuite) -> None:
+    private = each.signature.generate(os.urandom)
+    public = each.signature.public(private)
+    signature = each.signature.sign(private, b"words")
+    each.signature.verify(public, b"words", signature)
+    for bad in (b"", bytes(len(signature)), signature[:-1], signature + b"\0"):
+        with pytest.raises(VerificationError):
+            each.signature.verify(public, b"words", bad)
+    with pytest.raises(VerificationError):
+        each.signature.verify(public, b"other", signature)
+    with pytest.raises(DecodeError):
+        each.signature.verify(public[:-1], b"words", signature)
+    with pytest.raises((DecodeError, VerificationError)):
+        each.signature.verify(b"", b"words", signature)
+
+
+def test_a_compressed_point_is_no_public_key() -> None:
+    public = SUITES[2].signature.public(SUITES[2].signature.generate(os.urandom))
+    with pytest.raises(DecodeError):
+        SUITES[2].signature.verify(b"\x02" + public[1:33], b"", b"")
+
+
+def test_private_keys_that_are_none() -> None:
+    for code in (1, 2, 4):
+        with pytest.raises(DecodeError):
+            SUITES[code].signature.public(b"")
+
+
+def test_mac_and_hash() -> None:
+    """RFC 4231 case 2, and the hash of nothing."""
+    tag = SHA256.mac(b"Jefe", b"what do ya want for nothing?")
+    assert tag.hex() == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    SHA256.verify_mac(b"Jefe", b"what do ya want for nothing?", tag)
+    for bad in (b"", tag[:-1], bytes(32)):
+        with pytest.raises(VerificationError):
+            SHA256.verify_mac(b"Jefe", b"what do ya want for nothing?", bad)
+    assert SHA256.hash(b"").hex().startswith("e3b0c442")
+
+
+def test_hkdf_of_rfc_5869() -> None:
+    """Case 1."""
+    prk = SHA256.extract(bytes(range(13)), b"\x0b" * 22)
+    assert prk.hex().startswith("077709362c2e32df0ddc3f0dc47bba63")
+    assert SHA256.expand(prk, bytes(range(0xF0, 0xFA)), 42).hex().startswith("3cb25f25faacd57a90434f64d0362f2a")
+
+
+def test_an_aead_opens_only_what_it_sealed() -> None:
+    sealed = AES_128_GCM.seal(bytes(16), bytes(12), b"words", b"data")
+    assert AES_128_GCM.open(bytes(16), bytes(12), sealed, b"data") == b"words"
+    with pytest.raises(VerificationError):
+        AES_128_GCM.open(bytes(16), bytes(12), sealed, b"")
+
+
+def test_what_is_no_certificate_has_no_key() -> None:
+    with pytest.raises(DecodeError):
+        subject_key(b"no certificate")
