@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from conclave.authority.revocation import RevocationLists, resume, revoke, suspend
+from conclave.authority import revocation
+from conclave.authority.revocation import RevocationLists, expelled, resume, revoke, suspend
 from conclave.errors import LocalError, Refused
 from conclave.pki.names import Handle
+from conclave.pki.policy import DAY
 from conclave.pki.profile import Profile
 from conclave.pki.revocation import Reason
 from tests.authority.desk import CONSOLE, HERE, Desk, ask
@@ -89,3 +91,47 @@ def test_what_expired_leaves_the_list_a_day_later(desk: Desk) -> None:
     end = NOW + 10 * 86_400
     assert serial in lists(desk).current(end + 86_000).result().entries
     assert serial not in lists(desk).current(end + 86_401).result().entries
+
+
+def test_expelled_is_who_has_no_device_left(desk: Desk) -> None:
+    def told(now: float) -> list[tuple[str, str]]:
+        return [(one.handle, one.reason) for one in expelled(desk.store.reads, now)]
+
+    def serials(device: str) -> list[int]:
+        return [c.serial for c in desk.store.reads.issued_to("ayse") if c.device == device]
+
+    enrol(desk)
+    im = enrol(desk, profile=Profile.IM)
+    desk.invite("ayse", b"u" * 16)
+    enrol(desk, token=b"u" * 16)
+    revoke(desk.store, f"{im:x}", Reason.superseded, NOW, CONSOLE).result()
+    assert told(NOW) == [], "another purpose's certificate"
+    revoke(desk.store, "ayse/d1", Reason.superseded, NOW + 1, CONSOLE).result()
+    assert told(NOW + 1) == [], "another device"
+    assert told(NOW + 20 * DAY) == [], "which expires without a word against its owner"
+    (last,) = serials("d2")
+    revoke(desk.store, f"{last:x}", Reason.key_compromise, NOW + 2, CONSOLE).result()
+    enrol(desk, "burak", b"b" * 16)
+    suspend(desk.store, Handle("burak"), "on leave", NOW + 3, CONSOLE).result()
+    assert told(NOW + 3) == [("burak", "certificateHold"), ("ayse", "keyCompromise")]
+    assert told(NOW + 31 * DAY) == [("burak", "certificateHold")]
+    desk.invite("ayse", b"v" * 16)
+    enrol(desk, token=b"v" * 16)
+    resume(desk.store, Handle("burak"), NOW + 4, CONSOLE).result()
+    assert told(NOW + 4) == []
+
+
+def test_the_expelled_are_bounded_and_looked_up_by_index(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for handle in ("ayse", "burak", "cem"):
+        enrol(desk, handle, handle.encode().ljust(16))
+        revoke(desk.store, handle, Reason.superseded, NOW + len(handle), CONSOLE).result()
+    monkeypatch.setattr(revocation, "EXPELLED_MOST", 2)
+    assert [one.handle for one in expelled(desk.store.reads, NOW)] == ["burak", "ayse"]
+    ran: list[str] = []
+    connection = desk.store.reads._connection
+    connection.set_trace_callback(ran.append)
+    expelled(desk.store.reads, NOW)
+    connection.set_trace_callback(None)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {ran[0]}")]
+    tables = ("SCAN accounts", "SCAN certificates")
+    assert not [step for step in plan if step.startswith(tables) and "INDEX accounts_suspended" not in step], plan

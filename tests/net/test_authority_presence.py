@@ -160,6 +160,35 @@ async def test_revoked_by_another_process(house: House, tmp_path: Path) -> None:
     await house.logged("ayse", "logout", "d1", "revoked")
 
 
+async def test_one_device_of_several_is_no_expulsion(house: House) -> None:
+    """Everybody gets the list; the person is named when the last device is gone."""
+    ayse, _ = await online(house, "ayse"), house.enrol("ayse")
+    burak = await online(house, "burak")
+    revoke(house.store, "ayse/d1", Reason.superseded, house.clock(), CONSOLE).result()
+    assert (await ayse.until("refused"))["reason"] == "revoked"
+    await burak.until("crl")
+    revoke(house.store, "ayse/d2", Reason.key_compromise, house.clock(), CONSOLE).result()
+    await burak.until("revoked", handle="ayse", reason="keyCompromise")
+    assert [f["type"] for f in burak.seen if f["type"] != "presence"] == ["welcome", "crl", "crl", "crl", "revoked"]
+
+
+async def test_who_was_away_is_told_who_was_shut_out(house: House) -> None:
+    for handle in ("ayse", "cem", "deniz"):
+        house.enrol(handle)
+    house.enrol("deniz")
+    for target in ("ayse", "deniz/d1"):
+        revoke(house.store, target, Reason.key_compromise, house.clock(), CONSOLE).result()
+    suspend(house.store, Handle("cem"), "on leave", house.clock() + 1, CONSOLE).result()
+    burak = await online(house, "burak")
+    assert [f["type"] for f in burak.seen] == ["welcome", "crl", "revoked", "revoked", "presence"]
+    told = [(f["handle"], f["reason"]) for f in burak.seen if f["type"] == "revoked"]
+    assert told == [("cem", "certificateHold"), ("ayse", "keyCompromise")]
+    house.enrol("ayse")
+    resume(house.store, Handle("cem"), house.clock(), CONSOLE).result()
+    again = await online(house, "emre")
+    assert "revoked" not in [f["type"] for f in again.seen]
+
+
 async def test_suspended_and_resumed(house: House) -> None:
     credentials = house.enrol("ayse")
     watcher = await house.watch(credentials)

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from conclave.authority.records import (
     Account,
     AuditEntry,
+    Expelled,
     Invitation,
     Issued,
     Online,
@@ -60,6 +61,13 @@ class Reads(Protocol):
 
     def withdrawn(self, valid_after: float) -> Sequence[Withdrawn]:
         """Revoked certificates, and those of suspended accounts, that expire after ``valid_after``; by serial."""
+
+    def expelled(self, since: float, limit: int) -> Sequence[Expelled]:
+        """Who is suspended, or had a ``tls`` certificate revoked since, and none that was good then or made later.
+
+        The latest first; ``since`` is in UNIX seconds. A certificate that has merely expired since does not count
+        against its owner.
+        """
 
     def revocation_list(self) -> bytes | None:
         """The list issued last (DER)."""

@@ -75,6 +75,15 @@ class Withdrawn:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Expelled:
+    """A person who must not be among the members any more. ``reason`` as in RFC 5280."""
+
+    handle: Handle
+    at: float
+    reason: str
+
+
 class Action(StrEnum):
     """What the audit log speaks of."""
 

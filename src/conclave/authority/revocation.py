@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from conclave.authority.audit import Actor, entry, on_refusal
-from conclave.authority.ports import Store, Transaction
-from conclave.authority.records import OPERATOR, Account, Action, Issued
+from conclave.authority.ports import Reads, Store, Transaction
+from conclave.authority.records import OPERATOR, Account, Action, Expelled, Issued
 from conclave.authority.settings import AuthoritySettings
 from conclave.errors import ConclaveError, LocalError, Refused
 from conclave.pki.credentials import Issuer
@@ -24,6 +24,9 @@ from conclave.pki.revocation import Reason, RevocationList, Revoked, make_crl, r
 KEPT_SECONDS = DAY
 """For how long an expired certificate stays on the list (RFC 5280 section 3.3: on one list beyond its validity)."""
 SUSPENSION_CHARACTERS = 200
+EXPELLED_SECONDS = 30 * DAY
+"""For how long members are told whom a revocation has shut out: longer than a lobby's leader is away."""
+EXPELLED_MOST = 1000
 
 
 def revoke(store: Store, target: str, reason: Reason, now: float, actor: Actor) -> Future[list[Issued]]:
@@ -103,6 +106,14 @@ def _mark(store: Store, handle: Handle, why: str, now: float, actor: Actor, acti
         return marked
 
     return store.decide(decision, on_refusal(actor, action, handle, now))
+
+
+def expelled(reads: Reads, now: float) -> Sequence[Expelled]:
+    """Whom members are to remove: the suspended, and of late the revoked who have no other device to come with.
+
+    The latest first, at most ``EXPELLED_MOST``.
+    """
+    return reads.expelled(now - EXPELLED_SECONDS, EXPELLED_MOST)
 
 
 @dataclass(frozen=True, slots=True)

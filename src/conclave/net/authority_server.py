@@ -24,7 +24,7 @@ from conclave.authority.enrolment import Enrolment
 from conclave.authority.ports import Store, Transaction
 from conclave.authority.presence import Roster
 from conclave.authority.records import OPERATOR, Action
-from conclave.authority.revocation import RevocationLists
+from conclave.authority.revocation import RevocationLists, expelled
 from conclave.authority.settings import AuthoritySettings
 from conclave.errors import ConclaveError
 from conclave.net.accept import Acceptor, listen_at
@@ -190,8 +190,8 @@ class AuthorityServer:
         if self._crl.number == old.number:
             return
         fresh = [self._crl.entries[serial] for serial in self._crl.entries.keys() - old.entries.keys()]
-        named = {(issued.handle, e.reason) for e in fresh if (issued := self._store.reads.issued(e.serial))}
-        self._presence.withdrawn(self._crl, sorted(named))
+        named = {issued.handle for e in fresh if (issued := self._store.reads.issued(e.serial))}
+        self._presence.withdrawn(self._crl, [e for e in expelled(self._store.reads, now) if e.handle in named])
 
     async def _record(self, action: Action, what: str) -> None:
         row = entry(Actor(OPERATOR, "authority"), action, what, self._clock())

@@ -22,13 +22,13 @@ from conclave.authority.audit import Actor, entry
 from conclave.authority.members import Member, admit
 from conclave.authority.ports import Store, Transaction
 from conclave.authority.presence import Announced, Roster, Sighting
-from conclave.authority.records import DONE, OPERATOR, Action, Online
+from conclave.authority.records import DONE, OPERATOR, Action, Expelled, Online
+from conclave.authority.revocation import expelled
 from conclave.authority.settings import AuthoritySettings
 from conclave.errors import ConclaveError, DecodeError, Refused
 from conclave.net.admission import Admission, complain
 from conclave.net.authority_limits import ServerLimits
 from conclave.pki.invite import Address, parse_address
-from conclave.pki.names import Handle
 from conclave.pki.revocation import RevocationList
 from conclave.pki.verify import VerifiedPeer
 
@@ -129,11 +129,11 @@ class Presence:
         now = self._clock()
         queue: asyncio.Queue[tuple[str, ...]] = asyncio.Queue(self._limits.queue_frames)
         session = Session(next(self._ids), member, peer, origin, socket, request, now, queue)
-        self._sessions[session.id] = session
         times = {"heartbeat": self._settings.heartbeat, "silence": self._settings.silence}
-        session.post(_frame("welcome", **times, now=int(now)))
-        session.post(_crl_frame(self._crl()))
         try:
+            self._sessions[session.id] = session
+            session.post(_frame("welcome", **times, now=int(now)))
+            session.post(_crl_frame(self._crl()), *map(_revoked_frame, expelled(self._store.reads, now)))
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(session.write(self._limits.write_seconds))
                 await self._read(session)
@@ -229,8 +229,8 @@ class Presence:
             elif now > session.peer.not_after:
                 session.refuse("expired", "the certificate has expired", "enrol this device again")
 
-    def withdrawn(self, crl: RevocationList, revoked: Iterable[tuple[Handle, str]]) -> None:
-        """Tell everybody a new list and who is newly on it; cut who must not be here any more."""
+    def withdrawn(self, crl: RevocationList, shut_out: Iterable[Expelled]) -> None:
+        """Tell everybody a new list and who has lost the last certificate; cut whose own is on it."""
         for session in list(self._sessions.values()):
             if session.why != _LIVING:
                 continue
@@ -240,8 +240,8 @@ class Presence:
                 session.refuse(refused.reason, str(refused), refused.remedy)
                 self._leave(session)
         self._tell(_crl_frame(crl))
-        for handle, reason in revoked:
-            self._tell(_frame("revoked", handle=handle, reason=reason))
+        for person in shut_out:
+            self._tell(_revoked_frame(person))
 
     async def close(self) -> None:
         """End all connections in order, and log everybody out."""
@@ -312,6 +312,10 @@ def _presence_frame(sighting: Sighting) -> str:
         address=sighting.address or None,
         since=int(sighting.since),
     )
+
+
+def _revoked_frame(person: Expelled) -> str:
+    return _frame("revoked", handle=person.handle, reason=person.reason)
 
 
 def _crl_frame(crl: RevocationList) -> str:

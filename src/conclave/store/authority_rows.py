@@ -13,6 +13,7 @@ from conclave.authority.records import (
     Account,
     Action,
     AuditEntry,
+    Expelled,
     Invitation,
     Issued,
     Online,
@@ -164,6 +165,21 @@ class SqlReads:
             valid_after,
         )
         return [Withdrawn(int(serial, 16), Handle(handle), at, reason) for serial, handle, at, reason in rows]
+
+    def expelled(self, since: float, limit: int) -> Sequence[Expelled]:
+        """See ``Reads``."""
+        rows = self._all(
+            "SELECT handle, suspended_at AS at, 'certificateHold' FROM accounts WHERE suspended <> ''"
+            " UNION ALL SELECT handle, at, reason FROM"  # the reason of the last: SQLite takes it from max's row
+            " (SELECT handle, max(revoked) AS at, reason FROM certificates INDEXED BY certificates_by_revocation"
+            " WHERE revoked >= ? AND profile = 'tls' GROUP BY handle) AS last"
+            " WHERE handle NOT IN (SELECT handle FROM accounts WHERE suspended <> '') AND NOT EXISTS"
+            " (SELECT 1 FROM certificates AS good WHERE good.handle = last.handle AND good.profile = 'tls'"
+            " AND good.revoked IS NULL AND good.not_after > last.at) ORDER BY at DESC, handle LIMIT ?",
+            since,
+            limit,
+        )
+        return [Expelled(Handle(handle), at, reason) for handle, at, reason in rows]
 
     def revocation_list(self) -> bytes | None:
         """See ``Reads``."""

@@ -91,4 +91,8 @@ STEPS: Final = (
     CREATE TRIGGER audit_is_never_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
     """,
+    """
+    CREATE INDEX certificates_by_revocation ON certificates (revoked) WHERE revoked IS NOT NULL;
+    CREATE INDEX accounts_suspended ON accounts (suspended_at) WHERE suspended <> '';
+    """,
 )
