@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conclave.errors import RemoteError
+from conclave.errors import RemoteError, VerificationError
 from conclave.lobby import chain
 from conclave.lobby import leader as lead
 from conclave.lobby import member as mem
@@ -89,7 +89,7 @@ def test_a_roster_has_an_end(leading: Leading, following: Following) -> None:
 
     for handle in ("cem", "deniz", "elif", "elif"):
         following, _ = mem.follow(following, enters(handle), MOST)
-    with pytest.raises(RemoteError) as caught:
+    with pytest.raises(VerificationError) as caught:
         mem.follow(following, enters("fatma"), MOST)
     assert caught.value.reason == "lobby-full"
     assert len(following.roster) == MOST
