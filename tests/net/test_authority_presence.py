@@ -298,6 +298,51 @@ async def test_whom_a_killed_server_left_online_is_logged_out(tmp_path: Path) ->
         assert again.store.reads.online() == []
 
 
+async def test_a_device_has_few_connections(tmp_path: Path) -> None:
+    """Whether they announce themselves or not; other devices and people are not concerned."""
+    async with open_house(tmp_path, limits=replace(FAST, sessions_per_device=2)) as house:
+        burak, credentials, other = await online(house, "burak"), house.enrol("ayse"), house.enrol("ayse")
+        first = await house.watch(credentials)
+        await first.announce()
+        await burak.until("presence", handle="ayse", online=True)
+        rest = [await house.watch(one) for one in (other, credentials)]
+        for one in rest:
+            await one.until("crl")
+        assert not first.socket.closed
+        third = await house.watch(credentials)
+        assert (await first.until("refused"))["reason"] == "replaced"
+        await burak.until("presence", handle="ayse", online=False)
+        for one in (*rest, third):
+            await one.say(type="goodbye")
+            assert "refused" not in {frame["type"] for frame in await one.end()}
+        await house.logged("ayse", "logout", "d1", "replaced")
+
+
+async def test_an_account_has_few_connections(tmp_path: Path) -> None:
+    """Also when they are opened at the same moment."""
+    async with open_house(tmp_path, limits=replace(FAST, sessions_per_account=3)) as house:
+        devices = [house.enrol("ayse") for _ in range(8)]
+        opened = await asyncio.gather(*(house.watch(one) for one in devices), return_exceptions=True)
+        watchers = [one for one in opened if isinstance(one, Watcher)]
+        assert len(watchers) == 3
+        assert {one.status for one in opened if isinstance(one, aiohttp.WSServerHandshakeError)} == {429}
+        assert (await house.ask("GET", "/presence", house.session(devices[0]))).error == (429, "too-many-requests")
+        await online(house, "burak")
+        await watchers[0].say(type="goodbye")
+        await watchers[0].end()
+        await asyncio.sleep(0.2)
+        await (await house.watch(devices[7])).until("welcome")
+
+
+async def test_searches_are_limited_and_nothing_else_is(tmp_path: Path) -> None:
+    async with open_house(tmp_path, AuthoritySettings(search_rate=Rate(2, 0.01))) as house:
+        ayse, burak = house.session(house.enrol("ayse")), house.session(house.enrol("burak"))
+        asked = [await house.ask("GET", "/directory/users?query=a", ayse) for _ in range(3)]
+        assert [answer.status for answer in asked] == [200, 200, 429]
+        assert (await house.ask("GET", "/directory/users/burak", ayse)).status == 200
+        assert (await house.ask("GET", "/directory/users", burak)).status == 200
+
+
 async def test_a_plain_request(house: House) -> None:
     answer = await house.ask("GET", "/presence", house.session(house.enrol("ayse")))
     assert answer.error == (400, "websocket-wanted")

@@ -10,6 +10,7 @@ from conclave.pki.policy import GrantSettings
 
 ADDRESS_RATE = Rate(burst=300, per_second=10.0)
 ACCOUNT_RATE = Rate(burst=2000, per_second=200.0)
+SEARCH_RATE = Rate(burst=60, per_second=5.0)
 RENEWAL_RATE = Rate(burst=30, per_second=0.1)
 ANNOUNCE_RATE = Rate(burst=20, per_second=0.2)
 PASSWORD_RATE = Rate(burst=10, per_second=1 / 30)
@@ -36,6 +37,8 @@ class AuthoritySettings:
     """Requests of an address, without a good certificate; an IPv6 address counts as its /64."""
     account_rate: Rate = ACCOUNT_RATE
     """Requests of an account, authenticated by certificate."""
+    search_rate: Rate = SEARCH_RATE
+    """Searches of the directory by an account: each reads all of it."""
     renewal_rate: Rate = RENEWAL_RATE
     """Renewals of an account."""
     announce_rate: Rate = ANNOUNCE_RATE

@@ -81,6 +81,7 @@ class Admission:
         self._clock = clock
         self._addresses = Buckets("requests from this address", settings.address_rate)
         self._accounts = Buckets("requests of this account", settings.account_rate)
+        self._searches = Buckets("searches of this account", settings.search_rate)
         self._renewals = Buckets("renewals of this account", settings.renewal_rate)
         self._announcements = Buckets("announcements of this account", settings.announce_rate)
         self._tokens = Buckets("requests with this invite", settings.token_rate)
@@ -120,6 +121,10 @@ class Admission:
     def verified(self, request: web.Request) -> VerifiedPeer:
         """The certificate of a request's connection, as far as no database is needed. Raises ``Refused``."""
         return self._verified(request, self._clock())
+
+    def searching(self, member: Member) -> None:
+        """Let one search of the directory through. Raises ``TooMany``."""
+        self._searches.take(member.handle, self._clock())
 
     def renewing(self, member: Member) -> None:
         """Let one renewal through. Raises ``TooMany``."""

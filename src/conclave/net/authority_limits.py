@@ -24,6 +24,10 @@ class ServerLimits:
     """Longest text frame of a client on the presence connection."""
     queue_frames: int = 512
     """How far a reader of the presence connection may fall behind before it is dropped."""
+    sessions_per_device: int = 4
+    """Presence connections of a device; one more ends the oldest."""
+    sessions_per_account: int = 32
+    """Presence connections of all devices of a person, those that are ending included; one more is refused."""
     write_seconds: float = 10.0
     """A frame that is not taken within this drops its reader."""
     sweep_seconds: float = 1.0

@@ -44,7 +44,7 @@ class Directory:
 
     async def users(self, request: web.Request) -> web.Response:
         """Search: ``query`` and ``online`` are optional."""
-        self._admission.member(request)
+        self._admission.searching(self._admission.member(request))
         found = directory.search(
             self._store.reads,
             self._roster,

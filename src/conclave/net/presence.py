@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -19,6 +20,7 @@ from typing import Any, Final
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from conclave.authority.audit import Actor, entry
+from conclave.authority.limits import TooMany
 from conclave.authority.members import Member, admit
 from conclave.authority.ports import Store, Transaction
 from conclave.authority.presence import Announced, Roster, Sighting
@@ -29,6 +31,7 @@ from conclave.errors import ConclaveError, DecodeError, Refused
 from conclave.net.admission import Admission, complain
 from conclave.net.authority_limits import ServerLimits
 from conclave.pki.invite import Address, parse_address
+from conclave.pki.names import Handle
 from conclave.pki.revocation import RevocationList
 from conclave.pki.verify import VerifiedPeer
 
@@ -109,6 +112,7 @@ class Presence:
         self._crl = crl
         self._sessions: dict[int, Session] = {}
         self._ids = count(1)
+        self._places: Counter[Handle] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
         """What the server adds."""
@@ -117,6 +121,23 @@ class Presence:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One connection, from its request to its end."""
         member = self._admission.member(request)
+        with self._place(member.handle):
+            return await self._serve(request, member)
+
+    @contextmanager
+    def _place(self, handle: Handle) -> Iterator[None]:
+        """One of an account's connections, from before it is opened until it is gone. Raises ``TooMany``."""
+        if self._places[handle] >= self._limits.sessions_per_account:
+            raise TooMany("presence connections of this account", self._limits.write_seconds)
+        self._places[handle] += 1
+        try:
+            yield
+        finally:
+            self._places[handle] -= 1
+            if not self._places[handle]:
+                del self._places[handle]
+
+    async def _serve(self, request: web.Request, member: Member) -> web.StreamResponse:
         socket = web.WebSocketResponse(
             max_msg_size=self._limits.message_bytes, timeout=self._limits.stop_seconds, compress=False
         )
@@ -131,6 +152,7 @@ class Presence:
         session = Session(next(self._ids), member, peer, origin, socket, request, now, queue)
         times = {"heartbeat": self._settings.heartbeat, "silence": self._settings.silence}
         try:
+            self._end_oldest(member)
             self._sessions[session.id] = session
             session.post(_frame("welcome", **times, now=int(now)))
             session.post(_crl_frame(self._crl()), *map(_revoked_frame, expelled(self._store.reads, now)))
@@ -141,9 +163,18 @@ class Presence:
                     await asyncio.wait([writing], timeout=self._limits.write_seconds)
                 writing.cancel()
         finally:
-            del self._sessions[session.id]
+            self._sessions.pop(session.id, None)
             self._leave(session)
         return socket
+
+    def _end_oldest(self, member: Member) -> None:
+        """Make room for one more connection of a device: who comes anew is more likely to be alive."""
+        whose = (member.handle, member.device)
+        living = [s for s in self._sessions.values() if (s.member.handle, s.member.device) == whose]
+        living = [session for session in living if session.why == _LIVING]
+        for session in living[: len(living) + 1 - self._limits.sessions_per_device]:
+            session.refuse("replaced", "the same device has connected again")
+            self._leave(session)
 
     async def _read(self, session: Session) -> None:
         async for message in session.socket:
