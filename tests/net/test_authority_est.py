@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -20,7 +22,7 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.crypto.password import hash_password
 from conclave.net.authority_client import AuthorityClient
 from conclave.net.authority_enrol import enrol, fetch_trust
-from conclave.net.contexts import bootstrap_context
+from conclave.net.contexts import authority_client_context, bootstrap_context
 from conclave.pki.bundle import decode_bundle
 from conclave.pki.credentials import Credentials
 from conclave.pki.invite import Invite, decode_base32
@@ -32,7 +34,7 @@ from conclave.pki.request import build_request, request_pem
 from conclave.pki.revocation import Reason
 from conclave.store.authority import AuthorityStore
 from tests.authority.desk import CONSOLE
-from tests.net.house import FAST, House, csr, open_house
+from tests.net.house import FAST, NAME, House, csr, open_house
 from tests.pki.ward import make_ward, rsa_key
 
 AYSE = Handle("ayse")
@@ -370,3 +372,37 @@ async def closed(reader: asyncio.StreamReader) -> bool:
         with suppress(OSError):
             await reader.read()
     return True
+
+
+HEADS = [
+    b"GET /crl HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    b"\x16\x03\x01 / HTTP/9\r\n\r\n",
+    b"GET /crl HTTP/1.1\r\nHost\x00: a\r\n\r\n",
+    b"GET /crl HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"POST /.well-known/est/tls/simpleenroll HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+    b"Authorization: Basic %AUTH%\r\n\r\nxyz\r\n",
+    b"GET /crl HTTP/1.1\r\nHost: a\r\n\r\n\x00\x00\x00\x00 /\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("raw", HEADS)
+async def test_what_is_no_http_leaves_no_traceback(
+    house: House, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stranger must not fill the disk by it: nothing at the level that is logged, one line for who debugs."""
+    caplog.set_level(logging.DEBUG, "conclave.authority")
+    basic = base64.b64encode(f"ayse:{house.invite('ayse')}".encode())
+    context = authority_client_context(house.ward.trust)
+    address = house.address
+    reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context, server_hostname=NAME)
+    writer.write(raw.replace(b"%AUTH%", basic))
+    async with asyncio.timeout(5):
+        while not re.match(rb"HTTP/1\.\d 4", answer := await reader.readline()):
+            assert answer
+    writer.close()
+    await asyncio.sleep(0.05)
+    told = [record for record in caplog.records if not record.name.startswith("asyncio")]
+    assert all(record.levelno == logging.DEBUG and not record.exc_info for record in told), told
+    assert len(told) == 1
+    assert "\n" not in told[0].getMessage()
+    assert len(told[0].getMessage()) < 200

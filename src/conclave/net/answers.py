@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware  # noqa: TC002 - one line is plainer than a block
 
 from conclave.authority.limits import TooMany
 from conclave.errors import ConclaveError, DecodeError, Refused, RemoteError, StorageError, VerificationError
+from conclave.pki.names import quote
 
 log = logging.getLogger("conclave.authority")
 
@@ -84,6 +86,23 @@ _HTTP_WORDS: Final[dict[int, tuple[str, str, str]]] = {
     413: ("too-large", "the body is larger than what is read", "send the certificate request alone"),
 }
 
+
+class _OneLine(logging.Filter):
+    """What is no HTTP is a stranger's doing, at any rate they like: one short line, for who debugs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is logged as it is."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        log.debug("a connection spoke no HTTP: %s", quote(error.message))
+        return False
+
+
+http_log = logging.getLogger("conclave.authority.http")
+"""What aiohttp's server logs to."""
+http_log.addFilter(_OneLine())
+
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -100,6 +119,11 @@ def errors_as_json(realm: str) -> Middleware:
             word, text, remedy = _HTTP_WORDS.get(error.status, ("http", error.reason.lower(), ""))
             allowed = error.headers.get("Allow")
             return _answer(error.status, word, text, remedy, {"Allow": allowed} if allowed else None)
+        except HttpProcessingError as error:  # within a body; a head that is none never comes so far
+            log.debug("a connection spoke no HTTP: %s", quote(error.message))
+            response = _answer(400, "malformed", "the body is not in the form that its head announces")
+            response.force_close()
+            return response
         except TimeoutError:
             response = _answer(408, "too-slow", "the request did not arrive in time", "send it at once")
             response.force_close()

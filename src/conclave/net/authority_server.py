@@ -29,7 +29,7 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.errors import ConclaveError
 from conclave.net.accept import Acceptor, listen_at
 from conclave.net.admission import Admission
-from conclave.net.answers import Next, errors_as_json
+from conclave.net.answers import Next, errors_as_json, http_log
 from conclave.net.authority_limits import ServerLimits
 from conclave.net.contexts import authority_server_context
 from conclave.net.directory import Directory
@@ -106,6 +106,7 @@ class AuthorityServer:
             self._runner = web.AppRunner(
                 self._application(),
                 access_log=None,
+                logger=http_log,
                 handle_signals=False,
                 keepalive_timeout=self._limits.idle_seconds,
                 lingering_time=self._limits.request_seconds,
