@@ -119,11 +119,6 @@ def errors_as_json(realm: str) -> Middleware:
             word, text, remedy = _HTTP_WORDS.get(error.status, ("http", error.reason.lower(), ""))
             allowed = error.headers.get("Allow")
             return _answer(error.status, word, text, remedy, {"Allow": allowed} if allowed else None)
-        except HttpProcessingError as error:  # within a body; a head that is none never comes so far
-            log.debug("a connection spoke no HTTP: %s", quote(error.message))
-            response = _answer(400, "malformed", "the body is not in the form that its head announces")
-            response.force_close()
-            return response
         except TimeoutError:
             response = _answer(408, "too-slow", "the request did not arrive in time", "send it at once")
             response.force_close()
