@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from conclave.cli import authority
 from conclave.cli.context import Context
 from conclave.cli.office import open_office, parse_duration, parse_listen
-from conclave.errors import ConclaveError, LocalError, Refused
+from conclave.errors import ConclaveError, LocalError, Refused, StorageError
 from conclave.pki.bundle import decode_pem
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import open_credentials
@@ -190,6 +191,36 @@ def test_sign_for_several_people_and_odd_files(operator: Operator, tmp_path: Pat
         operator.type("sign", str(odd), "--out", str(out), "--profile", "tls")
     with pytest.raises(LocalError, match="cannot be read"):
         operator.type("sign", str(tmp_path / "none.pem"), "--out", str(out), "--profile", "tls")
+
+
+def test_sign_follows_no_link_on_the_stick(operator: Operator, tmp_path: Path) -> None:
+    """Whoever prepared the stick must not reach another file of the authority's machine."""
+    usb, precious = tmp_path / "usb", tmp_path / "precious"
+    precious.write_text("precious")
+    files = [request_file(usb, profile) for profile in (Profile.TLS, Profile.IM)]
+    (usb / "crl.pem").symlink_to(precious)
+    (usb / "issuing.pem").symlink_to(tmp_path / "made")
+    operator.type("sign", *map(str, files), "--out", str(usb))
+    assert precious.read_text() == "precious"
+    assert not (tmp_path / "made").exists()
+    assert not any(path.is_symlink() for path in usb.iterdir())
+    names = {"crl.pem", "im.csr.pem", "im.pem", "issuing.pem", "root.pem", "tls.csr.pem", "tls.pem"}
+    assert {path.name for path in usb.iterdir()} == names, "nothing temporary is left"
+    linked, pipe = tmp_path / "link" / "tls.csr.pem", tmp_path / "pipe" / "tls.csr.pem"
+    for path in (linked, pipe):
+        path.parent.mkdir()
+    linked.symlink_to(files[0])
+    os.mkfifo(pipe)
+    for path in (linked, pipe):
+        with pytest.raises(LocalError, match="cannot be read"):
+            operator.type("sign", str(path), "--out", str(tmp_path / "out"))
+    two = [request_file(tmp_path / who, Profile.TLS, who) for who in ("burak", "cem")]
+    (tmp_path / "several").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "several" / "burak-d1").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match="link"):
+        operator.type("sign", *map(str, two), "--out", str(tmp_path / "several"))
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_sign_spends_a_token(operator: Operator, tmp_path: Path) -> None:

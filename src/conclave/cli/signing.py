@@ -12,6 +12,7 @@ from conclave.authority.revocation import RevocationLists
 from conclave.authority.settings import AuthoritySettings
 from conclave.cli.office import Office, console, crl_pem
 from conclave.errors import ConclaveError, LocalError, StorageError
+from conclave.node.carried import read_carried, write_carried
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Issuer
 from conclave.pki.names import parse_handle
@@ -20,6 +21,7 @@ from conclave.pki.profile import Profile, parse_profile
 from conclave.pki.request import REQUEST_BYTES, ProvenRequest, read_request
 
 FILES_MOST = 64
+_AGAIN = "sign the same requests again into another --out: the certificates are made"
 
 
 def sign_files(
@@ -44,6 +46,8 @@ def sign_files(
     for file, one in zip(files, signed, strict=True):
         issued = one.issued
         folder = out / f"{issued.handle}-{issued.device}" if several else out
+        if several and folder.is_symlink():
+            raise StorageError(f"{folder} is a link to elsewhere: nothing is written through it", remedy=_AGAIN)
         chain = read_certificate(issued.der).pem + issuer.certificate.pem
         for name, data in {
             f"{issued.profile}.pem": chain,
@@ -51,7 +55,7 @@ def sign_files(
             "issuing.pem": issuer.certificate.pem,
             "crl.pem": crl_pem(crl.der),
         }.items():
-            _write(folder / name, data)
+            write_carried(folder / name, data, remedy=_AGAIN)
         rows.append(
             {
                 "request": str(file),
@@ -69,11 +73,7 @@ def sign_files(
 
 
 def _read(file: Path, wanted: str) -> ProvenRequest:
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(REQUEST_BYTES + 1)
-    except OSError as error:
-        raise LocalError(f"{file} cannot be read: {error.strerror}") from error
+    data = read_carried(file, REQUEST_BYTES + 1, remedy="name the request files themselves")
     try:
         return read_request(data, _profile(file, wanted))
     except ConclaveError as error:
@@ -89,14 +89,3 @@ def _profile(file: Path, wanted: str) -> Profile:
     raise LocalError(
         f"what the request {file.name} is for is unclear", remedy="name it tls.csr.pem, or say --profile tls"
     )
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        raise StorageError(
-            f"{path} could not be written: {error.strerror}",
-            remedy="sign the same requests again into another --out: the certificates are made",
-        ) from error

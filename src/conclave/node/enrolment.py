@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from conclave.errors import DecodeError, LocalError, StorageError, VerificationError
+from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.net.authority_enrol import enrol, fetch_trust
+from conclave.node.carried import read_carried, write_carried
 from conclave.node.identity import keep_trust, read_trust
 from conclave.node.paths import prepare_home, vault_path
 from conclave.pki.bundle import decode_pem, split_chain
@@ -79,15 +80,11 @@ def write_requests(
     vault = _begin(home, handle, invite, passphrase, profiles, progress)
     secret = invite.secret if invite is not None else ""
     written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for kept in vault.content.profiles:
-            key = read_key(kept.key, RULES[Profile(kept.name)].key)
-            path = folder / f"{kept.name}.csr.pem"
-            path.write_bytes(request_pem(build_request(key, handle, secret)))
-            written.append(path)
-    except OSError as error:
-        raise StorageError(f"the requests cannot be written to {folder}: {error.strerror}") from error
+    for kept in vault.content.profiles:
+        key = read_key(kept.key, RULES[Profile(kept.name)].key)
+        path = folder / f"{kept.name}.csr.pem"
+        write_carried(path, request_pem(build_request(key, handle, secret)))
+        written.append(path)
     return written
 
 
@@ -104,7 +101,7 @@ def take_certificates(home: Path, folder: Path, passphrase: str, root_sha256: by
     trust = pin_root(above, pinned or above[0].fingerprint)
     crl = folder / "crl.pem"
     if crl.exists():
-        trust = trust.with_crl(trust.read_crl(_read(crl, CRL_BYTES)))
+        trust = trust.with_crl(trust.read_crl(read_carried(crl, CRL_BYTES, remedy=_FILES)))
     chains = []
     for kept in content.profiles:
         profile = Profile(kept.name)
@@ -115,6 +112,7 @@ def take_certificates(home: Path, folder: Path, passphrase: str, root_sha256: by
     return _finish(vault, trust, chains)
 
 
+_FILES = "conclave authority sign … --out DIR writes it"
 _PIN_BYTES = 32  # before the root itself is known, the vault holds its fingerprint in its place
 
 
@@ -181,16 +179,6 @@ def _finish(vault: OpenVault, trust: Trust, chains: list[tuple[Certificate, ...]
 
 def _pem(path: Path) -> tuple[Certificate, ...]:
     try:
-        return decode_pem(_read(path, PEM_BYTES))
+        return decode_pem(read_carried(path, PEM_BYTES, remedy=_FILES))
     except DecodeError as error:
         raise VerificationError(f"{path.name}: {error}", remedy="ask the authority for the files again") from error
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit)
-    except OSError as error:
-        raise LocalError(
-            f"{path} cannot be read: {error.strerror}", remedy="conclave authority sign … --out DIR writes it"
-        ) from error
