@@ -1,6 +1,11 @@
 """``python -m conclave``: the command line."""
 
-from conclave.cli.main import run
+import sys
 
 if __name__ == "__main__":
-    run()
+    try:
+        from conclave.cli.main import run
+
+        run()
+    except KeyboardInterrupt:  # while the modules were still being read
+        sys.exit(130)

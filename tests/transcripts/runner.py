@@ -20,6 +20,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^(\w+)\$ (.+)$")
+LOOKS = re.compile(r"conclave (read|requests|who|find|doctor|lobby who|authority log)\b")
 PATIENCE_SECONDS = 20.0
 
 
@@ -72,6 +73,18 @@ class Transcript:
         if step.command.endswith(" &"):
             self.start(step)
             return
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.run(step)
+            except AssertionError:  # whoever only looks may look again: news takes a moment
+                if LOOKS.match(step.command) is None or time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def run(self, step: Step) -> None:
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
         done = subprocess.run(
             self.words(step), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,

@@ -114,13 +114,17 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        _end_output()
+        sys.exit(FAILED)
     except OSError as error:  # what is ours was translated: this is our output, on a disk that is full
         note(f"conclave: {error.strerror or error}")
-        _end_output()
+        sys.exit(FAILED)
+    finally:
+        _settle_output()
 
 
-def _end_output() -> None:
-    """Exit; what is still to be written of our output goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(FAILED)
+def _settle_output() -> None:
+    """What is still to be written of our output and cannot be, goes nowhere; it does not change the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
