@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from conclave.crypto.seal import Cost, derive, seal
 from conclave.errors import LocalError, StorageError
 from conclave.store import vault as module
-from conclave.store.vault import CRL_BYTES, Profile, Trust, VaultContent, create, unlock
-from conclave.wire.codec import decode
+from conclave.store.vault import CRL_BYTES, Pending, Profile, Trust, VaultContent, create, unlock
+from conclave.wire.codec import Writer, decode
 
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
 SECRET = b"private key bytes"
@@ -27,8 +27,9 @@ CONTENT = VaultContent(
     realm="ward-7.internal",
     device="laptop",
     authorities=("authority.ward-7.internal:8443", "[::1]:8443"),
-    profiles=(Profile("tls", SECRET, (b"leaf", b"issuing")), Profile("im", SECRET)),
+    profiles=(Profile("tls", SECRET, (b"leaf", b"issuing")), Profile("im", SECRET, (b"leaf",))),
     trust=Trust(b"root", b"issuing", b"crl"),
+    pending=Pending(b"i" * 32, b"r" * 32, ("192.0.2.7:8443",), (Profile("tls", SECRET),)),
 )
 
 
@@ -111,8 +112,8 @@ def test_no_vault_and_what_is_none(tmp_path: Path) -> None:
 
 def test_a_newer_vault_is_refused(tmp_path: Path) -> None:
     key = derive(b"p", salt=bytes(16), cost=CHEAP)
-    (tmp_path / "vault").write_bytes(seal(key, b"\x00\x02" + bytes(200), nonce=bytes(12)))
-    with pytest.raises(LocalError, match="version 2"):
+    (tmp_path / "vault").write_bytes(seal(key, b"\x00\x03" + bytes(200), nonce=bytes(12)))
+    with pytest.raises(LocalError, match="version 3"):
         unlock(tmp_path / "vault", "p")
 
 
@@ -129,7 +130,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_is_not_there() -> None:
-    assert CONTENT.profile("im").chain == ()
+    assert CONTENT.profile("im").chain == (b"leaf",)
     with pytest.raises(LocalError, match="classic"):
         CONTENT.profile("classic")
 
@@ -178,6 +179,14 @@ CONTENTS = st.builds(
         st.builds(Profile, SHORT, st.binary(), st.lists(st.binary(), max_size=3).map(tuple)), max_size=3
     ).map(tuple),
     trust=st.builds(Trust, st.binary(), st.binary(), st.binary()),
+    pending=st.none()
+    | st.builds(
+        Pending,
+        st.binary(max_size=32),
+        st.binary(max_size=32),
+        st.lists(SHORT, max_size=2).map(tuple),
+        st.lists(st.builds(Profile, SHORT, st.binary()), max_size=2).map(tuple),
+    ),
 )
 
 
@@ -185,3 +194,30 @@ CONTENTS = st.builds(
 @given(CONTENTS)
 def test_any_content_round_trips(content: VaultContent) -> None:
     assert decode(module._encode(content), module._content) == content
+
+
+def version_1(content: VaultContent) -> bytes:
+    """As the first version wrote it: without what is pending."""
+    w = Writer().uint16(1).fixed(content.database_key, 32).text(content.handle).text(content.realm)
+    w.text(content.device).vector(content.authorities, Writer.text).vector(content.profiles, module._put_profile)
+    return w.opaque(content.trust.root).opaque(content.trust.issuing).opaque(content.trust.crl).done()
+
+
+def test_the_first_version_is_read(tmp_path: Path) -> None:
+    """And written as the present one, whoever was enrolled, or about to be."""
+    enrolled = replace(CONTENT, pending=None)
+    keys = tuple(replace(profile, chain=()) for profile in CONTENT.profiles)
+    begun = replace(enrolled, device="", profiles=keys, trust=Trust(b"p" * 32, b""))
+    waiting = Pending(b"", b"p" * 32, CONTENT.authorities, keys)
+    for old, read in (
+        (enrolled, enrolled),
+        (begun, replace(begun, profiles=(), trust=Trust(b"", b""), pending=waiting)),
+    ):
+        path = tmp_path / old.device / "vault"
+        path.parent.mkdir(exist_ok=True)
+        key = derive(b"open sesame", salt=b"s" * 16, cost=CHEAP)
+        path.write_bytes(seal(key, version_1(old), nonce=b"n" * 12))
+        opened = unlock(path, "open sesame")
+        assert opened.content == read
+        opened.rewrite(read)
+        assert unlock(path, "open sesame").content == read

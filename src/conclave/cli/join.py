@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit, note, read_passphrase
 from conclave.errors import LocalError
+
+if TYPE_CHECKING:  # imported where it is used: --help must be quick
+    from conclave.node.enrolment import Joined
+
+INPUT_CHARACTERS = 4096
+"""More of a line on standard input is not read."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +31,14 @@ def add_to(app: typer.Typer) -> None:
 
 def join(
     ctx: typer.Context,
-    invite: Annotated[str, typer.Argument(help="The one-line invite.", show_default=False)] = "",
+    invite: Annotated[
+        str,
+        typer.Argument(
+            help="The one-line invite; - reads it from standard input, or asks for it: the way where others use this "
+            "machine too, since they can read a command's arguments.",
+            show_default=False,
+        ),
+    ] = "",
     csr_out: Annotated[
         Path | None,
         typer.Option(
@@ -48,44 +62,47 @@ def join(
         str,
         typer.Option("--root-sha256", help="The root's fingerprint (hex), for --certificates.", show_default=False),
     ] = "",
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Replace keys and certificate, though they hold; history and outbox stay."),
+    ] = False,
     classic: Annotated[
         bool, typer.Option("--classic", help="A certificate of the profile classic (RSA) too.")
     ] = False,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Enrol this device: make keys, ask the authority, verify the certificates, keep them under a passphrase."""
+    """Enrol this device: make keys, ask the authority, verify the certificates, keep them under a passphrase.
+
+    A device whose certificate expired or was revoked joins again with a new invite; history and outbox stay.
+    """
     from conclave.node import enrolment
-    from conclave.node.identity import read_trust
-    from conclave.node.paths import vault_path
     from conclave.pki.invite import parse_invite
     from conclave.pki.names import parse_handle
     from conclave.pki.profile import Profile
-    from conclave.store.vault import unlock
 
     context = context_of(ctx)
     profiles = (*enrolment.STANDARD, Profile.CLASSIC) if classic else enrolment.STANDARD
     if certificates is not None:
         passphrase = read_passphrase(context, "passphrase", file=passphrase_file)
         pin = _fingerprint(root_sha256)
-        me = enrolment.take_certificates(context.home, certificates, passphrase, pin)
+        joined = enrolment.take_certificates(context.home, certificates, passphrase, pin)
         if pin is None and not as_json:
-            root = read_trust(unlock(vault_path(context.home), passphrase).content.trust).root
-            note(f"the root's SHA-256 is {root.fingerprint.hex()}: compare it with the authority's own")
-        _joined(context, me.handle, me.realm, me.device, me.not_after, as_json=as_json)
+            note(f"the root's SHA-256 is {joined.root_sha256.hex()}: compare it with the authority's own")
+        _tell(context, joined, as_json=as_json)
         return
     if not invite and not (csr_out and handle):
         raise LocalError(
             "an invite is needed", remedy="conclave join '<invite>'; conclave join --help for enrolment by file"
         )
-    parsed = parse_invite(invite) if invite else None
+    parsed = parse_invite(_read_invite() if invite == "-" else invite) if invite else None
     if parsed is not None:
         parsed.demand_fresh(time.time())
     passphrase = read_passphrase(context, "a passphrase for this home", file=passphrase_file, confirm=True)
     if csr_out is not None:
         name = parsed.handle if parsed is not None else parse_handle(handle)
         files = enrolment.write_requests(
-            context.home, csr_out, name, parsed, passphrase, profiles, _progress(as_json)
+            context.home, csr_out, name, parsed, passphrase, profiles, _progress(as_json), again=again
         )
         if as_json:
             emit([{"handle": name, "requests": [str(path) for path in files]}])
@@ -97,8 +114,18 @@ def join(
     if parsed is None:  # pragma: no cover - ruled out above
         raise LocalError("an invite is needed")
     secret = parsed.secret or _password(context, password_file)
-    me = enrolment.join(context.home, parsed, secret, passphrase, profiles, _progress(as_json))
-    _joined(context, me.handle, me.realm, me.device, me.not_after, as_json=as_json)
+    joined = enrolment.join(context.home, parsed, secret, passphrase, profiles, _progress(as_json), again=again)
+    _tell(context, joined, as_json=as_json)
+
+
+def _read_invite() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("invite: ")
+        sys.stderr.flush()
+    line = sys.stdin.readline(INPUT_CHARACTERS)
+    if not line.strip():
+        raise LocalError("there is no invite on standard input", remedy="paste the line, from conclave:// to its end")
+    return line
 
 
 def _password(context: Context, file: Path | None) -> str:
@@ -122,10 +149,12 @@ def _progress(quiet: bool) -> Callable[[str], None]:
     return (lambda _text: None) if quiet else note
 
 
-def _joined(context: Context, handle: str, realm: str, device: str, until: float, *, as_json: bool) -> None:
+def _tell(context: Context, joined: Joined, *, as_json: bool) -> None:
+    me = joined.me
     if as_json:
-        emit([{"handle": handle, "realm": realm, "device": device, "until": until, "home": str(context.home)}])
+        row = {"handle": me.handle, "realm": me.realm, "device": me.device, "until": me.not_after}
+        emit([row | {"home": str(context.home), "root_sha256": joined.root_sha256.hex()}])
     else:
-        days = (until - time.time()) / 86_400
-        note(f"you are {handle}@{realm}, device {device}; valid for {days:.0f} days and renewed by itself")
+        days = (me.not_after - time.time()) / 86_400
+        note(f"you are {me.handle}@{me.realm}, device {me.device}; valid for {days:.0f} days and renewed by itself")
         note("next: conclave up")

@@ -33,10 +33,11 @@ class Identity:
 
     def __init__(self, vault: vaults.OpenVault, authority: str = "") -> None:
         content = vault.content
-        if not content.trust.root or not all(profile.chain for profile in content.profiles):
+        if not content.trust.root:
             raise NotEnrolled(
                 "enrolment was begun here but not finished",
-                remedy="give the same invite again: conclave join '<invite>'; or conclave join --certificates DIR",
+                remedy="give the invite again, or a new one: conclave join '<invite>'; by file: conclave join "
+                "--certificates DIR",
             )
         self._vault = vault
         self.handle: Handle = parse_handle(content.handle)
@@ -46,7 +47,7 @@ class Identity:
             parse_address(text) for text in ((authority,) if authority else content.authorities)
         )
         self._credentials = {
-            profile.name: _credentials(profile) for profile in content.profiles
+            profile.name: read_credentials(profile) for profile in content.profiles
         }  # fmt: skip
         self._contexts: tuple[Context, Context] | None = None
 
@@ -83,7 +84,8 @@ class Identity:
             raise VerificationError(
                 f"your own certificate ended at {moment(own.not_after)}",
                 reason="expired",
-                remedy="it is renewed while the authority can be reached in time; now join again with a new invite",
+                remedy="it is renewed while the authority can be reached in time; now ask for a new invite, then: "
+                "conclave join '<invite>'",
             )
 
     # For links.
@@ -141,7 +143,7 @@ class Identity:
         renewed = vaults.Profile(profile.value, key, tuple(certificate.der for certificate in chain))
         profiles = tuple(renewed if held.name == profile.value else held for held in content.profiles)
         self._vault.rewrite(replace(content, profiles=profiles))
-        self._credentials[profile.value] = _credentials(renewed)
+        self._credentials[profile.value] = read_credentials(renewed)
         self._contexts = None
 
     def describe(self) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def keep_trust(trust: Trust) -> vaults.Trust:
     return vaults.Trust(trust.root.der, trust.issuing[0].der, newest)
 
 
-def _credentials(profile: vaults.Profile) -> Credentials:
+def read_credentials(profile: vaults.Profile) -> Credentials:
+    """Key and chain as the vault holds them."""
     leaf, *above = (read_certificate(der) for der in profile.chain)
     return Credentials(read_key(profile.key, RULES[Profile(profile.name)].key), leaf, tuple(above))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unicodedata import normalize
 
@@ -20,13 +20,17 @@ from conclave.errors import DecodeError, LocalError, NotEnrolled, StorageError, 
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.frames import HANDLE_BYTES, TEXT_BYTES
 
-VERSION = 1
+VERSION = 2
+OLDEST = 1
+"""Still read; an enrolment that was under way in it goes on as one without an invite."""
 DER_BYTES = 64 * 1024
 """A key or a certificate."""
 CRL_BYTES = 4 * 1024 * 1024
 """A revocation list of about 100,000 entries."""
 VAULT_BYTES = 8 * 1024 * 1024
 """A larger file is not read."""
+PROFILES_BYTES = 32 * DER_BYTES
+PENDING_BYTES = PROFILES_BYTES + 32 * TEXT_BYTES
 DATABASE_KEY_BYTES = 32
 
 
@@ -49,8 +53,21 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """An enrolment that is under way: what the identity is replaced with once all of it was granted."""
+
+    invite: bytes  # what tells the invite from another: a SHA-256, or empty without one
+    root: bytes  # the SHA-256 of the root that the invite names, or empty
+    authorities: tuple[str, ...]
+    profiles: tuple[Profile, ...]  # without chains
+
+
+@dataclass(frozen=True, slots=True)
 class VaultContent:
-    """What a vault holds. ``authorities`` are addresses, ``host:port``, the preferred one first."""
+    """What a vault holds. ``authorities`` are addresses, ``host:port``, the preferred one first.
+
+    Before the first enrolment is complete, there are neither profiles nor trust.
+    """
 
     database_key: bytes = field(repr=False)  # 32 random bytes
     handle: str
@@ -59,6 +76,7 @@ class VaultContent:
     authorities: tuple[str, ...]
     profiles: tuple[Profile, ...]
     trust: Trust
+    pending: Pending | None = None
 
     def profile(self, name: str) -> Profile:
         """The profile of that name. Raises ``LocalError`` where there is none."""
@@ -165,7 +183,8 @@ def _encode(content: VaultContent) -> bytes:
     w = Writer().uint16(VERSION).fixed(content.database_key, DATABASE_KEY_BYTES)
     w.text(content.handle).text(content.realm).text(content.device).vector(content.authorities, Writer.text)
     w.vector(content.profiles, _put_profile)
-    data = w.opaque(content.trust.root).opaque(content.trust.issuing).opaque(content.trust.crl).done()
+    w.opaque(content.trust.root).opaque(content.trust.issuing).opaque(content.trust.crl)
+    data = w.vector(() if content.pending is None else (content.pending,), _put_pending).done()
     try:
         decode(data, _content)  # what could not be read again is not written
     except DecodeError as error:
@@ -177,21 +196,44 @@ def _put_profile(w: Writer, profile: Profile) -> None:
     w.text(profile.name).opaque(profile.key).vector(profile.chain, Writer.opaque)
 
 
+def _put_pending(w: Writer, pending: Pending) -> None:
+    w.opaque(pending.invite).opaque(pending.root).vector(pending.authorities, Writer.text)
+    w.vector(pending.profiles, _put_profile)
+
+
 def _content(r: Reader) -> VaultContent:
     version = r.uint16()
-    if version != VERSION:
-        raise DecodeError(f"it has version {version}, this program knows {VERSION}")
-    return VaultContent(
+    if not OLDEST <= version <= VERSION:
+        raise DecodeError(f"it has version {version}, this program knows {OLDEST} to {VERSION}")
+    content = VaultContent(
         database_key=r.fixed(DATABASE_KEY_BYTES),
         handle=r.text(HANDLE_BYTES),
         realm=r.text(TEXT_BYTES),
         device=r.text(HANDLE_BYTES),
-        authorities=r.vector(lambda r: r.text(TEXT_BYTES), 16 * TEXT_BYTES),
-        profiles=r.vector(
-            lambda r: Profile(
-                r.text(HANDLE_BYTES), r.opaque(DER_BYTES), r.vector(lambda r: r.opaque(DER_BYTES), 8 * DER_BYTES)
-            ),
-            32 * DER_BYTES,
-        ),
+        authorities=_addresses(r),
+        profiles=_profiles(r),
         trust=Trust(r.opaque(DER_BYTES), r.opaque(DER_BYTES), r.opaque(CRL_BYTES)),
     )
+    if version > 1:
+        return replace(content, pending=next(iter(r.vector(_pending, PENDING_BYTES)), None))
+    if all(profile.chain for profile in content.profiles):
+        return content
+    pending = Pending(b"", content.trust.root, content.authorities, content.profiles)
+    return replace(content, profiles=(), trust=Trust(b"", b""), pending=pending)
+
+
+def _addresses(r: Reader) -> tuple[str, ...]:
+    return r.vector(lambda r: r.text(TEXT_BYTES), 16 * TEXT_BYTES)
+
+
+def _profiles(r: Reader) -> tuple[Profile, ...]:
+    return r.vector(
+        lambda r: Profile(
+            r.text(HANDLE_BYTES), r.opaque(DER_BYTES), r.vector(lambda r: r.opaque(DER_BYTES), 8 * DER_BYTES)
+        ),
+        PROFILES_BYTES,
+    )
+
+
+def _pending(r: Reader) -> Pending:
+    return Pending(r.opaque(32), r.opaque(32), _addresses(r), _profiles(r))
