@@ -300,19 +300,19 @@ async def test_whom_a_killed_server_left_online_is_logged_out(tmp_path: Path) ->
 
 async def test_a_device_has_few_connections(tmp_path: Path) -> None:
     """Whether they announce themselves or not; other devices and people are not concerned."""
-    async with open_house(tmp_path, limits=replace(FAST, sessions_per_device=2)) as house:
+    async with open_house(tmp_path, limits=replace(FAST, sessions_per_device=4)) as house:
         burak, credentials, other = await online(house, "burak"), house.enrol("ayse"), house.enrol("ayse")
         first = await house.watch(credentials)
         await first.announce()
         await burak.until("presence", handle="ayse", online=True)
-        rest = [await house.watch(one) for one in (other, credentials)]
+        rest = [await house.watch(one) for one in (other, credentials, credentials, credentials)]
         for one in rest:
             await one.until("crl")
-        assert not first.socket.closed
-        third = await house.watch(credentials)
+        assert len(house.server._presence._sessions) == 6, "none has ended"
+        fifth = await house.watch(credentials)
         assert (await first.until("refused"))["reason"] == "replaced"
         await burak.until("presence", handle="ayse", online=False)
-        for one in (*rest, third):
+        for one in (*rest, fifth):
             await one.say(type="goodbye")
             assert "refused" not in {frame["type"] for frame in await one.end()}
         await house.logged("ayse", "logout", "d1", "replaced")

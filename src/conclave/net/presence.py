@@ -170,9 +170,9 @@ class Presence:
     def _end_oldest(self, member: Member) -> None:
         """Make room for one more connection of a device: who comes anew is more likely to be alive."""
         whose = (member.handle, member.device)
-        living = [s for s in self._sessions.values() if (s.member.handle, s.member.device) == whose]
-        living = [session for session in living if session.why == _LIVING]
-        for session in living[: len(living) + 1 - self._limits.sessions_per_device]:
+        own = [s for s in self._sessions.values() if (s.member.handle, s.member.device) == whose]
+        living = [session for session in own if session.why == _LIVING]
+        for session in living[: max(0, len(living) + 1 - self._limits.sessions_per_device)]:
             session.refuse("replaced", "the same device has connected again")
             self._leave(session)
 
