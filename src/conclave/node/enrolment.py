@@ -132,7 +132,14 @@ def take_certificates(home: Path, folder: Path, passphrase: str, root_sha256: by
         vault = vaults.unlock(vault_path(home), passphrase)
         content = vault.content
         above = _pem(folder / "root.pem") + _pem(folder / "issuing.pem")
-        trust = pin_root(above, root_sha256 or _pin(content) or above[0].fingerprint)
+        pinned = root_sha256 or _pin(content) or above[0].fingerprint
+        if above[0].fingerprint != pinned:
+            raise VerificationError(
+                "root.pem has another fingerprint than the root that is wanted: it is another authority's",
+                reason="unknown-authority",
+                remedy="ask for the files again; to trust another authority from now on: --root-sha256 HEX",
+            )
+        trust = pin_root(above, pinned)
         crl = folder / "crl.pem"
         if crl.exists():
             trust = trust.with_crl(trust.read_crl(read_carried(crl, CRL_BYTES, remedy=_FILES)))
