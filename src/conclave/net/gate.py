@@ -7,21 +7,9 @@ may stand there (``handshake_seconds``), which the link watches itself.
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv6Address, ip_address
 
+from conclave.authority.limits import origin_of
 from conclave.link.limits import LinkLimits
-
-
-def _origin(address: str) -> str:
-    try:
-        known = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address  # not IP at all
-    if not isinstance(known, IPv6Address):
-        return address
-    if known.ipv4_mapped is not None:
-        return str(known.ipv4_mapped)
-    return known.packed[:8].hex()
 
 
 class Gate:
@@ -41,7 +29,7 @@ class Gate:
 
     def enter(self, address: str) -> bool:
         """Let one more in, or say no."""
-        origin = _origin(address)
+        origin = origin_of(address)
         if self._total >= self._limits.half_open or self._per_origin[origin] >= self._limits.half_open_per_address:
             return False
         self._total += 1
@@ -50,7 +38,7 @@ class Gate:
 
     def leave(self, address: str) -> None:
         """One that was let in is an open link now, or gone."""
-        origin = _origin(address)
+        origin = origin_of(address)
         self._total -= 1
         self._per_origin[origin] -= 1
         if self._per_origin[origin] <= 0:
