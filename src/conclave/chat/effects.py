@@ -14,13 +14,15 @@ from conclave.wire.frames import Frame
 class Status(StrEnum):
     """How far a message of ours has come, in the words that fronts show.
 
-    In a lobby *delivered* means: its leader has committed it in the order. That says nothing of the other members
-    (``views.LobbyView.have`` does, at the leader), and what the leader says itself is delivered at once, also with
-    nobody else in.
+    In a lobby *sent* means that it has its place in the order; who has it on their own device is told by the
+    members' receipts (``views.LobbyView.marks``), and *delivered* that all of them have.
     """
 
     WAITING = "waiting"  # in the outbox: the peer is away, busy, or not linked yet
-    DELIVERED = "delivered"  # committed on the peer's device; in a lobby: ordered by the leader
+    MAILED = "in mailbox"  # sealed at the authority, until the peer comes
+    SENT = "sent"  # in a lobby: in its order
+    DELIVERED = "delivered"  # committed on the peer's device; in a lobby, on everybody's
+    READ = "read"  # in a pair, where the peer allows it to be told
     FAILED = "not sent"  # refused: rejected, blocked, lobby closed
     RECEIVED = "received"  # not ours
 
@@ -29,6 +31,7 @@ class LineKind(StrEnum):
     """What a line of history is."""
 
     TEXT = "text"
+    FILE = "file"  # the text is the file's name
     NOTICE = "notice"  # somebody entered, left, was removed; a lobby closed
 
 
@@ -43,7 +46,9 @@ class Line:
     sent: float  # by the sender's clock
     stored: float  # by ours
     status: Status
-    seq: int = 0  # place in the lobby's order; 0 in a pair, and in a lobby until ordered
+    seq: int = 0  # place in the lobby's order; in a pair the sender's counter; 0 until ordered
+    reply: tuple[str, bytes] | None = None  # author and id of what it answers
+    expires: float = 0.0  # when it is to disappear; 0: never
 
 
 # Records: committed together, in order.
@@ -68,22 +73,73 @@ class DropState:
 class AddLine:
     """Append to a conversation's history (``@burak``, or ``#`` and the lobby's label).
 
-    A line with the same sender and id that is there already is left as it is.
+    A line with the same sender and id that is there already is left as it is, but for its place in the order.
+    ``original`` is what its author signed, as ``chat.originals`` writes it; empty for a notice.
     """
 
     conversation: str
     line: Line
+    original: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkLine:
-    """Our own line came further; ``seq`` is its place in a lobby's order once known (0 leaves it)."""
+    """A line came further; ``seq`` is its place in a lobby's order once known (0 leaves it)."""
 
     conversation: str
     sender: str
     id: bytes
     status: Status
     seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AmendLine:
+    """Other words for a line, said at ``at``; the newest ones count. Nothing where there is no such line."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EraseLine:
+    """A line's words, its original, and what was said of it go; that it was there stays (deleted)."""
+
+    conversation: str
+    sender: str
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetReaction:
+    """``by`` puts ``sign`` at a line, or takes it off."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    by: str
+    sign: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetPin:
+    """A line is pinned, or no longer."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropExpired:
+    """Lines that were to disappear at or before ``now`` go, with everything of them."""
+
+    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +176,25 @@ class DropEntries:
     group: bytes
 
 
-Record = PutState | DropState | AddLine | MarkLine | PutPost | DropPosts | PutEntry | DropEntries
+@dataclass(frozen=True, slots=True)
+class CutEntries:
+    """Forget a lobby's entries after number ``seq``: they were of a half that lost."""
+
+    group: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutCertificate:
+    """Keep a member's certificate (DER), under its SHA-256: originals name it."""
+
+    der: bytes
+
+
+Record = (
+    PutState | DropState | AddLine | MarkLine | AmendLine | EraseLine | SetReaction | SetPin | DropExpired | PutPost
+    | DropPosts | PutEntry | DropEntries | CutEntries | PutCertificate
+)  # fmt: skip
 
 # Deeds: done after the commit.
 
