@@ -76,6 +76,7 @@ __all__ = [
     "Verify",
     "begin_external",
     "branch",
+    "cipher_suite",
     "commit",
     "create",
     "credential",
@@ -83,6 +84,7 @@ __all__ = [
     "export",
     "group_info",
     "identify_package",
+    "invited",
     "join",
     "members",
     "merge",
@@ -94,9 +96,11 @@ __all__ = [
     "read_envelope",
     "read_key_package",
     "read_original",
+    "reference",
     "reinitialise",
     "seal_to",
     "verify_original",
+    "welcome_for",
     "write_key_package",
 ]
 
@@ -127,6 +131,34 @@ def identify_package(package: KeyPackage, *, verify: Verify, now: float, policy:
     max_lifetime = (policy or Policy()).max_lifetime
     check_key_package(suite_of(package.cipher_suite), package, (), now, max_lifetime)
     return introduce(package.leaf, verify, now)
+
+
+def cipher_suite(code: int) -> CipherSuite:
+    """The suite of a number. Raises ``DecodeError`` where we have none."""
+    return suite_of(code)
+
+
+def reference(package: KeyPackage) -> bytes:
+    """The name by which a Welcome calls a key package (RFC 9420 section 5.2)."""
+    return package.reference(suite_of(package.cipher_suite))
+
+
+def invited(welcome: bytes) -> tuple[bytes, ...]:
+    """The references of the key packages that a Welcome is for. Raises ``DecodeError``."""
+    return tuple(each.new_member for each in _read_welcome(welcome).secrets)
+
+
+def welcome_for(welcome: bytes, package: bytes) -> bytes:
+    """The same Welcome with the secrets of one newcomer alone, who needs no others (RFC 9420 section 12.4.3.1)."""
+    whole = _read_welcome(welcome)
+    return encode_message(replace(whole, secrets=tuple(each for each in whole.secrets if each.new_member == package)))
+
+
+def _read_welcome(welcome: bytes) -> Welcome:
+    message = decode_message(welcome)
+    if not isinstance(message, Welcome):
+        raise DecodeError("not a Welcome")
+    return message
 
 
 def encryption_key(package: KeyPackage) -> bytes:
@@ -175,9 +207,7 @@ def join(
     ``known_groups`` are those that we are in, ``tree`` is the ratchet tree where the Welcome lacks it, ``parent`` the
     group that this one branches from or re-initialises. Raises ``DecodeError`` or ``RuleError``.
     """
-    message = decode_message(welcome)
-    if not isinstance(message, Welcome):
-        raise DecodeError("not a Welcome")
+    message = _read_welcome(welcome)
     terms = Terms(verify, now, policy or Policy())
     find = psk if parent is None else receiving.resumption_first(parent, psk)
     handed = None if tree is None else Tree.decode(tree)
