@@ -95,27 +95,36 @@ class MarkLine:
 
 @dataclass(frozen=True, slots=True)
 class AmendLine:
-    """Other words for a line, said at ``at``; the newest ones count. Nothing where there is no such line."""
+    """Other words for a line, said at ``at``; the newest ones count, of two at once the greater.
+
+    Where there is no such line yet, it is kept until the line comes, as are the three that follow (the last 64 of one
+    person in one conversation). ``original`` is what the author signed to say it.
+    """
 
     conversation: str
     sender: str
     id: bytes
     text: str
     at: float
+    original: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class EraseLine:
-    """A line's words, its original, and what was said of it go; that it was there stays (deleted)."""
+    """A line's words, its original, and what was said of it go; that it was there stays (deleted).
+
+    ``original`` is what the author signed to take it back.
+    """
 
     conversation: str
     sender: str
     id: bytes
+    original: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class SetReaction:
-    """``by`` puts ``sign`` at a line, or takes it off."""
+    """``by`` puts ``sign`` at a line, or takes it off. Past 8 signs of one person, or 64 of all, it is not kept."""
 
     conversation: str
     sender: str
@@ -140,6 +149,14 @@ class DropExpired:
     """Lines that were to disappear at or before ``now`` go, with everything of them."""
 
     now: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnplaceLines:
+    """Lines past place ``seq`` have no place any more: the half that gave it lost. Their words stay."""
+
+    conversation: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +209,8 @@ class PutCertificate:
 
 
 Record = (
-    PutState | DropState | AddLine | MarkLine | AmendLine | EraseLine | SetReaction | SetPin | DropExpired | PutPost
-    | DropPosts | PutEntry | DropEntries | CutEntries | PutCertificate
+    PutState | DropState | AddLine | MarkLine | AmendLine | EraseLine | SetReaction | SetPin | DropExpired
+    | UnplaceLines | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.

@@ -68,5 +68,65 @@ STEPS = (
         UPDATE conversations SET last = new.position WHERE key = new.conversation;
     END;
     """,
+    """
+    ALTER TABLE lines ADD COLUMN reply_author TEXT;
+    ALTER TABLE lines ADD COLUMN reply_id BLOB;
+    ALTER TABLE lines ADD COLUMN expires REAL NOT NULL DEFAULT 0;     -- UNIX seconds; 0: never
+    ALTER TABLE lines ADD COLUMN edited REAL;                         -- when its newest edit was said, or NULL
+    ALTER TABLE lines ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE lines ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE lines ADD COLUMN reactions TEXT NOT NULL DEFAULT '';  -- JSON: [[sign, by, ...], ...]
+    ALTER TABLE lines ADD COLUMN original BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE lines ADD COLUMN amendment BLOB NOT NULL DEFAULT x'';
+    CREATE INDEX lines_in_order ON lines (conversation, seq) WHERE seq > 0;
+    CREATE INDEX lines_pinned ON lines (conversation, position) WHERE pinned = 1;
+    CREATE INDEX lines_expiring ON lines (expires) WHERE expires > 0;
+
+    CREATE TABLE watermark (position INTEGER NOT NULL);               -- one row: the greatest that went with its line
+    INSERT INTO watermark VALUES (0);
+    DROP TRIGGER line_kept;
+    CREATE TRIGGER line_kept BEFORE DELETE ON lines WHEN old.expires = 0 BEGIN
+        SELECT raise(ABORT, 'lines of history that do not expire are never deleted');
+    END;
+    CREATE TRIGGER line_gone AFTER DELETE ON lines BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete', old.position, old.text);
+        UPDATE watermark SET position = max(position, old.position);
+        UPDATE conversations SET count = count - 1, last = ifnull(
+            (SELECT max(position) FROM lines WHERE conversation = old.conversation), 0)
+        WHERE key = old.conversation;
+    END;
+    INSERT INTO words (words) VALUES ('optimize');                    -- drops what was only marked as deleted
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+
+    CREATE TABLE early (                      -- what was said of lines that have not come yet
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        id BLOB NOT NULL,
+        kind TEXT NOT NULL,                   -- edit, delete, reaction or pin
+        by TEXT NOT NULL,
+        sign TEXT NOT NULL,
+        state INTEGER NOT NULL,               -- whether a reaction or a pin is set
+        at REAL NOT NULL,
+        text TEXT NOT NULL,
+        original BLOB NOT NULL,
+        UNIQUE (conversation, sender, id, kind, by, sign)
+    );
+    CREATE INDEX early_of_one ON early (conversation, by, number);
+    CREATE TRIGGER early_bounded AFTER INSERT ON early BEGIN
+        DELETE FROM early WHERE conversation = new.conversation AND by = new.by AND number <= (
+            SELECT number FROM early WHERE conversation = new.conversation AND by = new.by
+            ORDER BY number DESC LIMIT 1 OFFSET 64);
+    END;
+    CREATE TRIGGER early_deleted AFTER INSERT ON early WHEN new.kind = 'delete' BEGIN
+        DELETE FROM early WHERE conversation = new.conversation AND sender = new.sender AND id = new.id
+            AND kind <> 'delete';
+    END;
+
+    CREATE TABLE certificates (
+        fingerprint BLOB NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 32),
+        der BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """Step *n* makes version *n*."""
