@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from conclave.crypto.suite import CipherSuite
+from conclave.crypto.suite import suite as suite_of
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import external, keyschedule, receiving, sending
 from conclave.mls import join as joining
@@ -23,11 +24,12 @@ from conclave.mls.commit import FindPsk
 from conclave.mls.credentials import Credential, Verify
 from conclave.mls.epoch import Epoch, Member, introduce
 from conclave.mls.extensions import Extension, Extensions
-from conclave.mls.keypackage import KeyPackage, OwnKeyPackage
+from conclave.mls.keypackage import KeyPackage, OwnKeyPackage, check_key_package
 from conclave.mls.keyschedule import GroupContext, epoch_secrets
 from conclave.mls.leafnode import check_capabilities
 from conclave.mls.limits import MAX_GROUP_ID, Policy
 from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
+from conclave.mls.original import Original, Said, read_original, verify_original
 from conclave.mls.proposallist import Terms
 from conclave.mls.proposals import (
     Add,
@@ -40,6 +42,7 @@ from conclave.mls.proposals import (
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.resumption import check_parameters, check_resumed
 from conclave.mls.rules import RuleError
+from conclave.mls.sealing import open_with, seal_to
 from conclave.mls.secrettree import SecretTree
 from conclave.mls.staged import Changes, Held, Opened, Sending, Staged, merge
 from conclave.mls.state import State
@@ -58,6 +61,7 @@ __all__ = [
     "Held",
     "KeyPackage",
     "Opened",
+    "Original",
     "OwnKeyPackage",
     "Policy",
     "PreSharedKey",
@@ -65,6 +69,7 @@ __all__ = [
     "ReInit",
     "Remove",
     "RuleError",
+    "Said",
     "Sending",
     "Staged",
     "State",
@@ -73,18 +78,25 @@ __all__ = [
     "branch",
     "commit",
     "create",
+    "credential",
+    "encryption_key",
     "export",
     "group_info",
+    "identify_package",
     "join",
     "members",
     "merge",
+    "open_with",
     "process",
     "propose",
     "propose_update",
     "protect",
     "read_envelope",
     "read_key_package",
+    "read_original",
     "reinitialise",
+    "seal_to",
+    "verify_original",
     "write_key_package",
 ]
 
@@ -108,6 +120,18 @@ def read_key_package(data: bytes) -> KeyPackage:
     if not isinstance(package, KeyPackage):
         raise DecodeError("not a key package")
     return package
+
+
+def identify_package(package: KeyPackage, *, verify: Verify, now: float, policy: Policy | None = None) -> Member:
+    """Whose key package it is (RFC 9420 section 10.1), before something is sealed to it. Raises ``RuleError``."""
+    max_lifetime = (policy or Policy()).max_lifetime
+    check_key_package(suite_of(package.cipher_suite), package, (), now, max_lifetime)
+    return introduce(package.leaf, verify, now)
+
+
+def encryption_key(package: KeyPackage) -> bytes:
+    """The public key, raw, that ``seal_to`` seals to: the leaf's, not the one that a Welcome uses."""
+    return package.leaf.encryption_key
 
 
 def create(
@@ -190,6 +214,14 @@ def begin_external(
 def members(state: State) -> dict[int, Member]:
     """The members by leaf index, with the identity that ``verify`` found."""
     return dict(state.epoch.roster)
+
+
+def credential(state: State, leaf: int) -> Credential:
+    """What the member at ``leaf`` shows of itself, such as a certificate chain. Raises ``LocalError``."""
+    found = state.epoch.tree.leaf(leaf) if leaf in state.epoch.roster else None
+    if found is None:
+        raise LocalError(f"nobody is at leaf {leaf} of this group")
+    return found.credential
 
 
 def export(state: State, label: bytes, context: bytes, length: int) -> bytes:

@@ -18,6 +18,7 @@ from conclave.mls.framing import (
     PUBLIC_MESSAGE,
     AuthenticatedContent,
     Body,
+    ContentAuth,
     FramedContent,
     Sender,
     SenderType,
@@ -26,10 +27,10 @@ from conclave.mls.leafnode import LeafNode, Source
 from conclave.mls.message import encode_message
 from conclave.mls.proposallist import Sent, Terms, judge
 from conclave.mls.proposals import Proposal, ReInit, Remove, Update
-from conclave.mls.protection import protect_private, protect_public, sign_content
-from conclave.mls.receiving import proposal_reference, resumption_first
+from conclave.mls.protection import protect_private, protect_public, sign_content, sign_original
+from conclave.mls.receiving import changes_of, proposal_reference, resumption_first
 from conclave.mls.rules import RuleError
-from conclave.mls.staged import Changes, Sending, Staged
+from conclave.mls.staged import Sending, Staged
 from conclave.mls.state import State
 from conclave.mls.welcome import describe, seal_welcome
 
@@ -68,8 +69,10 @@ def protect(state: State, data: bytes, authenticated_data: bytes, random: Random
         raise LocalError("proposals wait to be committed", remedy="Commit, then send.")
     epoch = state.epoch
     content = _framed(state, data, authenticated_data)
-    signed = sign_content(epoch.suite, epoch.signature_key, PRIVATE_MESSAGE, content, epoch.context.encoded)
-    return _wrap(state, signed, state.policy.application_padding, random)
+    original = sign_original(epoch.suite, epoch.signature_key, PRIVATE_MESSAGE, content, epoch.context.encoded)
+    signed = AuthenticatedContent(PRIVATE_MESSAGE, content, ContentAuth(original.signature))
+    sending = _wrap(state, signed, state.policy.application_padding, random)
+    return Sending(sending.state, sending.message, original)
 
 
 def propose(state: State, proposal: Proposal, authenticated_data: bytes, random: Random) -> Sending:
@@ -186,7 +189,7 @@ def stage(
         b"" if state is None else state.epoch.interim_transcript,
         following,
         advanced.secrets.encryption,
-        Changes(following.me, tuple(evolved.added), tuple(sorted(judged.removes)), tuple(judged.updates)),
+        changes_of(advanced),
         message,
         welcome,
         advanced.message.content.authenticated_data,

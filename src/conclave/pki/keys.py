@@ -61,6 +61,12 @@ class PrivateKey:
             raise LocalError("an authority signs with a P-256 key")
         return self.inner
 
+    def raw(self) -> bytes:
+        """An Ed25519 key as RFC 8032 writes it (32 bytes), for MLS. Raises ``LocalError`` for another kind."""
+        if not isinstance(self.inner, Ed25519PrivateKey):
+            raise LocalError("a conversation's key is an Ed25519 key")
+        return self.inner.private_bytes_raw()
+
     def der(self) -> bytes:
         """PKCS#8 DER, not encrypted."""
         return self.inner.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())

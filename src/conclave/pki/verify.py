@@ -7,6 +7,7 @@ stand in ``docs/validation.md``. Verification needs no network; how old the revo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -17,9 +18,14 @@ from conclave.errors import ConclaveError, DecodeError, VerificationError
 from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, utc
 from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
+from conclave.pki.policy import DAY
 from conclave.pki.profile import RULES, Profile, key_usage
 from conclave.pki.revocation import Reason, because
 from conclave.pki.trust import Trust
+
+GRACE_SECONDS = 14 * DAY
+"""Longest time after its end for which a certificate still vouches for what was signed with it while it was valid,
+and for which revocation lists name it on: as long as a mailbox keeps what is in it."""
 
 CLOCK_REMEDY = "check the clock of this machine; if it is right, the other side's is wrong"
 
@@ -56,19 +62,40 @@ def verify_peer(
     ``unknown-authority``, ``expired``, ``not-yet-valid``, ``revoked`` or ``unexpected-handle``.
     """
     leaf = _read(leaf_der)
+    peer = _verify(leaf, _find_issuer(leaf, trust), trust, now, profile)
+    if expected is not None and peer.handle != expected:
+        raise VerificationError(
+            f"the certificate is {peer.handle}'s, where {expected}'s was expected",
+            reason="unexpected-handle",
+            remedy=f"look {expected} up in the directory again: somebody else answers at this address",
+        )
+    return peer
+
+
+def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: float = 0.0) -> VerifiedPeer:
+    """Verify a credential of the conversation tier: a chain for profile ``im``, leaf first.
+
+    For ``grace`` seconds after its end, at most ``GRACE_SECONDS``, a certificate that was not revoked is judged as
+    at its end: for what waited, not for what is new. What stands above the leaf must be our own authorities, nearest
+    first. Raises as ``verify_peer`` does.
+    """
+    if not chain:
+        raise VerificationError("a credential without a certificate", remedy="ask the other side to enrol again")
+    leaf = _read(chain[0])
     issuer = _find_issuer(leaf, trust)
+    if tuple(chain[1:]) != (issuer.der, trust.root.der)[: len(chain) - 1]:
+        raise _bad(leaf, "comes with certificates that are not those of the authorities above it")
+    lapsed = leaf.not_after < now <= leaf.not_after + min(grace, GRACE_SECONDS)
+    return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
+
+
+def _verify(leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile) -> VerifiedPeer:
     for certificate in (trust.root, issuer, leaf):
         _demand_current(certificate, now)
     _demand_not_revoked(leaf, issuer, trust)
     _demand_path(leaf, issuer, trust, now, profile)
     _demand_profile(leaf, profile)
     identity = _read_identity(leaf, trust)
-    if expected is not None and identity.handle != expected:
-        raise VerificationError(
-            f"the certificate is {identity.handle}'s, where {expected}'s was expected",
-            reason="unexpected-handle",
-            remedy=f"look {expected} up in the directory again: somebody else answers at this address",
-        )
     return VerifiedPeer(
         identity.handle,
         identity.device,
