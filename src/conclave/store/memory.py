@@ -10,7 +10,7 @@ import hashlib
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
 from conclave.chat.effects import (
@@ -249,12 +249,12 @@ class MemoryStore:
         """As ``PeerStore.search``; letters with and without marks are told apart here."""
         wanted = words(text)[:SEARCH_WORDS]
         found = [
-            Found(conversation, kept.stored.position, kept.stored.line)
+            (kept.key, Found(conversation, kept.stored.position, kept.stored.line))
             for conversation, history in self._histories.items()
             for kept in history.lines
             if wanted and _begins(wanted, words(kept.stored.line.text))
         ]
-        return sorted(found, key=lambda one: one.position, reverse=True)[: bounded(limit)]
+        return [one for _, one in sorted(found, key=itemgetter(0), reverse=True)[: bounded(limit)]]
 
     def close(self) -> None:
         """Nothing to let go of."""

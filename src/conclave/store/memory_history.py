@@ -34,6 +34,7 @@ class Kept:
     """A line with all that is kept of it."""
 
     stored: StoredLine
+    key: int  # its first position
     original: bytes = b""
     amendment: bytes = b""
     edited: float = 0.0
@@ -87,7 +88,7 @@ class Histories:
             return
         self._last += 1
         history.at[name] = len(history.lines)
-        history.lines.append(Kept(StoredLine(self._last, line), record.original))
+        history.lines.append(Kept(StoredLine(self._last, line), self._last, record.original))
         if line.expires > 0:
             self._expiring[record.conversation, name] = line.expires
 
@@ -187,10 +188,10 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
             if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
                 return kept
             stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)
-            return Kept(stored, kept.original, record.original, record.at)
+            return Kept(stored, kept.key, kept.original, record.original, record.at)
         case EraseLine():
             line = replace(stored.line, text="", reply=None)
-            return Kept(StoredLine(stored.position, line, deleted=True), b"", record.original)
+            return Kept(StoredLine(stored.position, line, deleted=True), kept.key, b"", record.original)
         case SetReaction():
             reactions = reacted(stored.reactions, record.by, record.sign, on=record.on)
             return replace(kept, stored=replace(stored, reactions=reactions))

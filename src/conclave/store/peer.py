@@ -163,8 +163,7 @@ class PeerDatabase:
         if not wanted:
             return []
         rows = self._read(
-            f"SELECT c.name, {LINE} FROM words w JOIN lines l ON l.position = w.rowid "  # noqa: S608
-            "JOIN conversations c ON c.key = l.conversation WHERE words MATCH ? ORDER BY w.rowid DESC LIMIT ?",
+            sql.SEARCH,
             wanted,
             bounded(limit),
         )

@@ -99,6 +99,10 @@ LINE = (
 )
 LINES = f"SELECT {LINE} FROM lines l WHERE l.conversation = (SELECT key FROM conversations WHERE name = ?)"  # noqa: S608
 RECORDED = LINES.replace(" FROM", ", l.original, l.amendment FROM", 1)
+SEARCH = f"""
+    SELECT c.name, {LINE} FROM words w LEFT JOIN moved m ON m.key = w.rowid
+    JOIN lines l ON l.position = ifnull(m.position, w.rowid) JOIN conversations c ON c.key = l.conversation
+    WHERE words MATCH ? ORDER BY w.rowid DESC LIMIT ?"""  # noqa: S608
 HEADS = """
     WITH RECURSIVE lobbies (lobby) AS (
         SELECT min(lobby) FROM entries

@@ -88,15 +88,46 @@ STEPS = (
     CREATE TRIGGER line_kept BEFORE DELETE ON lines WHEN old.expires = 0 BEGIN
         SELECT raise(ABORT, 'lines of history that do not expire are never deleted');
     END;
+
+    -- The index takes what goes out of its pages at once, which is dear: so a line that moves keeps its key in it,
+    -- which is its first position.
+    CREATE TABLE moved (key INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE);
+    DROP TRIGGER line_added;
+    DROP TRIGGER line_changed;
+    DROP TRIGGER line_moved;
+    DROP TABLE words;
+    CREATE VIEW indexed (key, text) AS
+        SELECT ifnull((SELECT m.key FROM moved m WHERE m.position = l.position), l.position), l.text FROM lines l;
+    CREATE VIRTUAL TABLE words USING fts5 (
+        text, content = 'indexed', content_rowid = 'key', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+    INSERT INTO words (words) VALUES ('rebuild');
+    CREATE TRIGGER line_added AFTER INSERT ON lines BEGIN
+        INSERT INTO words (rowid, text) VALUES (new.position, new.text);
+        UPDATE conversations SET count = count + 1, last = new.position WHERE key = new.conversation;
+    END;
+    CREATE TRIGGER line_changed AFTER UPDATE OF text ON lines BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete',
+            ifnull((SELECT key FROM moved WHERE position = old.position), old.position), old.text);
+        INSERT INTO words (rowid, text) VALUES (
+            ifnull((SELECT key FROM moved WHERE position = new.position), new.position), new.text);
+    END;
+    CREATE TRIGGER line_moved AFTER UPDATE OF position ON lines WHEN new.position <> old.position BEGIN
+        INSERT INTO moved SELECT old.position, old.position
+            WHERE NOT EXISTS (SELECT 1 FROM moved WHERE position = old.position);
+        UPDATE moved SET position = new.position WHERE position = old.position;
+        UPDATE conversations SET last = new.position WHERE key = new.conversation;
+    END;
     CREATE TRIGGER line_gone AFTER DELETE ON lines BEGIN
-        INSERT INTO words (words, rowid, text) VALUES ('delete', old.position, old.text);
-        UPDATE watermark SET position = max(position, old.position);
+        INSERT INTO words (words, rowid, text) VALUES ('delete',
+            ifnull((SELECT key FROM moved WHERE position = old.position), old.position), old.text);
+        DELETE FROM moved WHERE position = old.position;
+        UPDATE watermark SET position = old.position WHERE position < old.position;
         UPDATE conversations SET count = count - 1, last = ifnull(
             (SELECT max(position) FROM lines WHERE conversation = old.conversation), 0)
         WHERE key = old.conversation;
     END;
-    INSERT INTO words (words) VALUES ('optimize');                    -- drops what was only marked as deleted
-    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 
     CREATE TABLE early (                      -- what was said of lines that have not come yet
         number INTEGER PRIMARY KEY AUTOINCREMENT,

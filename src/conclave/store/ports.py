@@ -128,7 +128,7 @@ class PeerStore(Protocol):
         """For every lobby with entries: the last one's number and the entry."""
 
     def search(self, text: str, limit: int) -> list[Found]:
-        """At most ``limit`` lines, latest first, in which each word of ``text`` begins a word, case aside."""
+        """At most ``limit`` lines, last kept first, in which each word of ``text`` begins a word, case aside."""
 
     def close(self) -> None:
         """Let go of the files. A second call does nothing."""
