@@ -53,7 +53,7 @@ def batch(number: int, items: int = 4, size: int = 4000) -> list[Record]:
     records: list[Record] = [PutState("batch", b"%d" % number)]
     for n in range(number * items, (number + 1) * items):
         name = (f"#{n % 3}", "ayse", n.to_bytes(16))
-        records += [SetReaction(*name, "cem", "+", on=True), AmendLine(*name, f"b{number} {WORDS}", 1.0, b"edit")]
+        records += [SetReaction(*name, "cem", "+", on=True), AmendLine(*name, f"b{number} {WORDS}", 1.0)]
         records += [AddLine(f"#{n % 3}", line(n, "before"), b"signed"), PutPost("burak", n, 1, body)]
         records += [SetPin(*name, on=True), AddLine("@cem", line(n, "secret")), EraseLine("@cem", *name[1:])]
         records += [AddLine("@deniz", replace(line(n), expires=1.0)), DropExpired(2.0)]
@@ -72,7 +72,7 @@ def whole_batches(store: PeerDatabase, items: int = 4) -> int:
     there = [one for name in "012" for one in store.recorded(f"#{name}", 0, 1 << 30)]
     assert sorted(int.from_bytes(one.stored.line.id) for one in there) == wanted
     assert all(one.stored.edited and one.stored.pinned and one.stored.reactions for one in there)
-    assert all((one.original, one.amendment) == (b"signed", b"edit") for one in there)
+    assert all(one.original == b"signed" for one in there)
     assert sum(one.count for one in store.conversations()) == 2 * len(wanted)
     assert all(one.deleted for one in store.lines("@cem", limit=1 << 30))
     assert all(store.certificate(sha256(b"%d" % n).digest()) for n in wanted)
@@ -434,10 +434,10 @@ def test_words_that_went_are_nowhere_in_the_files(tmp_path: Path, how: str) -> N
     marker = "zyxwvunique " + "padding " * 2000  # several pages
     seventh = replace(line(7, marker), expires=3.0, status=Status.SENT)
     if how == "deleted early":
-        store.commit([AmendLine(*name, marker, 1.0, marker.encode())])
+        store.commit([AmendLine(*name, marker, 1.0)])
     else:
         store.commit([AddLine("#ops", seventh, marker.encode()), MarkLine("#ops", "ayse", line(7).id, Status.SENT)])
-        store.commit([AmendLine(*name, f"{marker} again", 1.0, marker.encode())])
+        store.commit([AmendLine(*name, f"{marker} again", 1.0)])
         store.commit([AddLine("#ops", line(n, f"word{n} " * n)) for n in range(8, 70)])
         store.commit([MarkLine("#ops", "ayse", line(7).id, Status.SENT, 9)])  # which moves it, in the index too
     store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")

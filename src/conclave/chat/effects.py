@@ -32,6 +32,7 @@ class LineKind(StrEnum):
 
     TEXT = "text"
     FILE = "file"  # the text is the file's name
+    ABOUT = "about"  # an edit, a deletion, a reaction, a pin: kept for its signature, shown at the line it is about
     NOTICE = "notice"  # somebody entered, left, was removed; a lobby closed
 
 
@@ -47,7 +48,7 @@ class Line:
     stored: float  # by ours
     status: Status
     seq: int = 0  # place in the lobby's order; in a pair the sender's counter; 0 until ordered
-    reply: tuple[str, bytes] | None = None  # author and id of what it answers
+    reply: tuple[str, bytes] | None = None  # author and id of what it answers; of an edit's line: what it edits
     expires: float = 0.0  # when it is to disappear; 0: never
 
 
@@ -98,7 +99,7 @@ class AmendLine:
     """Other words for a line, said at ``at``; the newest ones count, of two at once the greater.
 
     Where there is no such line yet, it is kept until the line comes, as are the three that follow (the last 64 of one
-    person in one conversation). ``original`` is what the author signed to say it.
+    person in one conversation).
     """
 
     conversation: str
@@ -106,20 +107,15 @@ class AmendLine:
     id: bytes
     text: str
     at: float
-    original: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class EraseLine:
-    """A line's words, its original, and what was said of it go; that it was there stays (deleted).
-
-    ``original`` is what the author signed to take it back.
-    """
+    """A line's words, its original, and what was said of it go; that it was there stays (deleted)."""
 
     conversation: str
     sender: str
     id: bytes
-    original: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from conclave.store.ports import PINS_SHOWN, Conversation, Found, Recorded, Stor
 
 T = TypeVar("T")
 
-_position = attrgetter("stored.position")
+_position = attrgetter("position")
 
 
 class _Numbered(Generic[T]):
@@ -174,14 +174,12 @@ class MemoryStore:
     ) -> list[StoredLine]:
         """As ``PeerStore.lines``."""
         limit = bounded(limit)
-        lines = self._histories.get(conversation).lines
+        lines = self._histories.get(conversation).shown()
         end = len(lines) if before is None else bisect_left(lines, before, key=_position)
         if after is None:
-            window = lines[max(0, end - limit) : end]
-        else:
-            start = bisect_right(lines, after, key=_position)
-            window = lines[start : min(end, start + limit)]
-        return [kept.stored for kept in window]
+            return lines[max(0, end - limit) : end]
+        start = bisect_right(lines, after, key=_position)
+        return lines[start : min(end, start + limit)]
 
     def line(self, conversation: str, sender: str, id: bytes) -> StoredLine | None:  # noqa: A002 - Line's own word
         """As ``PeerStore.line``."""
@@ -205,7 +203,7 @@ class MemoryStore:
     def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
         """As ``PeerStore.recorded``."""
         lines = self._histories.get(conversation).lines
-        start = bisect_right(lines, after, key=_position)
+        start = bisect_right(lines, after, key=lambda kept: kept.stored.position)
         return [_recorded(kept) for kept in lines[start : start + bounded(limit)]]
 
     def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
@@ -222,7 +220,8 @@ class MemoryStore:
 
     def conversations(self) -> list[Conversation]:
         """As ``PeerStore.conversations``."""
-        found = [Conversation(name, len(h.lines), h.lines[-1].stored) for name, h in self._histories.items()]
+        shown = ((name, history.shown()) for name, history in self._histories.items())
+        found = [Conversation(name, len(lines), lines[-1]) for name, lines in shown if lines]
         return sorted(found, key=lambda one: one.last.position, reverse=True)
 
     def posts(self, peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
@@ -261,7 +260,7 @@ class MemoryStore:
 
 
 def _recorded(kept: Kept) -> Recorded:
-    return Recorded(kept.stored, kept.original, kept.amendment)
+    return Recorded(kept.stored, kept.original)
 
 
 def _begins(wanted: list[str], there: list[str]) -> bool:

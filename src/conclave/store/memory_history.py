@@ -14,6 +14,7 @@ from conclave.chat.effects import (
     AmendLine,
     EraseLine,
     Line,
+    LineKind,
     MarkLine,
     SetPin,
     SetReaction,
@@ -36,7 +37,6 @@ class Kept:
     stored: StoredLine
     key: int  # its first position
     original: bytes = b""
-    amendment: bytes = b""
     edited: float = 0.0
 
 
@@ -52,6 +52,10 @@ class History:
         """The line of that name."""
         at = self.at.get((sender, identity))
         return None if at is None else self.lines[at]
+
+    def shown(self) -> list[StoredLine]:
+        """The lines that people see."""
+        return [kept.stored for kept in self.lines if kept.stored.line.kind is not LineKind.ABOUT]
 
     def replace_from(self, at: int, tail: list[Kept]) -> None:
         """Put ``tail`` in place of the lines from index ``at`` on."""
@@ -99,6 +103,9 @@ class Histories:
             self._expiring.pop((record.conversation, name), None)
 
         undo.append(forget)
+        about = None if line.kind is not LineKind.ABOUT or line.reply is None else history.find(*line.reply)
+        if about is not None and about.stored.deleted:
+            self._put(history, len(history.lines) - 1, replace(history.lines[-1], original=b""), undo)
         waiting = {key: one for key, one in history.early.items() if (one.sender, one.id) == name}
         if waiting:
             self._set_early(history, {k: one for k, one in history.early.items() if k not in waiting}, undo)
@@ -128,6 +135,8 @@ class Histories:
             self._set_early(history, _with_early(history.early, record), undo)
         elif not history.lines[at].stored.deleted:
             self._put(history, at, _amended(history.lines[at], record), undo)
+            if isinstance(record, EraseLine):
+                self._forget_edits(history, (record.sender, record.id), undo)
 
     def unplace(self, record: UnplaceLines, undo: Undo) -> None:
         """Take their places from lines."""
@@ -152,6 +161,13 @@ class Histories:
             new.replace_from(0, list(kept))
             self._of[conversation] = new
             undo.append(lambda conversation=conversation, old=old: self._of.__setitem__(conversation, old))  # type: ignore[misc]
+            for name in (name for of, name in gone if of == conversation):
+                self._forget_edits(new, name, [])
+
+    def _forget_edits(self, history: History, line: Name, undo: Undo) -> None:
+        for at, kept in enumerate(history.lines):
+            if kept.stored.line.kind is LineKind.ABOUT and kept.stored.line.reply == line:
+                self._put(history, at, replace(kept, original=b""), undo)
 
     def _place(self, history: History, at: int, line: Line, undo: Undo) -> None:
         """Put a line that got its place behind what came before it."""
@@ -188,10 +204,10 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
             if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
                 return kept
             stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)
-            return Kept(stored, kept.key, kept.original, record.original, record.at)
+            return Kept(stored, kept.key, kept.original, record.at)
         case EraseLine():
             line = replace(stored.line, text="", reply=None)
-            return Kept(StoredLine(stored.position, line, deleted=True), kept.key, b"", record.original)
+            return Kept(StoredLine(stored.position, line, deleted=True), kept.key)
         case SetReaction():
             reactions = reacted(stored.reactions, record.by, record.sign, on=record.on)
             return replace(kept, stored=replace(stored, reactions=reactions))

@@ -90,7 +90,7 @@ class PeerDatabase:
         """As ``PeerStore.lines``."""
         end = NUMBER_MAX if before is None else bounded(before)
         start = 0 if after is None else bounded(after)
-        between = f"{LINES} AND l.position > ? AND l.position < ? ORDER BY l.position"
+        between = f"{LINES} AND l.kind <> 'about' AND l.position > ? AND l.position < ? ORDER BY l.position"
         order = " DESC" if after is None else ""
         rows = self._read(f"{between}{order} LIMIT ?", conversation, start, end, bounded(limit))
         return [stored(row) for row in (reversed(rows) if after is None else rows)]

@@ -59,11 +59,11 @@ ADD_LINE = f"""
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
 PLACE_LINE = f"UPDATE lines SET status = ?4, seq = ?5, position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
 AMEND_LINE = f"""
-    UPDATE lines SET text = ?4, edited = ?5, amendment = ?6
+    UPDATE lines SET text = ?4, edited = ?5
     WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
 ERASE_LINE = f"""
     UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, reactions = '', reply_author = NULL,
-        reply_id = NULL, original = x'', amendment = ?4 WHERE {_STANDS}"""  # noqa: S608
+        reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
 SET_REACTION = f"UPDATE lines SET reactions = reacted(reactions, ?4, ?5, ?6) WHERE {_STANDS}"  # noqa: S608
 SET_PIN = f"UPDATE lines SET pinned = ?4 WHERE {_STANDS}"  # noqa: S608
 DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
@@ -71,15 +71,15 @@ _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq >
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
 LINES_AFTER = f"SELECT sender, id FROM lines WHERE {_PAST} ORDER BY seq, position"  # noqa: S608
 KEEP_EARLY = f"""
-    INSERT INTO early (conversation, sender, id, kind, by, sign, state, at, text, original)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+    INSERT INTO early (conversation, sender, id, kind, by, sign, state, at, text)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
     WHERE NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED}) AND NOT EXISTS (
         SELECT 1 FROM early WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND kind = 'delete')
     ON CONFLICT (conversation, sender, id, kind, by, sign) DO UPDATE
-    SET state = excluded.state, at = excluded.at, text = excluded.text, original = excluded.original
+    SET state = excluded.state, at = excluded.at, text = excluded.text
     WHERE kind <> 'edit' OR (at, text) < (excluded.at, excluded.text)"""  # noqa: S608
 EARLY = """
-    SELECT kind, by, sign, state, at, text, original FROM early
+    SELECT kind, by, sign, state, at, text FROM early
     WHERE conversation = ? AND sender = ? AND id = ? ORDER BY number"""
 DROP_EARLY = "DELETE FROM early WHERE conversation = ? AND sender = ? AND id = ?"
 
@@ -98,7 +98,7 @@ LINE = (
     "l.reply_author, l.reply_id, l.expires, l.edited NOTNULL, l.deleted, l.pinned, l.reactions"
 )
 LINES = f"SELECT {LINE} FROM lines l WHERE l.conversation = (SELECT key FROM conversations WHERE name = ?)"  # noqa: S608
-RECORDED = LINES.replace(" FROM", ", l.original, l.amendment FROM", 1)
+RECORDED = LINES.replace(" FROM", ", l.original FROM", 1)
 SEARCH = f"""
     SELECT c.name, {LINE} FROM words w LEFT JOIN moved m ON m.key = w.rowid
     JOIN lines l ON l.position = ifnull(m.position, w.rowid) JOIN conversations c ON c.key = l.conversation
@@ -123,8 +123,8 @@ def stored(row: Sequence[Any]) -> StoredLine:
 
 def recorded(row: Sequence[Any]) -> Recorded:
     """A line with what was signed, from the columns of ``RECORDED``."""
-    *line, original, amendment = row
-    return Recorded(stored(line), original, amendment)
+    *line, original = row
+    return Recorded(stored(line), original)
 
 
 def _reactions(column: str) -> Reactions:
@@ -145,28 +145,28 @@ def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
     name = (record.conversation, record.sender, record.id)
     match record:
         case AmendLine():
-            early = ("edit", record.sender, "", 1, record.at, record.text, record.original)
-            return [(KEEP_EARLY, [name + early]), (AMEND_LINE, [(*name, record.text, record.at, record.original)])]
+            early = ("edit", record.sender, "", 1, record.at, record.text)
+            return [(KEEP_EARLY, [name + early]), (AMEND_LINE, [(*name, record.text, record.at)])]
         case EraseLine():
-            early = ("delete", record.sender, "", 1, 0.0, "", record.original)
-            return [(KEEP_EARLY, [name + early]), (ERASE_LINE, [(*name, record.original)])]
+            early = ("delete", record.sender, "", 1, 0.0, "")
+            return [(KEEP_EARLY, [name + early]), (ERASE_LINE, [name])]
         case SetReaction():
-            early = ("reaction", record.by, record.sign, int(record.on), 0.0, "", b"")
+            early = ("reaction", record.by, record.sign, int(record.on), 0.0, "")
             row = (*name, record.by.encode(), record.sign.encode(), int(record.on))
             return [(KEEP_EARLY, [name + early]), (SET_REACTION, [row])]
         case SetPin():
-            early = ("pin", "", "", int(record.on), 0.0, "", b"")
+            early = ("pin", "", "", int(record.on), 0.0, "")
             return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on))])]
 
 
 def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     """The statement by which something kept early takes effect, from the columns of ``EARLY``."""
-    kind, by, sign, state, at, text, original = row
+    kind, by, sign, state, at, text = row
     match kind:
         case "edit":
-            return AMEND_LINE, (*name, text, at, original)
+            return AMEND_LINE, (*name, text, at)
         case "delete":
-            return ERASE_LINE, (*name, original)
+            return ERASE_LINE, name
         case "reaction":
             return SET_REACTION, (*name, by.encode(), sign.encode(), state)
         case _:

@@ -77,10 +77,10 @@ STEPS = (
     ALTER TABLE lines ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE lines ADD COLUMN reactions TEXT NOT NULL DEFAULT '';  -- JSON: [[sign, by, ...], ...]
     ALTER TABLE lines ADD COLUMN original BLOB NOT NULL DEFAULT x'';
-    ALTER TABLE lines ADD COLUMN amendment BLOB NOT NULL DEFAULT x'';
     CREATE INDEX lines_in_order ON lines (conversation, seq) WHERE seq > 0;
     CREATE INDEX lines_pinned ON lines (conversation, position) WHERE pinned = 1;
     CREATE INDEX lines_expiring ON lines (expires) WHERE expires > 0;
+    CREATE INDEX lines_about ON lines (conversation, reply_author, reply_id) WHERE kind = 'about';
 
     CREATE TABLE watermark (position INTEGER NOT NULL);               -- one row: the greatest that went with its line
     INSERT INTO watermark VALUES (0);
@@ -105,7 +105,16 @@ STEPS = (
     INSERT INTO words (words) VALUES ('rebuild');
     CREATE TRIGGER line_added AFTER INSERT ON lines BEGIN
         INSERT INTO words (rowid, text) VALUES (new.position, new.text);
-        UPDATE conversations SET count = count + 1, last = new.position WHERE key = new.conversation;
+        UPDATE conversations SET count = count + 1, last = new.position
+            WHERE key = new.conversation AND new.kind <> 'about';
+    END;
+    CREATE TRIGGER edit_added AFTER INSERT ON lines WHEN new.kind = 'about' AND new.reply_id NOTNULL BEGIN
+        UPDATE lines SET original = x'' WHERE position = new.position AND EXISTS (SELECT 1 FROM lines l WHERE
+            l.conversation = new.conversation AND l.sender = new.reply_author AND l.id = new.reply_id AND l.deleted);
+    END;
+    CREATE TRIGGER line_erased AFTER UPDATE OF deleted ON lines BEGIN
+        UPDATE lines SET original = x'' WHERE kind = 'about' AND conversation = new.conversation
+            AND reply_author = new.sender AND reply_id = new.id;
     END;
     CREATE TRIGGER line_changed AFTER UPDATE OF text ON lines BEGIN
         INSERT INTO words (words, rowid, text) VALUES ('delete',
@@ -117,16 +126,18 @@ STEPS = (
         INSERT INTO moved SELECT old.position, old.position
             WHERE NOT EXISTS (SELECT 1 FROM moved WHERE position = old.position);
         UPDATE moved SET position = new.position WHERE position = old.position;
-        UPDATE conversations SET last = new.position WHERE key = new.conversation;
+        UPDATE conversations SET last = new.position WHERE key = new.conversation AND new.kind <> 'about';
     END;
     CREATE TRIGGER line_gone AFTER DELETE ON lines BEGIN
         INSERT INTO words (words, rowid, text) VALUES ('delete',
             ifnull((SELECT key FROM moved WHERE position = old.position), old.position), old.text);
         DELETE FROM moved WHERE position = old.position;
         UPDATE watermark SET position = old.position WHERE position < old.position;
-        UPDATE conversations SET count = count - 1, last = ifnull(
-            (SELECT max(position) FROM lines WHERE conversation = old.conversation), 0)
-        WHERE key = old.conversation;
+        UPDATE lines SET original = x'' WHERE kind = 'about' AND conversation = old.conversation
+            AND reply_author = old.sender AND reply_id = old.id;
+        UPDATE conversations SET count = count - 1, last = ifnull((SELECT position FROM lines
+            WHERE conversation = old.conversation AND kind <> 'about' ORDER BY position DESC LIMIT 1), 0)
+        WHERE key = old.conversation AND old.kind <> 'about';
     END;
 
     CREATE TABLE early (                      -- what was said of lines that have not come yet
@@ -140,7 +151,6 @@ STEPS = (
         state INTEGER NOT NULL,               -- whether a reaction or a pin is set
         at REAL NOT NULL,
         text TEXT NOT NULL,
-        original BLOB NOT NULL,
         UNIQUE (conversation, sender, id, kind, by, sign)
     );
     CREATE INDEX early_of_one ON early (conversation, by, number);

@@ -1,0 +1,67 @@
+"""What an author signed, kept and carried on, so that somebody else can be shown who said it.
+
+Kept, an original names its author's certificate by its SHA-256, for the store holds each certificate once; on its
+way to somebody else (``Signed``) it brings the certificate along. Left out: whether it holds (``chat.sharing``,
+``chat.transcript``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Self
+
+from conclave.mls.group import Original
+from conclave.wire.codec import Reader, Writer, decode
+
+CONTENT_BYTES = 256 * 1024
+"""The longest content with its group context."""
+SIGNATURE_BYTES = 256
+CERTIFICATE_BYTES = 16 * 1024
+FINGERPRINT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """``FramedContentTBS`` (RFC 9420 section 6.1), the signature over it, and the author's certificate (DER)."""
+
+    content: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
+
+    @property
+    def original(self) -> Original:
+        """What MLS verifies."""
+        return Original(self.content, self.signature)
+
+    def encode(self) -> bytes:
+        """As it travels."""
+        return Writer().opaque(self.content).opaque(self.signature).opaque(self.certificate).done()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The inverse of ``encode``, nothing of it proven. Raises ``DecodeError``."""
+
+        def signed(r: Reader) -> Self:
+            return cls(r.opaque(CONTENT_BYTES), r.opaque(SIGNATURE_BYTES), r.opaque(CERTIFICATE_BYTES))
+
+        return decode(data, signed)
+
+    def keep(self) -> bytes:
+        """As the store keeps it."""
+        return keep(self.original, self.certificate)
+
+
+def keep(original: Original, certificate: bytes) -> bytes:
+    """An original as the store keeps it, its author's certificate by name."""
+    w = Writer().opaque(original.content).opaque(original.signature)
+    return w.fixed(sha256(certificate).digest(), FINGERPRINT_BYTES).done()
+
+
+def read_kept(data: bytes) -> tuple[Original, bytes]:
+    """The inverse of ``keep``: the original, and the SHA-256 of its certificate. Raises ``DecodeError``."""
+
+    def kept(r: Reader) -> tuple[Original, bytes]:
+        return Original(r.opaque(CONTENT_BYTES), r.opaque(SIGNATURE_BYTES)), r.fixed(FINGERPRINT_BYTES)
+
+    return decode(data, kept)
