@@ -100,7 +100,7 @@ def talk(speaker: State, listener: State, count: int) -> tuple[float, float]:
     messages = []
     start = time.perf_counter()
     for _ in range(count):
-        speaker, message = group.protect(speaker, WORDS, random=os.urandom)
+        speaker, message, _ = group.protect(speaker, WORDS, random=os.urandom)
         messages.append(message)
     protected = (time.perf_counter() - start) / count
     start = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 
@@ -15,17 +16,25 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from conclave.chat.effects import (
     AddLine,
+    AmendLine,
+    CutEntries,
     DropEntries,
+    DropExpired,
     DropPosts,
     DropState,
+    EraseLine,
     Line,
     LineKind,
     MarkLine,
+    PutCertificate,
     PutEntry,
     PutPost,
     PutState,
     Record,
+    SetPin,
+    SetReaction,
     Status,
+    UnplaceLines,
 )
 from conclave.errors import StorageError
 from conclave.store.memory import MemoryStore
@@ -46,7 +55,8 @@ def everything(store: PeerStore) -> object:
     return (
         store.states(),
         conversations,
-        {one.name: store.lines(one.name, limit=10_000) for one in conversations},
+        {one.name: store.recorded(one.name, 0, 10_000) for one in conversations},
+        {one.name: (store.pinned(one.name), store.lines_after(one.name, 0)) for one in conversations},
         outbox := store.outbox(),
         {peer: store.posts(peer, 0, 10_000) for peer in outbox},
         heads := store.heads(),
@@ -64,7 +74,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PeerStore]
 
 def test_an_empty_store(store: PeerStore) -> None:
     store.commit([])
-    assert everything(store) == ([], [], {}, {}, {}, {}, {})
+    assert everything(store) == ([], [], {}, {}, {}, {}, {}, {})
     assert store.lines("@burak", limit=5) == []
     assert store.line("@burak", "ayse", GROUP) is None
     assert store.posts("burak", 0, 5) == []
@@ -198,6 +208,16 @@ TOUCH_ALL: list[Record] = [
     PutPost("cem", 1, 1, b"body"),
     PutEntry(GROUP, 2, b"entry"),
     DropEntries(OTHER),
+    CutEntries(GROUP, 1),
+    AmendLine("@burak", "ayse", line(2).id, "other words", 5.0),
+    AmendLine("@burak", "ayse", line(8).id, "early", 5.0),
+    SetReaction("@burak", "ayse", line(1).id, "cem", "+", on=True),
+    SetPin("@burak", "ayse", line(2).id, on=True),
+    EraseLine("#new", "ayse", line(3).id),
+    UnplaceLines("@burak", 0),
+    AddLine("#new", replace(line(4), expires=1.0)),
+    DropExpired(2.0),
+    PutCertificate(b"der"),
 ]
 
 
@@ -219,6 +239,21 @@ TOUCH_ALL: list[Record] = [
         AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", 0, float("inf"), Status.WAITING)),
         AddLine("@burak", Line(GROUP, "ayse", LineKind.TEXT, "", 0, 0, Status.WAITING, 1 << 63)),
         MarkLine("@burak", "ayse", line(1).id, Status.DELIVERED, 1 << 64),
+        AddLine("@burak", replace(line(9), expires=float("nan"))),
+        AddLine("@burak", replace(line(9), reply=("cem", b"short"))),
+        AddLine("@burak", replace(line(9), reply=("\ud800", GROUP))),
+        AmendLine("@burak", "ayse", line(1).id, "\ud800", 1.0),
+        AmendLine("@burak", "ayse", line(1).id, "", float("inf")),
+        EraseLine("@burak", "ayse", b"short"),
+        SetReaction("@burak", "ayse", line(1).id, "cem", "\ud800", on=True),
+        SetReaction("@burak", "ayse", line(1).id, "\ud800", "+", on=True),
+        SetPin("\ud800", "ayse", line(1).id, on=True),
+        DropExpired(float("nan")),
+        UnplaceLines("@burak", -1),
+        CutEntries(b"short", 1),
+        CutEntries(GROUP, 1 << 63),
+        PutCertificate(b""),
+        PutCertificate(bytes((1 << 16) + 1)),
     ],
     ids=repr,
 )
@@ -231,10 +266,8 @@ def test_all_or_nothing(store: PeerStore, bad: Record, place: str) -> None:
     assert everything(store) == before
     assert store.search("words", 9) == store.search("word", 9) != []
     store.commit(TOUCH_ALL)  # usable as before
-    assert [one.position for one in store.lines("@burak", limit=9)] == [
-        2,
-        4,
-    ]  # the marked line moved behind the new one, whose position was not used up before
+    positions = [one.position for one in store.lines("@burak", limit=9)]
+    assert positions == [2, 4]  # the marked line moved behind the new one, whose position was not used up before
     assert everything(store) != before
 
 
@@ -305,7 +338,174 @@ def test_commits_from_other_threads(store: PeerStore) -> None:
         assert len(store.states()) == n + 1
 
 
+def test_an_edit(store: PeerStore) -> None:
+    name = ("#ops", "ayse", line(1).id)
+    store.commit([AddLine("#ops", line(1, "first words"), b"signed"), AddLine("#ops", line(2))])
+    store.commit([AmendLine(*name, "second words", 7.0)])
+    [edited] = store.search("second", 9)
+    assert (edited.line.text, store.search("first", 9)) == ("second words", [])
+    assert store.line(*name) == StoredLine(1, replace(line(1), text="second words"), edited=True)
+    store.commit([AmendLine(*name, "older", 6.0), AmendLine(*name, "second", 7.0)])
+    [recorded, _] = store.recorded("#ops", 0, 9)
+    assert (recorded.stored.line.text, recorded.original) == ("second words", b"signed")
+    store.commit([AmendLine(*name, "second words, greater", 7.0)])
+    assert [one.line.text for one in store.search("greater", 9)] == ["second words, greater"]
+
+
+def test_an_erasure_is_for_good(store: PeerStore) -> None:
+    name = ("#ops", "ayse", line(1).id)
+    said = replace(line(1, "first words"), reply=("cem", GROUP))
+    store.commit([AddLine("#ops", said, b"signed"), SetPin(*name, on=True)])
+    store.commit([AmendLine(*name, "second words", 7.0), SetReaction(*name, "cem", "+", on=True)])
+    assert store.original(*name) == b"signed"
+    store.commit([EraseLine(*name)])
+    gone = StoredLine(1, replace(line(1), text=""), deleted=True)
+    assert store.line(*name) == gone
+    store.commit([AmendLine(*name, "third", 9.0), SetReaction(*name, "cem", "+", on=True), SetPin(*name, on=True)])
+    store.commit([AddLine("#ops", said, b"signed"), EraseLine(*name)])
+    [recorded] = store.recorded("#ops", 0, 9)
+    assert (recorded.stored, recorded.original) == (gone, b"")
+    assert store.original(*name) is None
+    assert not any(store.search(word, 9) for word in ("first", "second", "third"))
+    assert store.pinned("#ops") == []
+    assert store.conversations()[0].count == 1
+
+
+def test_reactions_and_their_bounds(store: PeerStore) -> None:
+    name = ("#ops", "ayse", line(1).id)
+    store.commit([AddLine("#ops", line(1))])
+    store.commit(
+        [SetReaction(*name, by, sign, on=True) for by, sign in (("cem", "👍"), ("burak", "👍"), ("cem", "\0"))]
+    )
+    store.commit([SetReaction(*name, "cem", "👍", on=True), SetReaction(*name, "deniz", "!", on=False)])
+    assert store.lines("#ops", limit=1)[0].reactions == (("\0", "cem"), ("👍", "burak", "cem"))
+    store.commit([SetReaction(*name, "cem", "👍", on=False), SetReaction(*name, "cem", "\0", on=False)])
+    assert store.lines("#ops", limit=1)[0].reactions == (("👍", "burak"),)
+    store.commit([SetReaction(*name, "cem", f"{n:02}", on=True) for n in range(20)])
+    assert [sign for sign, *_ in store.lines("#ops", limit=1)[0].reactions] == [f"{n:02}" for n in range(8)] + ["👍"]
+    store.commit([SetReaction(*name, f"p{n // 8}", f"s{n}", on=True) for n in range(80)])
+    assert len(store.lines("#ops", limit=1)[0].reactions) == 64
+
+
+def test_pins(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", line(n)) for n in range(1, 151)])
+    store.commit([SetPin("#ops", "ayse", line(n).id, on=True) for n in range(150, 0, -1)])
+    assert [one.position for one in store.pinned("#ops")] == list(range(51, 151))
+    store.commit([SetPin("#ops", "ayse", line(n).id, on=False) for n in range(4, 151)])
+    assert [one.position for one in store.pinned("#ops") if one.pinned] == [1, 2, 3]
+
+
+def test_what_is_said_of_a_line_before_it_comes(store: PeerStore) -> None:
+    one, two = ("#ops", "ayse", line(1).id), ("#ops", "ayse", line(2).id)
+    store.commit([AmendLine(*one, "newer", 9.0), AmendLine(*one, "older", 8.0)])
+    store.commit([SetReaction(*one, "cem", "+", on=True), SetReaction(*one, "cem", "-", on=True)])
+    store.commit([SetReaction(*one, "cem", "+", on=False), SetPin(*one, on=True)])
+    store.commit([AmendLine(*two, "never to be seen", 9.0), EraseLine(*two), AmendLine(*two, "nor this", 9.5)])
+    assert everything(store) == ([], [], {}, {}, {}, {}, {}, {})
+    store.commit([AddLine("#ops", line(1), b"signed"), SetReaction(*one, "cem", "-", on=False)])
+    store.commit([AddLine("#ops", line(2), b"signed")])
+    first, second = store.recorded("#ops", 0, 9)
+    assert first.stored == StoredLine(1, replace(line(1), text="newer"), edited=True, pinned=True)
+    assert first.original == b"signed"
+    assert second.stored == StoredLine(2, replace(line(2), text=""), deleted=True)
+    assert second.original == b""
+    store.commit([AmendLine(*one, "newest", 10.0)])
+    assert store.lines("#ops", limit=1, after=0)[0].line.text == "newest"
+
+
+def test_what_waits_for_its_line_is_bounded(store: PeerStore) -> None:
+    def names(n: int) -> tuple[str, str, bytes]:
+        return ("#ops", "ayse", line(n).id)
+
+    store.commit([SetReaction(*names(n), "cem", "+", on=True) for n in range(1, 100)])
+    store.commit([SetReaction(*names(1), "burak", "+", on=True)])
+    store.commit([SetReaction(*names(n), "deniz", "+", on=True) for n in range(1, 65)])
+    store.commit([SetReaction(*names(1), "deniz", "+", on=False), SetReaction(*names(99), "deniz", "+", on=True)])
+    store.commit([AddLine("#ops", line(n)) for n in range(1, 100)])
+    by = {
+        one.position: {who for _, *people in one.reactions for who in people} for one in store.lines("#ops", limit=99)
+    }
+    assert by[1] == {"burak"}
+    assert [n for n, people in by.items() if "cem" in people] == list(range(36, 100))
+    assert [n for n, people in by.items() if "deniz" in people] == [*range(2, 65), 99]
+
+
+def test_lines_that_expire(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", replace(line(n, f"n{n}"), expires=n % 3 * 10.0)) for n in range(1, 9)])
+    store.commit([AddLine("@cem", replace(line(1), expires=10.0)), DropExpired(9.9)])
+    assert [one.count for one in store.conversations()] == [1, 8]
+    store.commit([DropExpired(10.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["n2", "n3", "n5", "n6", "n8"]
+    assert [(one.name, one.count, one.last.position) for one in store.conversations()] == [("#ops", 5, 8)]
+    store.commit([DropExpired(20.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["n3", "n6"]
+    assert store.search("n8", 9) == []
+    assert store.line("#ops", "ayse", line(8).id) is None
+    store.commit([AddLine("#ops", line(9)), AddLine("#ops", replace(line(8), expires=30.0))])
+    assert [one.position for one in store.lines("#ops", limit=9)] == [3, 6, 10, 11]  # a position never comes again
+    before = everything(store)
+    with pytest.raises(StorageError):
+        store.commit([DropExpired(99.0), AddLine("#ops", line(10)), *[PutPost("burak", 1, 1, b"")] * 2])
+    assert everything(store) == before
+    store.commit([DropExpired(99.0)])
+    assert [one.position for one in store.lines("#ops", limit=9)] == [3, 6, 10]
+
+
+def test_places_of_a_half_that_lost(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", replace(line(n, f"n{n}"), seq=n), b"o%d" % n) for n in range(1, 6)])
+    store.commit([AddLine("#ops", line(6, "waits"))])
+    assert store.lines_after("#ops", 3) == [("ayse", line(4).id), ("ayse", line(5).id)]
+    assert [one.original for one in store.originals("#ops", 1, 5, 2)] == [b"o2", b"o3"]
+    assert [one.stored.line.seq for one in store.originals("#ops", 1, 5, 9)] == [2, 3, 4]
+    store.commit([PutEntry(GROUP, n, b"e") for n in range(1, 6)])
+    store.commit([CutEntries(GROUP, 3), UnplaceLines("#ops", 3), CutEntries(OTHER, 1), UnplaceLines("@cem", 1)])
+    assert store.heads() == {GROUP: (3, b"e")}
+    assert store.lines_after("#ops", 3) == []
+    store.commit([AddLine("#ops", replace(line(5, "other words"), seq=4, status=Status.FAILED), b"other")])
+    store.commit([AddLine("#ops", replace(line(5, "other words"), seq=9))])
+    assert [(one.line.text, one.line.seq) for one in store.lines("#ops", limit=9)] == [
+        ("n1", 1),
+        ("n2", 2),
+        ("n3", 3),
+        ("n4", 0),
+        ("waits", 0),
+        ("n5", 4),
+    ]
+    assert store.lines("#ops", limit=1)[0].line.status is Status.WAITING
+    assert store.original("#ops", "ayse", line(5).id) == b"o5"
+    store.commit([PutEntry(GROUP, 4, b"anew")])
+    assert store.entries(GROUP, 1, 9) == [b"e"] * 3 + [b"anew"]
+
+
+def test_lines_that_are_there_for_their_signature(store: PeerStore) -> None:
+    def edit(n: int, of: int) -> AddLine:
+        about = replace(line(n, ""), kind=LineKind.ABOUT, reply=("ayse", line(of).id), seq=n)
+        return AddLine("#ops", about, b"words%d" % n)
+
+    store.commit([edit(7, of=1)])
+    assert (store.conversations(), store.lines("#ops", limit=9)) == ([], [])
+    store.commit([AddLine("#ops", line(1), b"one"), edit(2, of=1), AddLine("#ops", replace(line(3), expires=1.0))])
+    store.commit([edit(4, of=3), AddLine("#ops", line(5), b"five"), edit(6, of=5)])
+    assert [one.position for one in store.lines("#ops", limit=9)] == [2, 4, 6]
+    assert [one.position for one in store.lines("#ops", limit=1, before=6)] == [4]
+    assert [(one.count, one.last.position) for one in store.conversations()] == [(3, 6)]
+    assert store.lines_after("#ops", 2) == [("ayse", line(n).id) for n in (4, 6, 7)]
+    assert [one.original for one in store.originals("#ops", 0, 7, 9)] == [b"words2", b"words4", b"words6"]
+    store.commit([EraseLine("#ops", "ayse", line(1).id), DropExpired(2.0), edit(8, of=1)])
+    kept = {int.from_bytes(one.stored.line.id): one.original for one in store.recorded("#ops", 0, 99)}
+    assert kept == {7: b"", 1: b"", 2: b"", 4: b"", 5: b"five", 6: b"words6", 8: b""}
+
+
+def test_certificates(store: PeerStore) -> None:
+    store.commit([PutCertificate(b"one"), PutCertificate(b"two"), PutCertificate(b"one")])
+    store.commit([PutCertificate(b"two")])
+    assert store.certificate(sha256(b"two").digest()) == b"two"
+    assert store.certificate(sha256(b"three").digest()) is None
+
+
 NAMES = st.sampled_from(["burak", "cem"])
+TEXTS = st.sampled_from(["one two", "two", "three"])
+FLAGS = st.booleans()
 NUMBERS = st.integers(0, 6)
 IDS = st.sampled_from([bytes([n]) * 16 for n in range(4)])
 RECORDS = st.one_of(
@@ -319,13 +519,24 @@ RECORDS = st.one_of(
             IDS,
             NAMES,
             st.sampled_from(LineKind),
-            st.sampled_from(["one two", "two", "three"]),
+            TEXTS,
             st.floats(0, 9),
             st.floats(0, 9),
             st.sampled_from(Status),
             NUMBERS,
+            st.none() | st.tuples(NAMES, IDS),
+            st.sampled_from([0.0, 0.0, 3.0, 6.0]),
         ),
+        st.binary(max_size=2),
     ),
+    st.builds(AmendLine, NAMES, NAMES, IDS, TEXTS, st.sampled_from([1.0, 2.0, 3.0])),
+    st.builds(EraseLine, NAMES, NAMES, IDS),
+    st.builds(SetReaction, NAMES, NAMES, IDS, NAMES, st.sampled_from(["+", "\0", "👍"]), FLAGS),
+    st.builds(SetPin, NAMES, NAMES, IDS, FLAGS),
+    st.builds(DropExpired, st.sampled_from([1.0, 3.0, 9.0])),
+    st.builds(UnplaceLines, NAMES, NUMBERS),
+    st.builds(CutEntries, IDS, NUMBERS),
+    st.builds(PutCertificate, st.binary(min_size=1, max_size=1)),
     st.builds(MarkLine, NAMES, NAMES, IDS, st.sampled_from(Status), NUMBERS),
     st.builds(PutPost, NAMES, NUMBERS, NUMBERS, st.binary(max_size=3)),
     st.builds(DropPosts, NAMES, NUMBERS),
@@ -365,6 +576,7 @@ class TwoStores(RuleBasedStateMachine):
         window = self.memory.lines(name, before=before, after=after, limit=limit)
         assert window == self.disk.lines(name, before=before, after=after, limit=limit)
         assert self.memory.search(word, limit) == self.disk.search(word, limit)
+        assert self.memory.originals(name, limit, 5, 2) == self.disk.originals(name, limit, 5, 2)
         assert self.memory.posts(name, limit, 2) == self.disk.posts(name, limit, 2)
 
     @rule()

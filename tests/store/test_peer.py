@@ -8,12 +8,31 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from conclave.chat.effects import AddLine, Line, LineKind, PutEntry, PutPost, PutState, Record, Status
+from conclave.chat.effects import (
+    AddLine,
+    AmendLine,
+    DropExpired,
+    EraseLine,
+    Line,
+    LineKind,
+    MarkLine,
+    PutCertificate,
+    PutEntry,
+    PutPost,
+    PutState,
+    Record,
+    SetPin,
+    SetReaction,
+    Status,
+)
 from conclave.errors import LocalError, StorageError
 from conclave.store import peer as module
 from conclave.store import sqlcipher
@@ -33,8 +52,12 @@ def batch(number: int, items: int = 4, size: int = 4000) -> list[Record]:
     body = number.to_bytes(4) * (size // 4)
     records: list[Record] = [PutState("batch", b"%d" % number)]
     for n in range(number * items, (number + 1) * items):
-        records += [AddLine(f"#{n % 3}", line(n, f"b{number} {WORDS}")), PutPost("burak", n, 1, body)]
-        records.append(PutEntry(bytes(16), n, body))
+        name = (f"#{n % 3}", "ayse", n.to_bytes(16))
+        records += [SetReaction(*name, "cem", "+", on=True), AmendLine(*name, f"b{number} {WORDS}", 1.0)]
+        records += [AddLine(f"#{n % 3}", line(n, "before"), b"signed"), PutPost("burak", n, 1, body)]
+        records += [SetPin(*name, on=True), AddLine("@cem", line(n, "secret")), EraseLine("@cem", *name[1:])]
+        records += [AddLine("@deniz", replace(line(n), expires=1.0)), DropExpired(2.0)]
+        records += [PutEntry(bytes(16), n, body), PutCertificate(b"%d" % n)]
     return records
 
 
@@ -46,9 +69,14 @@ def whole_batches(store: PeerDatabase, items: int = 4) -> int:
     assert [number for number, _, _ in store.posts("burak", 0, 1 << 30)] == wanted
     assert [body[:4] for _, _, body in store.posts("burak", 0, 1 << 30)] == [(n // items).to_bytes(4) for n in wanted]
     assert len(store.entries(bytes(16), 0, 1 << 30)) == len(wanted)
-    stored = sorted(int.from_bytes(one.line.id) for name in "012" for one in store.lines(f"#{name}", limit=1 << 30))
-    assert stored == wanted
-    assert sum(one.count for one in store.conversations()) == len(wanted)
+    there = [one for name in "012" for one in store.recorded(f"#{name}", 0, 1 << 30)]
+    assert sorted(int.from_bytes(one.stored.line.id) for one in there) == wanted
+    assert all(one.stored.edited and one.stored.pinned and one.stored.reactions for one in there)
+    assert all(one.original == b"signed" for one in there)
+    assert sum(one.count for one in store.conversations()) == 2 * len(wanted)
+    assert all(one.deleted for one in store.lines("@cem", limit=1 << 30))
+    assert all(store.certificate(sha256(b"%d" % n).digest()) for n in wanted)
+    assert store._writer.execute("SELECT count(*) FROM early").fetchone() == (0,)
     assert len(store.search(WORDS, 1 << 30)) == len(wanted)
     assert store._writer.execute("PRAGMA cipher_integrity_check").fetchall() == []
     store._writer.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
@@ -219,7 +247,7 @@ def test_files_that_may_not_grow(tmp_path: Path) -> None:
         from conclave.store.peer import PeerDatabase
         store = PeerDatabase(Path(sys.argv[1]), KEY)
         store.commit(batch(0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (147 * 4096, resource.RLIM_INFINITY))
         refused, error = fill(store, 1)
         print(error, "/", error.remedy)
         assert whole_batches(store) == refused > 1
@@ -384,4 +412,71 @@ def test_a_group_commit_is_one_write(tmp_path: Path) -> None:
     store._writer.set_trace_callback(statements.append)
     store.commit([record for number in range(20) for record in batch(number)])
     assert [one for one in statements if one.startswith(("BEGIN", "COMMIT"))] == ["BEGIN IMMEDIATE", "COMMIT"]
+    store.close()
+
+
+def pages(path: Path) -> bytes:
+    """What a file under the raw ``KEY`` holds, free pages and all: AES-256-CBC, the vector in front of the MAC."""
+    data, plain = path.read_bytes(), b""
+    for start in range(0, len(data), 4096):
+        page = data[start : start + 4096]
+        body = page[16:-80] if start == 0 else page[:-80]
+        decryptor = Cipher(algorithms.AES(KEY), modes.CBC(page[-80:-64])).decryptor()
+        plain += decryptor.update(body) + decryptor.finalize()
+    return plain
+
+
+@pytest.mark.parametrize("how", ["deleted", "deleted early", "expired"])
+def test_words_that_went_are_nowhere_in_the_files(tmp_path: Path, how: str) -> None:
+    path, name = tmp_path / "history.db", ("#ops", "ayse", line(7).id)
+    store = PeerDatabase(path, KEY)
+    store.commit([AddLine("#ops", line(n, f"word{n} " * n)) for n in range(1, 7)])
+    marker = "zyxwvunique " + "padding " * 2000  # several pages
+    seventh = replace(line(7, marker), expires=3.0, status=Status.SENT)
+    if how == "deleted early":
+        store.commit([AmendLine(*name, marker, 1.0)])
+    else:
+        store.commit([AddLine("#ops", seventh, marker.encode()), MarkLine("#ops", "ayse", line(7).id, Status.SENT)])
+        store.commit([AmendLine(*name, f"{marker} again", 1.0)])
+        store.commit([AddLine("#ops", line(n, f"word{n} " * n)) for n in range(8, 70)])
+        store.commit([MarkLine("#ops", "ayse", line(7).id, Status.SENT, 9)])  # which moves it, in the index too
+    store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"zyxwvunique" in pages(path)
+    store.commit([DropExpired(3.0) if how == "expired" else EraseLine(*name)])
+    assert (tmp_path / "history.db-wal").stat().st_size == 0  # or older pages would be in there
+    assert b"zyxwvunique" not in pages(path)
+    assert b"yxwvunique" not in pages(path)  # a term that shares its beginning with another is kept in part
+    assert b"word6" in pages(path)
+    store._writer.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+    store.close()
+    assert b"xwvunique" not in pages(path)
+
+
+def test_a_database_of_before_edits_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.db"
+    with monkeypatch.context() as older:
+        older.setattr(module, "STEPS", STEPS[:2])
+        store = PeerDatabase(path, KEY)
+    for n in (1, 2):
+        store._writer.execute("INSERT OR IGNORE INTO conversations (name) VALUES ('#ops')")
+        store._writer.execute(
+            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq) "
+            "VALUES (1, 'ayse', ?, 'text', ?, 1.0, 2.0, 'waiting', 0)",
+            (n.to_bytes(16), f"{WORDS} {n}"),
+        )
+    store._writer.execute("UPDATE lines SET position = 3 WHERE position = 1")
+    store.close()
+    store = PeerDatabase(path, KEY)
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == [f"{WORDS} 2", f"{WORDS} 1"]
+    assert not any(one.edited or one.deleted or one.pinned or one.reactions for one in store.lines("#ops", limit=9))
+    store.commit([EraseLine("#ops", "ayse", line(1).id)])
+    assert [one.line.text for one in store.search("marker", 9)] == [f"{WORDS} 2"]
+    store.close()
+
+
+def test_lines_that_are_to_stay_cannot_be_deleted(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "history.db", KEY)
+    store.commit([AddLine("#ops", line(1))])
+    with pytest.raises(store._writer.IntegrityError, match="never deleted"):
+        store._writer.execute("DELETE FROM lines")
     store.close()

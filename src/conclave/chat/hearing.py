@@ -56,8 +56,10 @@ def hear(work: Work, heard: Heard) -> bool:
         return True
     if not isinstance(content.body, Edit | Delete | Reaction | Pin):
         return False
+    body = content.body
+    target = (author, body.id) if isinstance(body, Edit | Delete) else (body.about.author, body.about.id)
     about = Line(
-        content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq
+        content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, target
     )  # kept for its signature
     work.record(AddLine(conversation, about, heard.original))
     match content.body:

@@ -93,8 +93,9 @@ class Staged(Struct):
     def read(cls, reader: Reader) -> Self:
         """Our own form, for a commit that waits."""
         base, epoch, secret = reader.opaque(), reader.optional(Epoch.read), reader.opaque()
-        committer, leaves = reader.uint32(), [reader.vector(Reader.uint32) for _ in range(3)]
-        changes = Changes(committer, *leaves, bool(reader.uint8()), reader.optional(Reader.uint32))
+        committer, (added, removed, updated) = reader.uint32(), (reader.vector(Reader.uint32) for _ in range(3))
+        external, replaced = bool(reader.uint8()), reader.optional(Reader.uint32)
+        changes = Changes(committer, added, removed, updated, external, replaced)
         return cls(None, base, epoch, secret, changes, reader.opaque(), reader.opaque(), reader.opaque())
 
     def write(self, writer: Writer) -> Writer:

@@ -11,12 +11,39 @@ from collections.abc import Iterable
 from math import isfinite
 from unicodedata import normalize
 
-from conclave.chat.effects import AddLine, DropEntries, DropPosts, MarkLine, PutEntry, PutPost, Record
+from conclave.chat.effects import (
+    AddLine,
+    AmendLine,
+    CutEntries,
+    DropEntries,
+    DropExpired,
+    DropPosts,
+    DropState,
+    EraseLine,
+    Line,
+    MarkLine,
+    PutCertificate,
+    PutEntry,
+    PutPost,
+    PutState,
+    Record,
+    SetPin,
+    SetReaction,
+    UnplaceLines,
+)
 from conclave.errors import StorageError
 from conclave.wire.frames import ID_BYTES
 
 NUMBER_MAX = (1 << 63) - 1
 """The largest number of a post, an entry or a line's place: what SQLite's integers hold."""
+CERTIFICATE_BYTES = 64 * 1024
+"""The longest certificate."""
+EARLY_KEPT = 64
+"""What one person said in one conversation of lines that have not come yet: the last ones of it."""
+SIGNS_OF_ONE = 8
+"""Different signs that one person may put at one line."""
+SIGNS_OF_ALL = 64
+"""Different signs at one line."""
 SEARCH_WORDS = 32
 """Words of a search beyond these are left out."""
 
@@ -28,6 +55,23 @@ def words(text: str) -> list[str]:
     return _WORD.findall(normalize("NFC", text).lower())
 
 
+Reactions = tuple[tuple[str, ...], ...]
+"""Signs at a line, sorted; each with who put it, sorted."""
+
+
+def reacted(reactions: Reactions, by: str, sign: str, *, on: bool) -> Reactions:
+    """The reactions with ``by``'s ``sign`` put or taken off; the same where it would be one too many."""
+    signs = {one: set(people) for one, *people in reactions}
+    if on:
+        full = sign not in signs and len(signs) >= SIGNS_OF_ALL
+        if full or sum(by in people for people in signs.values()) >= SIGNS_OF_ONE:
+            return reactions
+        signs.setdefault(sign, set()).add(by)
+    else:
+        signs.get(sign, set()).discard(by)
+    return tuple((one, *sorted(people)) for one, people in sorted(signs.items()) if people)
+
+
 def bounded(value: int) -> int:
     """A position or a count of a read, brought within what a store can hold."""
     return max(0, min(value, NUMBER_MAX))
@@ -37,30 +81,65 @@ def check(records: Iterable[Record]) -> None:
     """Raise ``StorageError`` for the first record that cannot be kept as it is."""
     for record in records:
         match record:
+            case PutState(key) | DropState(key):
+                _text(key)
             case AddLine(conversation, line):
-                _id(line.id)
-                _number(line.seq)
-                if not (isfinite(line.sent) and isfinite(line.stored)):
-                    raise StorageError("a line's time is not finite")
                 _text(conversation)
-                _text(line.sender)
-                _text(line.text)
+                _line(line)
             case MarkLine():
                 _number(record.seq)
                 _text(record.conversation)
                 _text(record.sender)
+            case AmendLine() | EraseLine() | SetReaction() | SetPin():
+                _amendment(record)
+            case DropExpired(now):
+                _time(now)
+            case UnplaceLines(conversation, seq):
+                _text(conversation)
+                _number(seq)
             case PutPost(peer, number):
                 _number(number)
                 _text(peer)
             case DropPosts(peer):  # any number will do: what is past all posts drops all
                 _text(peer)
-            case PutEntry(group, seq):
+            case PutEntry(group, seq) | CutEntries(group, seq):
                 _id(group)
                 _number(seq)
             case DropEntries(group):
                 _id(group)
-            case _:
-                _text(record.key)
+            case PutCertificate(der):
+                if not 0 < len(der) <= CERTIFICATE_BYTES:
+                    raise StorageError(f"a certificate of {len(der)} bytes, of at most {CERTIFICATE_BYTES}")
+
+
+def _line(line: Line) -> None:
+    _id(line.id)
+    _number(line.seq)
+    _time(line.sent)
+    _time(line.stored)
+    _time(line.expires)
+    _text(line.sender)
+    _text(line.text)
+    if line.reply is not None:
+        _text(line.reply[0])
+        _id(line.reply[1])
+
+
+def _amendment(record: AmendLine | EraseLine | SetReaction | SetPin) -> None:
+    _text(record.conversation)
+    _text(record.sender)
+    _id(record.id)
+    if isinstance(record, AmendLine):
+        _text(record.text)
+        _time(record.at)
+    elif isinstance(record, SetReaction):
+        _text(record.by)
+        _text(record.sign)
+
+
+def _time(value: float) -> None:
+    if not isfinite(value):
+        raise StorageError("a line's time is not finite")
 
 
 def _number(value: int) -> None:

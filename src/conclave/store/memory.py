@@ -6,31 +6,38 @@ a record fails. Left out: surviving the process; a simulated crash keeps the sto
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from operator import attrgetter
+from collections.abc import Iterator, Sequence
+from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
 from conclave.chat.effects import (
     AddLine,
+    AmendLine,
+    CutEntries,
     DropEntries,
+    DropExpired,
     DropPosts,
     DropState,
-    Line,
+    EraseLine,
     MarkLine,
+    PutCertificate,
     PutEntry,
     PutPost,
     PutState,
     Record,
+    SetPin,
+    SetReaction,
+    UnplaceLines,
 )
 from conclave.errors import StorageError
 from conclave.store.bounds import SEARCH_WORDS, bounded, check, words
-from conclave.store.ports import Conversation, Found, StoredLine
+from conclave.store.memory_history import Histories, Kept, Undo
+from conclave.store.ports import PINS_SHOWN, Conversation, Found, Recorded, StoredLine
 
 T = TypeVar("T")
-Undo = Callable[[], object]
 
 _position = attrgetter("position")
 
@@ -68,23 +75,19 @@ class _Numbered(Generic[T]):
         self.numbers[:0] = dropped
         self.values.update(dropped)
 
+    def drop_past(self, number: int) -> dict[int, T]:
+        start = bisect_right(self.numbers, number)
+        dropped = {n: self.values.pop(n) for n in self.numbers[start:]}
+        del self.numbers[start:]
+        return dropped
+
+    def put_behind(self, dropped: dict[int, T]) -> None:
+        self.numbers.extend(dropped)
+        self.values.update(dropped)
+
     def slice(self, first: int, count: int) -> Iterator[tuple[int, T]]:
         at = bisect_left(self.numbers, first)
         return ((n, self.values[n]) for n in self.numbers[at : at + bounded(count)])
-
-
-class _History:
-    """One conversation: its lines in order of arrival, and at which index each is."""
-
-    __slots__ = ("at", "lines")
-
-    def __init__(self) -> None:
-        self.lines: list[StoredLine] = []
-        self.at: dict[tuple[str, bytes], int] = {}
-
-    def replace_from(self, at: int, tail: list[StoredLine]) -> None:
-        self.lines[at:] = tail
-        self.at |= {(stored.line.sender, stored.line.id): at + n for n, stored in enumerate(tail)}
 
 
 class MemoryStore:
@@ -92,15 +95,15 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._states: dict[str, bytes] = {}
-        self._histories: defaultdict[str, _History] = defaultdict(_History)
-        self._last = 0
+        self._histories = Histories()
         self._posts: defaultdict[str, _Numbered[tuple[int, bytes]]] = defaultdict(_Numbered)
         self._entries: defaultdict[bytes, _Numbered[bytes]] = defaultdict(_Numbered)
+        self._certificates: dict[bytes, bytes] = {}
 
     def commit(self, records: Sequence[Record]) -> None:
         """Take all records or none, as ``PeerStore.commit``."""
         check(records)
-        undo: list[Undo] = []
+        undo: Undo = []
         try:
             for record in records:
                 self._take(record, undo)
@@ -109,16 +112,22 @@ class MemoryStore:
                 step()
             raise
 
-    def _take(self, record: Record, undo: list[Undo]) -> None:
+    def _take(self, record: Record, undo: Undo) -> None:
         match record:
             case PutState(key, value):
                 self._set_state(key, value, undo)
             case DropState(key):
                 self._set_state(key, None, undo)
             case AddLine():
-                self._add_line(record, undo)
+                self._histories.add(record, undo)
             case MarkLine():
-                self._mark_line(record, undo)
+                self._histories.mark(record, undo)
+            case AmendLine() | EraseLine() | SetReaction() | SetPin():
+                self._histories.amend(record, undo)
+            case UnplaceLines():
+                self._histories.unplace(record, undo)
+            case DropExpired(now):
+                self._histories.drop_expired(now, undo)
             case PutPost(peer, number, kind, body):
                 posts = self._posts[peer]
                 if not posts.put(number, (kind, body)):
@@ -137,8 +146,17 @@ class MemoryStore:
                 order = self._entries.pop(group, None)
                 if order is not None:
                     undo.append(lambda: self._entries.__setitem__(group, order))
+            case CutEntries(group, seq):
+                entries = self._entries[group]
+                cut = entries.drop_past(seq)
+                undo.append(lambda: entries.put_behind(cut))
+            case PutCertificate(der):
+                fingerprint = hashlib.sha256(der).digest()
+                if fingerprint not in self._certificates:
+                    self._certificates[fingerprint] = der
+                    undo.append(lambda: self._certificates.pop(fingerprint))
 
-    def _set_state(self, key: str, value: bytes | None, undo: list[Undo]) -> None:
+    def _set_state(self, key: str, value: bytes | None, undo: Undo) -> None:
         old = self._states.pop(key, None) if value is None else self._states.get(key)
         if value is not None:
             self._states[key] = value
@@ -146,46 +164,6 @@ class MemoryStore:
             undo.append(lambda: self._states.__setitem__(key, old))
         elif value is not None:
             undo.append(lambda: self._states.pop(key))
-
-    def _add_line(self, record: AddLine, undo: list[Undo]) -> None:
-        history = self._histories[record.conversation]
-        name = (record.line.sender, record.line.id)
-        if name in history.at:
-            return
-        self._last += 1
-        history.at[name] = len(history.lines)
-        history.lines.append(StoredLine(self._last, record.line))
-
-        def forget() -> None:
-            self._last -= 1
-            history.lines.pop()
-            del history.at[name]
-
-        undo.append(forget)
-
-    def _mark_line(self, record: MarkLine, undo: list[Undo]) -> None:
-        history = self._histories[record.conversation]
-        at = history.at.get((record.sender, record.id))
-        if at is None:
-            return
-        old = history.lines[at]
-        line = replace(old.line, status=record.status, seq=record.seq or old.line.seq)
-        if record.seq and not old.line.seq and at < len(history.lines) - 1:
-            self._move_line(history, at, line, undo)
-            return
-        history.lines[at] = replace(old, line=line)
-        undo.append(lambda: history.lines.__setitem__(at, old))
-
-    def _move_line(self, history: _History, at: int, line: Line, undo: list[Undo]) -> None:
-        tail = history.lines[at:]
-        self._last += 1
-        history.replace_from(at, [*tail[1:], StoredLine(self._last, line)])
-
-        def move_back() -> None:
-            self._last -= 1
-            history.replace_from(at, tail)
-
-        undo.append(move_back)
 
     def states(self, prefix: str = "") -> list[tuple[str, bytes]]:
         """As ``PeerStore.states``."""
@@ -195,11 +173,8 @@ class MemoryStore:
         self, conversation: str, *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[StoredLine]:
         """As ``PeerStore.lines``."""
-        history = self._histories.get(conversation)
-        if history is None:
-            return []
         limit = bounded(limit)
-        lines = history.lines
+        lines = self._histories.get(conversation).shown()
         end = len(lines) if before is None else bisect_left(lines, before, key=_position)
         if after is None:
             return lines[max(0, end - limit) : end]
@@ -208,13 +183,45 @@ class MemoryStore:
 
     def line(self, conversation: str, sender: str, id: bytes) -> StoredLine | None:  # noqa: A002 - Line's own word
         """As ``PeerStore.line``."""
-        history = self._histories.get(conversation)
-        at = None if history is None else history.at.get((sender, id))
-        return None if history is None or at is None else history.lines[at]
+        kept = self._histories.get(conversation).find(sender, id)
+        return None if kept is None else kept.stored
+
+    def pinned(self, conversation: str) -> list[StoredLine]:
+        """As ``PeerStore.pinned``."""
+        return [kept.stored for kept in self._histories.get(conversation).lines if kept.stored.pinned][-PINS_SHOWN:]
+
+    def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - Line's own word
+        """As ``PeerStore.original``."""
+        kept = self._histories.get(conversation).find(sender, id)
+        return None if kept is None else kept.original or None
+
+    def originals(self, conversation: str, after_seq: int, before_seq: int, limit: int) -> list[Recorded]:
+        """As ``PeerStore.originals``."""
+        found = [k for k in self._placed(conversation, after_seq) if k.stored.line.seq < before_seq]
+        return [_recorded(kept) for kept in found[: bounded(limit)]]
+
+    def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
+        """As ``PeerStore.recorded``."""
+        lines = self._histories.get(conversation).lines
+        start = bisect_right(lines, after, key=lambda kept: kept.stored.position)
+        return [_recorded(kept) for kept in lines[start : start + bounded(limit)]]
+
+    def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
+        """As ``PeerStore.lines_after``."""
+        return [(k.stored.line.sender, k.stored.line.id) for k in self._placed(conversation, seq)]
+
+    def _placed(self, conversation: str, after: int) -> list[Kept]:
+        lines = self._histories.get(conversation).lines
+        return sorted((k for k in lines if k.stored.line.seq > max(0, after)), key=lambda k: k.stored.line.seq)
+
+    def certificate(self, fingerprint: bytes) -> bytes | None:
+        """As ``PeerStore.certificate``."""
+        return self._certificates.get(fingerprint)
 
     def conversations(self) -> list[Conversation]:
         """As ``PeerStore.conversations``."""
-        found = [Conversation(name, len(h.lines), h.lines[-1]) for name, h in self._histories.items() if h.lines]
+        shown = ((name, history.shown()) for name, history in self._histories.items())
+        found = [Conversation(name, len(lines), lines[-1]) for name, lines in shown if lines]
         return sorted(found, key=lambda one: one.last.position, reverse=True)
 
     def posts(self, peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
@@ -241,15 +248,19 @@ class MemoryStore:
         """As ``PeerStore.search``; letters with and without marks are told apart here."""
         wanted = words(text)[:SEARCH_WORDS]
         found = [
-            Found(conversation, stored.position, stored.line)
+            (kept.key, Found(conversation, kept.stored.position, kept.stored.line))
             for conversation, history in self._histories.items()
-            for stored in history.lines
-            if wanted and _begins(wanted, words(stored.line.text))
+            for kept in history.lines
+            if wanted and _begins(wanted, words(kept.stored.line.text))
         ]
-        return sorted(found, key=_position, reverse=True)[: bounded(limit)]
+        return [one for _, one in sorted(found, key=itemgetter(0), reverse=True)[: bounded(limit)]]
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _recorded(kept: Kept) -> Recorded:
+    return Recorded(kept.stored, kept.original)
 
 
 def _begins(wanted: list[str], there: list[str]) -> bool:

@@ -1,69 +1,25 @@
 """A peer's store on disk: SQLCipher, one connection that writes and one that reads.
 
 ``commit`` may be called from any thread, as ``asyncio.to_thread`` does; a lock keeps writers apart. Reads have a
-connection of their own, so they go on during a commit (WAL) and see whole commits only. A commit sorts its records
-by table, as no table knows another, and gives runs of the same statement to the driver together. Left out: opening
-and errors (``sqlcipher``), tables (``peer_schema``).
+connection of their own, so they go on during a commit (WAL) and see whole commits only. Left out: opening and errors
+(``sqlcipher``), statements (``peer_rows``), tables (``peer_schema``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
-from conclave.chat.effects import (
-    AddLine,
-    DropEntries,
-    DropPosts,
-    DropState,
-    Line,
-    LineKind,
-    MarkLine,
-    PutEntry,
-    PutPost,
-    PutState,
-    Record,
-    Status,
-)
+from conclave.chat.effects import Record
+from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
+from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, recorded, runs, stored
 from conclave.store.peer_schema import STEPS
-from conclave.store.ports import Conversation, Found, StoredLine
+from conclave.store.ports import PINS_SHOWN, Conversation, Found, Recorded, StoredLine
 from conclave.store.schema import migrate
 from conclave.store.sqlcipher import connect, translated
-
-_PUT_STATE = "INSERT INTO states VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-_DROP_STATE = "DELETE FROM states WHERE key = ?"
-_ADD_CONVERSATION = "INSERT INTO conversations (name) VALUES (?) ON CONFLICT DO NOTHING"
-_ADD_LINE = """
-    INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq)
-    VALUES ((SELECT key FROM conversations WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
-_MARK_LINE = """
-    UPDATE lines SET status = ?1, seq = iif(?2 = 0, seq, ?2)
-    WHERE conversation = (SELECT key FROM conversations WHERE name = ?3) AND sender = ?4 AND id = ?5"""
-_PLACE_LINE = """
-    UPDATE lines SET status = ?1, seq = ?2, position = iif(
-        seq = 0 AND position < (SELECT max(position) FROM lines l WHERE l.conversation = lines.conversation),
-        (SELECT max(position) + 1 FROM lines), position)
-    WHERE conversation = (SELECT key FROM conversations WHERE name = ?3) AND sender = ?4 AND id = ?5"""
-_PUT_POST = "INSERT INTO posts VALUES (?, ?, ?, ?)"
-_DROP_POSTS = "DELETE FROM posts WHERE peer = ? AND number <= ?"
-_PUT_ENTRY = "INSERT INTO entries VALUES (?, ?, ?)"
-_DROP_ENTRIES = "DELETE FROM entries WHERE lobby = ?"
-
-_LINE = "l.position, l.id, l.sender, l.kind, l.text, l.sent, l.stored, l.status, l.seq"
-_LINES = f"""
-    SELECT {_LINE} FROM lines l WHERE l.conversation = (SELECT key FROM conversations WHERE name = ?)"""  # noqa: S608
-_HEADS = """
-    WITH RECURSIVE lobbies (lobby) AS (
-        SELECT min(lobby) FROM entries
-        UNION ALL
-        SELECT (SELECT min(lobby) FROM entries e WHERE e.lobby > l.lobby) FROM lobbies l WHERE l.lobby NOTNULL
-    ), heads AS (SELECT lobby, (SELECT max(seq) FROM entries e WHERE e.lobby = l.lobby) seq FROM lobbies l)
-    SELECT lobby, seq, entry FROM heads JOIN entries USING (lobby, seq)"""
-
-Rows = list[tuple[Any, ...]]
 
 
 class PeerDatabase:
@@ -84,25 +40,44 @@ class PeerDatabase:
         except BaseException:
             self._writer.close()
             raise
+        self._writer.create_function("reacted", 4, sql.react, deterministic=True)
         self._reader.execute("PRAGMA query_only = ON")
 
     def commit(self, records: Sequence[Record]) -> None:
         """As ``PeerStore.commit``."""
         check(records)
-        runs = _runs(records)
-        if not runs:
+        todo = runs(records)
+        if not todo:
             return
         with self._writing, translated(self._path):
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
+            wiped = False
             try:
-                for statement, rows in runs:
-                    writer.executemany(statement, rows)
+                for statement, rows in todo:
+                    changed = writer.executemany(statement, rows).rowcount
+                    wiped = wiped or (changed > 0 and statement in sql.WIPING)
+                    if statement is sql.ADD_LINE:
+                        self._settle(rows)
                 writer.execute("COMMIT")
             except BaseException:
                 if writer.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
                     writer.execute("ROLLBACK")
                 raise
+            if wiped:
+                with suppress(writer.Error):  # committed all the same; the next checkpoint does it
+                    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _settle(self, added: Rows) -> None:
+        """Let what was said of the lines before they came take effect."""
+        writer = self._writer
+        if writer.execute("SELECT NOT EXISTS (SELECT 1 FROM early)").fetchone()[0]:
+            return
+        for row in added:
+            name = row[:3]
+            for early in writer.execute(sql.EARLY, name).fetchall():
+                writer.execute(*sql.settled(name, early))
+            writer.execute(sql.DROP_EARLY, name)
 
     def states(self, prefix: str = "") -> list[tuple[str, bytes]]:
         """As ``PeerStore.states``."""
@@ -115,23 +90,53 @@ class PeerDatabase:
         """As ``PeerStore.lines``."""
         end = NUMBER_MAX if before is None else bounded(before)
         start = 0 if after is None else bounded(after)
-        between = f"{_LINES} AND l.position > ? AND l.position < ? ORDER BY l.position"
+        between = f"{LINES} AND l.kind <> 'about' AND l.position > ? AND l.position < ? ORDER BY l.position"
         order = " DESC" if after is None else ""
         rows = self._read(f"{between}{order} LIMIT ?", conversation, start, end, bounded(limit))
-        return [_stored(row) for row in (reversed(rows) if after is None else rows)]
+        return [stored(row) for row in (reversed(rows) if after is None else rows)]
 
     def line(self, conversation: str, sender: str, id: bytes) -> StoredLine | None:  # noqa: A002 - Line's own word
         """As ``PeerStore.line``."""
-        rows = self._read(f"{_LINES} AND l.sender = ? AND l.id = ?", conversation, sender, id)
-        return _stored(rows[0]) if rows else None
+        rows = self._read(f"{LINES} AND l.sender = ? AND l.id = ?", conversation, sender, id)
+        return stored(rows[0]) if rows else None
+
+    def pinned(self, conversation: str) -> list[StoredLine]:
+        """As ``PeerStore.pinned``."""
+        query = f"{LINES} AND l.pinned = 1 ORDER BY l.position DESC LIMIT ?"
+        return [stored(row) for row in reversed(self._read(query, conversation, PINS_SHOWN))]
+
+    def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - Line's own word
+        """As ``PeerStore.original``."""
+        rows = self._read(f"{RECORDED} AND l.sender = ? AND l.id = ?", conversation, sender, id)
+        return (recorded(rows[0]).original or None) if rows else None
+
+    def originals(self, conversation: str, after_seq: int, before_seq: int, limit: int) -> list[Recorded]:
+        """As ``PeerStore.originals``."""
+        query = f"{RECORDED} AND l.seq > 0 AND l.seq > ? AND l.seq < ? ORDER BY l.seq, l.position LIMIT ?"
+        window = (bounded(after_seq), bounded(before_seq), bounded(limit))
+        return [recorded(row) for row in self._read(query, conversation, *window)]
+
+    def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
+        """As ``PeerStore.recorded``."""
+        query = f"{RECORDED} AND l.position > ? ORDER BY l.position LIMIT ?"
+        return [recorded(row) for row in self._read(query, conversation, bounded(after), bounded(limit))]
+
+    def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
+        """As ``PeerStore.lines_after``."""
+        return [(sender, name) for sender, name in self._read(sql.LINES_AFTER, conversation, bounded(seq))]
+
+    def certificate(self, fingerprint: bytes) -> bytes | None:
+        """As ``PeerStore.certificate``."""
+        rows = self._read("SELECT der FROM certificates WHERE fingerprint = ?", fingerprint)
+        return bytes(rows[0][0]) if rows else None
 
     def conversations(self) -> list[Conversation]:
         """As ``PeerStore.conversations``."""
         rows = self._read(
-            f"SELECT c.name, c.count, {_LINE} FROM conversations c JOIN lines l ON l.position = c.last "  # noqa: S608
+            f"SELECT c.name, c.count, {LINE} FROM conversations c JOIN lines l ON l.position = c.last "  # noqa: S608
             "ORDER BY c.last DESC"
         )
-        return [Conversation(name, count, _stored(line)) for name, count, *line in rows]
+        return [Conversation(name, count, stored(line)) for name, count, *line in rows]
 
     def posts(self, peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
         """As ``PeerStore.posts``."""
@@ -150,7 +155,7 @@ class PeerDatabase:
 
     def heads(self) -> dict[bytes, tuple[int, bytes]]:
         """As ``PeerStore.heads``."""
-        return {lobby: (seq, entry) for lobby, seq, entry in self._read(_HEADS)}
+        return {lobby: (seq, entry) for lobby, seq, entry in self._read(sql.HEADS)}
 
     def search(self, text: str, limit: int) -> list[Found]:
         """As ``PeerStore.search``; letters are found with and without their marks."""
@@ -158,13 +163,12 @@ class PeerDatabase:
         if not wanted:
             return []
         rows = self._read(
-            f"SELECT c.name, {_LINE} FROM words w JOIN lines l ON l.position = w.rowid "  # noqa: S608
-            "JOIN conversations c ON c.key = l.conversation WHERE words MATCH ? ORDER BY w.rowid DESC LIMIT ?",
+            sql.SEARCH,
             wanted,
             bounded(limit),
         )
-        found = ((name, _stored(line)) for name, *line in rows)
-        return [Found(name, stored.position, stored.line) for name, stored in found]
+        found = ((name, stored(line)) for name, *line in rows)
+        return [Found(name, one.position, one.line) for name, one in found]
 
     def close(self) -> None:
         """As ``PeerStore.close``; waits for a commit under way."""
@@ -179,59 +183,3 @@ class PeerDatabase:
             except (OverflowError, UnicodeEncodeError):  # what cannot be kept (``bounds``) is not there
                 return []
             return rows
-
-
-def _stored(row: Sequence[Any]) -> StoredLine:
-    position, name, sender, kind, text, sent, stored, status, seq = row
-    return StoredLine(position, Line(name, sender, LineKind(kind), text, sent, stored, Status(status), seq))
-
-
-def _runs(records: Sequence[Record]) -> list[tuple[str, Rows]]:
-    """The statements of a commit with their rows: in the order of the records within each table."""
-    states: dict[str, bytes | None] = {}  # of a key only the last matters
-    conversations: dict[str, None] = {}
-    lines: list[tuple[str, Rows]] = []
-    posts: list[tuple[str, Rows]] = []
-    entries: list[tuple[str, Rows]] = []
-    for record in records:
-        match record:
-            case PutState(key, value):
-                states[key] = value
-            case DropState(key):
-                states[key] = None
-            case AddLine(conversation, line):
-                conversations[conversation] = None
-                row = (
-                    line.sender,
-                    line.id,
-                    line.kind.value,
-                    line.text,
-                    line.sent,
-                    line.stored,
-                    line.status.value,
-                    line.seq,
-                )
-                _add(lines, _ADD_LINE, (conversation, *row))
-            case MarkLine(conversation, sender, name, status, seq):
-                _add(lines, _PLACE_LINE if seq else _MARK_LINE, (status.value, seq, conversation, sender, name))
-            case PutPost(peer, number, kind, body):
-                _add(posts, _PUT_POST, (peer, number, int(kind), body))
-            case DropPosts(peer, number):
-                _add(posts, _DROP_POSTS, (peer, max(-1, min(number, NUMBER_MAX))))
-            case PutEntry(group, seq, entry):
-                _add(entries, _PUT_ENTRY, (group, seq, entry))
-            case DropEntries(group):
-                _add(entries, _DROP_ENTRIES, (group,))
-    first: list[tuple[str, Rows]] = [
-        (_PUT_STATE, [(key, value) for key, value in states.items() if value is not None]),
-        (_DROP_STATE, [(key,) for key, value in states.items() if value is None]),
-        (_ADD_CONVERSATION, [(name,) for name in conversations]),
-    ]
-    return [*(run for run in first if run[1]), *lines, *posts, *entries]
-
-
-def _add(runs: list[tuple[str, Rows]], statement: str, row: tuple[Any, ...]) -> None:
-    if runs and runs[-1][0] is statement:
-        runs[-1][1].append(row)
-    else:
-        runs.append((statement, [row]))

@@ -68,5 +68,106 @@ STEPS = (
         UPDATE conversations SET last = new.position WHERE key = new.conversation;
     END;
     """,
+    """
+    ALTER TABLE lines ADD COLUMN reply_author TEXT;
+    ALTER TABLE lines ADD COLUMN reply_id BLOB;
+    ALTER TABLE lines ADD COLUMN expires REAL NOT NULL DEFAULT 0;     -- UNIX seconds; 0: never
+    ALTER TABLE lines ADD COLUMN edited REAL;                         -- when its newest edit was said, or NULL
+    ALTER TABLE lines ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE lines ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE lines ADD COLUMN reactions TEXT NOT NULL DEFAULT '';  -- JSON: [[sign, by, ...], ...]
+    ALTER TABLE lines ADD COLUMN original BLOB NOT NULL DEFAULT x'';
+    CREATE INDEX lines_in_order ON lines (conversation, seq) WHERE seq > 0;
+    CREATE INDEX lines_pinned ON lines (conversation, position) WHERE pinned = 1;
+    CREATE INDEX lines_expiring ON lines (expires) WHERE expires > 0;
+    CREATE INDEX lines_about ON lines (conversation, reply_author, reply_id) WHERE kind = 'about';
+
+    CREATE TABLE watermark (position INTEGER NOT NULL);               -- one row: the greatest that went with its line
+    INSERT INTO watermark VALUES (0);
+    DROP TRIGGER line_kept;
+    CREATE TRIGGER line_kept BEFORE DELETE ON lines WHEN old.expires = 0 BEGIN
+        SELECT raise(ABORT, 'lines of history that do not expire are never deleted');
+    END;
+
+    -- The index takes what goes out of its pages at once, which is dear: so a line that moves keeps its key in it,
+    -- which is its first position.
+    CREATE TABLE moved (key INTEGER PRIMARY KEY, position INTEGER NOT NULL UNIQUE);
+    DROP TRIGGER line_added;
+    DROP TRIGGER line_changed;
+    DROP TRIGGER line_moved;
+    DROP TABLE words;
+    CREATE VIEW indexed (key, text) AS
+        SELECT ifnull((SELECT m.key FROM moved m WHERE m.position = l.position), l.position), l.text FROM lines l;
+    CREATE VIRTUAL TABLE words USING fts5 (
+        text, content = 'indexed', content_rowid = 'key', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+    INSERT INTO words (words) VALUES ('rebuild');
+    CREATE TRIGGER line_added AFTER INSERT ON lines BEGIN
+        INSERT INTO words (rowid, text) VALUES (new.position, new.text);
+        UPDATE conversations SET count = count + 1, last = new.position
+            WHERE key = new.conversation AND new.kind <> 'about';
+    END;
+    CREATE TRIGGER edit_added AFTER INSERT ON lines WHEN new.kind = 'about' AND new.reply_id NOTNULL BEGIN
+        UPDATE lines SET original = x'' WHERE position = new.position AND EXISTS (SELECT 1 FROM lines l WHERE
+            l.conversation = new.conversation AND l.sender = new.reply_author AND l.id = new.reply_id AND l.deleted);
+    END;
+    CREATE TRIGGER line_erased AFTER UPDATE OF deleted ON lines BEGIN
+        UPDATE lines SET original = x'' WHERE kind = 'about' AND conversation = new.conversation
+            AND reply_author = new.sender AND reply_id = new.id;
+    END;
+    CREATE TRIGGER line_changed AFTER UPDATE OF text ON lines BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete',
+            ifnull((SELECT key FROM moved WHERE position = old.position), old.position), old.text);
+        INSERT INTO words (rowid, text) VALUES (
+            ifnull((SELECT key FROM moved WHERE position = new.position), new.position), new.text);
+    END;
+    CREATE TRIGGER line_moved AFTER UPDATE OF position ON lines WHEN new.position <> old.position BEGIN
+        INSERT INTO moved SELECT old.position, old.position
+            WHERE NOT EXISTS (SELECT 1 FROM moved WHERE position = old.position);
+        UPDATE moved SET position = new.position WHERE position = old.position;
+        UPDATE conversations SET last = new.position WHERE key = new.conversation AND new.kind <> 'about';
+    END;
+    CREATE TRIGGER line_gone AFTER DELETE ON lines BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete',
+            ifnull((SELECT key FROM moved WHERE position = old.position), old.position), old.text);
+        DELETE FROM moved WHERE position = old.position;
+        UPDATE watermark SET position = old.position WHERE position < old.position;
+        UPDATE lines SET original = x'' WHERE kind = 'about' AND conversation = old.conversation
+            AND reply_author = old.sender AND reply_id = old.id;
+        UPDATE conversations SET count = count - 1, last = ifnull((SELECT position FROM lines
+            WHERE conversation = old.conversation AND kind <> 'about' ORDER BY position DESC LIMIT 1), 0)
+        WHERE key = old.conversation AND old.kind <> 'about';
+    END;
+
+    CREATE TABLE early (                      -- what was said of lines that have not come yet
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        id BLOB NOT NULL,
+        kind TEXT NOT NULL,                   -- edit, delete, reaction or pin
+        by TEXT NOT NULL,
+        sign TEXT NOT NULL,
+        state INTEGER NOT NULL,               -- whether a reaction or a pin is set
+        at REAL NOT NULL,
+        text TEXT NOT NULL,
+        UNIQUE (conversation, sender, id, kind, by, sign)
+    );
+    CREATE INDEX early_of_one ON early (conversation, by, number);
+    CREATE TRIGGER early_bounded AFTER INSERT ON early BEGIN
+        DELETE FROM early WHERE conversation = new.conversation AND by = new.by AND number <= (
+            SELECT number FROM early WHERE conversation = new.conversation AND by = new.by
+            ORDER BY number DESC LIMIT 1 OFFSET 64);
+    END;
+    CREATE TRIGGER early_deleted AFTER INSERT ON early WHEN new.kind = 'delete' BEGIN
+        DELETE FROM early WHERE conversation = new.conversation AND sender = new.sender AND id = new.id
+            AND kind <> 'delete';
+    END;
+
+    CREATE TABLE certificates (
+        fingerprint BLOB NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 32),
+        der BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """Step *n* makes version *n*."""

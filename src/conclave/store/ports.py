@@ -7,6 +7,12 @@
 * A line of a sender with the same id in the same conversation is kept once; a mark on a line that is not there does
   nothing. A mark that gives a line its place in a lobby's order moves it behind what arrived before that, so that
   history has the order that everybody has.
+* Marks, edits, reactions, pins and erasures of a line change it where it is. What is said of a line that has not come
+  yet is kept, within bounds, and takes effect when it comes; an erasure is for good, in whatever order things come.
+* An erased or expired line leaves no words behind, neither in the search index nor in the freed parts of the file.
+  The originals of its edits go with it, which are lines of the kind *about* with the line under ``reply``.
+* Lines of the kind *about* are there for their signatures: of the reads, only ``line``, ``original``, ``originals``,
+  ``recorded`` and ``lines_after`` give them.
 * A post or an entry under a number that is taken is an error, since one of the two would be lost.
 * Reads see whole commits only. They may be made while a commit runs in another thread.
 
@@ -24,10 +30,25 @@ from conclave.chat.effects import Line, Record
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line of history and its position: positions grow in order of arrival, through all conversations."""
+    """A line of history as it stands now, and its position: positions grow in order of arrival, through all.
+
+    ``line.text`` has the newest words. ``reactions`` has one tuple a sign: the sign, then who put it, both sorted.
+    """
 
     position: int
     line: Line
+    edited: bool = False
+    deleted: bool = False
+    pinned: bool = False
+    reactions: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A line with what its author signed: ``chat.originals``; empty where there is none."""
+
+    stored: StoredLine
+    original: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,10 @@ class Found:
     conversation: str
     position: int
     line: Line
+
+
+PINS_SHOWN = 100
+"""Pins of one conversation that a read gives."""
 
 
 class PeerStore(Protocol):
@@ -68,6 +93,24 @@ class PeerStore(Protocol):
     def line(self, conversation: str, sender: str, id: bytes) -> StoredLine | None:  # noqa: A002 - Line's own word
         """One line by its name, or None."""
 
+    def pinned(self, conversation: str) -> list[StoredLine]:
+        """The pinned lines in order, at most the ``PINS_SHOWN`` last ones."""
+
+    def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - Line's own word
+        """What a line's author signed, or None where that is not kept: for no such line, a notice, an erased one."""
+
+    def originals(self, conversation: str, after_seq: int, before_seq: int, limit: int) -> list[Recorded]:
+        """At most ``limit`` lines of the order between two places (both exclusive), first ones first."""
+
+    def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
+        """At most ``limit`` lines from behind the position ``after`` on, in order of arrival."""
+
+    def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
+        """Sender and id of every line past place ``seq`` of the order, in that order."""
+
+    def certificate(self, fingerprint: bytes) -> bytes | None:
+        """The certificate (DER) of that SHA-256, or None where it was never kept."""
+
     def conversations(self) -> list[Conversation]:
         """All conversations, the one with the latest line first."""
 
@@ -84,7 +127,7 @@ class PeerStore(Protocol):
         """For every lobby with entries: the last one's number and the entry."""
 
     def search(self, text: str, limit: int) -> list[Found]:
-        """At most ``limit`` lines, latest first, in which each word of ``text`` begins a word, case aside."""
+        """At most ``limit`` lines, last kept first, in which each word of ``text`` begins a word, case aside."""
 
     def close(self) -> None:
         """Let go of the files. A second call does nothing."""

@@ -70,6 +70,7 @@ def connect(path: Path, key: bytes) -> Any:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first read tells a wrong key
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")  # a commit returns when it is on disk
+            connection.execute("PRAGMA secure_delete = ON")  # what was erased is not in freed pages
         except BaseException:
             connection.close()
             raise

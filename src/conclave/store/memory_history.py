@@ -1,0 +1,240 @@
+"""Conversations' histories in memory: lines, what becomes of them, and what was said of them before they came.
+
+The part of ``memory`` that knows lines. Every change puts what undoes it onto ``undo``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from conclave.chat.effects import (
+    AddLine,
+    AmendLine,
+    EraseLine,
+    Line,
+    LineKind,
+    MarkLine,
+    SetPin,
+    SetReaction,
+    UnplaceLines,
+)
+from conclave.store.bounds import EARLY_KEPT, reacted
+from conclave.store.ports import StoredLine
+
+Undo = list[Callable[[], object]]
+Name = tuple[str, bytes]
+Key = tuple[type, str, str, Name]
+"""Of what waits: its kind, who said it, the sign, and the line."""
+Amendment = AmendLine | EraseLine | SetReaction | SetPin
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A line with all that is kept of it."""
+
+    stored: StoredLine
+    key: int  # its first position
+    original: bytes = b""
+    edited: float = 0.0
+
+
+@dataclass(slots=True)
+class History:
+    """One conversation: its lines in order of arrival, at which index each is, and what waits for its line."""
+
+    lines: list[Kept] = field(default_factory=list)
+    at: dict[Name, int] = field(default_factory=dict)
+    early: dict[Key, Amendment] = field(default_factory=dict)
+
+    def find(self, sender: str, identity: bytes) -> Kept | None:
+        """The line of that name."""
+        at = self.at.get((sender, identity))
+        return None if at is None else self.lines[at]
+
+    def shown(self) -> list[StoredLine]:
+        """The lines that people see."""
+        return [kept.stored for kept in self.lines if kept.stored.line.kind is not LineKind.ABOUT]
+
+    def replace_from(self, at: int, tail: list[Kept]) -> None:
+        """Put ``tail`` in place of the lines from index ``at`` on."""
+        self.lines[at:] = tail
+        self.at |= {(k.stored.line.sender, k.stored.line.id): at + n for n, k in enumerate(tail)}
+
+
+class Histories:
+    """All conversations of a store."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._of: defaultdict[str, History] = defaultdict(History)
+        self._last = 0
+        self._expiring: dict[tuple[str, Name], float] = {}
+
+    def get(self, conversation: str) -> History:
+        """The conversation's history, or an empty one."""
+        return self._of.get(conversation) or History()
+
+    def items(self) -> Iterator[tuple[str, History]]:
+        """Every conversation that has lines."""
+        return ((name, history) for name, history in self._of.items() if history.lines)
+
+    def add(self, record: AddLine, undo: Undo) -> None:
+        """Append a line, or give the one that is there its place."""
+        history, line = self._of[record.conversation], record.line
+        name = (line.sender, line.id)
+        there = history.at.get(name)
+        if there is not None:
+            kept = history.lines[there]
+            if line.seq and not kept.stored.line.seq:
+                self._place(history, there, replace(kept.stored.line, seq=line.seq), undo)
+            return
+        self._last += 1
+        history.at[name] = len(history.lines)
+        history.lines.append(Kept(StoredLine(self._last, line), self._last, record.original))
+        if line.expires > 0:
+            self._expiring[record.conversation, name] = line.expires
+
+        def forget() -> None:
+            self._last -= 1
+            history.lines.pop()
+            del history.at[name]
+            self._expiring.pop((record.conversation, name), None)
+
+        undo.append(forget)
+        about = None if line.kind is not LineKind.ABOUT or line.reply is None else history.find(*line.reply)
+        if about is not None and about.stored.deleted:
+            self._put(history, len(history.lines) - 1, replace(history.lines[-1], original=b""), undo)
+        waiting = {key: one for key, one in history.early.items() if (one.sender, one.id) == name}
+        if waiting:
+            self._set_early(history, {k: one for k, one in history.early.items() if k not in waiting}, undo)
+            for one in waiting.values():
+                self.amend(one, undo)
+
+    def mark(self, record: MarkLine, undo: Undo) -> None:
+        """Say how far a line came, and its place."""
+        history = self._of[record.conversation]
+        at = history.at.get((record.sender, record.id))
+        if at is None:
+            return
+        old = history.lines[at].stored.line
+        line = replace(old, status=record.status, seq=record.seq or old.seq)
+        if record.seq and not old.seq:
+            self._place(history, at, line, undo)
+        else:
+            self._put(
+                history, at, replace(history.lines[at], stored=replace(history.lines[at].stored, line=line)), undo
+            )
+
+    def amend(self, record: Amendment, undo: Undo) -> None:
+        """Change a line that stands, or keep what was said of it until it comes."""
+        history = self._of[record.conversation]
+        at = history.at.get((record.sender, record.id))
+        if at is None:
+            self._set_early(history, _with_early(history.early, record), undo)
+        elif not history.lines[at].stored.deleted:
+            self._put(history, at, _amended(history.lines[at], record), undo)
+            if isinstance(record, EraseLine):
+                self._forget_edits(history, (record.sender, record.id), undo)
+
+    def unplace(self, record: UnplaceLines, undo: Undo) -> None:
+        """Take their places from lines."""
+        history = self._of[record.conversation]
+        for at, kept in enumerate(history.lines):
+            if kept.stored.line.seq > record.seq:
+                line = replace(kept.stored.line, seq=0)
+                self._put(history, at, replace(kept, stored=replace(kept.stored, line=line)), undo)
+
+    def drop_expired(self, now: float, undo: Undo) -> None:
+        """Drop lines whose time has come."""
+        gone = {key for key, expires in self._expiring.items() if expires <= now}
+        if not gone:
+            return
+        before = dict(self._expiring)
+        self._expiring = {key: expires for key, expires in before.items() if key not in gone}
+        undo.append(lambda: setattr(self, "_expiring", before))
+        for conversation in {conversation for conversation, _ in gone}:
+            old = self._of[conversation]
+            new = History(early=old.early)
+            kept = (k for k in old.lines if (conversation, (k.stored.line.sender, k.stored.line.id)) not in gone)
+            new.replace_from(0, list(kept))
+            self._of[conversation] = new
+            undo.append(lambda conversation=conversation, old=old: self._of.__setitem__(conversation, old))  # type: ignore[misc]
+            for name in (name for of, name in gone if of == conversation):
+                self._forget_edits(new, name, [])
+
+    def _forget_edits(self, history: History, line: Name, undo: Undo) -> None:
+        for at, kept in enumerate(history.lines):
+            if kept.stored.line.kind is LineKind.ABOUT and kept.stored.line.reply == line:
+                self._put(history, at, replace(kept, original=b""), undo)
+
+    def _place(self, history: History, at: int, line: Line, undo: Undo) -> None:
+        """Put a line that got its place behind what came before it."""
+        kept = history.lines[at]
+        if at == len(history.lines) - 1:
+            self._put(history, at, replace(kept, stored=replace(kept.stored, line=line)), undo)
+            return
+        tail = history.lines[at:]
+        self._last += 1
+        moved = replace(kept, stored=replace(kept.stored, position=self._last, line=line))
+        history.replace_from(at, [*tail[1:], moved])
+
+        def move_back() -> None:
+            self._last -= 1
+            history.replace_from(at, tail)
+
+        undo.append(move_back)
+
+    def _put(self, history: History, at: int, kept: Kept, undo: Undo) -> None:
+        old = history.lines[at]
+        history.lines[at] = kept
+        undo.append(lambda: history.lines.__setitem__(at, old))
+
+    def _set_early(self, history: History, early: dict[Key, Amendment], undo: Undo) -> None:
+        old = history.early
+        history.early = early
+        undo.append(lambda: setattr(history, "early", old))
+
+
+def _amended(kept: Kept, record: Amendment) -> Kept:
+    stored = kept.stored
+    match record:
+        case AmendLine():
+            if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
+                return kept
+            stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)
+            return Kept(stored, kept.key, kept.original, record.at)
+        case EraseLine():
+            line = replace(stored.line, text="", reply=None)
+            return Kept(StoredLine(stored.position, line, deleted=True), kept.key)
+        case SetReaction():
+            reactions = reacted(stored.reactions, record.by, record.sign, on=record.on)
+            return replace(kept, stored=replace(stored, reactions=reactions))
+        case SetPin():
+            return replace(kept, stored=replace(stored, pinned=record.on))
+
+
+def _with_early(early: dict[Key, Amendment], record: Amendment) -> dict[Key, Amendment]:
+    """What waits, with ``record``: the newest edit, each sign's last state; where there is an erasure only that."""
+    line = (record.sender, record.id)
+    kind, by, sign = type(record), record.sender, ""
+    if isinstance(record, SetReaction):
+        by, sign = record.by, record.sign
+    elif isinstance(record, SetPin):
+        by = ""
+    key = (kind, by, sign, line)
+    old = early.get(key)
+    if (EraseLine, record.sender, "", line) in early:
+        return early
+    if (
+        isinstance(record, AmendLine)
+        and isinstance(old, AmendLine)
+        and (old.at, old.text) >= (record.at, record.text)
+    ):
+        return early
+    early = {**early, key: record}
+    if isinstance(record, EraseLine):
+        early = {k: one for k, one in early.items() if k == key or (one.sender, one.id) != line}
+    of_one = [k for k in early if k[1] == by]
+    return {k: one for k, one in early.items() if k not in of_one[:-EARLY_KEPT]}

@@ -1,0 +1,235 @@
+"""A peer's records as SQL statements with their rows, and rows as what they are read as.
+
+Records of one table keep their order, and runs of the same statement go to the driver together. Left out: the
+connection and the transaction (``peer``), the tables (``peer_schema``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from conclave.chat.effects import (
+    AddLine,
+    AmendLine,
+    CutEntries,
+    DropEntries,
+    DropExpired,
+    DropPosts,
+    DropState,
+    EraseLine,
+    Line,
+    LineKind,
+    MarkLine,
+    PutCertificate,
+    PutEntry,
+    PutPost,
+    PutState,
+    Record,
+    SetPin,
+    SetReaction,
+    Status,
+    UnplaceLines,
+)
+from conclave.store.bounds import NUMBER_MAX, Reactions, reacted
+from conclave.store.ports import Recorded, StoredLine
+
+Rows = list[tuple[Any, ...]]
+Runs = list[tuple[str, Rows]]
+
+PUT_STATE = "INSERT INTO states VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+DROP_STATE = "DELETE FROM states WHERE key = ?"
+ADD_CONVERSATION = "INSERT INTO conversations (name) VALUES (?) ON CONFLICT DO NOTHING"
+
+_NEXT = "(SELECT max(ifnull((SELECT max(position) FROM lines), 0), (SELECT position FROM watermark)) + 1)"
+_BEHIND = f"""iif(
+        seq = 0 AND position < (SELECT max(position) FROM lines l WHERE l.conversation = lines.conversation),
+        {_NEXT}, position)"""  # noqa: S608
+_NAMED = "conversation = (SELECT key FROM conversations WHERE name = ?1) AND sender = ?2 AND id = ?3"
+_STANDS = f"{_NAMED} AND deleted = 0"
+ADD_LINE = f"""
+    INSERT INTO lines (position, conversation, sender, id, kind, text, sent, stored, status, seq,
+        reply_author, reply_id, expires, original)
+    VALUES ({_NEXT}, (SELECT key FROM conversations WHERE name = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+        ?10, ?11, ?12, ?13)
+    ON CONFLICT (conversation, sender, id) DO UPDATE SET seq = excluded.seq, position = {_BEHIND}
+    WHERE seq = 0 AND excluded.seq > 0"""  # noqa: S608
+MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
+PLACE_LINE = f"UPDATE lines SET status = ?4, seq = ?5, position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
+AMEND_LINE = f"""
+    UPDATE lines SET text = ?4, edited = ?5
+    WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
+ERASE_LINE = f"""
+    UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, reactions = '', reply_author = NULL,
+        reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
+SET_REACTION = f"UPDATE lines SET reactions = reacted(reactions, ?4, ?5, ?6) WHERE {_STANDS}"  # noqa: S608
+SET_PIN = f"UPDATE lines SET pinned = ?4 WHERE {_STANDS}"  # noqa: S608
+DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
+_PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq > 0 AND seq > ?"
+UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
+LINES_AFTER = f"SELECT sender, id FROM lines WHERE {_PAST} ORDER BY seq, position"  # noqa: S608
+KEEP_EARLY = f"""
+    INSERT INTO early (conversation, sender, id, kind, by, sign, state, at, text)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+    WHERE NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED}) AND NOT EXISTS (
+        SELECT 1 FROM early WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND kind = 'delete')
+    ON CONFLICT (conversation, sender, id, kind, by, sign) DO UPDATE
+    SET state = excluded.state, at = excluded.at, text = excluded.text
+    WHERE kind <> 'edit' OR (at, text) < (excluded.at, excluded.text)"""  # noqa: S608
+EARLY = """
+    SELECT kind, by, sign, state, at, text FROM early
+    WHERE conversation = ? AND sender = ? AND id = ? ORDER BY number"""
+DROP_EARLY = "DELETE FROM early WHERE conversation = ? AND sender = ? AND id = ?"
+
+PUT_POST = "INSERT INTO posts VALUES (?, ?, ?, ?)"
+DROP_POSTS = "DELETE FROM posts WHERE peer = ? AND number <= ?"
+PUT_ENTRY = "INSERT INTO entries VALUES (?, ?, ?)"
+DROP_ENTRIES = "DELETE FROM entries WHERE lobby = ?"
+CUT_ENTRIES = "DELETE FROM entries WHERE lobby = ? AND seq > ?"
+PUT_CERTIFICATE = "INSERT INTO certificates VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+WIPING = frozenset({ERASE_LINE, DROP_EXPIRED, KEEP_EARLY})
+"""Statements that leave words behind in older pages of the write-ahead log."""
+
+LINE = (
+    "l.position, l.id, l.sender, l.kind, l.text, l.sent, l.stored, l.status, l.seq, "
+    "l.reply_author, l.reply_id, l.expires, l.edited NOTNULL, l.deleted, l.pinned, l.reactions"
+)
+LINES = f"SELECT {LINE} FROM lines l WHERE l.conversation = (SELECT key FROM conversations WHERE name = ?)"  # noqa: S608
+RECORDED = LINES.replace(" FROM", ", l.original FROM", 1)
+SEARCH = f"""
+    SELECT c.name, {LINE} FROM words w LEFT JOIN moved m ON m.key = w.rowid
+    JOIN lines l ON l.position = ifnull(m.position, w.rowid) JOIN conversations c ON c.key = l.conversation
+    WHERE words MATCH ? ORDER BY w.rowid DESC LIMIT ?"""  # noqa: S608
+HEADS = """
+    WITH RECURSIVE lobbies (lobby) AS (
+        SELECT min(lobby) FROM entries
+        UNION ALL
+        SELECT (SELECT min(lobby) FROM entries e WHERE e.lobby > l.lobby) FROM lobbies l WHERE l.lobby NOTNULL
+    ), heads AS (SELECT lobby, (SELECT max(seq) FROM entries e WHERE e.lobby = l.lobby) seq FROM lobbies l)
+    SELECT lobby, seq, entry FROM heads JOIN entries USING (lobby, seq)"""
+
+
+def stored(row: Sequence[Any]) -> StoredLine:
+    """A line from the columns of ``LINE``."""
+    position, name, sender, kind, text, sent, arrived, status, seq, author, reply, expires, *state = row
+    about = None if author is None else (author, reply)
+    line = Line(name, sender, LineKind(kind), text, sent, arrived, Status(status), seq, about, expires)
+    edited, deleted, pinned, reactions = state
+    return StoredLine(position, line, bool(edited), bool(deleted), bool(pinned), _reactions(reactions))
+
+
+def recorded(row: Sequence[Any]) -> Recorded:
+    """A line with what was signed, from the columns of ``RECORDED``."""
+    *line, original = row
+    return Recorded(stored(line), original)
+
+
+def _reactions(column: str) -> Reactions:
+    return tuple(tuple(one) for one in json.loads(column)) if column else ()
+
+
+def react(column: str, by: bytes, sign: bytes, on: int) -> str:
+    """SQL's ``reacted``: the column with a reaction put or taken off.
+
+    Words come as UTF-8: the driver ends a text that a function is given at its first zero byte.
+    """
+    reactions = reacted(_reactions(column), by.decode(), sign.decode(), on=bool(on))
+    return json.dumps(reactions) if reactions else ""
+
+
+def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
+    """What keeps the record where its line has not come, and what changes the line where it has."""
+    name = (record.conversation, record.sender, record.id)
+    match record:
+        case AmendLine():
+            early = ("edit", record.sender, "", 1, record.at, record.text)
+            return [(KEEP_EARLY, [name + early]), (AMEND_LINE, [(*name, record.text, record.at)])]
+        case EraseLine():
+            early = ("delete", record.sender, "", 1, 0.0, "")
+            return [(KEEP_EARLY, [name + early]), (ERASE_LINE, [name])]
+        case SetReaction():
+            early = ("reaction", record.by, record.sign, int(record.on), 0.0, "")
+            row = (*name, record.by.encode(), record.sign.encode(), int(record.on))
+            return [(KEEP_EARLY, [name + early]), (SET_REACTION, [row])]
+        case SetPin():
+            early = ("pin", "", "", int(record.on), 0.0, "")
+            return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on))])]
+
+
+def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """The statement by which something kept early takes effect, from the columns of ``EARLY``."""
+    kind, by, sign, state, at, text = row
+    match kind:
+        case "edit":
+            return AMEND_LINE, (*name, text, at)
+        case "delete":
+            return ERASE_LINE, name
+        case "reaction":
+            return SET_REACTION, (*name, by.encode(), sign.encode(), state)
+        case _:
+            return SET_PIN, (*name, state)
+
+
+def runs(records: Iterable[Record]) -> Runs:
+    """The statements of a commit with their rows: in the order of the records within each table."""
+    states: dict[str, bytes | None] = {}  # of a key only the last matters
+    conversations: dict[str, None] = {}
+    lines: Runs = []
+    posts: Runs = []
+    entries: Runs = []
+    certificates: Rows = []
+    for record in records:
+        match record:
+            case PutState(key, value):
+                states[key] = value
+            case DropState(key):
+                states[key] = None
+            case AddLine(conversation, line, original):
+                conversations[conversation] = None
+                _add(lines, ADD_LINE, _line(conversation, line, original))
+            case MarkLine(conversation, sender, name, status, 0):
+                _add(lines, MARK_LINE, (conversation, sender, name, status.value))
+            case MarkLine(conversation, sender, name, status, seq):
+                _add(lines, PLACE_LINE, (conversation, sender, name, status.value, seq))
+            case AmendLine() | EraseLine() | SetReaction() | SetPin():
+                for statement, (row,) in amended(record):
+                    _add(lines, statement, row)
+            case DropExpired(now):
+                _add(lines, DROP_EXPIRED, (now,))
+            case UnplaceLines(conversation, seq):
+                _add(lines, UNPLACE_LINES, (conversation, seq))
+            case PutPost(peer, number, kind, body):
+                _add(posts, PUT_POST, (peer, number, int(kind), body))
+            case DropPosts(peer, number):
+                _add(posts, DROP_POSTS, (peer, max(-1, min(number, NUMBER_MAX))))
+            case PutEntry(group, seq, entry):
+                _add(entries, PUT_ENTRY, (group, seq, entry))
+            case DropEntries(group):
+                _add(entries, DROP_ENTRIES, (group,))
+            case CutEntries(group, seq):
+                _add(entries, CUT_ENTRIES, (group, seq))
+            case PutCertificate(der):
+                certificates.append((hashlib.sha256(der).digest(), der))
+    first: Runs = [
+        (PUT_STATE, [(key, value) for key, value in states.items() if value is not None]),
+        (DROP_STATE, [(key,) for key, value in states.items() if value is None]),
+        (ADD_CONVERSATION, [(name,) for name in conversations]),
+        (PUT_CERTIFICATE, certificates),
+    ]
+    return [*(run for run in first if run[1]), *lines, *posts, *entries]
+
+
+def _line(conversation: str, line: Line, original: bytes) -> tuple[Any, ...]:
+    words = (line.sender, line.id, line.kind.value, line.text, line.sent, line.stored, line.status.value, line.seq)
+    author, reply = line.reply if line.reply is not None else (None, None)
+    return (conversation, *words, author, reply, line.expires, original)
+
+
+def _add(runs: Runs, statement: str, row: tuple[Any, ...]) -> None:
+    if runs and runs[-1][0] is statement:
+        runs[-1][1].append(row)
+    else:
+        runs.append((statement, [row]))
