@@ -33,7 +33,7 @@ from conclave.chat import (
     talk,
 )
 from conclave.chat import events as ev
-from conclave.chat.content import Roll, Text
+from conclave.chat.content import Body, Roll, Text
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Effect
 from conclave.chat.pair import Input, Ours
@@ -271,7 +271,7 @@ def _person(work: Work, name: str) -> str:
     return handle
 
 
-def _say(work: Work, conversation: str, identity: bytes, body: talk.Body) -> None:
+def _say(work: Work, conversation: str, identity: bytes, body: Body) -> None:
     if len(identity) != ID_BYTES:
         raise LocalError("a message needs an id of 16 bytes")
     talk.check(body)

@@ -333,7 +333,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         healing.adopt(work, lobby, handle, head)
         return
     assert lobby.order is not None
-    assert lobby.lead is not None
+    if lobby.lead is None:
+        return
     if orders.counts_before(lobby.lead, top):
         if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lobby.lead):
             send(work, handle, orders.head(lobby.order))

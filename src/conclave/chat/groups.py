@@ -176,7 +176,7 @@ def package(work: Work) -> OwnKeyPackage:
         raise LocalError(
             "this device has no certificate for conversations", remedy="ask for a new invite: conclave join '<invite>'"
         )
-    start = int(work.now) - 3600
+    start = max(0, int(work.now) - 3600)
     lifetime = (start, start + int(work.settings.package_life))
     return OwnKeyPackage.create(
         mls.cipher_suite(own.suite), own.credential, own.signature_key, lifetime, work.random, extensions=(DEPUTIES,)

@@ -41,6 +41,7 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     common = orders.parting(lobby.order, head)
     watch = replace(lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now)
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
+    assert lobby.order is not None
     if common == lobby.order.seq:
         if lobby.healing.step is Step.UNWIND:
             lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))

@@ -57,9 +57,9 @@ def hear(work: Work, heard: Heard) -> bool:
     if not isinstance(content.body, Edit | Delete | Reaction | Pin):
         return False
     body = content.body
-    target = (author, body.id) if isinstance(body, Edit | Delete) else (body.about.author, body.about.id)
+    line_at = (author, body.id) if isinstance(body, Edit | Delete) else (body.about.author, body.about.id)
     about = Line(
-        content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, target
+        content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, line_at
     )  # kept for its signature
     work.record(AddLine(conversation, about, heard.original))
     match content.body:

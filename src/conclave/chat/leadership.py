@@ -142,6 +142,7 @@ def passed(work: Work, group: bytes) -> None:
         return
     people = _succession(work, lobby)
     linked_now = {one for one in people if work.peer(one).linked}
+    assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
     match succession.move(people, work.me, linked_now, lost_for, patience, behind=behind):
         case Move.TAKE:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.effects import Publish
 from conclave.chat.work import Work
-from conclave.errors import DecodeError
+from conclave.errors import DecodeError, LocalError
 from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
 from conclave.wire.frames import Package
@@ -70,7 +70,10 @@ def _renew_last(work: Work) -> None:
 
 def asked(work: Work) -> Package | None:
     """A key package for a peer that is linked; None where we have no certificate for it."""
-    return None if work.own is None else Package(fresh(work))
+    try:
+        return Package(fresh(work))
+    except LocalError:
+        return None
 
 
 def for_welcome(work: Work, welcome: bytes) -> tuple[bytes, OwnKeyPackage]:

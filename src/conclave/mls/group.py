@@ -66,6 +66,7 @@ __all__ = [
     "Policy",
     "PreSharedKey",
     "PreSharedKeyID",
+    "Proposal",
     "ReInit",
     "Remove",
     "RuleError",

@@ -50,6 +50,11 @@ class Recorded:
     stored: StoredLine
     original: bytes
 
+    @property
+    def seq(self) -> int:
+        """The line's place in its lobby's order."""
+        return self.stored.line.seq
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
