@@ -20,16 +20,16 @@ def demand_free(path: Path) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file (0600) to write into, which gets its name once all of it is on disk.
+    """A file (0600) to write into, and to read again, which gets its name once all of it is on disk.
 
     Raises ``LocalError`` where the name is taken, and ``StorageError`` where the disk refuses; nothing is left then.
     """
     demand_free(path)
     beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

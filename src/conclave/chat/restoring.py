@@ -1,0 +1,119 @@
+"""What a backup keeps of conversations, and what it must not: keys and streams that were used would be used twice.
+
+A restored home has its history and knows with whom it spoke, but is nobody in any group: it joins again, as a new
+device. Left out: copying and sealing (``node.backup``), and what the core does about it when it finds ``restored``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record, Status
+from conclave.chat.pair import Ours
+from conclave.chat.records import LOBBY_KEY, PEER_KEY, PLACE_KEY, decode_lobby, decode_peer
+from conclave.chat.state import Stage
+from conclave.errors import DecodeError
+from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.frames import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
+
+RESTORED_KEY = "restored"
+"""The state by which the core knows that its home was restored; what it says is ``Remains``."""
+GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
+"""States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
+So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
+VERSION = 1
+_ALL = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RemainingLobby:
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, and who led it."""
+
+    group: bytes
+    name: str
+    label: str
+    leader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """Whom we knew and how we held them, and our lobbies."""
+
+    peers: tuple[tuple[str, Ours], ...] = ()
+    lobbies: tuple[RemainingLobby, ...] = ()
+
+
+def forget(
+    states: Iterable[tuple[str, bytes]],
+    outbox: Iterable[str],
+    orders: Iterable[bytes],
+    unsent: Iterable[tuple[str, str, bytes]],
+) -> list[Record]:
+    """What makes a copy of a store fit to be restored. Done twice it changes nothing more.
+
+    ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait:
+    conversation, sender, id.
+    """
+    held = list(states)
+    gone = [key for key, _ in held if key.startswith(GONE)]
+    records: list[Record] = [DropState(key) for key in gone]
+    if gone or RESTORED_KEY not in dict(held):
+        records.append(PutState(RESTORED_KEY, encode_remains(_remains(held))))
+    records += [DropPosts(peer, _ALL) for peer in outbox]
+    records += [DropEntries(group) for group in orders]
+    records += [MarkLine(name, sender, identity, Status.FAILED) for name, sender, identity in unsent]
+    return records
+
+
+def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
+    """What of the states can be read; a state of another version says nothing."""
+    held = dict(states)
+    before = decode_remains(held[RESTORED_KEY]) if RESTORED_KEY in held else Remains()
+    peers = dict(before.peers)
+    lobbies = {one.group: one for one in before.lobbies}
+    for key, value in states:
+        try:
+            if key.startswith(PEER_KEY):
+                handle = key.removeprefix(PEER_KEY)
+                peers[handle] = decode_peer(handle, value).pair.ours
+            elif key.startswith(LOBBY_KEY):
+                name = key.removeprefix(LOBBY_KEY)
+                lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
+                lobbies.pop(lobby.group, None)
+                if lobby.stage is not Stage.ENDED:
+                    lobbies[lobby.group] = RemainingLobby(lobby.group, lobby.name, lobby.label, lobby.leader)
+        except (DecodeError, ValueError):
+            continue
+    return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)))
+
+
+def encode_remains(remains: Remains) -> bytes:
+    """The state under ``restored``."""
+    w = Writer().uint8(VERSION).vector(remains.peers, lambda each, one: each.text(one[0]).uint8(one[1]))
+    return w.vector(remains.lobbies, _write_lobby).done()
+
+
+def decode_remains(data: bytes) -> Remains:
+    """The inverse of ``encode_remains``. Raises ``DecodeError``."""
+
+    def peer(r: Reader) -> tuple[str, Ours]:
+        return r.text(HANDLE_BYTES), Ours(r.uint8())
+
+    def remains(r: Reader) -> Remains:
+        if r.uint8() != VERSION:
+            raise DecodeError("a state of an unknown version")
+        try:
+            return Remains(r.vector(peer), r.vector(_lobby))
+        except ValueError as error:
+            raise DecodeError("a state with an unknown value") from error
+
+    return decode(data, remains)
+
+
+def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
+    w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
+
+
+def _lobby(r: Reader) -> RemainingLobby:
+    return RemainingLobby(r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES))
