@@ -41,11 +41,9 @@ class Signed:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """The inverse of ``encode``, nothing of it proven. Raises ``DecodeError``."""
-
-        def signed(r: Reader) -> Self:
-            return cls(r.opaque(CONTENT_BYTES), r.opaque(SIGNATURE_BYTES), r.opaque(CERTIFICATE_BYTES))
-
-        return decode(data, signed)
+        return decode(
+            data, lambda r: cls(r.opaque(CONTENT_BYTES), r.opaque(SIGNATURE_BYTES), r.opaque(CERTIFICATE_BYTES))
+        )
 
     def keep(self) -> bytes:
         """As the store keeps it."""
