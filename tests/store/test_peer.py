@@ -452,6 +452,25 @@ def test_words_that_went_are_nowhere_in_the_files(tmp_path: Path, how: str) -> N
     assert b"xwvunique" not in pages(path)
 
 
+def test_a_long_read_holds_no_erasure_up_and_its_traces_go_later(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    store.commit([AddLine("#ops", line(n)) for n in range(1, 9)])
+    other = sqlcipher.connect(path, KEY)
+    reading = other.execute("SELECT * FROM lines")
+    reading.fetchone()
+    start = time.monotonic()
+    store.commit([EraseLine("#ops", "ayse", line(1).id)])
+    assert time.monotonic() - start < sqlcipher.BUSY_SECONDS / 2
+    assert (tmp_path / "history.db-wal").stat().st_size > 0
+    reading.close()
+    store.commit([PutState("another", b"")])
+    assert (tmp_path / "history.db-wal").stat().st_size == 0
+    assert store._writer.execute("PRAGMA busy_timeout").fetchone() == (int(sqlcipher.BUSY_SECONDS * 1000),)
+    other.close()
+    store.close()
+
+
 def test_a_database_of_before_edits_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "history.db"
     with monkeypatch.context() as older:

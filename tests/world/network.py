@@ -87,6 +87,7 @@ class Node:
         self.up = True
         self.notices: list[object] = []
         self.lives = 0
+        self.fetched: set[tuple[int, int]] = set()
 
     def put(self, event: ev.Event) -> None:
         if not self.up:
@@ -215,6 +216,9 @@ class Node:
         """What is in our mailbox, once more until it is done with."""
         if self.up and self.world.authority_up(self.name):
             for mail, (sender, frames) in list(self.world.mail.get(self.name, {}).items()):
+                if (self.lives, mail) in self.fetched:
+                    continue
+                self.fetched.add((self.lives, mail))
                 self.put(ev.Mailed(sender, tuple(decode(one) for one in frames), mail))
 
     def crash(self) -> None:
@@ -234,6 +238,8 @@ class Node:
             self.up = True
             self.desk = self.restored()
             self.put(ev.Tick())
+            for handle in sorted(self.world.expelled - {self.name}):
+                self.put(ev.Expelled(handle, "revoked"))
             self.put(ev.StockTold(len(self.world.stock.get(self.name, ()))))
 
 
@@ -255,6 +261,7 @@ class World:
         self.last: dict[str, bytes] = {}
         self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
         self.mails = 0
+        self.expelled: set[str] = set()
         self.keys = witness.Keys()
         self.nodes = {name: Node(name, self) for name in names}
         self.links: dict[frozenset[str], Link] = {}

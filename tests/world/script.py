@@ -33,7 +33,6 @@ class Town(World):
         self.in_lobby: dict[bytes, tuple[bytes, frozenset[str]]] = {}
         """The group of what was said in a lobby, and who was in and stayed ever since."""
         self.opened: Counter[str] = Counter()
-        self.expelled: set[str] = set()
         self.healed_after = 0.0
         self.faults = Faults(
             loss=draw.choice((0.0, 0.05, 0.25)),

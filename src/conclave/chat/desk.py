@@ -37,7 +37,7 @@ from conclave.chat.content import Body, Roll, Text
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Effect
 from conclave.chat.pair import Input, Ours
-from conclave.chat.restoring import restore
+from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Stage
 from conclave.chat.work import Work, need_lobby
@@ -65,7 +65,7 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
             if peer != desk.me:
                 for frame in several:
                     _arrived(work, peer, frame)
-            mail.taken(work, peer, envelope)
+            mail.taken(work, peer, several, envelope)
         case ev.Linked(peer, window):
             links.linked(work, peer, window)
             duet.came_back(work, peer)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from conclave.chat import groups, packages, records
 from conclave.chat.content import Body, Content, Receipt, decode_content, encode_content
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import AddLine, DropState, FindPackage, PutState, Send, Status
-from conclave.chat.hearing import Heard, hear, line_of
+from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send, Status
+from conclave.chat.hearing import Heard, hear
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
 from conclave.chat.state import PairGroup, Peer, Unsaid
@@ -43,12 +43,16 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
         peer = replace(peer, count=count)
         work.keep(peer)
     content = Content(identity, count, work.now, body)
-    line = line_of(work, Heard("@" + handle, work.me, content, b"", count, Status.WAITING))
-    if line is not None:
-        work.add_line("@" + handle, line)
-    elif counted:
-        hear(work, Heard("@" + handle, work.me, content, b"", count, Status.WAITING))
-    _say(work, handle, identity, encode_content(content))
+    encoded = encode_content(content)
+    group = _spoken(peer) if not len(peer.waiting) else None
+    sealed = groups.seal(work, group.id, encoded) if group is not None else None
+    if counted:
+        original = sealed.original if sealed is not None else b""
+        hear(work, Heard("@" + handle, work.me, content, original, count, Status.WAITING))
+    if group is not None and sealed is not None:
+        work.post(handle, Message(identity, group.id, sealed.payload), identity)
+    else:
+        _wait(work, handle, identity, encoded)
 
 
 def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
@@ -61,14 +65,15 @@ def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes
         except DecodeError:
             continue
         work.mark_line("@" + handle, identity, Status.WAITING)
-        _say(work, handle, identity, content)
+        peer = work.peer(handle)
+        if _spoken(peer) is not None and not len(peer.waiting):
+            _post(work, handle, Unsaid(0, identity, content))
+        else:
+            _wait(work, handle, identity, content)
 
 
-def _say(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
+def _wait(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
     peer = work.peer(handle)
-    if _spoken(peer) is not None and not len(peer.waiting):
-        _post(work, handle, Unsaid(0, identity, encoded))
-        return
     last = peer.waiting.last()
     unsaid = Unsaid(last.key + 1 if last is not None else 1, identity, encoded)
     work.keep(replace(peer, waiting=peer.waiting.push(unsaid)))
@@ -85,10 +90,7 @@ def _post(work: Work, handle: str, unsaid: Unsaid) -> None:
     if group is None:
         raise LocalError(f"there are no keys for {handle} yet", remedy="wait a moment")
     sealed = groups.seal(work, group.id, unsaid.content)
-    content = decode_content(unsaid.content)
-    line = line_of(work, Heard("@" + handle, work.me, content, sealed.original, content.count, Status.WAITING))
-    if line is not None:
-        work.record(AddLine("@" + handle, line, sealed.original))
+    work.record(KeepOriginal("@" + handle, work.me, unsaid.id, sealed.original))
     work.post(handle, Message(unsaid.id, group.id, sealed.payload), unsaid.id)
 
 

@@ -95,6 +95,16 @@ class MarkLine:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepOriginal:
+    """What a line's author signed, of a line of ours that was there before it was protected; the first one stays."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AmendLine:
     """Other words for a line, said at ``at``; the newest ones count, of two at once the greater.
 
@@ -205,7 +215,7 @@ class PutCertificate:
 
 
 Record = (
-    PutState | DropState | AddLine | MarkLine | AmendLine | EraseLine | SetReaction | SetPin | DropExpired | PutPost
+    PutState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction | SetPin | DropExpired | PutPost
     | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
 )  # fmt: skip
 

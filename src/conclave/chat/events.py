@@ -116,13 +116,14 @@ class Mailed:
 
 @dataclass(frozen=True, slots=True)
 class Unwound:
-    """What the store has behind entry ``common`` (``hash``: that entry's): entries, and the lines that they made."""
+    """What the store has behind entry ``common`` (``hash``: that entry's): entries, and the lines that
+    they made (author, id, place)."""
 
     group: bytes
     common: int
     hash: bytes
     cut: tuple[Ordered, ...]
-    lines: tuple[tuple[str, bytes], ...]
+    lines: tuple[tuple[str, bytes, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, groups, healing, meaning
+from conclave.chat import audience, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
 from conclave.chat.effects import DropEntries, PutEntry, Send, Status
 from conclave.chat.groups import read_stand
@@ -108,6 +108,13 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
+    known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
+    if known is not None:
+        author, identity = known
+        if identity:
+            work.place_line(lobby.label, author, identity, entry.seq)
+            sharing.said_again(work, lobby.group, author, identity)
+        return
     try:
         opened = groups.open_words(work, state, entry.payload)
         author = opened.identity.decode()

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from conclave.chat import audience, groups, sharing
 from conclave.chat.effects import CutEntries, DropEntries, Send, Status, Unwind, UnplaceLines
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.state import Flying, Lobby, Step
-from conclave.chat.voice import without_commit
+from conclave.chat.voice import fly_again, without_commit
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
@@ -30,6 +31,8 @@ POLICY = Policy(external_joins=True, lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.following`` checks."""
 ASK_AGAIN = 2.0
 """What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
+KNOWN_MOST = 1024
+"""Ciphertexts of a half that lost that are known again."""
 TURN_SECONDS = 3.0
 """One member after the other comes in: so long is waited for its commit."""
 
@@ -59,7 +62,7 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
 
 
 def unwound(
-    work: Work, group: bytes, common: int, digest: bytes, cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes]]
+    work: Work, group: bytes, common: int, digest: bytes, cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]
 ) -> None:
     """What we had behind the last common entry is known."""
     lobby = work.lobby(group)
@@ -70,8 +73,8 @@ def unwound(
         return
     digest = digest or dict(lobby.order.recent).get(common, b"")
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
-    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *lines)))
-    for author, identity in lines:
+    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *((author, identity) for author, identity, _ in lines))))
+    for author, identity, _ in lines:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
     work.record(CutEntries(group, common))
@@ -80,7 +83,9 @@ def unwound(
     ours = {handle for handle, seq in lobby.healing.entered.items() if seq > common}
     forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
     step = Step.REJOIN if forked else Step.SOUND
-    healing = replace(lobby.healing, step=step, orphans=orphans, entered=entered, asked=0.0)
+    known = {**lobby.healing.known, **_known(cut, lines)}
+    known = dict(list(known.items())[-KNOWN_MOST:])
+    healing = replace(lobby.healing, step=step, orphans=orphans, entered=entered, known=known, asked=0.0)
     lobby = _carry_over(work, lobby, common, ours)
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
@@ -88,6 +93,19 @@ def unwound(
     if not forked:
         sharing.begin(work, group)
     work.stir(group)
+
+
+def _known(
+    cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]
+) -> dict[bytes, tuple[str, bytes]]:
+    """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
+    at = {seq: (author, identity) for author, identity, seq in lines}
+    return {payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
+
+
+def payload_name(payload: bytes) -> bytes:
+    """By what a ciphertext that was opened is known again (16 bytes)."""
+    return sha256(payload).digest()[:16]
 
 
 def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
@@ -172,13 +190,8 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     work.record(DropEntries(info.group))
     number = max(lobby.voice.next, int(work.now * 1000))
     commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
-    again = [one for one in lobby.voice.flying if one.id]  # what flew is said again in the new group
-    later = tuple(
-        Flying(number + at, EntryKind.MESSAGE, 0, one.id, one.content) for at, one in enumerate(again, start=1)
-    )
-    voice = replace(
-        lobby.voice, next=number + len(later) + 1, flying=(commit, *later), staged=staged, sent=0, moved=work.now
-    )
+    voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
+    voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
     healing = replace(lobby.healing, step=Step.ENTER, asked=work.now)
     watch = replace(lobby.watch, goal=info.seq, goal_by=handle, fetching=0)
     work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)

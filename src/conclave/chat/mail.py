@@ -8,6 +8,7 @@ seals and sending (``node.mailroom``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from conclave.chat import audience, delivery, speaking
@@ -15,7 +16,7 @@ from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDon
 from conclave.chat.state import Lobby, Peer, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES
-from conclave.wire.frames import Submit, encode_frame
+from conclave.wire.frames import Frame, Post, Submit, encode_frame
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""
@@ -24,10 +25,10 @@ RETRY_SECONDS = {"away": 30.0, "full": 900.0}
 RETRY_ELSE = 3600.0
 
 
-def taken(work: Work, handle: str, envelope: int) -> None:
-    """An envelope's frames are taken: acknowledge by mail to who is not linked, and let the authority forget it."""
+def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
+    """An envelope's frames are taken: acknowledge posts by mail to who is not linked, and let the authority forget it."""
     peer = work.peer(handle)
-    if not peer.linked and peer.inbound.streams:
+    if not peer.linked and peer.inbound.streams and any(isinstance(frame, Post) for frame in frames):
         ack = delivery.ack_for(peer.inbound, peer.inbound.streams[0][0])
         if ack is not None:
             work.deed(Deposit(handle, 0, (encode_frame(ack),)))

@@ -22,6 +22,7 @@ from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
 from conclave.chat.state import Intents, Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
+from conclave.chat.voice import fly_again
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
@@ -266,7 +267,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     number = max(lobby.voice.next, int(work.now * 1000))
     lead = replace(welcome.runs[0], first=0, last=0)
     renew = work.now + work.settings.update_spread * work.chance()
-    voice = replace(lobby.voice, next=number, staged=None, flying=(), sent=0)
+    voice = fly_again(lobby.voice, number)
     lobby = replace(
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(lobby.healing, step=Step.SOUND, entered={work.me: welcome.seq}),

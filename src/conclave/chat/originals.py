@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Self
 
 from conclave.mls.group import Original
 from conclave.wire.codec import Reader, Writer, decode
@@ -38,13 +39,11 @@ class Signed:
         return Writer().opaque(self.content).opaque(self.signature).opaque(self.certificate).done()
 
     @classmethod
-    def decode(cls, data: bytes) -> Signed:
+    def decode(cls, data: bytes) -> Self:
         """The inverse of ``encode``, nothing of it proven. Raises ``DecodeError``."""
-
-        def signed(r: Reader) -> Signed:
-            return cls(r.opaque(CONTENT_BYTES), r.opaque(SIGNATURE_BYTES), r.opaque(CERTIFICATE_BYTES))
-
-        return decode(data, signed)
+        return decode(
+            data, lambda r: cls(r.opaque(CONTENT_BYTES), r.opaque(SIGNATURE_BYTES), r.opaque(CERTIFICATE_BYTES))
+        )
 
     def keep(self) -> bytes:
         """As the store keeps it."""

@@ -14,6 +14,7 @@ from conclave.chat.events import Recollected, Unwound
 from conclave.chat.originals import Signed, read_kept
 from conclave.errors import DecodeError
 from conclave.lobby import chain
+from conclave.lobby.order import LAST_SEQ
 from conclave.wire.frames import Ordered, Originals, decode_ordered
 
 READ_ENTRIES = 256
@@ -30,6 +31,14 @@ class Recorded(Protocol):
         """As ``chat.originals`` keeps it; empty where there is none."""
 
     @property
+    def sender(self) -> str:
+        """The line's author."""
+
+    @property
+    def id(self) -> bytes:
+        """The line's name."""
+
+    @property
     def seq(self) -> int:
         """The line's place in the order."""
 
@@ -39,9 +48,6 @@ class Store(Protocol):
 
     def entries(self, group: bytes, first: int, count: int) -> list[bytes]:
         """Entries of a lobby's order."""
-
-    def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
-        """Sender and id of every line past a place of the order."""
 
     def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - the store's word
         """What a line's author signed."""
@@ -65,12 +71,17 @@ def unwound(store: Store, asked: Unwind) -> Unwound:
         if len(read) < READ_ENTRIES:
             break
         first = read[-1].seq + 1
-    lines = [one for one in store.lines_after(asked.conversation, asked.common) if _kept(store, asked, one)]
-    return Unwound(asked.group, asked.common, digest, tuple(cut), tuple(lines))
+    return Unwound(asked.group, asked.common, digest, tuple(cut), tuple(_lines(store, asked)))
 
 
-def _kept(store: Store, asked: Unwind, line: tuple[str, bytes]) -> bool:
-    return bool(store.original(asked.conversation, *line))  # notices are not carried over
+def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:
+    """Whatever somebody signed; notices are not carried over."""
+    after = asked.common
+    while read := store.originals(asked.conversation, after, LAST_SEQ, READ_LINES):
+        for one in read:
+            if one.original:
+                yield one.sender, one.id, one.seq
+        after = read[-1].seq
 
 
 def recollected(store: Store, asked: Recollect) -> Recollected:

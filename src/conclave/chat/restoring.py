@@ -1,125 +1,119 @@
-"""The desk as it was committed, read from the store's states and its outbox.
+"""What a backup keeps of conversations, and what it must not: keys and streams that were used would be used twice.
 
-Left out: links, windows, and how far others are, which are learnt again.
+A restored home has its history and knows with whom it spoke, but is nobody in any group: it joins again, as a new
+device. Left out: copying and sealing (``node.backup``), and what the core does about it when it finds ``restored``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from conclave.chat import records
-from conclave.chat.delivery import Waiting
-from conclave.chat.fifo import Fifo
-from conclave.chat.settings import Settings
-from conclave.chat.state import Desk, Flying, Judges, Lobby, Own, Peer, Unsaid
-from conclave.errors import DecodeError, StorageError
-from conclave.lobby.shelf import Shelf
-from conclave.mls.group import OwnKeyPackage, Staged, State
-from conclave.wire.frames import ID_BYTES, PostKind
+from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record, Status
+from conclave.chat.pair import Ours
+from conclave.chat.records import LOBBY_KEY, PEER_KEY, PLACE_KEY, decode_lobby, decode_peer
+from conclave.chat.state import Stage
+from conclave.errors import DecodeError
+from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.frames import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
 
-Posts = Callable[[str, int, int], Iterable[tuple[int, int, bytes]]]
-RESTORED_POSTS = 64
-"""Posts of an outbox that are in memory at once while a desk is restored."""
+RESTORED_KEY = "restored"
+"""The state by which the core knows that its home was restored; what it says is ``Remains``."""
+GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
+"""States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
+So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
+VERSION = 1
+_ALL = (1 << 63) - 1
 
 
-def restore(
-    me: str,
+@dataclass(frozen=True, slots=True)
+class RemainingLobby:
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, and who led it."""
+
+    group: bytes
+    name: str
+    label: str
+    leader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """Whom we knew and how we held them, and our lobbies."""
+
+    peers: tuple[tuple[str, Ours], ...] = ()
+    lobbies: tuple[RemainingLobby, ...] = ()
+
+
+def forget(
     states: Iterable[tuple[str, bytes]],
-    posts: Posts,
-    settings: Settings | None = None,
-    own: Own | None = None,
-    judges: Judges | None = None,
-) -> Desk:
-    """The desk as it was committed: ``states`` are all states of the store, ``posts`` its read of the outbox.
+    outbox: Iterable[str],
+    orders: Iterable[bytes],
+    unsent: Iterable[tuple[str, str, bytes]],
+) -> list[Record]:
+    """What makes a copy of a store fit to be restored. Done twice it changes nothing more.
 
-    Raises ``StorageError`` for a state that cannot be read.
+    ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait:
+    conversation, sender, id.
     """
-    kept = dict(sorted(states))
-    desk = Desk(me, settings or Settings(), own, judges or Judges())
-    try:
-        desk = _people(desk, kept, posts)
-        desk = _lobbies(desk, kept)
-        desk = _keys(desk, kept)
-        busy = records.decode_busy(kept[records.DESK_KEY]) if records.DESK_KEY in kept else False
-    except (DecodeError, ValueError) as error:
-        raise StorageError(
-            f"a conversation's state cannot be read: {error}", remedy="restore the home from a backup"
-        ) from error
-    return replace(desk, busy=busy)
+    held = list(states)
+    gone = [key for key, _ in held if key.startswith(GONE)]
+    records: list[Record] = [DropState(key) for key in gone]
+    if gone or RESTORED_KEY not in dict(held):
+        records.append(PutState(RESTORED_KEY, encode_remains(_remains(held))))
+    records += [DropPosts(peer, _ALL) for peer in outbox]
+    records += [DropEntries(group) for group in orders]
+    records += [MarkLine(name, sender, identity, Status.FAILED) for name, sender, identity in unsent]
+    return records
 
 
-def _under(kept: dict[str, bytes], prefix: str) -> list[tuple[str, bytes]]:
-    return [(key.removeprefix(prefix), value) for key, value in kept.items() if key.startswith(prefix)]
+def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
+    """What of the states can be read; a state of another version says nothing."""
+    held = dict(states)
+    before = decode_remains(held[RESTORED_KEY]) if RESTORED_KEY in held else Remains()
+    peers = dict(before.peers)
+    lobbies = {one.group: one for one in before.lobbies}
+    for key, value in states:
+        try:
+            if key.startswith(PEER_KEY):
+                handle = key.removeprefix(PEER_KEY)
+                peers[handle] = decode_peer(handle, value).pair.ours
+            elif key.startswith(LOBBY_KEY):
+                name = key.removeprefix(LOBBY_KEY)
+                lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
+                lobbies.pop(lobby.group, None)
+                if lobby.stage is not Stage.ENDED:
+                    lobbies[lobby.group] = RemainingLobby(lobby.group, lobby.name, lobby.label, lobby.leader)
+        except (DecodeError, ValueError):
+            continue
+    return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)))
 
 
-def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
-    peers = desk.peers
-    for handle, value in _under(kept, records.PEER_KEY):
-        peer = _with_lines(records.decode_peer(handle, value), posts)
-        waiting: Fifo[Unsaid] = Fifo()
-        for key, data in _under(kept, f"{records.OUT_KEY}@{handle}/w/"):
-            waiting = waiting.push(records.decode_unsaid(key, data))
-        peers = peers.put(handle, replace(peer, waiting=waiting))
-    return replace(desk, peers=peers)
+def encode_remains(remains: Remains) -> bytes:
+    """The state under ``restored``."""
+    w = Writer().uint8(VERSION).vector(remains.peers, lambda each, one: each.text(one[0]).uint8(one[1]))
+    return w.vector(remains.lobbies, _write_lobby).done()
 
 
-def _with_lines(peer: Peer, posts: Posts) -> Peer:
-    """The lines that wait in the outbox, read from the heads of the posts that carry them."""
-    lines: Fifo[Waiting] = Fifo()
-    first = peer.out.base
-    while first < peer.out.next:
-        number = peer.out.next
-        for number, kind, body in posts(peer.handle, first, min(RESTORED_POSTS, peer.out.next - first)):
-            if kind == PostKind.MESSAGE:
-                lines = lines.push(Waiting(number, body[:ID_BYTES]))
-        first = number + 1
-    return replace(peer, out=replace(peer.out, lines=lines))
+def decode_remains(data: bytes) -> Remains:
+    """The inverse of ``encode_remains``. Raises ``DecodeError``."""
+
+    def peer(r: Reader) -> tuple[str, Ours]:
+        return r.text(HANDLE_BYTES), Ours(r.uint8())
+
+    def remains(r: Reader) -> Remains:
+        if r.uint8() != VERSION:
+            raise DecodeError("a state of an unknown version")
+        try:
+            return Remains(r.vector(peer), r.vector(_lobby))
+        except ValueError as error:
+            raise DecodeError("a state with an unknown value") from error
+
+    return decode(data, remains)
 
 
-def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
-    lobbies, labels = desk.lobbies, dict(desk.labels)
-    for name, value in _under(kept, records.LOBBY_KEY):
-        group = bytes.fromhex(name)
-        lobby = records.decode_lobby(group, value, kept.get(records.PLACE_KEY + name, b""))
-        lobby = _with_voice(lobby, kept, name)
-        lobbies = lobbies.put(group, lobby)
-        labels[lobby.label] = group
-    return replace(desk, lobbies=lobbies, labels=labels)
+def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
+    w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
 
 
-def _with_voice(lobby: Lobby, kept: dict[str, bytes], name: str) -> Lobby:
-    waiting: Fifo[Unsaid] = Fifo()
-    for key, data in _under(kept, f"{records.OUT_KEY}{name}/w/"):
-        waiting = waiting.push(records.decode_unsaid(key, data))
-    flying: list[Flying] = [
-        records.decode_flying(key, data) for key, data in _under(kept, f"{records.OUT_KEY}{name}/f/")
-    ]
-    staged = kept.get(records.STAGED_KEY + name)
-    voice = replace(
-        lobby.voice,
-        waiting=waiting,
-        flying=tuple(flying),
-        staged=None if staged is None else Staged.decode(staged),
-    )
-    return replace(lobby, voice=voice)
-
-
-def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:
-    sessions: Shelf[bytes, State] = Shelf()
-    for key, value in _under(kept, records.SESSION_KEY):
-        if key.endswith(records.EPOCH):
-            name = key.removesuffix(records.EPOCH)
-            traffic = kept[f"{records.SESSION_KEY}{name}{records.TRAFFIC}"]
-            sessions = sessions.put(bytes.fromhex(name), State.join_parts(value, traffic))
-    packages: Shelf[bytes, OwnKeyPackage] = Shelf()
-    last: list[tuple[int, bytes]] = []
-    for name, value in _under(kept, records.PACKAGE_KEY):
-        package = OwnKeyPackage.decode(value[2:])
-        reference = bytes.fromhex(name)
-        packages = packages.put(reference, package)
-        if value[1]:
-            last.append((package.package.leaf.lifetime[0], reference))
-    names = tuple(reference for _, reference in sorted(last, reverse=True))
-    return replace(desk, sessions=sessions, packages=packages, last=names)
-
+def _lobby(r: Reader) -> RemainingLobby:
+    return RemainingLobby(r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES))

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conclave.chat import audience, groups, healing, ordering, records
-from conclave.chat.content import Body, Content, Text, decode_content, encode_content
-from conclave.chat.effects import AddLine, DropState, Send, Status
+from conclave.chat.content import Body, Content, Text, encode_content
+from conclave.chat.effects import DropState, KeepOriginal, Send, Status
 from conclave.chat.hearing import Heard, hear, line_of
 from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import give_up_commit, wait, without_commit
@@ -121,11 +121,8 @@ def _protect(work: Work, lobby: Lobby, order: Order) -> None:
 
 def _sealed(work: Work, lobby: Lobby, order: Order, one: Flying) -> Flying:
     sealed = groups.seal(work, lobby.group, one.content, groups.write_stand(order, one.number))
-    line = line_of(
-        work, Heard(lobby.label, work.me, decode_content(one.content), sealed.original, 0, Status.WAITING)
-    )  # fmt: skip
-    if line is not None:
-        work.record(AddLine(lobby.label, line, sealed.original))
+    if one.id:
+        work.record(KeepOriginal(lobby.label, work.me, one.id, sealed.original))
     return replace(one, epoch=sealed.epoch, payload=sealed.payload, original=sealed.original)
 
 

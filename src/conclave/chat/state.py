@@ -198,6 +198,7 @@ class Healing:
     orphans: tuple[tuple[str, bytes], ...] = ()  # authors and ids of what was said in a half that lost
     entered: Mapping[str, int] = field(default_factory=dict)  # who came in by which entry
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
+    known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     asked: float = 0.0  # the last three are not kept
     share: float = 0.0  # when orphans of others are to be shared
     pulled: float = 0.0

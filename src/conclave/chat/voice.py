@@ -56,3 +56,12 @@ def without_commit(work: Work, voice: Voice) -> Voice:
     )
     sent = min((one.number for one in voice.flying if one.kind is EntryKind.COMMIT), default=voice.sent + 1) - 1
     return replace(voice, flying=flying, staged=None, sent=min(voice.sent, sent))
+
+
+def fly_again(voice: Voice, number: int) -> Voice:
+    """In another group: what flew is to be protected anew, from this number on; commits and fillers are not."""
+    again = [one for one in voice.flying if one.id]
+    flying = tuple(
+        Flying(at, EntryKind.MESSAGE, 0, one.id, one.content) for at, one in enumerate(again, start=number)
+    )
+    return replace(voice, next=number + len(flying), flying=flying, staged=None, sent=0)

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from conclave import __version__
-from conclave.cli import about, authority, demo, join, lobby, people, talk, up
+from conclave.cli import about, authority, backup, demo, join, lobby, people, record, talk, up
 from conclave.cli.context import Context, note
 from conclave.errors import (
     ConclaveError,
@@ -35,7 +35,9 @@ _CERTIFICATE = frozenset(
         "not-enrolled", "not-yet-valid", "other-handle", "revoked", "suspended", "token-used",
     }
 )  # fmt: skip
-_IDENTITY = frozenset({"unexpected-handle", "unknown-authority", "bad-certificate", "wrong-root"})
+_IDENTITY = frozenset(
+    {"unexpected-handle", "unknown-authority", "bad-certificate", "transcript-changed", "wrong-root"}
+)
 
 app = typer.Typer(
     help="Secure team chat on your organisation's own trust and machines.",
@@ -76,7 +78,7 @@ def before(
 
 app.add_typer(authority.app, name="authority")
 app.add_typer(lobby.app, name="lobby")
-for commands in (join, up, people, talk, about, demo):
+for commands in (join, up, people, talk, record, backup, about, demo):
     commands.add_to(app)
 
 

@@ -66,6 +66,15 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """Write the record of a conversation, signed, to ``path`` on the node's machine, where no file is yet."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+@dataclass(frozen=True, slots=True)
 class Follow:
     """From now on, send every notice on this connection as the JSON-RPC notification ``notice``."""
 
@@ -186,8 +195,8 @@ class Stop:
 
 
 Command = (
-    Say | Lines | Conversations | Search | Follow | Requests | AnswerTo | Unblock | Busy | LobbyOpen | LobbyInvite
-    | LobbyLeave | LobbyClose | LobbyList | LobbyWho | Who | Find | Status | Stop
+    Say | Lines | Conversations | Search | Export | Follow | Requests | AnswerTo | Unblock | Busy | LobbyOpen
+    | LobbyInvite | LobbyLeave | LobbyClose | LobbyList | LobbyWho | Who | Find | Status | Stop
 )  # fmt: skip
 
 METHODS: dict[str, type[Command]] = {
@@ -195,6 +204,7 @@ METHODS: dict[str, type[Command]] = {
     "lines": Lines,
     "conversations": Conversations,
     "search": Search,
+    "export": Export,
     "follow": Follow,
     "requests": Requests,
     "answer": AnswerTo,

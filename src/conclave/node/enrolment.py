@@ -177,9 +177,9 @@ def _unlocked(home: Path, handle: Handle, invite: Invite | None, passphrase: str
     content = vault.content
     other = "one home for each person and authority: conclave --home DIR join …"
     if content.handle != handle:
-        who = f"{content.handle}@{content.realm}" if content.profiles else content.handle
+        who = f"{content.handle}@{content.realm}" if content.realm else content.handle
         raise LocalError(f"{home} is the home of {who}, not of {handle}", remedy=other)
-    if invite is not None and content.profiles and invite.root_sha256 != _pin(content):
+    if invite is not None and content.trust.root and invite.root_sha256 != _pin(content):
         raise LocalError(f"{home} trusts another authority of {content.realm} than the invite names", remedy=other)
     return vault
 
@@ -193,7 +193,7 @@ def _begin(vault: OpenVault, invite: Invite | None, profiles: tuple[Profile, ...
     if content.pending is not None and not _is_new(content, invite):
         progress("going on with the keys of the last attempt")
         held = {kept.name: kept for kept in content.pending.profiles}
-    elif content.profiles:
+    elif content.trust.root:
         progress("new key pairs made; history and outbox stay")
     names = dict.fromkeys([*(p.value for p in profiles), *(kept.name for kept in content.profiles)])
     keys = tuple(held.get(n) or vaults.Profile(n, generate_device_key(Profile(n)).der()) for n in names)

@@ -33,9 +33,11 @@ class Identity:
 
     def __init__(self, vault: vaults.OpenVault, authority: str = "") -> None:
         content = vault.content
-        if not content.trust.root:
+        if not content.profiles:
             raise NotEnrolled(
-                "enrolment was begun here but not finished",
+                "this home was restored and has no certificate yet"
+                if content.trust.root and content.pending is None
+                else "enrolment was begun here but not finished",
                 remedy="give the invite again, or a new one: conclave join '<invite>'; by file: conclave join "
                 "--certificates DIR",
             )

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
 from conclave.node.config import NodeSettings, load
 from conclave.node.directory import Directory
+from conclave.node.export import export
 from conclave.node.identity import Identity
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Revoked, as_json
 from conclave.node.paths import database_path, lock_path, vault_path
@@ -95,8 +97,16 @@ class Node:
             )
             self.directory = Directory(self._identity, self._moved, self._revoked, self._crl_taken, self._tell)
             self.service = Service(
-                me, self.pump, self._store, self.peers, self.directory, self._expelled, self._describe, self.stop
-            )  # fmt: skip
+                me,
+                self.pump,
+                self._store,
+                self.peers,
+                self.directory,
+                self._expelled,
+                self._describe,
+                self.stop,
+                partial(export, self._store, self._identity),
+            )
             self._socket = SocketServer(self._home, self.service.serve)
             await self._socket.start()
             try:

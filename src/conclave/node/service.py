@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from conclave.chat import events as ev
@@ -35,7 +36,7 @@ CHECK_DIGITS = 16
 
 
 class Service:
-    """One node's commands. ``describe`` gives the part of ``status`` that only the wiring knows; ``stop`` ends it."""
+    """One node's commands. The wiring gives ``describe``, its part of ``status``; ``stop``; and ``export``."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Service:
         expelled: Mapping[str, str],
         describe: Callable[[], dict[str, Any]],
         stop: Callable[[], None],
+        export: Callable[[str, Path], dict[str, Any]],
     ) -> None:
         self._me = me
         self._pump = pump
@@ -56,6 +58,7 @@ class Service:
         self._expelled = expelled
         self._describe = describe
         self._stop = stop
+        self._export = export
         self._waiting: dict[tuple[str, bytes], asyncio.Future[Status]] = {}
 
     def noticed(self, notice: Notice) -> None:
@@ -79,6 +82,8 @@ class Service:
                 return {
                     "lines": [{"conversation": f.conversation, **line_as_json(f.line, f.position)} for f in found]
                 }
+            case ask.Export():
+                return await asyncio.to_thread(self._export, command.conversation, Path(command.path))
             case ask.Follow():
                 return {}
             case ask.Requests():

@@ -212,16 +212,29 @@ def _demand_profile(leaf: Certificate, profile: Profile) -> None:
         raise _bad(leaf, f"has a key usage other than that of the profile {profile.value!r}")
 
 
+def claimed_identity(der: bytes) -> Identity:
+    """The names in a certificate, nothing of it proven. Raises ``VerificationError``."""
+    leaf = _read(der)
+    try:
+        return _names(leaf)
+    except x509.ExtensionNotFound as error:
+        raise _bad(leaf, "carries no names") from error
+
+
 def _read_identity(leaf: Certificate, trust: Trust) -> Identity:
+    identity = _names(leaf)
+    if identity.realm != trust.realm:
+        raise _bad(leaf, f"is for the realm {identity.realm}, and this is {trust.realm}")
+    return identity
+
+
+def _names(leaf: Certificate) -> Identity:
     names = leaf.inner.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     dns = names.get_values_for_type(x509.DNSName)
     if len(uris) != 1 or len(dns) != 1 or len(names) != 2:
         raise _bad(leaf, "does not carry exactly one im: name and one DNS name")
     try:
-        identity = parse_identity(uris[0], dns[0])
+        return parse_identity(uris[0], dns[0])
     except DecodeError as error:
         raise _bad(leaf, f"carries names that do not hold: {error}") from error
-    if identity.realm != trust.realm:
-        raise _bad(leaf, f"is for the realm {identity.realm}, and this is {trust.realm}")
-    return identity

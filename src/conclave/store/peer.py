@@ -19,7 +19,10 @@ from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, recorded, runs
 from conclave.store.peer_schema import STEPS
 from conclave.store.ports import PINS_SHOWN, Conversation, Found, Recorded, StoredLine
 from conclave.store.schema import migrate
-from conclave.store.sqlcipher import connect, translated
+from conclave.store.sqlcipher import BUSY_SECONDS, connect, translated
+
+WIPE_MILLISECONDS = 50
+"""How long a commit that erased something waits for reads to end."""
 
 
 class PeerDatabase:
@@ -31,6 +34,7 @@ class PeerDatabase:
         Raises ``StorageError`` where it does not open with the key, and ``LocalError`` for a newer program's.
         """
         self._path = path
+        self._unwiped = False
         self._writing = Lock()
         self._reading = Lock()
         self._writer = connect(path, key)
@@ -52,11 +56,10 @@ class PeerDatabase:
         with self._writing, translated(self._path):
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
-            wiped = False
             try:
                 for statement, rows in todo:
                     changed = writer.executemany(statement, rows).rowcount
-                    wiped = wiped or (changed > 0 and statement in sql.WIPING)
+                    self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
                     if statement is sql.ADD_LINE:
                         self._settle(rows)
                 writer.execute("COMMIT")
@@ -64,9 +67,19 @@ class PeerDatabase:
                 if writer.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
                     writer.execute("ROLLBACK")
                 raise
-            if wiped:
-                with suppress(writer.Error):  # committed all the same; the next checkpoint does it
-                    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._unwiped:
+                self._wipe()
+
+    def _wipe(self) -> None:
+        """Let go of older pages in the write-ahead log, or leave it to the next commit where a long read is on."""
+        writer = self._writer
+        with suppress(writer.Error):  # the commit stands all the same
+            writer.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS}")
+            try:
+                busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._unwiped = bool(busy)
+            finally:
+                writer.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
     def _settle(self, added: Rows) -> None:
         """Let what was said of the lines before they came take effect."""
@@ -147,6 +160,14 @@ class PeerDatabase:
         """As ``PeerStore.outbox``."""
         rows = self._read("SELECT peer, min(number), max(number), count(*) FROM posts GROUP BY peer")
         return {peer: (first, last, count) for peer, first, last, count in rows}
+
+    def unsent(self) -> list[tuple[str, str, bytes]]:
+        """Lines that wait in the outbox: conversation, sender, id. Looks at all of history: for rare uses."""
+        rows = self._read(
+            "SELECT c.name, l.sender, l.id FROM lines l JOIN conversations c ON c.key = l.conversation "
+            "WHERE l.status = 'waiting'"
+        )
+        return [(name, sender, identity) for name, sender, identity in rows]
 
     def entries(self, group: bytes, first: int, count: int) -> list[bytes]:
         """As ``PeerStore.entries``."""

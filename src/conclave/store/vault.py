@@ -66,7 +66,7 @@ class Pending:
 class VaultContent:
     """What a vault holds. ``authorities`` are addresses, ``host:port``, the preferred one first.
 
-    Before the first enrolment is complete, there are neither profiles nor trust.
+    Before the first enrolment is complete, there are neither profiles nor trust; in a restored home, trust alone.
     """
 
     database_key: bytes = field(repr=False)  # 32 random bytes
@@ -102,7 +102,7 @@ class OpenVault:
 
     def change_passphrase(self, passphrase: str, *, cost: Cost = STANDARD) -> None:
         """Seal under another passphrase from now on. Raises ``StorageError``; the old one then stands."""
-        key = derive(_prepared(passphrase), salt=os.urandom(SALT_BYTES), cost=cost)
+        key = derive(prepared(passphrase), salt=os.urandom(SALT_BYTES), cost=cost)
         _replace(self._path, seal(key, _encode(self.content), nonce=os.urandom(NONCE_BYTES)))
         self._key = key
 
@@ -111,7 +111,7 @@ def create(path: Path, passphrase: str, content: VaultContent, *, cost: Cost = S
     """Make the vault. Raises ``LocalError`` where one is there already, and ``StorageError``."""
     if path.exists():
         raise LocalError(f"{path} is there already", remedy="use another --home, or move the old one away")
-    vault = OpenVault(path, derive(_prepared(passphrase), salt=os.urandom(SALT_BYTES), cost=cost), content)
+    vault = OpenVault(path, derive(prepared(passphrase), salt=os.urandom(SALT_BYTES), cost=cost), content)
     vault.rewrite(content)
     return vault
 
@@ -130,7 +130,7 @@ def unlock(path: Path, passphrase: str) -> OpenVault:
     if len(envelope) > VAULT_BYTES:
         raise LocalError(f"{path} is too large for a vault", remedy="restore it from a backup")
     try:
-        key, content = unseal(_prepared(passphrase), envelope)
+        key, content = unseal(prepared(passphrase), envelope)
         return OpenVault(path, key, decode(content, _content))
     except VerificationError as error:
         raise LocalError(
@@ -143,7 +143,7 @@ def unlock(path: Path, passphrase: str) -> OpenVault:
         ) from error
 
 
-def _prepared(passphrase: str) -> bytes:
+def prepared(passphrase: str) -> bytes:
     """The passphrase as bytes, however its letters were composed: RFC 8265 section 4.2, without the width rules."""
     if not passphrase:
         raise LocalError("the passphrase is empty", remedy="give one of at least a few words")

@@ -1,0 +1,94 @@
+"""A conversation between certified people, spoken in a real MLS group, as history keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conclave.chat.content import Body, Content, encode_content
+from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.originals import keep
+from conclave.chat.transcript import Entry, Header, write_transcript
+from conclave.crypto.signature import ED25519
+from conclave.crypto.suite import CLASSICAL
+from conclave.mls import group
+from conclave.mls.credentials import Credential
+from conclave.mls.keypackage import OwnKeyPackage
+from conclave.node.authentication import verifier
+from conclave.pki.credentials import Credentials
+from conclave.pki.profile import Profile
+from tests.mls.world import seeded
+from tests.pki.ward import NOW, Ward, ward
+
+GROUP = b"g" * 16
+
+
+@dataclass
+class Talk:
+    """Members by name, and what history has."""
+
+    credentials: dict[str, Credentials]
+    states: dict[str, group.State]
+    ward: Ward
+    entries: list[Entry] = field(default_factory=list)
+    certificates: dict[bytes, bytes] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def identity(self) -> bytes:
+        return (len(self.entries) + 1).to_bytes(16)
+
+    def say(
+        self, by: str, body: Body, text: str = "", kind: LineKind = LineKind.TEXT, *, at: float | None = None
+    ) -> bytes:
+        """One message, in history; its id."""
+        number = len(self.entries) + 1
+        self.counts[by] = self.counts.get(by, 0) + 1
+        content = Content(self.identity(), self.counts[by], at or NOW + number, body)
+        sending = group.protect(self.states[by], encode_content(content), random=seeded(number))
+        self.states[by] = sending.state
+        assert sending.original is not None
+        certificate = self.credentials[by].certificate.der
+        line = Line(content.id, by, kind, text, content.sent, content.sent, Status.SENT, number)
+        self.certificates[self.credentials[by].certificate.fingerprint] = certificate
+        self.entries.append(Entry(line, keep(sending.original, certificate)))
+        return content.id
+
+    def add(self, by: str, kind: LineKind, text: str = "", *, deleted: bool = False) -> None:
+        """A line without a signature."""
+        line = Line(self.identity(), by, kind, text, NOW, NOW, Status.RECEIVED)
+        self.entries.append(Entry(line, b"", deleted))
+
+    def header(self, by: str = "ayse", groups: tuple[bytes, ...] = (GROUP,)) -> Header:
+        own, trust = self.credentials[by].certificate.der, self.ward.trust
+        issuing = tuple(one.der for one in trust.issuing)
+        return Header("#ops", trust.realm, groups, by, own, NOW + 999, trust.root.fingerprint, issuing)
+
+    def write(self, by: str = "ayse", header: Header | None = None) -> list[bytes]:
+        key = self.credentials[by].key.raw()
+        sign = lambda data: ED25519.sign(key, data)  # noqa: E731
+        return list(write_transcript(header or self.header(by), self.entries, self.certificates.get, sign))
+
+
+def talk(*names: str, realm: Ward | None = None, group_id: bytes = GROUP) -> Talk:
+    """A group of these people."""
+    made = realm or ward()
+    credentials = {name: made.enrol(name, Profile.IM) for name in names}
+    verify = verifier(made.trust)
+    own = {
+        name: OwnKeyPackage.create(
+            CLASSICAL,
+            Credential.x509((one.certificate.der,)),
+            one.key.raw(),
+            (int(NOW) - 100, int(NOW) + 86_400),
+            seeded(name),
+        )
+        for name, one in credentials.items()
+    }
+    first, *others = names
+    state = group.create(own[first], group_id, verify=verify, now=NOW, random=seeded(0))
+    states = {}
+    if others:
+        adds = [group.Add(own[name].package) for name in others]
+        staged = group.commit(state, adds, verify=verify, now=NOW, random=seeded(1))
+        state = group.merge(state, staged)
+        states = {name: group.join(staged.welcome, own[name], verify=verify, now=NOW) for name in others}
+    return Talk(credentials, {first: state, **states}, made)

@@ -1,0 +1,89 @@
+"""What a backup forgets, and what it knows still."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conclave.chat import records
+from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Status
+from conclave.chat.pair import Ours, Pair
+from conclave.chat.restoring import (
+    GONE,
+    RESTORED_KEY,
+    RemainingLobby,
+    Remains,
+    decode_remains,
+    encode_remains,
+    forget,
+)
+from conclave.chat.state import Lobby, Peer, Stage
+from conclave.errors import DecodeError
+
+KEPT = {records.DESK_KEY}
+"""States that a restored home goes on with."""
+OPS, OLD = b"g" * 16, b"h" * 16
+
+
+def states() -> list[tuple[str, bytes]]:
+    lobby = Lobby(OPS, "ops", "#ops", "burak", Stage.INVITED)
+    ended = Lobby(OLD, "old", "#old", "burak", Stage.ENDED)
+    return [
+        ("desk", records.encode_busy(busy=True)),
+        ("lobby/" + OPS.hex(), records.encode_lobby(lobby)),
+        ("lobby/" + OLD.hex(), records.encode_lobby(ended)),
+        ("mls/00/epoch", b"keys"),
+        ("out/@burak/w/0", b"words"),
+        ("package/00", b"keys"),
+        ("peer/burak", records.encode_peer(Peer("burak", pair=Pair(Ours.BLOCKED)))),
+        ("peer/cem", records.encode_peer(Peer("cem", pair=Pair(Ours.ACCEPTED)))),
+        ("peer/deniz", b"\xff of a version that is not known here"),
+        ("staged/00", b"keys"),
+    ]
+
+
+def test_every_kind_of_state_is_dropped_or_kept_on_purpose() -> None:
+    kinds = {value for name, value in vars(records).items() if name.endswith("_KEY")}
+    assert kinds <= set(GONE) | KEPT
+
+
+def test_what_is_dropped_and_what_remains() -> None:
+    made = forget(states(), ["burak"], [OPS], [("@burak", "ayse", b"i" * 16)])
+    dropped = {record.key for record in made if isinstance(record, DropState)}
+    assert dropped == {key for key, _ in states()} - {"desk"}
+    [put] = [record for record in made if isinstance(record, PutState)]
+    assert put.key == RESTORED_KEY
+    assert decode_remains(put.value) == Remains(
+        (("burak", Ours.BLOCKED), ("cem", Ours.ACCEPTED)), (RemainingLobby(OPS, "ops", "#ops", "burak"),)
+    )
+    assert made[-3:] == [
+        DropPosts("burak", (1 << 63) - 1),
+        DropEntries(OPS),
+        MarkLine("@burak", "ayse", b"i" * 16, Status.FAILED),
+    ]
+
+
+def test_done_again_it_changes_nothing() -> None:
+    [restored] = [record for record in forget(states(), [], [], []) if isinstance(record, PutState)]
+    assert forget([("desk", b""), (RESTORED_KEY, restored.value)], [], [], []) == []
+    later = [(RESTORED_KEY, restored.value), ("peer/cem", records.encode_peer(Peer("cem", pair=Pair(Ours.BLOCKED))))]
+    [_, put] = forget(later, [], [], [])
+    assert isinstance(put, PutState)
+    assert decode_remains(put.value).peers == (("burak", Ours.BLOCKED), ("cem", Ours.BLOCKED))
+    assert decode_remains(put.value).lobbies == (RemainingLobby(OPS, "ops", "#ops", "burak"),)
+    assert forget([], [], [], []) == [PutState(RESTORED_KEY, encode_remains(Remains()))]
+
+
+@given(st.binary(max_size=60))
+def test_remains_of_any_bytes(data: bytes) -> None:
+    with suppress(DecodeError):
+        assert encode_remains(decode_remains(data)) == data
+
+
+@pytest.mark.parametrize("bad", [b"", b"\x02\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
+def test_remains_that_are_none(bad: bytes) -> None:
+    with pytest.raises(DecodeError):
+        decode_remains(bad)
