@@ -176,5 +176,41 @@ class Wake:
     at: float
 
 
-Deed = Send | Resend | Replay | Want | Tell | Wake
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Seal encoded frames for ``peer`` and leave them in its mailbox; answered with the same ``upto``."""
+
+    peer: str
+    upto: int
+    frames: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindPackage:
+    """Fetch one of ``peer``'s key packages, to add it to a group."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish key packages of ours (MLSMessages): single-use ones, and the last-resort one unless it is empty.
+
+    ``replace``: those before cannot be used any more. Answered by ``StockTold``, once it could be done.
+    """
+
+    packages: tuple[bytes, ...]
+    last: bytes
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MailDone:
+    """What came as ``Mailed`` with this number is on disk: the authority may drop it."""
+
+    mail: int
+
+
+MailDeed = Deposit | FindPackage | Publish | MailDone
+Deed = Send | Resend | Replay | Want | Tell | Wake | MailDeed
 Effect = Record | Deed

@@ -111,5 +111,62 @@ class CloseLobby:
     lobby: str
 
 
+# What waits at the authority for people who are away (node.mailroom).
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """Frames that ``peer`` left in our mailbox, proven to be from it. Answer with ``MailDone(mail)`` in that turn."""
+
+    peer: str
+    frames: tuple[Frame, ...]
+    mail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """All frames of the ``Deposit`` with this ``upto`` lie in ``peer``'s mailbox."""
+
+    peer: str
+    upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class DepositFailed:
+    """Not all of them do; ask again when there is reason to.
+
+    ``reason``: ``away`` (the authority cannot be reached, or is busy), ``full`` (the mailbox), ``unknown`` (nobody of
+    that name, or without a key package), ``refused`` (the key package does not hold, a frame does not fit, ...).
+    """
+
+    peer: str
+    upto: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFound:
+    """A key package (an MLSMessage), proven to be ``peer``'s by its certificate."""
+
+    peer: str
+    package: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PackageMissing:
+    """There is none to be had; ``reason`` is ``away``, ``unknown`` or ``refused``, as in ``DepositFailed``."""
+
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockTold:
+    """The authority has ``count`` single-use key packages of ours: told on every contact, and when few are left."""
+
+    count: int
+
+
 Command = Say | OpenLobby | InviteTo | AnswerRequest | Unblock | SetBusy | LeaveLobby | CloseLobby
-Event = Linked | Unlinked | Arrived | Tick | Expelled | Command
+Posted = Mailed | Deposited | DepositFailed | PackageFound | PackageMissing | StockTold
+Event = Linked | Unlinked | Arrived | Tick | Expelled | Posted | Command
