@@ -55,7 +55,16 @@ def why(error: ConclaveError) -> str:
             return "refused"
 
 
-def prove_package(data: bytes, owner: Handle, trust: Trust, now: float, grace: float = 0.0) -> KeyPackage:
+@dataclass(frozen=True, slots=True)
+class ProvenPackage:
+    """A key package that is its owner's, by the certificate and signature in it, as of ``trust``."""
+
+    owner: Handle
+    package: KeyPackage
+    trust: Trust
+
+
+def prove_package(data: bytes, owner: Handle, trust: Trust, now: float, grace: float = 0.0) -> ProvenPackage:
     """Read a key package that the authority says is ``owner``'s, and prove it.
 
     Raises ``RemoteError``. ``grace`` is for the certificate in it, as in ``pki.verify.verify_credential``.
@@ -68,14 +77,7 @@ def prove_package(data: bytes, owner: Handle, trust: Trust, now: float, grace: f
             reason="unexpected-handle",
             remedy="tell whoever runs the authority: it, or somebody in it, lies",
         )
-    return package
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    package: KeyPackage
-    trust: Trust
-    until: float
+    return ProvenPackage(owner, package, trust)
 
 
 class Deposits:
@@ -97,7 +99,7 @@ class Deposits:
         self._waiting: dict[str, deque[Deposit]] = {}
         self._peers: asyncio.Queue[str] = asyncio.Queue()
         self._count = self._bytes = 0
-        self._known: dict[Handle, _Known] = {}
+        self._known: dict[Handle, tuple[ProvenPackage, float]] = {}  # and until when
 
     def ask(self, deposit: Deposit) -> None:
         """Leave it when its turn comes."""
@@ -149,26 +151,25 @@ class Deposits:
     async def _leave(self, peer: Handle, frames: Sequence[bytes]) -> None:
         if peer == self._identity.handle:
             raise LocalError("that is ourselves")
-        package = await self._package(peer)
+        theirs = await self._package(peer)
         credentials = self._identity.credentials(Profile.IM)
 
         def seal(label: bytes, context: bytes, plain: bytes) -> bytes:
-            return seal_to(package, label, context, plain, self._random)
+            return seal_to(theirs.package, label, context, plain, self._random)
 
         for items in _parts(frames):
             await self._client().deposit(peer, seal_envelope(credentials, peer, items, self._clock(), seal))
 
-    async def _package(self, peer: Handle) -> KeyPackage:
+    async def _package(self, peer: Handle) -> ProvenPackage:
         now, trust = self._clock(), self._identity.trust
-        known = self._known.get(peer)
-        if known is None or known.trust is not trust or not now < known.until <= now + CACHE_SECONDS:
-            self._known.pop(peer, None)
+        known, until = self._known.pop(peer, (None, 0.0))
+        if known is None or known.trust is not trust or not now < until <= now + CACHE_SECONDS:
             data = await self._client().last_package(peer)
-            known = _Known(prove_package(data, peer, trust, now, GRACE_SECONDS), trust, now + CACHE_SECONDS)
-            if len(self._known) >= CACHE_MOST:
-                del self._known[next(iter(self._known))]
-            self._known[peer] = known
-        return known.package
+            known, until = prove_package(data, peer, trust, now, GRACE_SECONDS), now + CACHE_SECONDS
+        self._known[peer] = (known, until)
+        if len(self._known) > CACHE_MOST:
+            del self._known[next(iter(self._known))]
+        return known
 
 
 def _parts(frames: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
