@@ -9,6 +9,7 @@ import pytest
 from conclave.crypto.aead import AES_128_GCM
 from conclave.crypto.certificate import subject_key
 from conclave.crypto.kdf import SHA256
+from conclave.crypto.signature import SMALL_ORDER
 from conclave.crypto.suite import CLASSICAL, HYBRID, HYBRID_CODE, SUITES, CipherSuite, suite
 from conclave.errors import DecodeError, VerificationError
 
@@ -46,6 +47,33 @@ def test_a_compressed_point_is_no_public_key() -> None:
     public = SUITES[2].signature.public(SUITES[2].signature.generate(os.urandom))
     with pytest.raises(DecodeError):
         SUITES[2].signature.verify(b"\x02" + public[1:33], b"", b"")
+
+
+@pytest.mark.parametrize("code", [1, 4])
+def test_a_key_of_small_order_is_no_public_key(code: int) -> None:
+    """Every encoding of every point of small order, reduced or not: under it a signature proves nothing."""
+    scheme = SUITES[code].signature
+    size = len(scheme.public(scheme.generate(os.urandom)))
+    prime, points = SMALL_ORDER[size]
+    sign = 1 << 8 * size - 1
+    encodings = {y | bit for point in points for y in (point, point + prime) for bit in (0, sign) if y < sign}
+    assert len(encodings) > 2 * len(points)
+    for encoded in encodings:
+        with pytest.raises(DecodeError, match="small order"):
+            scheme.verify(encoded.to_bytes(size, "little"), b"words", bytes(2 * size))
+
+
+def test_points_of_small_order_are_all_there() -> None:
+    """Doubled three times, a point of small order is the neutral element, whose y is 1 (RFC 8032 section 5.1)."""
+    prime, points = SMALL_ORDER[32]
+    d = -121665 * pow(121666, -1, prime) % prime
+    doubled = points
+    for _ in range(3):
+        # y' = (y^2 + x^2) / (1 - d x^2 y^2), with x^2 = (y^2 - 1) / (d y^2 + 1) from the curve's equation
+        squares = [(y * y % prime, (y * y - 1) * pow(d * y * y + 1, -1, prime) % prime) for y in doubled]
+        doubled = frozenset((yy + xx) * pow(1 - d * xx * yy, -1, prime) % prime for yy, xx in squares)
+    assert doubled == {1}
+    assert len(points) == 5
 
 
 def test_private_keys_that_are_none() -> None:
