@@ -115,7 +115,10 @@ def write_key_package(package: KeyPackage) -> bytes:
 
 
 def read_key_package(data: bytes) -> KeyPackage:
-    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that. Raises ``DecodeError``."""
+    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that.
+
+    Raises ``DecodeError`` or ``RuleError``.
+    """
     package = decode_message(data)
     if not isinstance(package, KeyPackage):
         raise DecodeError("not a key package")

@@ -19,8 +19,11 @@ MAX_PROPOSALS_PER_SENDER = 64
 MAX_PSKS = 64
 """Pre-shared keys in one commit."""
 
+MAX_EXTERNAL_SENDERS = 64
+"""Outsiders whom a group may list as allowed to propose; each is shown to the authentication service."""
+
 MAX_MESSAGES = 1 << 24
-"""Messages that one member may encrypt in one epoch: far below AES-GCM's bound for messages of this size."""
+"""Messages of one kind that a member may send in one epoch: far below AES-GCM's bound for messages of this size."""
 
 MAX_MESSAGE_SIZE = 1 << 24
 """Bytes of one MLS message."""
