@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from contextlib import suppress
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclave.crypto.aead import AES_128_GCM
 from conclave.crypto.certificate import subject_key
@@ -12,6 +20,15 @@ from conclave.crypto.kdf import SHA256
 from conclave.crypto.signature import SMALL_ORDER
 from conclave.crypto.suite import CLASSICAL, HYBRID, HYBRID_CODE, SUITES, CipherSuite, suite
 from conclave.errors import DecodeError, VerificationError
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+SIGNER = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+AYSE = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ayse")])
+CERTIFICATE = (
+    x509.CertificateBuilder(AYSE, AYSE, SIGNER.public_key(), 1, START, START + dt.timedelta(days=9))
+    .sign(SIGNER, None)
+    .public_bytes(Encoding.DER)
+)
 
 EVERY = pytest.mark.parametrize("each", SUITES.values(), ids=lambda each: str(each.name))
 
@@ -74,6 +91,24 @@ def test_points_of_small_order_are_all_there() -> None:
         doubled = frozenset((yy + xx) * pow(1 - d * xx * yy, -1, prime) % prime for yy, xx in squares)
     assert doubled == {1}
     assert len(points) == 5
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4)), min_size=1, max_size=4))
+def test_a_bent_certificate_is_read_or_refused(bends: list[tuple[int, bytes, int]]) -> None:
+    """Any change to a certificate, its version too, gives a key or ``DecodeError``."""
+    der = CERTIFICATE
+    for at, planted, cut in bends:
+        der = der[:at] + planted + der[at + cut :]
+    with suppress(DecodeError):
+        assert subject_key(der)
+
+
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
+    bent = CERTIFICATE.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x57", 1)
+    assert bent != CERTIFICATE
+    with pytest.raises(DecodeError):
+        subject_key(bent)
 
 
 def test_private_keys_that_are_none() -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from conclave.crypto.suite import SUITES
-from conclave.errors import VerificationError
+from conclave.errors import Refused, StorageError, VerificationError
 from conclave.mls import group
 from conclave.mls.credentials import BASIC, X509, Credential
 from conclave.mls.extensions import Extension, ExternalSender, RequiredCapabilities, external_senders_extension
@@ -302,6 +302,22 @@ def test_5_3_1_credential(trio: World) -> None:
     outsider = external_senders_extension((ExternalSender(bytes(32), intruder),))
     message = forge_commit(trio["ayse"], [GroupContextExtensions((outsider,))])
     refused("5.3.1-credential", trio, "burak", message, verify=suspicious)
+
+
+def test_5_3_1_credential_that_could_not_be_judged(trio: World) -> None:
+    """What fails on our side while a credential is judged is no fault of its member: it passes through as it is."""
+
+    def broken(_: Credential, __: bytes, ___: float) -> bytes:
+        raise StorageError("the disk is full")
+
+    message = forge_commit(trio["ayse"], [Add(trio.package("deniz").package)])
+    with pytest.raises(StorageError):
+        group.process(trio["burak"], message, verify=broken, now=NOW)
+
+    def refusing(_: Credential, __: bytes, ___: float) -> bytes:
+        raise Refused("not here", reason="not-a-member")
+
+    refused("5.3.1-credential", trio, "burak", message, verify=refusing)
 
 
 def test_5_3_1_successor(trio: World) -> None:
