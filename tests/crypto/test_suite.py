@@ -111,6 +111,17 @@ def test_a_certificate_of_an_unknown_version_is_refused() -> None:
         subject_key(bent)
 
 
+@pytest.mark.parametrize("code", [2, 5, 7])
+def test_a_compressed_point_is_no_encryption_key(code: int) -> None:
+    """HPKE has uncompressed points alone (RFC 9180 section 7.1.1): else one key would have two names."""
+    kem = SUITES[code].kem
+    public = kem.public(kem.derive(os.urandom(kem.private_size)))
+    compressed = bytes([2 + public[-1] % 2]) + public[1 : 1 + len(public) // 2]
+    with pytest.raises(DecodeError):
+        kem.load_public(compressed)
+    kem.load_public(public)
+
+
 def test_private_keys_that_are_none() -> None:
     for code in (1, 2, 4):
         with pytest.raises(DecodeError):

@@ -136,6 +136,19 @@ def test_5_3_1_successor_without_identities(trio: World) -> None:
     refused("5.3.1-successor", trio, "burak", message, verify=nameless)
 
 
+def test_members_without_identities_are_told_apart_by_their_keys() -> None:
+    def nameless(_: Credential, __: bytes, ___: float) -> bytes:
+        return b""
+
+    world = World()
+    own = {name: world.package(name) for name in ("ayse", "burak", "cem")}
+    state = group.create(own["ayse"], b"ward-7", verify=nameless, now=NOW, random=world.random)
+    adds = [Add(own[name].package) for name in ("burak", "cem")]
+    staged = group.commit(state, adds, verify=nameless, now=NOW, random=world.random)
+    joined = group.join(staged.welcome, own["cem"], verify=nameless, now=NOW)
+    assert len(group.members(joined)) == 3
+
+
 # --- keys that stand somewhere else ---
 
 

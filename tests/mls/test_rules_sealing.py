@@ -9,6 +9,7 @@ import pytest
 from conclave.crypto.suite import CLASSICAL, HYBRID, CipherSuite
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
+from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from tests.mls.world import NOW, World, resigned, trusting
 
@@ -69,6 +70,10 @@ def test_a_key_package_is_identified_before_it_is_used() -> None:
     own = world.package("ayse")
     member = group.identify_package(own.package, verify=trusting, now=NOW)
     assert member == (own.package.leaf.signature_key, b"ayse")
+    with pytest.raises(RuleError, match="max-lifetime"):
+        group.identify_package(own.package, verify=trusting, now=NOW, policy=Policy(max_lifetime=60))
+    with pytest.raises(DecodeError, match="not a key package"):
+        group.read_key_package(group.group_info(World.of("ayse")["ayse"], random=world.random))
     stolen = replace(own.package, leaf=replace(own.package.leaf, encryption_key=world.package("burak").init_key))
     for bad, rule in (
         (stolen, "7.3-leaf-signature"),

@@ -65,8 +65,8 @@ class Credential(Struct):
 Verify = Callable[[Credential, bytes, float], bytes]
 """The authentication service: (credential, raw signature key, now) -> the identity that it proves.
 
-It raises a ``RemoteError`` or ``Refused`` where the credential is not valid, or not acceptable here; what fails on our
-side passes through as it is. Two credentials that give equal identities are the same client: one may replace the
+It raises a ``RemoteError`` or ``Refused`` where the credential is not valid, or not acceptable here; what fails on
+our side passes through as it is. Two credentials that give equal identities are the same client: one may replace the
 other, and no group holds both.
 """
 
