@@ -122,6 +122,14 @@ def test_a_compressed_point_is_no_encryption_key(code: int) -> None:
     kem.load_public(public)
 
 
+def test_a_lattice_key_that_is_not_reduced_is_none() -> None:
+    """FIPS 203 section 7.2 has the modulus checked."""
+    public = HYBRID.kem.public(bytes(32))
+    for bad in (b"\xff" * 384 + public[384:], public[:-1], public + b"\0", public[:-32] + bytes(32)):
+        with pytest.raises(DecodeError):
+            HYBRID.kem.load_public(bad)
+
+
 def test_private_keys_that_are_none() -> None:
     for code in (1, 2, 4):
         with pytest.raises(DecodeError):

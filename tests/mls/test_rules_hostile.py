@@ -177,7 +177,9 @@ def test_12_4_3_1_unique_keys_in_a_group() -> None:
 
 def test_12_4_3_1_secrets_size_of_an_empty_path_secret() -> None:
     trap = Trap()
-    not_joined("12.4.3.1-secrets-size", resealed(trap, GroupSecrets(bytes(32), b"", ()).encode()), trap.deniz)
+    for joiner, path_secret in ((bytes(32), b""), (bytes(31), bytes(32)), (b"", None)):
+        secrets = GroupSecrets(joiner, path_secret, ()).encode()
+        not_joined("12.4.3.1-secrets-size", resealed(trap, secrets), trap.deniz)
 
 
 def test_limit_psks_of_a_welcome() -> None:

@@ -359,6 +359,8 @@ def test_12_4_3_1_branch_suite(trio: World) -> None:
 def test_12_4_3_1_branch_members(trio: World) -> None:
     welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak", "intruder"))
     not_joined("12.4.3.1-branch-members", welcome, own, parent=trio["burak"])
+    welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak", "cem"))
+    assert len(group.members(group.join(welcome, own, verify=trusting, now=NOW, parent=trio["burak"]))) == 3
 
 
 def test_12_4_3_1_reinit_due(trio: World) -> None:
