@@ -130,6 +130,13 @@ def test_a_lattice_key_that_is_not_reduced_is_none() -> None:
             HYBRID.kem.load_public(bad)
 
 
+@EVERY
+def test_two_seeds_give_two_keys(each: CipherSuite) -> None:
+    seeds = (bytes(each.kem.private_size), b"\1" + bytes(each.kem.private_size - 1))
+    privates = {each.kem.derive(seed) for seed in seeds}
+    assert len({each.kem.public(private) for private in privates}) == len(privates) == 2
+
+
 def test_private_keys_that_are_none() -> None:
     for code in (1, 2, 4):
         with pytest.raises(DecodeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from conclave.mls.framing import (
     AuthenticatedContent,
     ContentAuth,
     ContentType,
+    FramedContent,
     PrivateMessage,
     PublicMessage,
     Sender,
@@ -227,6 +229,13 @@ def test_limit_held_proposals(trio: World) -> None:
         trio.update("ayse")
     refused("limit-held-proposals", trio, "burak", forge_proposal(trio["ayse"], Remove(2)))
     trio.propose("cem", Remove(0))
+
+
+@pytest.mark.parametrize("read", [Sender.decode, lambda data: FramedContent.decode(b"\0" + bytes(8) + data)])
+@pytest.mark.parametrize("kind", [0, 5, 255])
+def test_a_sender_of_an_unknown_type_is_none(kind: int, read: Callable[[bytes], object]) -> None:
+    with pytest.raises(DecodeError, match="sender of type"):
+        read(bytes([kind]) + bytes(8))
 
 
 def test_a_closed_group_makes_nothing_more(trio: World) -> None:

@@ -87,7 +87,7 @@ def test_hashes_are_the_same_however_a_tree_came_to_be(removed: list[int]) -> No
 
 
 def test_a_leaf_added_after_a_commit_is_left_out_of_the_hash_that_it_signed() -> None:
-    """The original tree hash of section 7.9, where the newcomer is unmerged at a node below the sibling's top as well."""
+    """The original tree hash of section 7.9, where the newcomer is unmerged below the node that is verified, too."""
     names = [f"member-{number}" for number in range(7)]
     world = World.of(*names)
     for committer in ("member-4", "member-0"):
