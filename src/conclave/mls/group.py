@@ -79,6 +79,7 @@ __all__ = [
     "commit",
     "create",
     "credential",
+    "discard",
     "encryption_key",
     "export",
     "group_info",
@@ -115,7 +116,10 @@ def write_key_package(package: KeyPackage) -> bytes:
 
 
 def read_key_package(data: bytes) -> KeyPackage:
-    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that. Raises ``DecodeError``."""
+    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that.
+
+    Raises ``DecodeError`` or ``RuleError``.
+    """
     package = decode_message(data)
     if not isinstance(package, KeyPackage):
         raise DecodeError("not a key package")
@@ -299,9 +303,21 @@ def process(
 ) -> Opened | Held | Staged:
     """Open, verify and check a message of somebody else (RFC 9420 sections 6 and 12.4.2).
 
+    ``now`` is when the message was put in order, not when it is read: whoever slept would else refuse what all others
+    accepted, for a key package or certificate that has run out since (section 5.3.2), and be left behind.
     Raises ``DecodeError`` or ``RuleError``, and then ``state`` is still the state.
     """
     return receiving.process(state, message, psk, Terms(verify, now, state.policy))
+
+
+def discard(state: State, reference: bytes) -> State:
+    """Forget a proposal whose sender had no right to it: we do not commit it, and no commit that names it counts.
+
+    All members must decide alike. Raises ``LocalError`` where none waits under ``reference``.
+    """
+    if reference not in state.held:
+        raise LocalError("no proposal waits under this reference")
+    return replace(state, held={each: sent for each, sent in state.held.items() if each != reference})
 
 
 # --- a group out of a group: RFC 9420 sections 11.2 and 11.3 ---
