@@ -115,7 +115,8 @@ STEPS: Final = (
         device TEXT NOT NULL,
         at REAL NOT NULL,
         data BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
+    CREATE INDEX last_packages_by_age ON last_packages (at);
 
     CREATE TABLE mail (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
