@@ -243,7 +243,10 @@ def sealed_for(burak: Person, sender: Person, *items: bytes, to: str = "burak", 
     return seal_envelope(sender.im, Handle(to), items, now, seal)
 
 
-async def test_junk_is_told_once_dropped_and_nothing_else_suffers(house: House, ayse: Person, burak: Person) -> None:
+async def test_junk_is_told_once_dropped_and_nothing_else_suffers(
+    house: House, ayse: Person, burak: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "NOTICE_SECONDS", 0)
     client = ayse.directory.client()
     good = encode_frame(post(1))
     junk = [
@@ -261,9 +264,25 @@ async def test_junk_is_told_once_dropped_and_nothing_else_suffers(house: House, 
     await gone(house, burak)
     await burak.until(lambda: burak.troubles())
     assert sum(int(text.split()[0]) for text in burak.troubles()) == len(junk), "each is told of once"
-    assert "do not open" in burak.troubles()[0]
+    assert "did not open; said to be from ayse" in burak.troubles()[0]
     await asyncio.sleep(0.2)
     assert len(burak.frames()) == 1
+
+
+async def test_a_flood_of_junk_is_no_flood_of_notices(
+    house: House, ayse: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "NOTICE_SECONDS", 0.8)
+    monkeypatch.setattr(inbox, "AGAIN_SECONDS", 0.4)
+    monkeypatch.setattr(inbox, "JUNK_SECONDS", 0.01)
+    loop = asyncio.get_running_loop()
+    async with person(tmp_path, house, "burak") as burak:
+        start = loop.time()
+        for _ in range(20):
+            await ayse.directory.client().deposit(Handle("burak"), b"junk")
+        await gone(house, burak)
+        await burak.until(lambda: sum(int(text.split()[0]) for text in burak.troubles()) == 20)
+        assert len(burak.troubles()) <= 2 + (loop.time() - start) / 0.8
 
 
 async def test_the_key_package_before_still_opens(house: House, ayse: Person, burak: Person) -> None:

@@ -39,6 +39,8 @@ SKEW_SECONDS = 300.0
 """With a clock that is off by more, nothing is dropped because of its times."""
 JUNK_SECONDS = 1.0
 """Pause after an answer in which nothing opened."""
+NOTICE_SECONDS = 60.0
+"""People are told of what does not open at most this often, with how much it was."""
 
 
 class Inbox:
@@ -64,8 +66,11 @@ class Inbox:
         self._skew = skew
         self._backoff = backoff
         self._after = 0
+        self._rewound = False  # while mail was on its way
         self._handed: dict[int, tuple[int, float]] = {}  # id: size, and when by the loop's clock
         self._done: dict[int, None] = {}
+        self._junk: list[str] = []  # what did not open, and was not told yet
+        self._told = float("-inf")  # by the loop's clock
         self._left: int | None = None  # the first that was left where it is
         self._waits = asyncio.Event()
         self._room = asyncio.Event()
@@ -106,7 +111,7 @@ class Inbox:
                     backoff.reset()
             except ConclaveError as error:
                 log.info("mail not fetched: %s", error)
-            except Exception:  # a fault of ours costs one envelope its delivery, not the node
+            except Exception:  # a fault of ours costs time, not the node
                 log.exception("mail not fetched")
             else:
                 backoff.reset()
@@ -122,26 +127,30 @@ class Inbox:
         keys: list[Open] = [partial(open_with, own) for own in self._own_packages()]
         if not keys:
             raise LocalError("there is no key package of ours yet that mail could be sealed to")
+        self._rewound = False
         mail = await self._client().mail(self._after)
-        failures: list[str] = []
+        opened = not mail
         for envelope in mail:
-            self._after = envelope.id
             if envelope.id in self._handed or envelope.id in self._done:
                 continue
             try:
                 self._hand(envelope, keys)
+                opened = True
             except ConclaveError as error:
                 if self._clock_may_be_wrong(error):
                     self._leave(envelope.id)
                     continue
-                failures.append(f"{envelope.sender}: {error}")
+                log.warning("an envelope said to be from %s does not open: %s", envelope.sender, error)
+                self._junk.append(f"said to be from {envelope.sender}: {error}")
                 self._finish(envelope.id)
+            except Exception:  # a fault of ours: it stays in the mailbox, and the others are not held up
+                log.exception("envelope %d could not be opened", envelope.id)
             await asyncio.sleep(0)  # opening takes a millisecond or two; others have their turn
-        if failures:
-            log.warning("%d envelopes do not open; the first, said to be from %s", len(failures), failures[0])
-            self._tell(Trouble("authority", f"{len(failures)} of {len(mail)} envelopes do not open; {failures[0]}"))
-            if len(failures) == len(mail):
-                await asyncio.sleep(JUNK_SECONDS)
+        if mail and not self._rewound:
+            self._after = mail[-1].id
+        self._tell_of_junk()
+        if not opened:
+            await asyncio.sleep(JUNK_SECONDS)
         return bool(mail)
 
     def _hand(self, envelope: WaitingEnvelope, keys: Sequence[Open]) -> None:
@@ -152,6 +161,13 @@ class Inbox:
             raise VerificationError("an envelope from ourselves", reason="unexpected-handle")
         self._handed[envelope.id] = (len(envelope.data), asyncio.get_running_loop().time())
         self._put(Mailed(opened.sender, frames, envelope.id))
+
+    def _tell_of_junk(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._junk and now - self._told >= NOTICE_SECONDS:
+            many = f"{len(self._junk)} envelopes" if len(self._junk) > 1 else "1 envelope"
+            self._tell(Trouble("authority", f"{many} in the mailbox did not open; {self._junk[0]}"))
+            self._junk, self._told = [], now
 
     def _leave(self, mail: int) -> None:
         if self._left is None:
@@ -185,6 +201,7 @@ class Inbox:
     async def _look_again(self) -> None:
         while True:
             await asyncio.sleep(AGAIN_SECONDS / 4)
+            self._tell_of_junk()
             since = asyncio.get_running_loop().time() - AGAIN_SECONDS
             late = [mail for mail, (_, when) in self._handed.items() if when <= since]
             if late:
@@ -195,7 +212,7 @@ class Inbox:
                 late.append(self._left)
                 self._left = None
             if late:
-                self._after = min(self._after, min(late) - 1)
+                self._after, self._rewound = min(self._after, min(late) - 1), True
                 self._room.set()
                 self._waits.set()
 
