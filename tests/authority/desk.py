@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from conclave.authority.accounts import invite
 from conclave.authority.audit import Actor
 from conclave.authority.enrolment import Enrolment
+from conclave.authority.members import Member
 from conclave.authority.records import OPERATOR
 from conclave.authority.settings import AuthoritySettings
 from conclave.pki.keys import PrivateKey, generate_device_key
@@ -58,3 +60,10 @@ def open_desk(folder: Path, settings: AuthoritySettings | None = None) -> Iterat
         yield Desk(ward, store, Enrolment(store, ward.issuing, settings or AuthoritySettings()))
     finally:
         store.close()
+
+
+def join(desk: Desk, handle: str, *, now: float = NOW) -> Member:
+    """Enrol a device for ``tls``: who asks from now on."""
+    token = desk.invite(handle, os.urandom(16), now=now)
+    issued = desk.enrolment.by_token(ask(handle), handle, token, now, HERE).result()
+    return Member(issued.handle, issued.device, issued.serial, "")

@@ -1,7 +1,7 @@
-"""An authority in a process of its own that kills itself at a chosen point: ``authority_process HOME POINT``.
+"""An authority in a process of its own that kills itself at a chosen point: ``authority_process HOME POINT STEP``.
 
-``POINT``: ``before-commit`` (the certificate is made and written, not committed), ``after-commit`` (committed, not
-answered), or ``never``. Prints its port.
+``POINT``: ``before-commit`` (it is written, not committed), ``after-commit`` (committed, not answered), or ``never``.
+``STEP``: of what, one of ``STEPS``. Prints its port.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+from conclave.authority.mailbox import Deposited
+from conclave.authority.packages import Taken
 from conclave.authority.records import Issued
 from conclave.authority.settings import AuthoritySettings
 from conclave.cli.office import open_office
@@ -19,21 +21,31 @@ from conclave.pki.invite import Address
 from conclave.store import authority as store
 from conclave.store.authority_rows import SqlTransaction
 
+STEPS: dict[str, tuple[str, type]] = {
+    "enrolment": ("spend", Issued),
+    "publication": ("set_last_package", int),
+    "take": ("take_package", Taken),
+    "deposit": ("add_mail", Deposited),
+    "acknowledgement": ("drop_mail", tuple),
+}
+"""What the transaction does last, and what comes of the decision."""
 
-def die_at(point: str) -> None:
+
+def die_at(point: str, step: str) -> None:
+    method, outcome = STEPS[step]
     if point == "before-commit":
-        add = SqlTransaction.spend
+        write = getattr(SqlTransaction, method)
 
-        def spend(self: SqlTransaction, token_hash: bytes, issued: Issued) -> None:
-            add(self, token_hash, issued)
+        def writing(self: SqlTransaction, *values: object) -> None:
+            write(self, *values)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        SqlTransaction.spend = spend  # type: ignore[method-assign]
+        setattr(SqlTransaction, method, writing)
     elif point == "after-commit":
         resolve = store._Task.resolve
 
         def resolved(self: store._Task) -> None:
-            if isinstance(self.outcome, Issued):
+            if isinstance(self.outcome, outcome):
                 os.kill(os.getpid(), signal.SIGKILL)
             resolve(self)
 
@@ -41,8 +53,8 @@ def die_at(point: str) -> None:
 
 
 def main() -> None:
-    home, point = Path(sys.argv[1]), sys.argv[2]
-    die_at(point)
+    home, point, step = Path(sys.argv[1]), *sys.argv[2:]
+    die_at(point, step)
     with open_office(home) as office:
 
         def ready(address: Address, _: object) -> None:

@@ -192,7 +192,11 @@ def csr(handle: str = "ayse", key: PrivateKey | None = None, profile: Profile = 
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, settings: AuthoritySettings | None = None, limits: ServerLimits = FAST, ward: Ward | None = None
+    folder: Path,
+    settings: AuthoritySettings | None = None,
+    limits: ServerLimits = FAST,
+    ward: Ward | None = None,
+    port: int = 0,
 ) -> AsyncIterator[House]:
     """An authority that serves on loopback."""
     realm = ward or make_ward(now=time.time())
@@ -203,7 +207,7 @@ async def open_house(
     def clock() -> float:
         return house.clock()
 
-    server = AuthorityServer(store, realm.issuing, realm.trust, rules, limits, clock, host="127.0.0.1", port=0)
+    server = AuthorityServer(store, realm.issuing, realm.trust, rules, limits, clock, host="127.0.0.1", port=port)
     house = House(realm, store, folder, rules, server)
     try:
         async with server:

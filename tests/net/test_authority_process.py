@@ -36,9 +36,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def process(home: Path, point: str = "never") -> Iterator[tuple[subprocess.Popen[str], int]]:
+def process(home: Path, point: str = "never", step: str = "enrolment") -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The server, and its port."""
-    command = [sys.executable, "-W", "error", "-m", "tests.net.authority_process", str(home), point]
+    command = [sys.executable, "-W", "error", "-m", "tests.net.authority_process", str(home), point, step]
     path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from conclave.authority.ports import Reads
 from conclave.authority.records import Account
 from conclave.errors import Refused
-from conclave.pki.names import Device, Handle
+from conclave.pki.names import HANDLE_CHARACTERS, Device, Handle, quote
 from conclave.pki.revocation import because
 from conclave.pki.verify import VerifiedPeer
 
@@ -53,3 +53,22 @@ def admit(reads: Reads, peer: VerifiedPeer) -> Member:
         )
     account = demand_active(reads.account(issued.handle))
     return Member(issued.handle, issued.device, issued.serial, account.name)
+
+
+def find_member(reads: Reads, handle: str) -> Handle:
+    """Somebody for whom things may wait here: known, and neither suspended nor without a device.
+
+    Raises ``Refused`` (``unknown-user``, ``expelled-user``).
+    """
+    account = reads.account(handle) if len(handle) <= HANDLE_CHARACTERS else None
+    if account is None:
+        raise Refused(
+            f"nobody here is called {quote(handle)}", reason="unknown-user", remedy="search: conclave find TEXT"
+        )
+    if reads.is_expelled(handle):
+        raise Refused(
+            f"{account.handle} is not among the members now: revoked or suspended",
+            reason="expelled-user",
+            remedy="ask whoever runs the authority",
+        )
+    return account.handle

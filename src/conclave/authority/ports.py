@@ -14,8 +14,10 @@ from conclave.authority.records import (
     Account,
     AuditEntry,
     Expelled,
+    Held,
     Invitation,
     Issued,
+    Mail,
     Online,
     Withdrawn,
 )
@@ -69,6 +71,27 @@ class Reads(Protocol):
         against its owner.
         """
 
+    def is_expelled(self, handle: str) -> bool:
+        """Whether somebody is out now, by the rule of ``expelled``, however long ago that began."""
+
+    def stock(self, handle: str) -> int:
+        """How many single-use key packages of somebody wait to be taken."""
+
+    def last_package(self, handle: str) -> bytes | None:
+        """Somebody's last-resort key package."""
+
+    def held(self, recipient: str = "", sender: str = "") -> Held:
+        """What waits in mailboxes: in ``recipient``'s, from ``sender``, both, or (neither given) in all."""
+
+    def mail(self, recipient: str, after: int, since: float, limit: int, size: int) -> Sequence[Mail]:
+        """Envelopes with an id above ``after`` that came later than ``since``, oldest first.
+
+        At most ``limit``, and ``size`` bytes, though one at least.
+        """
+
+    def has_expired(self, mail: float, packages: float) -> bool:
+        """Whether there is mail, or a key package, of these times (UNIX seconds) or older."""
+
     def revocation_list(self) -> bytes | None:
         """The list issued last (DER)."""
 
@@ -117,6 +140,30 @@ class Transaction(Reads, Protocol):
 
     def set_offline(self, handle: Handle, device: Device, now: float) -> None:
         """Forget where a device is, and keep when it was last seen."""
+
+    def add_package(self, handle: Handle, device: Device, data: bytes, now: float) -> None:
+        """Stock a single-use key package, unless it is there, or was taken already."""
+
+    def set_last_package(self, handle: Handle, device: Device, data: bytes, now: float) -> None:
+        """Keep a last-resort key package in place of the one before."""
+
+    def take_package(self, handle: str) -> bytes | None:
+        """Take the oldest single-use key package out of the stock, and remember that it was taken."""
+
+    def drop_stock(self, handle: Handle) -> None:
+        """Drop the single-use key packages that wait."""
+
+    def drop_packages(self, handle: Handle, device: Device) -> None:
+        """Drop all key packages of a device."""
+
+    def add_mail(self, recipient: Handle, sender: Handle, data: bytes, now: float) -> int:
+        """Put an envelope into a mailbox; its id is greater than that of every one before."""
+
+    def drop_mail(self, recipient: Handle, ids: Sequence[int]) -> int:
+        """Drop those of the envelopes that lie in the recipient's mailbox; how many they were."""
+
+    def purge(self, mail: float, packages: float, most: int) -> int:
+        """Drop what is of these times (UNIX seconds) or older, of mail the oldest ``most``; how much mail it was."""
 
     def record(self, entry: AuditEntry) -> None:
         """Append to the log."""

@@ -84,6 +84,25 @@ class Expelled:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An envelope in a mailbox. ``at`` is when it came; what is in it, only its recipient can tell."""
+
+    id: int
+    recipient: Handle
+    sender: Handle
+    at: float
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How much mail waits."""
+
+    envelopes: int
+    bytes: int
+
+
 class Action(StrEnum):
     """What the audit log speaks of."""
 
@@ -103,6 +122,8 @@ class Action(StrEnum):
     LOGOUT = "logout"
     ADDRESS = "address"
     ACCESS = "access"
+    PACKAGES = "packages"
+    MAIL = "mail"
 
 
 DONE = "done"

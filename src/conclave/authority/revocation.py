@@ -53,6 +53,7 @@ def revoke(store: Store, target: str, reason: Reason, now: float, actor: Actor) 
             )
         for issued in good:
             transaction.revoke(issued.serial, now, reason.value)
+            transaction.drop_packages(issued.handle, issued.device)  # signed with what does not count any more
             what = f"{issued.handle}/{issued.device} {issued.profile} {issued.serial:x}: {reason.value}"
             transaction.record(entry(actor, Action.REVOKE, what, now))
         return good

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from conclave.authority.limits import Rate
 from conclave.errors import LocalError
-from conclave.pki.policy import GrantSettings
+from conclave.pki.policy import DAY, GrantSettings
+from conclave.pki.verify import GRACE_SECONDS
 
 ADDRESS_RATE = Rate(burst=300, per_second=10.0)
 ACCOUNT_RATE = Rate(burst=2000, per_second=200.0)
@@ -15,6 +16,12 @@ RENEWAL_RATE = Rate(burst=30, per_second=0.1)
 ANNOUNCE_RATE = Rate(burst=20, per_second=0.2)
 PASSWORD_RATE = Rate(burst=10, per_second=1 / 30)
 TOKEN_RATE = Rate(burst=20, per_second=0.1)
+PUBLISH_RATE = Rate(burst=10, per_second=1 / 30)
+DEPOSIT_RATE = Rate(burst=1000, per_second=50.0)
+TAKE_RATE = Rate(burst=300, per_second=1.0)
+TAKEN_RATE = Rate(burst=60, per_second=1 / 60)
+TAKE_FROM_RATE = Rate(burst=3, per_second=1 / 600)
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,28 @@ class AuthoritySettings:
     """Wrong passwords for an account."""
     token_rate: Rate = TOKEN_RATE
     """Requests with one token."""
+    publish_rate: Rate = PUBLISH_RATE
+    """Publications of key packages by an account."""
+    deposit_rate: Rate = DEPOSIT_RATE
+    """Deposits of an account in mailboxes."""
+    take_rate: Rate = TAKE_RATE
+    """Single-use key packages that an account is given; beyond this and the next two, it is the last-resort one."""
+    taken_rate: Rate = TAKEN_RATE
+    """Single-use key packages of an account that are given away."""
+    take_from_rate: Rate = TAKE_FROM_RATE
+    """Single-use key packages of one account that one other is given."""
+    package_seconds: float = 30 * DAY
+    """How long a key package is kept after it was published: longer than its certificate lives."""
+    mail_seconds: float = GRACE_SECONDS
+    """How long an envelope waits, at most ``GRACE_SECONDS``: later nobody would believe its certificate."""
+    mail_envelopes: int = 2000
+    """Most envelopes in one mailbox; a third of it from one sender."""
+    mail_bytes: int = 32 * MIB
+    """Most bytes in one mailbox; a third of it from one sender."""
+    mail_sender_bytes: int = 256 * MIB
+    """Most bytes that one sender has waiting, in all mailboxes together."""
+    mail_total_bytes: int = 4096 * MIB
+    """Most bytes in all mailboxes: the disk has an end."""
 
     def __post_init__(self) -> None:
         if not 0 < self.heartbeat < self.silence:
@@ -54,5 +83,12 @@ class AuthoritySettings:
                 "the heartbeat must be shorter than the silence after which a peer is dropped",
                 remedy="choose 60 and 200 seconds, the defaults",
             )
-        if self.invite_seconds <= 0 or self.crl_seconds <= 0 or self.search_limit < 1:
+        if not 0 < self.mail_seconds <= GRACE_SECONDS:
+            raise LocalError(
+                f"mail is kept for at most {GRACE_SECONDS / DAY:.0f} days: later its senders are not believed",
+                remedy="choose 14d, the default, or less",
+            )
+        if min(self.mail_envelopes, self.mail_bytes, self.mail_sender_bytes, self.mail_total_bytes) < 1:
+            raise LocalError("a quota of the mailbox is not positive", remedy="choose at least 1")
+        if self.package_seconds <= 0 or self.invite_seconds <= 0 or self.crl_seconds <= 0 or self.search_limit < 1:
             raise LocalError("a setting of the authority is not positive")

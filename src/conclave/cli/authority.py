@@ -66,21 +66,18 @@ def serve(
     lifetime: Annotated[str, typer.Option(help="Life of a certificate.")] = "10d",
     heartbeat: Annotated[str, typer.Option(help="How often peers say that they are there.")] = "60s",
     silence: Annotated[str, typer.Option(help="After which a silent peer counts as gone.")] = "200s",
+    mail: Annotated[str, typer.Option(help="How long mail waits for who is away; 14d at most.")] = "14d",
+    mailbox: Annotated[str, typer.Option(metavar="ENVELOPES,MIB", help="Room in a mailbox.")] = "2000,32",
+    mail_room: Annotated[str, typer.Option(metavar="MIB,MIB", help="Of one sender, and in all.")] = "256,4096",
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
     """Serve enrolment, directory and presence until Ctrl-C. Killing it loses nothing."""
-    from conclave.authority.settings import AuthoritySettings
     from conclave.cli import serving
-    from conclave.cli.office import open_office, parse_duration, parse_listen
-    from conclave.pki.policy import GrantSettings
+    from conclave.cli.office import open_office, parse_listen
 
     context = context_of(ctx)
-    settings = AuthoritySettings(
-        grant=GrantSettings(lifetime=parse_duration(lifetime)),
-        heartbeat=parse_duration(heartbeat),
-        silence=parse_duration(silence),
-    )
+    settings = serving.read_settings(lifetime, heartbeat, silence, mail, mailbox, mail_room)
     with open_office(context.home) as office:
         at = parse_listen(listen)
         issuer = office.issuer(read_passphrase(context, "passphrase", file=passphrase_file))

@@ -8,14 +8,41 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from conclave.authority.settings import AuthoritySettings
-from conclave.cli.office import Office
+from conclave.authority.settings import MIB, AuthoritySettings
+from conclave.cli.office import Office, parse_duration
+from conclave.errors import LocalError
 from conclave.net.authority_limits import ServerLimits
 from conclave.net.authority_server import AuthorityServer, outward_address
 from conclave.pki.credentials import Issuer
 from conclave.pki.invite import Address, parse_address
+from conclave.pki.policy import GrantSettings
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
+
+
+def read_settings(
+    lifetime: str, heartbeat: str, silence: str, mail: str, mailbox: str, mail_room: str
+) -> AuthoritySettings:
+    """Read what was typed. Raises ``LocalError`` for what makes no sense, or not together."""
+    envelopes, size = _two(mailbox, "--mailbox", "2000,32")
+    of_sender, in_all = _two(mail_room, "--mail-room", "256,4096")
+    return AuthoritySettings(
+        grant=GrantSettings(lifetime=parse_duration(lifetime)),
+        heartbeat=parse_duration(heartbeat),
+        silence=parse_duration(silence),
+        mail_seconds=parse_duration(mail),
+        mail_envelopes=envelopes,
+        mail_bytes=size * MIB,
+        mail_sender_bytes=of_sender * MIB,
+        mail_total_bytes=in_all * MIB,
+    )
+
+
+def _two(text: str, option: str, default: str) -> tuple[int, int]:
+    first, _, second = text.partition(",")
+    if not all(part.isascii() and part.isdigit() and 0 < len(part) < 10 for part in (first, second)):
+        raise LocalError(f"{option} takes two whole numbers", remedy=f"write them as in: {option} {default}")
+    return int(first), int(second)
 
 
 def serve(

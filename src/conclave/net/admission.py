@@ -86,6 +86,11 @@ class Admission:
         self._announcements = Buckets("announcements of this account", settings.announce_rate)
         self._tokens = Buckets("requests with this invite", settings.token_rate)
         self._passwords = Buckets("wrong passwords for this account", settings.password_rate)
+        self._publications = Buckets("publications of this account", settings.publish_rate)
+        self._deposits = Buckets("deposits of this account", settings.deposit_rate)
+        self._takes = Buckets("key packages for this account", settings.take_rate)
+        self._taken = Buckets("key packages of this account", settings.taken_rate)
+        self._takes_from = Buckets("key packages of one account for another", settings.take_from_rate)
         self._hashing = asyncio.Semaphore(limits.passwords_at_once)
         self._hashing_wait = 0
 
@@ -133,6 +138,28 @@ class Admission:
     def announcing(self, member: Member) -> None:
         """Let one announcement through. Raises ``TooMany``."""
         self._announcements.take(member.handle, self._clock())
+
+    def publishing(self, member: Member) -> None:
+        """Let one publication of key packages through. Raises ``TooMany``."""
+        self._publications.take(member.handle, self._clock())
+
+    def depositing(self, member: Member) -> None:
+        """Let one deposit in a mailbox through. Raises ``TooMany``."""
+        self._deposits.take(member.handle, self._clock())
+
+    def spares(self, member: Member, owner: str) -> bool:
+        """Whether ``owner`` spares ``member`` a single-use key package now: nobody uses up somebody's stock.
+
+        No check but a choice between two goods, so it raises nothing.
+        """
+        now = self._clock()
+        try:
+            self._takes_from.take(f"{member.handle} {owner}", now)
+            self._takes.take(member.handle, now)
+            self._taken.take(owner, now)
+        except TooMany:
+            return False
+        return True
 
     def frame(self, member: Member) -> None:
         """Let one frame on the presence connection through. Raises ``TooMany``."""

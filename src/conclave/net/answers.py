@@ -32,11 +32,17 @@ _STATUS: Final[dict[str, int]] = {
     "token-used": 403,
     "invite-expired": 403,
     "other-handle": 403,
+    "expelled-user": 403,
     "unknown-user": 404,
+    "no-package": 404,
     "unknown-profile": 404,
     "key-used": 409,
     "device-unclear": 409,
+    "stock-full": 409,
+    "mailbox-full": 409,
     "too-large": 413,
+    "package-size": 413,
+    "envelope-size": 413,
     "too-many-requests": 429,
 }
 RETRY_SECONDS = 5

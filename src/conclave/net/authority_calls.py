@@ -12,6 +12,7 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
 
@@ -111,7 +112,7 @@ class Caller:
             async with self._open().request(
                 method,
                 f"https://{address}{path}",
-                data=body,
+                data=None if body is None else BytesIO(body),
                 headers=headers,
                 params=query,
                 server_hostname=self._name,

@@ -1,4 +1,4 @@
-"""The authority as a member calls it: renewal, the directory, revocation lists, and presence.
+"""The authority as a member calls it: renewal, the directory, revocation lists, presence; and what waits there.
 
 Everything goes over mutual TLS with the member's certificate. A client holds one certificate: after a renewal make
 a new one, since TLS contexts are never changed. Answers are bounded in size, count and time. Left out: what to do
@@ -21,6 +21,7 @@ import aiohttp
 from conclave.errors import ConclaveError, NetworkError, Refused, RemoteError
 from conclave.net.authority_calls import UNREACHABLE, Caller, CallLimits, read_json, translate, words
 from conclave.net.authority_enrol import BODY, est_path, read_chain
+from conclave.net.authority_waiting import WaitingCalls
 from conclave.net.authority_watch import MESSAGE_BYTES, Offline, Online, User, WatchEvent, read_event, read_user
 from conclave.net.backoff import Backoff
 from conclave.net.contexts import authority_client_context
@@ -55,7 +56,7 @@ FINAL: Final = frozenset(
 """Reasons of a refusal that asking again does not change."""
 
 
-class AuthorityClient:
+class AuthorityClient(WaitingCalls):
     """A member's calls to the authority. Use it as ``async with``. All raise as ``Caller.call`` does."""
 
     def __init__(

@@ -34,5 +34,7 @@ class ServerLimits:
     """How often silent and idle connections are looked for."""
     poll_seconds: float = 0.25
     """How often the database is asked whether another process has revoked something."""
+    tally_seconds: float = 3600.0
+    """How often it is logged how much mail and how many key packages went through."""
     stop_seconds: float = 2.0
     """How long an orderly stop waits for requests under way."""

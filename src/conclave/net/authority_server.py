@@ -1,4 +1,4 @@
-"""The authority, running: one HTTPS listener for enrolment, directory, revocation list and presence.
+"""The authority, running: one HTTPS listener for enrolment, directory, revocation list, presence, and what waits.
 
 It keeps its own short-lived key and certificate, the revocation list, and an eye on what other processes do to the
 database. Everything that matters is on disk before it is answered, so it may be killed at any point. Left out: where
@@ -34,7 +34,10 @@ from conclave.net.authority_limits import ServerLimits
 from conclave.net.contexts import authority_server_context
 from conclave.net.directory import Directory
 from conclave.net.est import Est
+from conclave.net.mailbox import Mailbox
+from conclave.net.packages import Packages
 from conclave.net.presence import Presence
+from conclave.net.tally import Tally
 from conclave.pki.credentials import Credentials, Issuer
 from conclave.pki.invite import Address
 from conclave.pki.issue import issue_server
@@ -88,6 +91,10 @@ class AuthorityServer:
         self._presence = Presence(store, self.roster, self._admission, settings, limits, clock, lambda: self._crl)
         self._est = Est(Enrolment(store, issuer, settings), trust, self._admission, limits, clock)
         self._directory = Directory(store, self.roster, self._admission, settings, lambda: self._crl)
+        self._tally = Tally(store, limits, clock)
+        waiting = (store, self._admission, self._presence, self._tally, limits, clock)
+        self._packages = Packages(*waiting)
+        self._mailbox = Mailbox(*waiting, settings)
         self._stack = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
         self.address: Address
@@ -135,6 +142,7 @@ class AuthorityServer:
             task.cancel()
         await self._stack.__aexit__(None, None, None)
         with suppress(ConclaveError):
+            await self._tally.write()
             await self._record(Action.STOP, str(self.address))
 
     def _application(self) -> web.Application:
@@ -153,7 +161,7 @@ class AuthorityServer:
             middlewares=[counted, errors_as_json(self._trust.realm)], client_max_size=self._limits.body_bytes
         )
         application.on_response_prepare.append(_anonymous)
-        for part in (self._est, self._directory, self._presence):
+        for part in (self._est, self._directory, self._presence, self._packages, self._mailbox):
             application.add_routes(part.routes())
         return application
 
@@ -173,6 +181,11 @@ class AuthorityServer:
             self._presence.sweep()
             if self._clock() >= self._renew_at:
                 self._renew_own(host)
+            try:
+                await self._mailbox.sweep()
+                await self._tally.sweep()
+            except ConclaveError as error:
+                log.error("mail that is too old could not be dropped: %s", error)  # noqa: TRY400 - no bug of ours
 
     async def _watch(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from conclave.pki.trust import Trust
 MESSAGE_BYTES = CRL_BYTES * 4 // 3 + 1024
 """A revocation list in base64 is by far the largest."""
 NAME_CHARACTERS = 200
+COUNT_MOST = 1_000_000
 SECONDS_LEAST, SECONDS_MOST = 1.0, 3600.0
 """Within these the authority may set heartbeat and silence."""
 
@@ -43,6 +44,10 @@ class Online:
     heartbeat: float
     silence: float
     skew: float
+    stock: int = 0
+    """Our single-use key packages that the authority has."""
+    mail: int = 0
+    """Envelopes in our mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,21 @@ class Expelled:
     reason: str
 
 
-WatchEvent = Online | Offline | Presence | NewCrl | Expelled
+@dataclass(frozen=True, slots=True)
+class StockLow:
+    """Few of our single-use key packages are left: ``count``."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailWaits:
+    """There are envelopes in our mailbox: ``count``."""
+
+    count: int
+
+
+WatchEvent = Online | Offline | Presence | NewCrl | Expelled | StockLow | MailWaits
 
 
 def read_event(text: str, trust: Trust, now: float) -> WatchEvent | None:
@@ -89,13 +108,18 @@ def read_event(text: str, trust: Trust, now: float) -> WatchEvent | None:
     frame = read_json(text)
     match frame.get("type"):
         case "welcome":
-            return Online(_seconds(frame, "heartbeat"), _seconds(frame, "silence"), number(frame, "now") - now)
+            skew, waiting = number(frame, "now") - now, (whole(frame, "stock"), whole(frame, "mail"))
+            return Online(_seconds(frame, "heartbeat"), _seconds(frame, "silence"), skew, *waiting)
         case "presence":
-            return Presence(_handle(frame), _flag(frame), _address(frame), number(frame, "since"))
+            return Presence(handle_of(frame), _flag(frame), _address(frame), number(frame, "since"))
         case "crl":
-            return NewCrl(trust.read_crl(_base64(frame.get("der"))))
+            return NewCrl(trust.read_crl(bytes_of(frame, "der")))
         case "revoked":
-            return Expelled(_handle(frame), words(frame.get("reason"), REASON_CHARACTERS))
+            return Expelled(handle_of(frame), words(frame.get("reason"), REASON_CHARACTERS))
+        case "stock":
+            return StockLow(whole(frame, "count"))
+        case "mail":
+            return MailWaits(whole(frame, "count"))
         case "refused":
             reason = words(frame.get("reason"), REASON_CHARACTERS) or "refused"
             text = words(frame.get("text")) or "the authority refused this device"
@@ -109,7 +133,7 @@ def read_user(value: object) -> User:
     if not isinstance(value, dict):
         raise _nonsense("user")
     name = words(value.get("name"), NAME_CHARACTERS)
-    return User(_handle(value), name, _flag(value), _address(value), number(value, "since"))
+    return User(handle_of(value), name, _flag(value), _address(value), number(value, "since"))
 
 
 def number(frame: dict[str, Any], key: str) -> float:
@@ -118,6 +142,33 @@ def number(frame: dict[str, Any], key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
         raise _nonsense(key)
     return float(value)
+
+
+def whole(frame: dict[str, Any], key: str, most: int = COUNT_MOST) -> int:
+    """Take a whole number from 0 out of JSON; 0 where it is not there. Raises ``RemoteError``."""
+    value = frame.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise _nonsense(key)
+    return value
+
+
+def handle_of(frame: dict[str, Any], key: str = "handle") -> Handle:
+    """Take a handle out of JSON. Raises ``RemoteError`` or ``DecodeError``."""
+    value = frame.get(key)
+    if not isinstance(value, str):
+        raise _nonsense(key)
+    return parse_handle(value)
+
+
+def bytes_of(frame: dict[str, Any], key: str) -> bytes:
+    """Take bytes out of JSON. Raises ``RemoteError`` or ``DecodeError``."""
+    value = frame.get(key)
+    if not isinstance(value, str):
+        raise _nonsense(key)
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DecodeError(f"the authority sent {key!r} in something that is not base64") from error
 
 
 def _seconds(frame: dict[str, Any], key: str) -> float:
@@ -131,13 +182,6 @@ def _flag(frame: dict[str, Any]) -> bool:
     return value
 
 
-def _handle(frame: dict[str, Any]) -> Handle:
-    value = frame.get("handle")
-    if not isinstance(value, str):
-        raise _nonsense("handle")
-    return parse_handle(value)
-
-
 def _address(frame: dict[str, Any]) -> Address | None:
     value = frame.get("address")
     if value is None or value == "":
@@ -145,15 +189,6 @@ def _address(frame: dict[str, Any]) -> Address | None:
     if not isinstance(value, str):
         raise _nonsense("address")
     return parse_address(value)
-
-
-def _base64(value: object) -> bytes:
-    if not isinstance(value, str):
-        raise _nonsense("der")
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise DecodeError("the authority sent a revocation list that is not base64") from error
 
 
 def _nonsense(key: str) -> RemoteError:

@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
@@ -57,6 +57,8 @@ class Session:
     announced: bool = False
     why: str = _LIVING
     """How its end stands in the log."""
+    newest: dict[str, str] = field(default_factory=dict)
+    """Frames of which only the newest counts, by kind; the kind stands in the queue."""
 
     def post(self, *frames: str) -> None:
         """Send frames soon; drop who has not taken the earlier ones."""
@@ -64,6 +66,13 @@ class Session:
             self.queue.put_nowait(frames)
         except asyncio.QueueFull:
             self.drop("too-slow")
+
+    def post_newest(self, kind: str, frame: str) -> None:
+        """Send a frame soon, in place of one of its kind that was not sent yet."""
+        waits = kind in self.newest
+        self.newest[kind] = frame
+        if not waits:
+            self.post(kind)
 
     def drop(self, why: str) -> None:
         """End the connection without a word."""
@@ -83,7 +92,7 @@ class Session:
             while frames := await self.queue.get():
                 for text in frames:
                     async with asyncio.timeout(seconds):
-                        await self.socket.send_str(text)
+                        await self.socket.send_str(self.newest.pop(text, text))
             async with asyncio.timeout(seconds):
                 await self.socket.close(code=WSCloseCode.POLICY_VIOLATION)
         except (TimeoutError, ConnectionError, RuntimeError):
@@ -112,6 +121,7 @@ class Presence:
         self._crl = crl
         self._sessions: dict[int, Session] = {}
         self._ids = count(1)
+        self._of: dict[Handle, dict[int, Session]] = {}
         self._places: Counter[Handle] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
@@ -154,7 +164,12 @@ class Presence:
         try:
             self._end_oldest(member)
             self._sessions[session.id] = session
-            session.post(_frame("welcome", **times, now=int(now)))
+            self._of.setdefault(member.handle, {})[session.id] = session
+            waiting = {
+                "stock": self._store.reads.stock(member.handle),
+                "mail": self._store.reads.held(recipient=member.handle).envelopes,
+            }
+            session.post(_frame("welcome", **times, now=int(now), **waiting))
             session.post(_crl_frame(self._crl()), *map(_revoked_frame, expelled(self._store.reads, now)))
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(session.write(self._limits.write_seconds))
@@ -164,6 +179,10 @@ class Presence:
                 writing.cancel()
         finally:
             self._sessions.pop(session.id, None)
+            own = self._of.get(member.handle, {})
+            own.pop(session.id, None)
+            if not own:
+                self._of.pop(member.handle, None)
             self._leave(session)
         return socket
 
@@ -247,6 +266,12 @@ class Presence:
         for session in list(self._sessions.values()):
             if session is not but:
                 session.post(frame)
+
+    def tell_owner(self, handle: Handle, kind: str, count: int) -> None:
+        """Tell all devices of somebody how many there are of what waits: ``stock`` or ``mail``."""
+        for session in self._of.get(handle, {}).values():
+            if session.why == _LIVING:
+                session.post_newest(kind, _frame(kind, count=count))
 
     def sweep(self) -> None:
         """Drop who has been silent too long, or whose certificate has run out."""

@@ -17,7 +17,17 @@ from typing import Any
 
 from conclave.errors import ConclaveError, NetworkError, Refused
 from conclave.net.authority_client import AuthorityClient
-from conclave.net.authority_watch import Expelled, NewCrl, Offline, Online, Presence, User
+from conclave.net.authority_watch import (
+    Expelled,
+    MailWaits,
+    NewCrl,
+    Offline,
+    Online,
+    Presence,
+    StockLow,
+    User,
+    WatchEvent,
+)
 from conclave.net.backoff import Backoff
 from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
@@ -64,12 +74,15 @@ class Directory:
         expelled: Callable[[str, str], None],
         crl_taken: Callable[[], None],
         tell: Callable[[Notice], None],
+        waits: Callable[[StockLow | MailWaits], None] = lambda _: None,
     ) -> None:
+        """``waits`` is told what waits at the authority: whenever it is reached, and when that changes."""
         self._identity = identity
         self._moved = moved
         self._expelled = expelled
         self._crl_taken = crl_taken
         self._tell = tell
+        self._waits = waits
         self._people: dict[str, Person] = {}
         self._client: AuthorityClient | None = None
         self._reached = False
@@ -114,9 +127,11 @@ class Directory:
             finally:
                 self._client = None
 
-    def _take(self, event: Online | Offline | Presence | NewCrl | Expelled) -> None:
+    def _take(self, event: WatchEvent) -> None:
         match event:
             case Online():
+                self._waits(StockLow(event.stock))
+                self._waits(MailWaits(event.mail))
                 self.clock_offset = event.skew
                 self._reached, self._text = True, f"reached at {self._where}"
                 self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
@@ -136,6 +151,8 @@ class Directory:
                     self._crl_taken()
             case Expelled(handle, reason):
                 self._expelled(handle, reason)
+            case StockLow() | MailWaits():
+                self._waits(event)
 
     def _away(self, text: str, error: ConclaveError) -> None:
         if self._reached or isinstance(error, Refused):
@@ -154,7 +171,7 @@ class Directory:
             while (left := times[profile] - time.time()) > 0:  # noqa: ASYNC110 - the wall clock moves while we sleep
                 await asyncio.sleep(min(left, LOOK_SECONDS))
             try:
-                client = self._demand()
+                client = self.client()
                 key = await asyncio.to_thread(generate_device_key, profile)
                 chain = await client.renew(profile, build_request(key, identity.handle))
                 identity.take_chain(profile, key.der(), chain)
@@ -172,14 +189,14 @@ class Directory:
 
     async def people(self, query: str = "") -> list[Person]:
         """Everybody, or those whose handle or name contains ``query``. Raises ``NetworkError`` or ``Refused``."""
-        people = [_person(user) for user in await self._demand().users(query)]
+        people = [_person(user) for user in await self.client().users(query)]
         self._people |= {person.handle: person for person in people}
         return people
 
     async def find(self, handle: str) -> Person | None:
         """One person, or None where nobody has the handle. Raises ``NetworkError`` or ``Refused``."""
         try:
-            person = _person(await self._demand().look_up(parse_handle(handle)))
+            person = _person(await self.client().look_up(parse_handle(handle)))
         except Refused as error:
             if error.reason == "unknown-user":
                 return None
@@ -199,7 +216,8 @@ class Directory:
         """What ``status`` tells of it."""
         return {"reached": self._reached, "address": self._where, "text": self._text}
 
-    def _demand(self) -> AuthorityClient:
+    def client(self) -> AuthorityClient:
+        """The authority, with our newest certificate. Raises ``NetworkError`` while it is away."""
         if self._client is None:
             raise NetworkError(self._text, remedy="look at the authority's machine and at the network")
         return self._client

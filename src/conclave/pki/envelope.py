@@ -2,7 +2,7 @@
 
 Inside stand encoded link frames, the sender's certificate, and a signature by its ``im`` key over all of it and the
 recipient's name. It is padded to one of ``BUCKETS`` and sealed to the recipient's last-resort key package by the
-functions handed in. Opening gives an ``OpenedEnvelope`` once the seal, the signature and the certificate hold, in
+functions handed in. Opening gives an ``OpenedEnvelope`` once the seal, the certificate and the signature hold, in
 this order. Left out: repetition and order, which the frames' own numbers tell; and whose key package it is sealed to.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from conclave.crypto.certificate import subject_key
 from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
 from conclave.pki.certificate import CERTIFICATE_BYTES, moment
@@ -98,8 +97,8 @@ def open_envelope(sealed: bytes, recipient: Handle, trust: Trust, now: float, ke
         raise DecodeError(f"an envelope with {len(items)} frames under {len(chain)} certificates")
     if any(reader.fixed(reader.remaining)):
         raise DecodeError("an envelope's padding is not zero")
-    ED25519.verify(_ed25519(chain[0]), _to_sign(recipient, signed), signature)
     sender = verify_credential(chain, trust, now, GRACE_SECONDS)
+    ED25519.verify(sender.public[-32:], _to_sign(recipient, signed), signature)  # RFC 8410: an SPKI ends in the key
     if not sender.not_before <= sent <= sender.not_after:
         raise VerificationError(
             f"{sender.handle}'s envelope was made on {_when(sent)}, when its certificate was not valid",
@@ -126,13 +125,6 @@ def _item(reader: Reader) -> bytes:
     if not (item := reader.opaque(ITEM_BYTES)):
         raise DecodeError("an envelope with an empty frame")
     return item
-
-
-def _ed25519(leaf: bytes) -> bytes:
-    public = subject_key(leaf)
-    if len(public) != 32:
-        raise VerificationError("an envelope is signed with a key of another kind than Ed25519")
-    return public
 
 
 def _to_sign(recipient: Handle, signed: bytes) -> bytes:

@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 from conclave.authority.ports import Transaction
 from conclave.errors import LocalError, Refused, StorageError
-from conclave.store.authority_rows import SqlReads, SqlTransaction, storage_error
+from conclave.store.authority_rows import SqlReads, SqlTransaction
 from conclave.store.authority_schema import STEPS
+from conclave.store.authority_sql import storage_error
 from conclave.store.schema import migrate
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA secure_delete = ON")  # mail that was fetched is to be gone
     return connection
 
 

@@ -1,11 +1,11 @@
 """The authority's records as rows: every SQL statement of ``authority.ports``' reads and writes.
 
-Left out: connections, transactions and threads (``store.authority``).
+Left out: connections, transactions and threads (``store.authority``), and what waits for people
+(``authority_waiting``).
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,37 +19,12 @@ from conclave.authority.records import (
     Online,
     Withdrawn,
 )
-from conclave.errors import StorageError
 from conclave.pki.names import Device, Handle
 from conclave.pki.profile import Profile
+from conclave.store.authority_waiting import WaitingReads, WaitingWrites
 
 _ACCOUNT = "handle, name, created, password, suspended, suspended_at, seen"
 _ISSUED = "serial, handle, device, profile, public, not_before, not_after, der, revoked, reason"
-
-
-def storage_error(error: sqlite3.Error) -> StorageError:
-    """Translate what SQLite says."""
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return StorageError(
-                "the disk is full: the authority's database could not be written, and nothing of this was kept",
-                remedy="free some space, then ask again",
-            )
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StorageError(
-                "the authority's database is locked by another program", remedy="end that program, or ask again"
-            )
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return StorageError(
-                f"the authority's database is damaged: {error}", remedy="restore authority.db from a backup"
-            )
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PERM:
-            return StorageError(
-                f"the authority's database cannot be written or read: {error}",
-                remedy="check the folder's owner, permissions and disk",
-            )
-        case _:
-            return StorageError(f"the authority's database refused: {error}")
 
 
 def _account(row: tuple[Any, ...]) -> Account:
@@ -61,21 +36,8 @@ def _issued(row: tuple[Any, ...]) -> Issued:
     return Issued(int(serial, 16), Handle(handle), Device(device), Profile(profile), *rest)
 
 
-class SqlReads:
+class SqlReads(WaitingReads):
     """``authority.ports.Reads`` over one connection."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise storage_error(error) from error
-
-    def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        rows = self._all(sql, *values)
-        return rows[0] if rows else None
 
     def setting(self, name: str) -> str | None:
         """See ``Reads``."""
@@ -181,6 +143,18 @@ class SqlReads:
         )
         return [Expelled(Handle(handle), at, reason) for handle, at, reason in rows]
 
+    def is_expelled(self, handle: str) -> bool:
+        """See ``Reads``."""
+        row = self._one(
+            "SELECT suspended <> '' OR EXISTS (SELECT 1 FROM"
+            " (SELECT max(revoked) AS at FROM certificates WHERE handle = ?1 AND profile = 'tls') AS last"
+            " WHERE at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM certificates"
+            " WHERE handle = ?1 AND profile = 'tls' AND revoked IS NULL AND not_after > last.at))"
+            " FROM accounts WHERE handle = ?1",
+            handle,
+        )
+        return row is not None and bool(row[0])
+
     def revocation_list(self) -> bytes | None:
         """See ``Reads``."""
         row = self._one("SELECT der FROM revocation_list")
@@ -210,11 +184,8 @@ class SqlReads:
         return int(row[0]) if row else 0
 
 
-class SqlTransaction(SqlReads):
+class SqlTransaction(SqlReads, WaitingWrites):
     """``authority.ports.Transaction``; the store opens and ends it. SQLite's errors pass, for the store to judge."""
-
-    def _do(self, sql: str, *values: object) -> int:
-        return self._connection.execute(sql, values).rowcount
 
     def set_setting(self, name: str, value: str) -> None:
         """See ``Transaction``."""

@@ -1,6 +1,8 @@
 """The tables of the authority, as migration steps that only ever grow (see ``schema``).
 
-Serial numbers are hexadecimal text: 160 bits do not fit an SQLite integer. Times are UNIX seconds.
+Serial numbers are hexadecimal text: 160 bits do not fit an SQLite integer. Times are UNIX seconds. A key package that
+was taken leaves its digest, so that it is not published again. ``mail_held`` counts what waits, by triggers: a quota
+costs one look however full the mailbox is.
 """
 
 from __future__ import annotations
@@ -94,5 +96,58 @@ STEPS: Final = (
     """
     CREATE INDEX certificates_by_revocation ON certificates (revoked) WHERE revoked IS NOT NULL;
     CREATE INDEX accounts_suspended ON accounts (suspended_at) WHERE suspended <> '';
+    """,
+    """
+    CREATE TABLE packages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        handle TEXT NOT NULL REFERENCES accounts,
+        device TEXT NOT NULL,
+        at REAL NOT NULL,
+        digest BLOB NOT NULL,
+        data BLOB,
+        UNIQUE (handle, digest)
+    ) STRICT;
+    CREATE INDEX packages_stocked ON packages (handle, id) WHERE data IS NOT NULL;
+    CREATE INDEX packages_by_age ON packages (at);
+
+    CREATE TABLE last_packages (
+        handle TEXT PRIMARY KEY REFERENCES accounts,
+        device TEXT NOT NULL,
+        at REAL NOT NULL,
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX last_packages_by_age ON last_packages (at);
+
+    CREATE TABLE mail (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        recipient TEXT NOT NULL REFERENCES accounts,
+        sender TEXT NOT NULL REFERENCES accounts,
+        at REAL NOT NULL,
+        size INTEGER NOT NULL,
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX mail_by_recipient ON mail (recipient, id);
+    CREATE INDEX mail_by_age ON mail (at);
+
+    CREATE TABLE mail_held (scope TEXT PRIMARY KEY, envelopes INTEGER NOT NULL, bytes INTEGER NOT NULL)
+        STRICT, WITHOUT ROWID;
+    CREATE TRIGGER mail_comes AFTER INSERT ON mail
+    BEGIN
+        INSERT INTO mail_held VALUES
+            ('all', 1, NEW.size),
+            ('to ' || NEW.recipient, 1, NEW.size),
+            ('from ' || NEW.sender, 1, NEW.size),
+            ('to ' || NEW.recipient || ' from ' || NEW.sender, 1, NEW.size)
+            ON CONFLICT DO UPDATE SET envelopes = envelopes + 1, bytes = bytes + excluded.bytes;
+    END;
+    CREATE TRIGGER mail_goes AFTER DELETE ON mail
+    BEGIN
+        UPDATE mail_held SET envelopes = envelopes - 1, bytes = bytes - OLD.size
+            WHERE scope IN ('all', 'to ' || OLD.recipient, 'from ' || OLD.sender,
+                            'to ' || OLD.recipient || ' from ' || OLD.sender);
+        DELETE FROM mail_held WHERE envelopes = 0
+            AND scope IN ('all', 'to ' || OLD.recipient, 'from ' || OLD.sender,
+                          'to ' || OLD.recipient || ' from ' || OLD.sender);
+    END;
     """,
 )
