@@ -17,7 +17,7 @@ from conclave.wire.frames import FRAME_BYTES
         {"frame_bytes": FRAME_BYTES - 1},
         {"window": 0},
         {"window": 65_536},
-        {"heartbeat_seconds": 45.0},
+        {"heartbeat_seconds": 10.0},
         {"heartbeat_seconds": 0.0},
         {"outgoing_bytes": 17 * 1024 * 1024},
     ],

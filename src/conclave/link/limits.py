@@ -16,7 +16,7 @@ class LinkLimits:
     """Settings of links. Sizes are bytes, times are seconds. Raises ``LocalError`` for settings that cannot work."""
 
     frame_bytes: int = FRAME_BYTES
-    """Largest frame body that we read; told in the hello. Every peer reads at least ``FRAME_BYTES`` (128 KiB)."""
+    """Largest frame body that we read; told in the hello. Every peer reads at least ``FRAME_BYTES`` (4 MiB)."""
     window: int = 256
     """Posts that the other side may have in flight to us unacknowledged; told in the hello (1 to 65,535)."""
     handshake_seconds: float = 10.0
@@ -25,9 +25,9 @@ class LinkLimits:
     """What is read before TLS is up: two certificate chains are about 4 KiB."""
     hello_bytes: int = 2 * 1024
     """Largest first frame: until the hello is in, nobody gets the room of a full frame."""
-    heartbeat_seconds: float = 15.0
+    heartbeat_seconds: float = 3.0
     """After this long without a byte from the other side it is asked for a sign of life."""
-    silence_seconds: float = 45.0
+    silence_seconds: float = 10.0
     """After this long without a byte from the other side it is taken as gone."""
     close_seconds: float = 5.0
     """How long an orderly close waits for the other side's farewell, and a socket for its end."""

@@ -41,12 +41,14 @@ Client = Callable[[], AuthorityClient]
 
 
 def why(error: ConclaveError) -> str:
-    """The word for the core: ``away``, ``full``, ``unknown`` or ``refused``."""
+    """The word for the core: ``away``, ``full``, ``unknown``, ``too-large`` or ``refused``."""
     match error:
         case Refused(reason="mailbox-full"):
             return "full"
         case Refused(reason="unknown-user" | "expelled-user" | "no-package"):
             return "unknown"
+        case Refused(reason="too-large" | "envelope-size"):
+            return "too-large"
         case NetworkError() | Refused(reason="too-many-requests" | "storage" | "internal" | "too-slow"):
             return "away"
         case VerificationError(reason="unknown-authority" | "expired"):  # by TLS: what answers is not our authority
@@ -108,7 +110,7 @@ class Deposits:
             return
         size = sum(map(len, deposit.frames))
         if self._count >= WAITING_MOST or self._bytes + size > WAITING_BYTES:
-            self._put(DepositFailed(deposit.peer, deposit.upto, "away"))
+            self._put(DepositFailed(deposit.peer, deposit.upto, "away", deposit.group))
             return
         self._count += 1
         self._bytes += size
@@ -142,11 +144,11 @@ class Deposits:
         except ConclaveError as error:
             reason = why(error)
             log.info("nothing more left for %s (%s): %s", deposit.peer, reason, error)
-            return DepositFailed(deposit.peer, deposit.upto, reason)
+            return DepositFailed(deposit.peer, deposit.upto, reason, deposit.group)
         except Exception:  # a fault of ours costs this deposit, not the others
             log.exception("a deposit failed")
-            return DepositFailed(deposit.peer, deposit.upto, "refused")
-        return Deposited(deposit.peer, deposit.upto)
+            return DepositFailed(deposit.peer, deposit.upto, "refused", deposit.group)
+        return Deposited(deposit.peer, deposit.upto, deposit.group)
 
     async def _leave(self, peer: Handle, frames: Sequence[bytes]) -> None:
         if peer == self._identity.handle:
@@ -173,11 +175,11 @@ class Deposits:
 
 
 def _parts(frames: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """The frames in order, in as few envelopes as take them. Raises ``LocalError`` for one that none takes."""
+    """The frames in order, in as few envelopes as take them. Raises ``Refused`` for one that none takes."""
     part: list[bytes] = []
     for frame in frames:
         if not fits([frame]) or not frame:
-            raise LocalError(f"a frame of {len(frame)} bytes fits no envelope")
+            raise Refused(f"a frame of {len(frame)} bytes fits no envelope", reason="too-large")
         if not fits([*part, frame]):
             yield tuple(part)
             part = []

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from conclave.chat.state import Judges, Own
+from conclave.crypto.suite import HYBRID_CODE
 from conclave.errors import LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.link.events import Peer, Verify
+from conclave.mls.group import Credential
 from conclave.net.contexts import Context, link_client_context, link_server_context
+from conclave.node.authentication import verifier
 from conclave.pki.certificate import Certificate, moment, read_certificate
 from conclave.pki.credentials import Credentials, authority_realm
 from conclave.pki.invite import Address, parse_address
@@ -22,7 +26,7 @@ from conclave.pki.names import Handle, parse_handle
 from conclave.pki.profile import RULES, Profile
 from conclave.pki.revocation import RevocationList
 from conclave.pki.trust import Trust
-from conclave.pki.verify import VerifiedPeer, verify_peer
+from conclave.pki.verify import GRACE_SECONDS, VerifiedPeer, verify_peer
 from conclave.store import vault as vaults
 
 log = logging.getLogger(__name__)
@@ -89,6 +93,18 @@ class Identity:
                 remedy="it is renewed while the authority can be reached in time; now ask for a new invite, then: "
                 "conclave join '<invite>'",
             )
+
+    # For conversations.
+
+    def own(self) -> Own:
+        """Who we are in every group: the newest ``im`` certificate, alone, and its key."""
+        held = self.credentials(Profile.IM)
+        leaf = Credential.x509((held.certificate.der,))
+        return Own(leaf, held.key.raw(), HYBRID_CODE, held.certificate.not_after)
+
+    def judges(self) -> Judges:
+        """Whom we believe now. Members who were expelled are put out by a commit, not by disbelief in the group."""
+        return Judges(verifier(self.trust), verifier(replace(self.trust, crls=()), GRACE_SECONDS))
 
     # For links.
 

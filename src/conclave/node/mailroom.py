@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
-from conclave.chat.effects import Deposit, FindPackage, MailDeed, MailDone, Publish
+from conclave.chat.effects import Deposit, FindPackage, MailDone, Publish
 from conclave.chat.events import Event
 from conclave.mls.group import OwnKeyPackage, Random
 from conclave.net.authority_watch import MailWaits, StockLow
@@ -23,6 +23,9 @@ from conclave.node.notices import Notice
 from conclave.node.stock import Stock
 
 BACKOFF_MOST_SECONDS = 30.0
+
+MailDeed = Deposit | FindPackage | Publish | MailDone
+"""What the core wants of the authority."""
 
 
 class Mailroom:

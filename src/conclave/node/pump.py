@@ -7,8 +7,9 @@ makes the groups. Where a commit fails, the core's new state is dropped with it:
 from the network was not acknowledged and will come again.
 
 What is sent from the store (posts again, a lobby's order) is read as the link takes it, never all at once: a peer
-that reads slowly costs a place in a queue, not memory. Left out: what to decide (``chat``), how links are made
-(``node.peers``).
+that reads slowly costs a place in a queue, not memory. What the core asks of the store is read at the beginning of
+the next turn, so that nothing changes between reading and deciding. Left out: what to decide (``chat``), what is read
+(``chat.reading``, ``node.sendings``), how links are made (``node.peers``), the authority (``node.mailroom``).
 """
 
 from __future__ import annotations
@@ -22,13 +23,33 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from conclave.chat import events as ev
+from conclave.chat import reading
 from conclave.chat.desk import Desk, step
-from conclave.chat.effects import Deed, Record, Replay, Resend, Send, Tell, Wake, Want
+from conclave.chat.effects import (
+    Deed,
+    Deposit,
+    DepositEntries,
+    DepositPosts,
+    FindPackage,
+    MailDone,
+    Publish,
+    Recollect,
+    Record,
+    Replay,
+    Resend,
+    Send,
+    SendOriginals,
+    Tell,
+    Unwind,
+    Wake,
+    Want,
+)
 from conclave.errors import ConclaveError, LocalError, StorageError
+from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
+from conclave.node.sendings import Sending, deposit_of, deposits_of, frames_of, from_store
 from conclave.store.ports import PeerStore
-from conclave.wire.codec import encode_varint
-from conclave.wire.frames import Frame, Kind, Ordered, Post, PostKind, encode_frame
+from conclave.wire.frames import Frame, Info, Ordered, Originals, Package, Post, Submit, encode_frame
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +61,8 @@ QUEUE_BYTES = 16 * 1024 * 1024
 """... or above so many bytes that they carry."""
 RETRY_SECONDS = 1.0
 """Pause after a commit that failed, so that a full disk is not hammered."""
-READ_ROWS = 16
-"""So many posts or entries are read from the store at once (at most 1.5 MiB)."""
+READ_AGAIN_SECONDS = 10.0
+"""Pause after a read that failed."""
 FLOW_DEEDS = 1024
 """Sendings from the store that may wait for one slow link; more are dropped, and repaired by resend or fetch."""
 
@@ -107,13 +128,17 @@ class Pump:
         tell: Callable[[Notice], None],
         clock: Callable[[], float],
         random: Callable[[int], bytes],
+        mail: Callable[[MailDeed], None] = lambda _: None,
     ) -> None:
+        """``mail`` takes what is wanted of the authority; its answers come by ``put``."""
         self.desk = desk
         self._store = store
         self._links = links
         self._tell = tell
         self._clock = clock
         self._random = random
+        self._mail = mail
+        self._reads: list[Unwind | Recollect] = []  # what the core wants read before anything else happens
         self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
         self._waiting = asyncio.Event()
         self._bytes = 0  # of what waits
@@ -182,16 +207,22 @@ class Pump:
         self._bytes -= sum(_size(event) for event, _ in batch)
         if not self._queue:
             self._waiting.clear()
-        turn, answers = decide(self.desk, [event for event, _ in batch], self._clock(), self._random)
+        reads, self._reads = self._reads, []
+        read = [event for deed in reads if (event := self._read(deed)) is not None]
+        turn, answers = decide(
+            self.desk, (*read, *(event for event, _ in batch)), self._clock(), self._random
+        )  # fmt: skip
         failure = await self._commit(turn.records)
         if failure is None:
             self.desk = turn.desk
             self._do(turn.deeds)
-        else:  # links came or went and time passed all the same; frames were not acknowledged and come again
+        else:
+            self._ask_again(reads)
+            # Links came or went and time passed all the same; frames were not acknowledged and come again.
             self._queue.extendleft((event, None) for event, _ in reversed(batch) if isinstance(event, _FACTS))
             if self._queue:
                 self._waiting.set()
-        for (_, done), answer in zip(batch, answers, strict=True):
+        for (_, done), answer in zip(batch, answers[len(read) :], strict=True):
             if done is None or done.done():
                 continue
             error = answer or failure
@@ -229,7 +260,7 @@ class Pump:
     def _perform(self, deed: Deed, encoded: dict[int, bytes]) -> None:
         match deed:
             case Send(peer, frame):
-                if self._must_queue(peer) and (later := _from_store(peer, frame)):
+                if self._must_queue(peer) and (later := from_store(peer, frame)):
                     self._flow(later)
                     return
                 data = encoded.get(id(frame))
@@ -238,8 +269,17 @@ class Pump:
                 self._links.send(peer, data)
             case Tell(notice):
                 self._tell(notice)  # type: ignore[arg-type]
-            case Resend() | Replay():
+            case Resend() | Replay() | SendOriginals():
                 self._flow(deed)
+            case Unwind() | Recollect():
+                self._ask_again([deed])
+            case DepositPosts():
+                self._deposit(deposit_of(self._store, deed))
+            case DepositEntries():
+                for part in deposits_of(self._store, deed):
+                    self._deposit(part)
+            case Deposit() | FindPackage() | Publish() | MailDone():
+                self._mail(deed)
             case Want(peer, wanted):
                 self._links.want(peer, wanted)
             case Wake(at):
@@ -248,10 +288,32 @@ class Pump:
     def _must_queue(self, peer: str) -> bool:
         return peer in self._flows or self._links.slow(peer)
 
-    def _flow(self, deed: Resend | Replay) -> None:
+    def _read(self, deed: Unwind | Recollect) -> ev.Event | None:
+        """The answer; None where the disk does not give it now."""
+        try:
+            if isinstance(deed, Unwind):
+                return reading.unwound(self._store, deed)
+            return reading.recollected(self._store, deed)
+        except ConclaveError as error:
+            log.error("what was said cannot be read, and is tried again: %s", error)  # noqa: TRY400 - for people
+            asyncio.get_running_loop().call_later(READ_AGAIN_SECONDS, self._ask_again, [deed])
+            return None
+
+    def _ask_again(self, reads: Sequence[Unwind | Recollect]) -> None:
+        self._reads = [*reads, *self._reads]
+        if reads:
+            self._waiting.set()
+
+    def _deposit(self, part: Deposit | ev.Deposited | ev.DepositFailed) -> None:
+        if isinstance(part, Deposit):
+            self._mail(part)
+        else:
+            self.put(part)
+
+    def _flow(self, deed: Sending) -> None:
         flow = self._flows.setdefault(deed.peer, deque())
         if len(flow) < FLOW_DEEDS:
-            flow.append(self._frames(deed))
+            flow.append(frames_of(self._store, deed))
         self.drained(deed.peer)
 
     def _next(self, flow: deque[Iterator[bytes]]) -> bytes | None:
@@ -265,21 +327,6 @@ class Pump:
             flow.popleft()
         return frame
 
-    def _frames(self, deed: Resend | Replay) -> Iterator[bytes]:
-        """The frames of a sending, read from the store a few at a time."""
-        first, end = deed.first, deed.first + deed.count
-        while first < end:
-            count = min(READ_ROWS, end - first)
-            if isinstance(deed, Resend):
-                posts = self._store.posts(deed.peer, first, count)
-                for number, kind, body in posts:
-                    if number < first + count:  # the first ones may have been acknowledged meanwhile
-                        yield encode_frame(Post(deed.stream, number, deed.base, PostKind(kind), body))
-            else:
-                for entry in self._store.entries(deed.group, first, count):
-                    yield bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
-            first += count
-
     def _wake(self, at: float) -> None:
         loop = asyncio.get_running_loop()
         when = loop.time() + max(0.0, at - self._clock())
@@ -290,25 +337,30 @@ class Pump:
         self._alarm = loop.call_at(when, self.put, ev.Tick())
 
 
-_FACTS = ev.Linked | ev.Unlinked | ev.Expelled | ev.Tick
-"""What stays true although the commit of its turn failed."""
-
-
-def _from_store(peer: str, frame: Frame) -> Resend | Replay | None:
-    """The same frame, sent from the store when there is room for it; None for one that is not kept there."""
-    match frame:
-        case Post():
-            return Resend(peer, frame.stream, frame.base, frame.number, 1)
-        case Ordered():
-            return Replay(peer, frame.group, frame.seq, 1)
-        case _:
-            return None
+_FACTS = (
+    ev.Linked | ev.Unlinked | ev.Expelled | ev.Tick | ev.OwnChanged | ev.JudgesChanged | ev.StockTold
+    | ev.PackageFound | ev.PackageMissing | ev.Deposited | ev.DepositFailed
+)  # fmt: skip
+"""What stays true although the commit of its turn failed. Mail is not here: it is handed in again by its inbox."""
 
 
 def _size(event: ev.Event) -> int:
+    """Bytes that an event carries, of those that a peer can make large."""
     match event:
-        case ev.Arrived(_, Post(body=data)) | ev.Arrived(_, Ordered(payload=data)):
+        case ev.Arrived(_, frame):
+            return _weight(frame)
+        case ev.Mailed(_, frames, _):
+            return sum(map(_weight, frames))
+        case _:
+            return 0
+
+
+def _weight(frame: Frame) -> int:
+    match frame:
+        case Post(body=data) | Ordered(payload=data) | Submit(payload=data) | Package(package=data) | Info(info=data):
             return len(data)
+        case Originals(items=items):
+            return sum(len(data) for _, data in items)
         case _:
             return 0
 

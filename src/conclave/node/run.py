@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from conclave.chat.desk import restore
-from conclave.chat.events import Expelled
+from conclave.chat.events import Expelled, JudgesChanged, OwnChanged, StockTold
 from conclave.errors import ConclaveError, LocalError, NotEnrolled, StorageError, VerificationError
+from conclave.mls.group import OwnKeyPackage
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
@@ -30,13 +31,15 @@ from conclave.node.config import NodeSettings, load
 from conclave.node.directory import Directory
 from conclave.node.export import export
 from conclave.node.identity import Identity
-from conclave.node.notices import LinkClosed, LinkOpened, Notice, Revoked, as_json
+from conclave.node.mailroom import Mailroom
+from conclave.node.notices import CertificateRenewed, LinkClosed, LinkOpened, Notice, Revoked, as_json
 from conclave.node.paths import database_path, lock_path, vault_path
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
 from conclave.node.socket import SocketServer
 from conclave.pki.invite import parse_address
+from conclave.pki.profile import Profile
 from conclave.store.peer import PeerDatabase
 from conclave.store.ports import PeerStore
 from conclave.store.vault import unlock
@@ -88,14 +91,38 @@ class Node:
                 jitter=lambda: secrets.randbelow(1 << 30) / (1 << 30),
             )
             self.pump = Pump(
-                restore(me, self._store.states(), self._store.posts),
+                restore(
+                    me,
+                    self._store.states(),
+                    self._store.posts,
+                    own=self._identity.own(),
+                    judges=self._identity.judges(),
+                ),
                 self._store,
                 self._between(self.peers),
                 self._tell,
                 time.time,
                 os.urandom,
+                lambda deed: self.mailroom.do(deed),  # noqa: PLW0108 - the mailroom is made after the pump
             )
-            self.directory = Directory(self._identity, self._moved, self._revoked, self._crl_taken, self._tell)
+            self.directory = Directory(
+                self._identity,
+                self._moved,
+                self._revoked,
+                self._crl_taken,
+                self._tell,
+                lambda event: self.mailroom.waits(event),  # noqa: PLW0108
+            )
+            self.mailroom = Mailroom(
+                self._identity,
+                self.directory.client,
+                self._last_packages,
+                self.pump.put,
+                self._tell,
+                time.time,
+                lambda: self.directory.clock_offset,
+                os.urandom,
+            )
             self.service = Service(
                 me,
                 self.pump,
@@ -122,6 +149,7 @@ class Node:
         host, port = listener.address
         self._listening = _join(host, port)
         pumping = self._spawn(self.pump.run())
+        mailroom = self._spawn(self.mailroom.run())
         directory = self._spawn(self.directory.run(self._settings.announce or _announced(host, port)))
         self.pump.start()
         self._tell_front(
@@ -137,8 +165,9 @@ class Node:
         finally:
             listener.close()
             self.peers.close()
+            mailroom.cancel()
             directory.cancel()
-            await asyncio.wait([directory], timeout=END_SECONDS)
+            await asyncio.wait([directory, mailroom], timeout=END_SECONDS)
             pumping.cancel()
 
     def stop(self) -> None:
@@ -154,6 +183,9 @@ class Node:
     def _tell(self, notice: Notice) -> None:
         self.service.noticed(notice)
         match notice:
+            case CertificateRenewed(Profile.IM.value):
+                self.pump.put(OwnChanged(self._identity.own()))
+                self.pump.put(StockTold(0))  # key packages of the old one are replaced, however many there are
             case LinkOpened(peer):
                 self._expelled.pop(peer, None)
             case LinkClosed(reason=CloseReason.DUPLICATE.word):
@@ -197,8 +229,13 @@ class Node:
             self._expelled.pop(handle, None)
         self.peers.at(handle, address)
 
+    def _last_packages(self) -> list[OwnKeyPackage]:
+        desk = self.pump.desk
+        return [package for one in desk.last if (package := desk.packages.get(one)) is not None]
+
     def _crl_taken(self) -> None:
-        """Verify every open link again under the new list; whoever has another certificate comes back with it."""
+        """Judge by the new list, every open link again too; whoever has another certificate comes back with it."""
+        self.pump.put(JudgesChanged(self._identity.judges()))
         for peer in self.peers.verified():
             try:
                 self._identity.verify_again(peer, time.time())

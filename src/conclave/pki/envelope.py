@@ -22,11 +22,11 @@ from conclave.wire.codec import Reader, Writer
 
 VERSION = 1
 LABEL = b"conclave mailbox 1"
-BUCKETS = tuple(1024 * kib for kib in (1, 4, 16, 64, 120))
-"""Sizes that what is sealed may have (bytes). The largest takes a frame with a full payload (``PAYLOAD_BYTES``)."""
-SEALED_BYTES = 128 * 1024
+BUCKETS = tuple(1024 * kib for kib in (1, 4, 16, 64, 120, 512, 1544))
+"""Sizes that what is sealed may have (bytes). The largest takes a welcome to a lobby of a thousand."""
+SEALED_BYTES = 1552 * 1024
 """Largest envelope: the largest bucket with what sealing adds."""
-ITEM_BYTES = 116 * 1024
+ITEM_BYTES = 1540 * 1024
 """Largest frame, and most bytes of all frames in one envelope, each with 4 bytes for its length."""
 ITEMS_MOST = 1024
 CHAIN_MOST = 3

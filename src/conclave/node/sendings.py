@@ -1,0 +1,105 @@
+"""What is sent from the store, read a few rows at a time: posts again, a lobby's order, what others signed.
+
+The same frames as on a link go into mailboxes, as much at once as an envelope takes. Left out: when they are sent
+(``node.pump``), seals (``node.deposits``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conclave.chat import reading
+from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, Replay, Resend, SendOriginals
+from conclave.chat.events import Deposited, DepositFailed
+from conclave.pki.envelope import fits
+from conclave.store.ports import PeerStore
+from conclave.wire.codec import encode_varint
+from conclave.wire.frames import Frame, Kind, Ordered, Post, PostKind, encode_frame
+
+READ_ROWS = 16
+"""So many posts or entries are read from the store at once ..."""
+READ_BYTES = 1024 * 1024
+"""... and one alone after rows that were larger together."""
+
+Sending = Resend | Replay | SendOriginals
+
+
+def frames_of(store: PeerStore, deed: Sending) -> Iterator[bytes]:
+    """The encoded frames of a sending. Raises ``StorageError``."""
+    match deed:
+        case Resend():
+            for _, frame in _posts(store, deed):
+                yield frame
+        case Replay(_, group, first, count):
+            yield from _entries(store, group, first, count)
+        case SendOriginals():
+            for one in reading.originals(store, deed):
+                yield encode_frame(one)
+
+
+def from_store(peer: str, frame: Frame) -> Sending | None:
+    """The same frame, sent from the store when there is room for it; None for one that is not kept there."""
+    match frame:
+        case Post():
+            return Resend(peer, frame.stream, frame.base, frame.number, 1)
+        case Ordered():
+            return Replay(peer, frame.group, frame.seq, 1)
+        case _:
+            return None
+
+
+def deposit_of(store: PeerStore, deed: DepositPosts) -> Deposit | Deposited | DepositFailed:
+    """The first posts of the deed that one envelope takes; what follows is asked for again.
+
+    Where there are none any more, as they were acknowledged meanwhile, that is the same as deposited. Raises
+    ``StorageError``.
+    """
+    taken: list[bytes] = []
+    upto = deed.first + deed.count - 1
+    for number, frame in _posts(store, deed):
+        if not fits([*taken, frame]):
+            if not taken:
+                return DepositFailed(deed.peer, number, "too-large")
+            break
+        taken.append(frame)
+        upto = number
+    return Deposit(deed.peer, upto, tuple(taken)) if taken else Deposited(deed.peer, upto)
+
+
+def deposits_of(store: PeerStore, deed: DepositEntries) -> Iterator[Deposit | DepositFailed]:
+    """The entries of the deed, an envelope's worth at once. Raises ``StorageError``."""
+    taken: list[bytes] = []
+    for frame in _entries(store, deed.group, deed.first, deed.count):
+        if not fits([*taken, frame]):
+            if taken:
+                yield Deposit(deed.peer, 0, tuple(taken))
+            taken = []
+        if fits([frame]):
+            taken.append(frame)
+        else:
+            yield DepositFailed(deed.peer, 0, "too-large")
+    if taken:
+        yield Deposit(deed.peer, 0, tuple(taken))
+
+
+def _posts(store: PeerStore, deed: Resend | DepositPosts) -> Iterator[tuple[int, bytes]]:
+    first, end, rows = deed.first, deed.first + deed.count, READ_ROWS
+    while first < end:
+        count = min(rows, end - first)
+        posts = store.posts(deed.peer, first, count)
+        for number, kind, body in posts:
+            if number < first + count:  # the first ones may have been acknowledged meanwhile
+                yield number, encode_frame(Post(deed.stream, number, deed.base, PostKind(kind), body))
+        rows = 1 if sum(len(body) for _, _, body in posts) > READ_BYTES else READ_ROWS
+        first += count
+
+
+def _entries(store: PeerStore, group: bytes, first: int, count: int) -> Iterator[bytes]:
+    end, rows = first + count, READ_ROWS
+    while first < end:
+        count = min(rows, end - first)
+        entries = store.entries(group, first, count)
+        for entry in entries:
+            yield bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
+        rows = 1 if sum(map(len, entries)) > READ_BYTES else READ_ROWS
+        first += count
