@@ -150,8 +150,11 @@ def _said_to_all(town: Town) -> Iterator[str]:
             if lobby.stage is Stage.MEMBER:
                 yield f"{text!r} was not sent to {lobby.label}, though {author} is in"
             continue
+        leader = town.nodes[lobby.leader].desk.lobbies.get(group) if lobby.stage is Stage.MEMBER else None
         for name in people - town.expelled:
             label = town.nodes[name].desk.lobbies.get(group)
             assert label is not None
+            if leader is not None and leader.healing.entered.get(name, 0) >= max(own.line.seq, 1):
+                continue  # it was let in in another half alone, and is a newcomer in the one that counts
             if town.nodes[name].store.line(label.label, author, identity) is None:
                 yield f"{name} lacks {text!r} of {lobby.label}, which {author} has as {own.line.status.value}"

@@ -79,6 +79,8 @@ class Town(World):
         """Nothing waits, and nobody is on the way to somewhere."""
         for node in self.nodes.values():
             desk = node.desk
+            if node.name in self.expelled:
+                continue
             if views.queued(desk) and not self._hopeless(node):
                 return False
             for lobby in desk.lobbies.values():

@@ -37,7 +37,8 @@ def followers(work: Work, lobby: Lobby) -> Followers:
     for handle in groups.roster(state) if state is not None else ():
         if handle != work.me:
             since = lobby.healing.entered.get(handle, 0) + 1
-            found = found.put(handle, Follower(since, linked=work.peer(handle).linked, moved=work.now))
+            until = lobby.order.seq if lobby.stage is Stage.CLOSING and lobby.order is not None else 0
+            found = found.put(handle, Follower(since, until, linked=work.peer(handle).linked, moved=work.now))
     return found
 
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from conclave.chat import (
     audience,
     duet,
+    ending,
     following,
     healing,
     invitations,
@@ -117,7 +118,7 @@ def _settle(work: Work) -> None:
         membership.act(work, group)
         speaking.flush(work, group)
         following.catch_up(work, group)
-        following.finish(work, group)
+        ending.finish(work, group)
     for order, welcome, added in work.welcomes:
         membership.let_in(work, order, welcome, added)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, groups, healing, meaning, sharing
+from conclave.chat import audience, ending, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
 from conclave.chat.effects import DropEntries, PutEntry, Send, Status
 from conclave.chat.groups import read_stand
@@ -108,6 +108,8 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
+    if entry.epoch < min((past.number for past in state.past), default=state.number):
+        return  # it was said before we came in, though ordered after
     known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
     if known is not None:
         author, identity = known
@@ -209,7 +211,7 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
             _lost(work, lobby, entry, DecodeError(str(error)))
             return
         if staged.removes_us:
-            out(work, lobby, _reason(staged.authenticated_data, work.me))
+            ending.out(work, lobby, _reason(staged.authenticated_data, work.me))
             return
         before = state
         after = mls.merge(staged.state or state, staged)
@@ -283,41 +285,6 @@ def _reason(authenticated_data: bytes, handle: str) -> str:
         return groups.read_reasons(authenticated_data).get(handle, "")
     except DecodeError:
         return ""
-
-
-# --- the end of it ---
-
-
-def out(work: Work, lobby: Lobby, reason: str) -> None:
-    """A commit puts us out."""
-    words = f"{work.me} left" if reason == groups.LEFT else "you were removed" + (f": {reason}" if reason else "")
-    own_notice(work, lobby.label, words)
-    end(work, lobby)
-
-
-def end(work: Work, lobby: Lobby) -> None:
-    """Nothing more happens in the lobby for us: keys and order go, history and its label stay."""
-    work.drop_session(lobby.group)
-    work.record(DropEntries(lobby.group))
-    for one in lobby.voice.waiting:
-        work.mark_line(lobby.label, one.id, Status.FAILED)
-    for flying in lobby.voice.flying:
-        if flying.id:
-            work.mark_line(lobby.label, flying.id, Status.FAILED)
-    work.drop_voice(lobby)
-    if lobby.order is not None and lobby.leader != work.me:
-        send(work, lobby.leader, Have(lobby.group, lobby.order.seq))
-    for handle in lobby.watch.tied:
-        work.tie(handle, lobby.group, tied=False)
-    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.inviter, ended=work.now)
-    work.keep_lobby(ended, reworded=True)
-
-
-def finish(work: Work, group: bytes) -> None:
-    """A lobby that we closed ends once everybody has heard."""
-    lobby = work.lobby(group)
-    if lobby is not None and lobby.stage is Stage.CLOSING and not (lobby.watch.followers or ()):
-        end(work, lobby)
 
 
 # --- catching up ---

@@ -17,7 +17,7 @@ from conclave.chat import audience, groups, sharing
 from conclave.chat.effects import CutEntries, DropEntries, Send, Status, Unwind, UnplaceLines
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.state import Flying, Lobby, Step
+from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import fly_again, without_commit
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
@@ -44,6 +44,9 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     common = orders.parting(lobby.order, head)
     watch = replace(lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now)
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
+    if lobby.stage is Stage.CLOSING:
+        own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")
+        lobby = replace(lobby, stage=Stage.MEMBER, ended=0.0)
     assert lobby.order is not None
     if common == lobby.order.seq:
         if lobby.healing.step is Step.UNWIND:
@@ -118,7 +121,7 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
     if removes:
         work.wake(due)
     led = lobby.order is not None and lobby.order.run.leader == work.me
-    invited = lobby.invited | came if led else lobby.invited
+    invited = lobby.invited | (came - {work.me}) if led else lobby.invited
     return replace(lobby, intents=intents, watch=replace(lobby.watch, purge=purge), invited=invited)
 
 
@@ -221,6 +224,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         healing=healing,
         voice=replace(voice, flying=rest, staged=None),
         intents=replace(lobby.intents, removes=removes),
+        invited=lobby.invited - set(people),
     )
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
@@ -233,8 +237,6 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
 def _ask_in_anew(work: Work, lobby: Lobby, people: dict[str, int]) -> None:
     """Who came in in our half alone is not in this one: the question needs no answer of people there."""
     for handle in sorted(lobby.invited):
-        if handle in people:
-            continue
         work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
 
 

@@ -115,10 +115,10 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
         return
     mailed = dict(lobby.watch.mailed)
     for handle, one in people.items():
-        if one.linked or one.until:
+        if one.linked:
             continue
         first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
-        count = min(FETCH_ENTRIES, order.seq - first + 1)
+        count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
         if count > 0 and work.now - work.peer(handle).away >= work.settings.mail_after:
             work.deed(DepositEntries(handle, lobby.group, first, count))
             mailed[handle] = first + count - 1

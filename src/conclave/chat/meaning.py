@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import groups, sharing
+from conclave.chat import ending, groups, sharing
 from conclave.chat.content import Closing, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
@@ -15,6 +15,7 @@ from conclave.chat.notices import LeaderChanged, Receipted, RollCalled
 from conclave.chat.state import Lobby, Mark, Stage
 from conclave.chat.voice import say_content
 from conclave.chat.work import Work
+from conclave.lobby import leader as followers
 from conclave.wire.frames import Have, Head
 from conclave.wire.posts import Leave
 
@@ -34,7 +35,8 @@ def theirs(work: Work, group: bytes, heard: Heard) -> None:
 def ours(work: Work, group: bytes, heard: Heard) -> None:
     """What we said has its place; to history it was told when we said it."""
     sharing.said_again(work, group, work.me, heard.content.id)
-    words(work, group, heard.seq)
+    if heard.content.count:
+        words(work, group, heard.seq)
     common(work, group, heard)
 
 
@@ -65,8 +67,7 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
         case Closing():
             if author == lobby.leader:
                 own_notice(work, lobby.label, f"the lobby was closed by {author}", heard.seq)
-                closing = Stage.CLOSING if author == work.me else Stage.LEAVING
-                work.keep_lobby(replace(lobby, stage=closing, ended=work.now), reworded=True)
+                _close(work, lobby, author, heard.seq)
         case Term(term, _, _):
             own_notice(work, lobby.label, f"{author} leads now", heard.seq)
             work.tell(LeaderChanged(lobby.label, author, term))
@@ -110,6 +111,18 @@ def _leaving(work: Work, lobby: Lobby, author: str) -> None:
     work.wake(max(due, work.now))
     work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
     work.stir(lobby.group)
+
+
+def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
+    """Who closed it waits until everybody has heard; for the others it ends here."""
+    if author != work.me:
+        ending.end(work, lobby)
+        return
+    people = lobby.watch.followers
+    for handle in tuple(people) if people is not None else ():
+        people = followers.part(people, handle, seq)  # type: ignore[arg-type]
+    watch = replace(lobby.watch, followers=people)
+    work.keep_lobby(replace(lobby, stage=Stage.CLOSING, ended=work.now, invited=frozenset(), watch=watch), reworded=True)
 
 
 def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) -> None:

@@ -14,7 +14,7 @@ from conclave.chat import audience, groups, packages, speaking
 from conclave.chat.content import Closing, Leaving
 from conclave.chat.delivery import Fate
 from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
-from conclave.chat.following import end
+from conclave.chat.ending import end
 from conclave.chat.healing import POLICY
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full

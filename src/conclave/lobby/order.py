@@ -135,7 +135,9 @@ def parting(ours: Order, theirs: Head) -> int:
 
 
 def counts_before(run: Run, other: Run) -> bool:
-    """Whether the order whose present run is ``run`` counts before the other: higher term, then lower rank."""
+    """Whether the order whose present run is ``run`` counts before the other: higher term, lower rank, lesser name."""
+    if (run.term, run.rank) == (other.term, other.rank):
+        return run.leader < other.leader
     return (run.term, -run.rank) > (other.term, -other.rank)
 
 

@@ -4,7 +4,8 @@ The succession is the group's own: its deputies first, then the members by their
 the same. A member that has not heard its leader for ``silence`` seconds takes it for lost. It then wants links to
 the first few candidates; a candidate wants links to everybody, collects what those who are linked have, and takes
 the term when nobody before it in the succession can be reached. With every ``step`` without a new leader a further
-candidate may. Whoever reaches nobody waits: there is nobody to lead. Left out: links, and what a term says (``chat``).
+candidate may. Whoever reaches nobody waits: there is nobody to lead; but who is the last
+that is not to be put out leads alone. Left out: links, and what a term says (``chat``).
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def move(
     behind: bool,
 ) -> Move:
     """What to do when the leader has been lost for ``lost_for`` seconds; ``behind``: somebody linked has more."""
+    if list(succession) == [me]:
+        return Move.TAKE  # the others are to be put out, and nobody else is there to do it
     if me not in succession or not any(one in linked for one in succession if one != me):
         return Move.WAIT
     place = succession.index(me)
