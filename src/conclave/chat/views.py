@@ -30,9 +30,9 @@ class Request:
 class LobbyView:
     """A lobby: who is in (in the order of succession, the leader first), and who has what.
 
-    ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them. ``hash``
-    is of entry ``seq``: equal at two members exactly if they were shown the same order; ``authenticator`` (of the MLS
-    epoch) exactly if they are in the same group.
+    ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them.
+    ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the last
+    entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in the same group.
     """
 
     label: str
@@ -43,6 +43,7 @@ class LobbyView:
     deputies: tuple[str, ...]
     invited: tuple[str, ...]
     seq: int
+    words: int
     hash: bytes
     term: int
     epoch: int
@@ -96,6 +97,7 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
         groups.deputies(state) if state is not None else (),
         tuple(sorted(one.invited)),
         order.seq if order is not None else 0,
+        one.ears.words,
         order.hash if order is not None else b"",
         order.run.term if order is not None else 0,
         state.number if state is not None else 0,

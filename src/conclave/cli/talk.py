@@ -16,6 +16,11 @@ from conclave.wire.safe_text import safe_text
 
 QUEUED = 5
 """Exit code: kept in the outbox, the peer does not have it yet."""
+DELIVERED = ("delivered", "read")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MOST_SECONDS = 365 * 86_400
+ID_LETTERS = 6
+"""Of a line's name, as it is shown."""
 
 To = Annotated[str, typer.Argument(metavar="@PEER|#LOBBY", help="A peer or a lobby; quote the # for your shell.")]
 
@@ -23,13 +28,18 @@ To = Annotated[str, typer.Argument(metavar="@PEER|#LOBBY", help="A peer or a lob
 class Wait(StrEnum):
     """What ``say --wait`` may wait for."""
 
+    SENT = "sent"
     DELIVERED = "delivered"
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
-    app.command("say", epilog="Example: conclave say @burak 'the pump is back' --wait delivered --timeout 10")(speak)
-    app.command("read", epilog="Example: conclave read '#ops' --follow")(read)
+    app.command(
+        "say",
+        epilog="Examples: conclave say @burak 'the pump is back' --wait delivered --timeout 10; "
+        "conclave say '#ops' 'which one?' --reply last",
+    )(speak)
+    app.command("read", epilog="Examples: conclave read '#ops' --follow; conclave read '#ops' --receipts")(read)
     app.command("search", epilog="Example: conclave search pump")(search)
 
 
@@ -37,8 +47,15 @@ def speak(
     ctx: typer.Context,
     to: To,
     text: Annotated[str, typer.Argument(help="What to say; - reads it from standard input.")],
+    reply: Annotated[
+        str, typer.Option(metavar="LINE", help="What it answers: last, or a name of read --ids.", show_default=False)
+    ] = "",
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="Disappears after 30s, 10m, 8h, 7d; off: never.", show_default=False)
+    ] = "",
     wait: Annotated[
-        Wait | None, typer.Option(help="Return only when the peer has stored it.", show_default=False)
+        Wait | None,
+        typer.Option(help="Return only when it is in a mailbox or in order; or on every device.", show_default=False),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, help="How long to wait (seconds).")] = 30.0,
     at: Annotated[
@@ -47,29 +64,47 @@ def speak(
     as_json: Json = False,
 ) -> None:
     """Say something to a peer or in a lobby. It is kept and sent again until it has arrived."""
-    if text == "-":
-        try:
-            text = sys.stdin.read().rstrip("\n")
-        except UnicodeDecodeError as error:
-            raise LocalError(
-                "what came from standard input is not text in UTF-8", remedy="send files as text"
-            ) from error
+    asked: dict[str, Any] = {"to": to, "text": text_of(text), "reply": reply, "at": at, "timeout": timeout}
+    if expires:
+        asked["expires"] = seconds_of(expires)
+    if wait is not None:
+        asked |= {"wait": True, "goal": wait.value}
     with NodeClient(context_of(ctx).home) as node:
-        result = node.call(
-            "say", patience=timeout + 30, to=to, text=text, wait=wait is not None, timeout=timeout, at=at
-        )  # fmt: skip
+        result = node.call("say", patience=timeout + 30, **asked)
     status = result["status"]
     if as_json:
         emit([result])
-    elif status == "delivered":
-        note(f"delivered · {result['protection']}")
+    elif status in DELIVERED:
+        note(f"{status} · {result['protection']}")
+    elif status == "sent":
+        note(f"{result['words']} · {result['protection']}")
     else:
         reason = f" ({result['why']})" if result.get("why") else ""
-        note(f"{status}{reason}: kept here, it goes out by itself · {result['protection']}")
+        note(f"{result['words']}{reason}: kept here, it goes out by itself · {result['protection']}")
     if status == "not sent":
         raise typer.Exit(1)
-    if wait is not None and status != "delivered":
+    if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox") if wait is Wait.SENT else ())):
         raise typer.Exit(QUEUED)
+
+
+def text_of(text: str) -> str:
+    """The words, from standard input where they are ``-``. Raises ``LocalError``."""
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.read().rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise LocalError("what came from standard input is not text in UTF-8", remedy="send files as text") from error
+
+
+def seconds_of(text: str) -> int:
+    """``30s``, ``10m``, ``8h``, ``7d`` as seconds; ``off`` is 0. Raises ``LocalError``."""
+    number, unit = text[:-1], UNITS.get(text[-1:])
+    if text == "off":
+        return 0
+    if unit is None or not (number.isascii() and number.isdigit()) or not 0 < int(number) * unit <= MOST_SECONDS:
+        raise LocalError(f"{text!r} is no time", remedy="30s, 10m, 8h, 7d, at most 365d; or off")
+    return int(number) * unit
 
 
 def read(
@@ -80,10 +115,18 @@ def read(
     after: Annotated[
         int | None, typer.Option(min=0, help="Only lines after this position.", show_default=False)
     ] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="Show the lines' names, for reply, edit, react, pin.")] = False,
+    receipts: Annotated[
+        bool, typer.Option("--receipts", help="Show who has what you said, and who read it.")
+    ] = False,
+    peek: Annotated[bool, typer.Option("--peek", help="Do not tell anybody that you read it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a conversation's history, and with --follow what arrives."""
+    """Show a conversation's history, and with --follow what arrives. What is shown counts as read."""
     with NodeClient(context_of(ctx).home) as node:
+        if receipts:
+            show_receipts(node.call("receipts", conversation=of, limit=min(limit, 200)), as_json=as_json)
+            return
         if follow:
             node.call("follow")
         answer = node.call("lines", conversation=of, limit=limit, after=after)
@@ -95,40 +138,84 @@ def read(
         shown = set()
         for line in answer["lines"]:
             shown.add((line["from"], line["id"]))
-            _show(line, conversation, as_json=as_json)
+            show_line(line, conversation, as_json=as_json, ids=ids)
+        if answer["lines"] and not peek:
+            node.call("read", conversation=conversation)
         if not follow:
             return
         for notice in node.notices():
-            _follow(notice, conversation, shown, as_json=as_json)
+            _follow(notice, conversation, shown, as_json=as_json, ids=ids)
     raise LocalError("your node ended", remedy="start it again: conclave up")
 
 
-def _follow(notice: dict[str, Any], conversation: str, shown: set[tuple[str, str]], *, as_json: bool) -> None:
+def _follow(
+    notice: dict[str, Any], conversation: str, shown: set[tuple[str, str]], *, as_json: bool, ids: bool
+) -> None:
     if notice.get("conversation") != conversation:
         return
     if notice["notice"] == "line-added":
         line = notice["line"]
         if (line["from"], line["id"]) not in shown:
-            _show(line, conversation, as_json=as_json)
+            show_line(line, conversation, as_json=as_json, ids=ids)
         shown.clear()  # only the first notices can repeat what the history showed
     elif notice["notice"] == "line-marked" and as_json:
         emit([{"conversation": conversation, "id": notice["id"], "status": notice["status"]}])
+    elif notice["notice"] == "line-changed" and as_json:
+        emit([{"conversation": conversation, "id": notice["id"], "from": notice["author"], "changed": True}])
 
 
-def _show(line: dict[str, Any], conversation: str, *, as_json: bool) -> None:
+def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bool = False) -> None:
+    """One line of history, for people or for programs."""
     if as_json:
         emit([{"conversation": conversation, **line}])
         return
     when = datetime.fromtimestamp(line["stored"]).astimezone().strftime("%d.%m. %H:%M")
+    name = f"{line['id'][:ID_LETTERS]}  " if ids else ""
     if line["kind"] == "notice":
-        say(f"{when}  — {line['text']}")
+        say(f"{when}  {' ' * len(name)}— {line['text']}")
         return
-    status = "" if line["status"] in ("received", "delivered") else f"  [{line['status']}]"
-    first, *rest = safe_text(line["text"], newlines=True).split("\n")
-    name = line["from"]
-    say(f"{when}  {name:<10} {first}{status}")
+    first, *rest = _said(line)
+    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line)}")
     for more in rest:
-        say(" " * 25 + more)
+        say(" " * (25 + len(name)) + more)
+
+
+def _said(line: dict[str, Any]) -> list[str]:
+    if line.get("deleted"):
+        return ["(deleted)"]
+    text = safe_text(line["text"], newlines=True)
+    return (f"[file] {text}" if line["kind"] == "file" else text).split("\n")
+
+
+def _marks(line: dict[str, Any]) -> str:
+    """What was said of the line, behind its words."""
+    marks = []
+    if line.get("reply"):
+        marks.append(f"answers {line['reply']['from']} {line['reply']['id'][:ID_LETTERS]}")
+    if line.get("edited") and not line.get("deleted"):
+        marks.append("edited")
+    if line.get("pinned"):
+        marks.append("pinned")
+    marks += [f"{sign} {', '.join(people)}" for sign, people in line.get("reactions", {}).items()]
+    if line["status"] not in ("received", "delivered"):
+        marks.append(line.get("words", line["status"]))
+    return "".join(f"  [{mark}]" for mark in marks)
+
+
+def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Who has what we said."""
+    if as_json:
+        emit(answer["lines"])
+        return
+    note(f"{answer['conversation']}: what you said, and who has it")
+    if not answer["lines"]:
+        note(f"nothing yet. Say something: conclave say '{answer['conversation']}' \"hello\"")
+    for line in answer["lines"]:
+        show_line(line | {"status": "received"}, answer["conversation"], as_json=False, ids=True)
+        groups: dict[str, list[str]] = {}
+        for member in line["members"]:
+            groups.setdefault(member["state"], []).append(member["handle"])
+        say("             " + "; ".join(f"{state}: {', '.join(who)}" for state, who in sorted(groups.items())))
 
 
 def search(
@@ -145,4 +232,4 @@ def search(
     for hit in found:
         if not as_json:
             note(hit["conversation"])
-        _show(hit, hit["conversation"], as_json=as_json)
+        show_line(hit, hit["conversation"], as_json=as_json)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -19,6 +19,8 @@ _STRICT = ConfigDict(extra="forbid", strict=False, str_max_length=70_000)
 
 Name = Annotated[str, Field(min_length=1, max_length=140)]
 """A handle, a lobby's label, or either with its ``@`` or ``#``."""
+Named = Annotated[str, Field(min_length=1, max_length=32)]
+"""A line: its position, the first letters of its id, or ``last``."""
 Names = Annotated[tuple[Name, ...], Field(max_length=1000)]
 
 
@@ -26,8 +28,10 @@ Names = Annotated[tuple[Name, ...], Field(max_length=1000)]
 class Say:
     """Say ``text`` to ``@handle`` or ``#lobby``.
 
-    With ``wait``, the answer comes only when it is delivered or ``timeout`` (seconds) is over. ``at``
-    (``host:port``) dials the peer there instead of asking the directory.
+    With ``wait``, the answer comes only when it has come as far as ``goal`` or ``timeout`` (seconds) is over: *sent*
+    is in a mailbox or in the lobby's order, *delivered* is on everybody's device. ``at`` (``host:port``) dials the
+    peer there instead of asking the directory. ``reply`` names a line; after ``expires`` seconds it disappears (0:
+    never; none: as the conversation has it).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -36,6 +40,97 @@ class Say:
     wait: bool = False
     timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     at: Annotated[str, Field(max_length=260)] = ""
+    goal: Literal["sent", "delivered"] = "delivered"
+    reply: Annotated[str, Field(max_length=32)] = ""
+    expires: Annotated[int, Field(ge=0, le=366 * 86_400)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Other words for a line of ours (``last``, a position, or the first letters of its id)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    line: Named
+    text: Annotated[str, Field(min_length=1, max_length=65_536)]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take a line of ours back, on every device."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    line: Named
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    """Put a sign at a line, or take it off."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    line: Named
+    sign: Annotated[str, Field(min_length=1, max_length=32)]
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Pin a line for everybody, or no longer."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    line: Named
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The pinned lines of a conversation."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What is said from now on disappears after ``seconds`` (0: never).
+
+    In a lobby for everybody; in a pair, what we say ourselves.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    seconds: Annotated[int, Field(ge=0, le=366 * 86_400)]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Our person has read a conversation up to ``line``, or all of it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    line: Annotated[str, Field(max_length=32)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """How far lines of ours have come, by member: the newest ``limit``, or one."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    line: Annotated[str, Field(max_length=32)] = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Ring no more for a conversation, or again."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    conversation: Name
+    on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +221,7 @@ class LobbyOpen:
 
 @dataclass(frozen=True, slots=True)
 class LobbyInvite:
-    """Ask more people into a lobby that we lead."""
+    """Ask more people into a lobby that we are in."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
@@ -135,7 +230,7 @@ class LobbyInvite:
 
 @dataclass(frozen=True, slots=True)
 class LobbyLeave:
-    """Leave a lobby that somebody else leads."""
+    """Leave a lobby; a leader is succeeded."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
@@ -150,6 +245,34 @@ class LobbyClose:
 
 
 @dataclass(frozen=True, slots=True)
+class LobbyRemove:
+    """Put somebody out of a lobby."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    lobby: Name
+    member: Name
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LobbyDeputies:
+    """Who leads first when the leader is gone; without ``deputies``, who that is now."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    lobby: Name
+    deputies: Names | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Ask everybody in a lobby for a signed answer now; wait for ``seconds`` at most."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    lobby: Name
+    seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class LobbyList:
     """The lobbies that we lead, are in, or are invited to."""
 
@@ -158,7 +281,7 @@ class LobbyList:
 
 @dataclass(frozen=True, slots=True)
 class LobbyWho:
-    """Who is in a lobby, and who of them is linked or online."""
+    """Who is in a lobby, who of them is linked or online, and who has all up to where."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
@@ -181,6 +304,14 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """The safety number that we and ``peer`` compute alike."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    peer: Name
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The node itself: who we are, what we listen on, links, queue, authority, certificates."""
 
@@ -194,13 +325,27 @@ class Stop:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
-Command = (
-    Say | Lines | Conversations | Search | Export | Follow | Requests | AnswerTo | Unblock | Busy | LobbyOpen
-    | LobbyInvite | LobbyLeave | LobbyClose | LobbyList | LobbyWho | Who | Find | Status | Stop
+OfWords = (
+    Say | Edit | Delete | React | Pin | Pins | Timer | Lines | Read | Receipts | Conversations | Search | Mute
 )  # fmt: skip
+InLobbies = (
+    LobbyOpen | LobbyInvite | LobbyLeave | LobbyClose | LobbyRemove | LobbyDeputies | LobbyList | LobbyWho | Roll
+)  # fmt: skip
+Command = (
+    OfWords | InLobbies | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who | Find | Verify | Status | Stop
+)
 
 METHODS: dict[str, type[Command]] = {
     "say": Say,
+    "edit": Edit,
+    "delete": Delete,
+    "react": React,
+    "pin": Pin,
+    "pins": Pins,
+    "timer": Timer,
+    "read": Read,
+    "receipts": Receipts,
+    "mute": Mute,
     "lines": Lines,
     "conversations": Conversations,
     "search": Search,
@@ -214,10 +359,14 @@ METHODS: dict[str, type[Command]] = {
     "lobby.invite": LobbyInvite,
     "lobby.leave": LobbyLeave,
     "lobby.close": LobbyClose,
+    "lobby.remove": LobbyRemove,
+    "lobby.deputies": LobbyDeputies,
+    "roll": Roll,
     "lobby.list": LobbyList,
     "lobby.who": LobbyWho,
     "who": Who,
     "find": Find,
+    "verify": Verify,
     "status": Status,
     "stop": Stop,
 }

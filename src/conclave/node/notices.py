@@ -10,21 +10,38 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from conclave.chat.content import Offer
 from conclave.chat.effects import Line
-from conclave.chat.notices import LineAdded, LineMarked, RequestAnswered, RequestArrived, Trouble
+from conclave.chat.notices import (
+    FileOffered,
+    LeaderChanged,
+    LineAdded,
+    LineChanged,
+    LineMarked,
+    Receipted,
+    RequestAnswered,
+    RequestArrived,
+    RollCalled,
+    Trouble,
+)
 
 __all__ = [
     "AuthorityReached",
     "CertificateRenewed",
+    "FileOffered",
+    "LeaderChanged",
     "LineAdded",
+    "LineChanged",
     "LineMarked",
     "LinkClosed",
     "LinkOpened",
     "Notice",
     "PresenceChanged",
+    "Receipted",
     "RequestAnswered",
     "RequestArrived",
     "Revoked",
+    "RollCalled",
     "Trouble",
     "as_json",
     "line_as_json",
@@ -83,14 +100,15 @@ class CertificateRenewed:
 
 
 Notice = (
-    LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged
-    | AuthorityReached | Revoked | CertificateRenewed
+    LineAdded | LineMarked | LineChanged | FileOffered | Receipted | LeaderChanged | RollCalled | RequestArrived
+    | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged | AuthorityReached | Revoked
+    | CertificateRenewed
 )  # fmt: skip
 
 
 def line_as_json(line: Line, position: int = 0) -> dict[str, Any]:
     """A line of history as fronts get it; ``position`` is its place in the history (0: not known)."""
-    shown = {
+    shown: dict[str, Any] = {
         "id": line.id.hex(),
         "from": line.sender,
         "kind": line.kind.value,
@@ -101,6 +119,10 @@ def line_as_json(line: Line, position: int = 0) -> dict[str, Any]:
     }
     if line.seq:
         shown["seq"] = line.seq
+    if line.reply is not None:
+        shown["reply"] = {"from": line.reply[0], "id": line.reply[1].hex()}
+    if line.expires:
+        shown["expires"] = line.expires
     if position:
         shown["position"] = position
     return shown
@@ -113,6 +135,8 @@ def as_json(notice: Notice) -> dict[str, Any]:
         value = getattr(notice, field.name)
         if isinstance(value, Line):
             value = line_as_json(value)
+        elif isinstance(value, Offer):
+            value = {"name": value.name, "size": value.size}  # its key is for devices
         elif isinstance(value, bytes):
             value = value.hex()
         shown[field.name] = value

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,7 @@ class _Peer:
     wanted: bool = False
     link: LinkStream | None = None
     since: float = 0.0
+    left: float = 0.0  # UNIX seconds of when the last link ended
     hint: str = ""  # an address given by the person or by presence
     doubted: bool = False  # ... at which the last attempt failed
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # something changed: try now
@@ -175,7 +177,7 @@ class Peers:
         known = self._peers.get(handle)
         if known is None or known.link is not stream:
             return
-        known.link = None
+        known.link, known.left = None, time.time()
         self._put(Unlinked(handle))
         self._tell(LinkClosed(handle, closed.reason.word, closed.text, closed.clean or closed.by_us))
         steady = asyncio.get_running_loop().time() - known.since >= STEADY_SECONDS
@@ -207,6 +209,11 @@ class Peers:
     def linked(self) -> dict[str, str]:
         """Handle and address of every open link."""
         return {handle: known.link.address for handle, known in self._peers.items() if known.link is not None}
+
+    def left(self, peer: str) -> float:
+        """When the last link to ``peer`` ended (UNIX seconds); 0 where there was none."""
+        known = self._peers.get(peer)
+        return known.left if known is not None else 0.0
 
     def verified(self) -> list[Peer]:
         """Everybody with an open link, as the certificate was verified."""

@@ -172,6 +172,14 @@ class Pump:
         self._waiting.set()
         await done
 
+    async def keep(self, records: Sequence[Record]) -> None:
+        """Commit records that are the node's own and no conversation's. Raises ``StorageError``."""
+        if self._ended:
+            raise _ending()
+        failure = await self._commit(records)
+        if failure is not None:
+            raise failure
+
     async def run(self) -> None:
         """Turn after turn, until cancelled; a turn that has begun is finished."""
         try:

@@ -1,0 +1,121 @@
+"""What a node's answers draw on, and names as people write them: of people, lobbies, and single lines.
+
+A line is named by its position, by the first letters of its id (at least 4), or as ``last``. Left out: the answers
+(``node.words``, ``node.rooms``, ``node.folk``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conclave.chat import views
+from conclave.chat.effects import LineKind
+from conclave.errors import ConclaveError, LocalError, NetworkError, Refused
+from conclave.node.directory import Directory
+from conclave.node.peers import Peers
+from conclave.node.preferences import Preferences
+from conclave.node.pump import Pump
+from conclave.pki.names import parse_handle
+from conclave.store.ports import PeerStore, StoredLine
+
+ID_LETTERS = 4
+"""The fewest letters of an id that name a line."""
+LOOK_BACK = 1000
+"""Lines of a conversation, the last ones, that can be named."""
+LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One node's state, store, links and directory. ``expelled``: who was shut out, and why.
+
+    ``read``: up to which counter of ours the people of our pairs have read, as far as told since the start.
+    """
+
+    me: str
+    pump: Pump
+    store: PeerStore
+    peers: Peers
+    directory: Directory
+    expelled: Mapping[str, str]
+    preferences: Preferences
+    read: dict[str, int] = field(default_factory=dict)
+
+    def conversation(self, text: str) -> str:
+        """``@burak`` or ``#ops``, as it is called here. Raises ``LocalError``."""
+        if text.startswith("#"):
+            return self.lobby(text).label
+        if text.startswith("@"):
+            return f"@{handle_of(text)}"
+        raise LocalError(
+            f"{text!r} is neither a peer nor a lobby", remedy=f"@{text} for a peer, '#{text}' for a lobby"
+        )  # fmt: skip
+
+    def lobby(self, text: str) -> views.LobbyView:
+        """A lobby that we know. Raises ``LocalError``."""
+        view = views.lobby(self.pump.desk, text)
+        if view is None:
+            raise LocalError(f"you are in no lobby {text!r}", remedy="conclave lobby list; conclave requests")
+        return view
+
+    def protection(self, conversation: str) -> str:
+        """How it is protected, in words."""
+        if conversation.startswith("#"):
+            return self.lobby(conversation).protection
+        return views.pair(self.pump.desk, conversation[1:]).protection
+
+    def line(self, conversation: str, name: str, *, own: bool = False) -> StoredLine:
+        """The line that a person named; ``own``: of ours alone. Raises ``LocalError``."""
+        name = name.strip().lower()
+        lines = self.store.lines(conversation, limit=LOOK_BACK)
+        lines = [one for one in lines if one.line.kind is not LineKind.NOTICE]
+        if name == LAST:
+            found = [one for one in lines if not own or one.line.sender == self.me][-1:]
+        else:
+            found = [one for one in lines if name.isdecimal() and one.position == int(name)]
+            if not found and len(name) >= ID_LETTERS:
+                found = [one for one in lines if one.line.id.hex().startswith(name)]
+        if len(found) > 1:
+            raise LocalError(f"{name!r} names {len(found)} lines", remedy="give more letters of the id")
+        if not found:
+            raise LocalError(
+                f"there is no line {name!r} among the last {LOOK_BACK} of {conversation}",
+                remedy=f"conclave read '{conversation}' --ids shows the lines' names",
+            )
+        if own and found[0].line.sender != self.me:
+            raise LocalError(f"that is {found[0].line.sender}'s line", remedy="only its author can change it")
+        return found[0]
+
+    async def demand_known(self, peer: str) -> None:
+        """Refuse a handle that nobody has; where the authority is out of reach, anybody may exist."""
+        if self.pump.desk.peers.get(peer) is not None:
+            return
+        try:
+            person = await self.directory.find(peer)
+        except (NetworkError, Refused):
+            return
+        if person is None:
+            raise Refused(f"nobody is called {peer}", reason="not-found", remedy="conclave who")
+
+    def here(self, handle: str) -> bool:
+        """Whether somebody is there now, as far as we know."""
+        person = self.directory.remembered(handle)
+        online = person is not None and person.online
+        return handle == self.me or handle in self.peers.linked() or online
+
+    def away_since(self, handle: str) -> float:
+        """Since when somebody is away (UNIX seconds); 0 where that is not known, or where somebody is here."""
+        if self.here(handle):
+            return 0.0
+        person = self.directory.remembered(handle)
+        left = self.peers.left(handle)
+        return max(left, person.since if person is not None else 0.0)
+
+
+def handle_of(text: str) -> str:
+    """A handle, with or without ``@``. Raises ``LocalError``."""
+    try:
+        return parse_handle(text.removeprefix("@"))
+    except ConclaveError as error:
+        raise LocalError(str(error), remedy=error.remedy) from error

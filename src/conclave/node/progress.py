@@ -1,0 +1,92 @@
+"""How far a line of ours has come, for each who is to have it, in the words that fronts show.
+
+In a lobby a member has a line where its receipt reaches that far and does not name it as missing. Left out: receipts
+themselves (``chat.receipts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conclave.chat.effects import LineKind, Status
+from conclave.chat.state import Mark
+from conclave.chat.views import LobbyView
+from conclave.node.notices import line_as_json
+from conclave.store.ports import StoredLine
+
+FAR = (Status.DELIVERED, Status.READ)
+
+
+def has(mark: Mark | None, seq: int) -> bool:
+    """Whether a member's receipt covers entry ``seq``."""
+    return mark is not None and mark.has >= seq and not any(first <= seq <= last for first, last in mark.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``status`` for programs, ``words`` for people, ``members``' by handle; ``have`` of ``of`` have it."""
+
+    status: Status
+    words: str
+    have: int
+    of: int
+    members: Mapping[str, str]
+
+
+def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
+    """Of a line in a lobby, whoever said it."""
+    line = stored.line
+    status = line.status
+    if not line.seq:
+        words = f"waiting for {view.leader}" if status is Status.WAITING else status.value
+        members = {one: status.value for one in view.roster if one != line.sender}
+        return Progress(status, words, 0, len(view.roster), members)
+    members = {}
+    for one in view.roster:
+        mark = view.marks.get(one)
+        there = one in (me, line.sender) or has(mark, line.seq)
+        seen = there and mark is not None and mark.read >= line.seq
+        members[one] = Status.READ.value if seen else Status.DELIVERED.value if there else Status.SENT.value
+    have = sum(word != Status.SENT.value for word in members.values())
+    members.pop(line.sender, None)
+    if status is not Status.SENT:
+        return Progress(status, status.value, have, len(view.roster), members)
+    if have == len(view.roster):
+        every = all(word == Status.READ.value for word in members.values())
+        status = Status.READ if every and members else Status.DELIVERED
+        return Progress(status, status.value, have, have, members)
+    others = have - (line.sender in view.roster)
+    words = f"delivered to {others} of {len(members)}" if others else status.value
+    return Progress(status, words, have, len(view.roster), members)
+
+
+def in_pair(stored: StoredLine, peer: str, me: str, read: int) -> Progress:
+    """Of a line in a pair; ``read``: up to which of our lines the peer told that it was read."""
+    line = stored.line
+    status = line.status
+    if line.sender != me:
+        return Progress(status, status.value, 2, 2, {})
+    if status is Status.DELIVERED and 0 < line.seq <= read:
+        status = Status.READ
+    words = f"waiting for {peer}" if status is Status.WAITING else status.value
+    return Progress(status, words, 1 + (status in FAR), 2, {peer: status.value})
+
+
+def shown(stored: StoredLine, progress: Progress) -> dict[str, Any]:
+    """A line as fronts get it, with all that was said about it."""
+    answer = line_as_json(stored.line, stored.position)
+    answer["status"] = progress.status.value
+    answer["words"] = progress.words
+    if stored.line.kind is not LineKind.NOTICE:
+        answer |= {"have": progress.have, "of": progress.of}
+    if stored.edited:
+        answer["edited"] = True
+    if stored.deleted:
+        answer["deleted"] = True
+    if stored.pinned:
+        answer["pinned"] = True
+    if stored.reactions:
+        answer["reactions"] = {sign: list(people) for sign, *people in stored.reactions}
+    return answer

@@ -1,0 +1,222 @@
+"""Answers about lobbies, and about requests: opening, asking in, putting out, leaving, who is in and who has what.
+
+Left out: words (``node.words``), people (``node.folk``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from datetime import datetime
+from typing import Any
+
+from conclave.chat import events as ev
+from conclave.chat import groups, views
+from conclave.chat.notices import RollCalled
+from conclave.errors import LocalError
+from conclave.node import commands as ask
+from conclave.node.known import Known, handle_of
+from conclave.node.notices import Notice
+from conclave.node.progress import has
+from conclave.pki.certificate import read_certificate
+from conclave.wire.frames import ID_BYTES
+
+CHECK_DIGITS = 16
+"""Of a lobby's hash, for people who compare by voice whether they were shown the same order (64 bits)."""
+
+
+class Rooms:
+    """Lobbies and requests."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._rolls: dict[bytes, tuple[set[str], asyncio.Event]] = {}
+
+    def noticed(self, notice: Notice) -> None:
+        """Answers to roll calls of ours."""
+        if isinstance(notice, RollCalled) and notice.nonce in self._rolls:
+            present, changed = self._rolls[notice.nonce]
+            present.update(notice.present)
+            changed.set()
+
+    # Requests.
+
+    def requests(self) -> dict[str, Any]:
+        """What waits for our answer."""
+        return {"requests": [self._request(one) for one in views.requests(self._known.pump.desk)]}
+
+    def _request(self, request: views.Request) -> dict[str, Any]:
+        shown: dict[str, Any] = {"from": request.peer, "lobby": request.lobby, "text": "", "since": 0.0, "lines": 0}
+        if not request.lobby:
+            lines = self._known.store.lines(f"@{request.peer}", after=0, limit=1000)
+            theirs = [stored.line for stored in lines if stored.line.sender == request.peer]
+            if theirs:
+                shown |= {"text": theirs[0].text, "since": theirs[0].stored, "lines": len(theirs)}
+        return shown
+
+    async def answer(self, command: ask.AnswerTo) -> dict[str, Any]:
+        """Accept or reject, one thing or all that somebody asked."""
+        pump, peer = self._known.pump, handle_of(command.peer)
+        lobby = f"#{command.lobby.removeprefix('#')}" if command.lobby else ""
+        waiting = [one for one in views.requests(pump.desk) if one.peer == peer and lobby in ("", one.lobby)]
+        targets = [one.lobby for one in waiting]
+        if not targets:
+            if lobby:
+                raise LocalError(f"{peer} has not invited you to {lobby}", remedy="conclave requests")
+            targets = [""]  # accept or block somebody ahead of any request
+        for target in targets:
+            await pump.ask(ev.AnswerRequest(peer, command.accept, target, command.block and not target))
+        if command.block and "" not in targets:
+            await pump.ask(ev.AnswerRequest(peer, accept=False, block=True))
+        return {"answered": [{"from": peer, "lobby": target, "accepted": command.accept} for target in targets]}
+
+    # In and out.
+
+    async def gather(self, command: ask.LobbyOpen | ask.LobbyInvite) -> dict[str, Any]:
+        """Open a lobby, or ask more people in."""
+        known = self._known
+        invited = tuple(dict.fromkeys(handle_of(name) for name in command.invited))
+        if known.me in invited:
+            raise LocalError("you need not ask yourself in")
+        for handle in invited:
+            await known.demand_known(handle)
+        if isinstance(command, ask.LobbyOpen):
+            name = command.name.removeprefix("#")
+            group = secrets.token_bytes(ID_BYTES)
+            await known.pump.ask(ev.OpenLobby(name, group, invited))
+            opened = known.pump.desk.lobbies.get(group)
+            return {"lobby": opened.label if opened is not None else f"#{name}", "invited": invited}
+        label = known.lobby(command.lobby).label
+        await known.pump.ask(ev.InviteTo(label, invited))
+        return {"lobby": label, "invited": invited}
+
+    async def end(self, command: ask.LobbyLeave | ask.LobbyClose) -> dict[str, Any]:
+        """Leave; or close for everybody."""
+        label = self._known.lobby(command.lobby).label
+        event = ev.LeaveLobby(label) if isinstance(command, ask.LobbyLeave) else ev.CloseLobby(label)
+        await self._known.pump.ask(event)
+        return {"lobby": label}
+
+    async def remove(self, command: ask.LobbyRemove) -> dict[str, Any]:
+        """Put somebody out."""
+        label, member = self._known.lobby(command.lobby).label, handle_of(command.member)
+        await self._known.pump.ask(ev.RemoveFrom(label, member, command.reason))
+        return {"lobby": label, "member": member}
+
+    async def deputies(self, command: ask.LobbyDeputies) -> dict[str, Any]:
+        """Who leads first when the leader is gone; without names, who that is now."""
+        view = self._known.lobby(command.lobby)
+        if command.deputies is None:
+            return {"lobby": view.label, "deputies": list(view.deputies)}
+        deputies = tuple(dict.fromkeys(handle_of(name) for name in command.deputies))
+        await self._known.pump.ask(ev.SetDeputies(view.label, deputies))
+        return {"lobby": view.label, "deputies": list(deputies)}
+
+    # Who is in.
+
+    def list(self) -> dict[str, Any]:
+        """The lobbies that we are in, or were asked into."""
+        return {"lobbies": [_row(one) for one in views.lobbies(self._known.pump.desk) if one.stage != "ended"]}
+
+    def who(self, command: ask.LobbyWho) -> dict[str, Any]:
+        """Who is in, who is there now, and who has all up to where."""
+        known = self._known
+        view = known.lobby(command.lobby)
+        members = [self._member(view, handle) for handle in (*view.roster, *view.invited)]
+        return {
+            "lobby": view.label,
+            "leader": view.leader,
+            "deputies": list(view.deputies),
+            "members": members,
+            "entries": view.seq,
+            "said": view.words,
+            "words": in_words(view, members),
+            "healing": view.healing,
+            "timer": view.timer,
+            "check": view.hash.hex()[:CHECK_DIGITS],
+            "group_check": view.authenticator.hex()[:CHECK_DIGITS],
+            "protection": view.protection,
+        }
+
+    def _member(self, view: views.LobbyView, handle: str) -> dict[str, Any]:
+        known, linked = self._known, handle in self._known.peers.linked()
+        state = "invited" if handle in view.invited else "online" if known.here(handle) else "away"
+        role = "leader" if handle == view.leader else "deputy" if handle in view.deputies else "member"
+        shown = {"handle": handle, "role": role, "state": state, "linked": linked, "me": handle == known.me}
+        if state == "invited":
+            return shown
+        mark = view.marks.get(handle)
+        shown |= {
+            "has": mark.has if mark is not None else 0,
+            "read": mark.read if mark is not None else 0,
+            "missing": [list(one) for one in mark.missing] if mark is not None else [],
+            "has_all": has(mark, view.words) and not (mark is not None and mark.missing),
+            "away_since": known.away_since(handle),
+        }
+        return shown
+
+    async def roll(self, command: ask.Roll) -> dict[str, Any]:
+        """Ask everybody for a signed answer now, and wait for it."""
+        known = self._known
+        view = known.lobby(command.lobby)
+        nonce = secrets.token_bytes(ID_BYTES)
+        present, changed = self._rolls[nonce] = ({known.me}, asyncio.Event())
+        try:
+            await known.pump.ask(ev.CallRoll(view.label, nonce))
+            try:
+                async with asyncio.timeout(command.seconds):
+                    while not present.issuperset(known.lobby(view.label).roster):
+                        await changed.wait()
+                        changed.clear()
+            except TimeoutError:
+                pass
+        finally:
+            del self._rolls[nonce]
+        view = known.lobby(view.label)
+        ends = self._certificates(view.label)
+        members = [
+            {"handle": one, "present": one in present, "me": one == known.me, "until": ends.get(one, 0.0)}
+            for one in view.roster
+        ]
+        here = sum(bool(one["present"]) for one in members)
+        return {"lobby": view.label, "members": members, "present": here, "of": len(members)}
+
+    def _certificates(self, label: str) -> dict[str, float]:
+        """When each member's certificate ends, as the group has it."""
+        desk = self._known.pump.desk
+        state = desk.sessions.get(desk.labels[label])
+        if state is None:
+            return {}
+        people = groups.roster(state)
+        return {
+            handle: read_certificate(groups.certificate(state, leaf)).not_after for handle, leaf in people.items()
+        }
+
+
+def _row(view: views.LobbyView) -> dict[str, Any]:
+    role = "leader" if view.stage == "leading" else view.stage
+    return {"lobby": view.label, "leader": view.leader, "role": role, "members": len(view.roster)}
+
+
+def in_words(view: views.LobbyView, members: list[dict[str, Any]], now: float | None = None) -> str:
+    """``7 of 9 have it; cem is away since 14:02; deniz is missing 38 to 41``: of the last thing that was said."""
+    inside = [one for one in members if one["state"] != "invited"]
+    have = sum(bool(one["has_all"]) for one in inside)
+    parts = ["everybody has everything" if have == len(inside) else f"{have} of {len(inside)} have it"]
+    for one in inside:
+        if one["state"] == "away":
+            since = one["away_since"]
+            parts.append(f"{one['handle']} is away" + (f" since {_clock(since, now)}" if since else ""))
+        ranges = [f"{first} to {last}" if first != last else f"{first}" for first, last in one["missing"]]
+        if ranges:
+            parts.append(f"{one['handle']} is missing {', '.join(ranges)}")
+        elif not one["has_all"] and one["state"] != "away":
+            parts.append(f"{one['handle']} has all up to {one['has']} of {view.words}")
+    return "; ".join(parts)
+
+
+def _clock(moment: float, now: float | None) -> str:
+    when = datetime.fromtimestamp(moment).astimezone()
+    today = datetime.fromtimestamp(time.time() if now is None else now).astimezone().date()
+    return f"{when:%H:%M}" if when.date() == today else f"{when:%d.%m. %H:%M}"

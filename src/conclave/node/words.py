@@ -1,0 +1,273 @@
+"""Answers about words: saying, changing, reading, and how far what was said has come.
+
+Left out: lobbies and requests (``node.rooms``), people (``node.folk``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.content import About, Body, Delete, Edit, Pin, Reaction, Timer
+from conclave.chat.effects import LineKind, Status
+from conclave.chat.notices import LineMarked, Receipted
+from conclave.errors import LocalError, Refused
+from conclave.node import commands as ask
+from conclave.node import progress
+from conclave.node.known import Known
+from conclave.node.notices import Notice, line_as_json
+from conclave.node.progress import Progress
+from conclave.store.ports import StoredLine
+from conclave.wire.frames import ID_BYTES
+
+GRACE_SECONDS = 1.0
+"""``say`` without ``wait`` answers after this long at most, so that it mostly can tell *delivered*."""
+_GOALS = {
+    "sent": (Status.MAILED, Status.SENT, Status.DELIVERED, Status.READ, Status.FAILED),
+    "delivered": (Status.DELIVERED, Status.READ, Status.FAILED),
+}
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Somebody waits until a line of ours has come so far."""
+
+    goal: tuple[Status, ...]
+    done: asyncio.Future[None]
+
+
+class Words:
+    """What is said, and what became of it."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._waiting: dict[tuple[str, bytes], _Waiting] = {}
+
+    def noticed(self, notice: Notice) -> None:
+        """Every notice passes here, so that ``say`` can wait for its own message."""
+        match notice:
+            case LineMarked(conversation, identity, _):
+                self._look(conversation, identity)
+            case Receipted(conversation, _, _, read):
+                if conversation.startswith("@"):
+                    before = self._known.read.get(conversation, 0)
+                    self._known.read[conversation] = max(before, read)
+                for where, identity in list(self._waiting):
+                    if where == conversation:
+                        self._look(conversation, identity)
+
+    def _look(self, conversation: str, identity: bytes) -> None:
+        waiting = self._waiting.get((conversation, identity))
+        if waiting is None or waiting.done.done():
+            return
+        if self._own(conversation, identity).status in waiting.goal:
+            waiting.done.set_result(None)
+
+    def _own(self, conversation: str, identity: bytes) -> Progress:
+        stored = self._known.store.line(conversation, self._known.me, identity)
+        if stored is None:
+            return Progress(Status.WAITING, Status.WAITING.value, 0, 0, {})
+        return self._progress(conversation, stored)
+
+    def _progress(self, conversation: str, stored: StoredLine) -> Progress:
+        known = self._known
+        if conversation.startswith("#"):
+            return progress.in_lobby(known.lobby(conversation), stored, known.me)
+        return progress.in_pair(stored, conversation[1:], known.me, known.read.get(conversation, 0))
+
+    # Saying.
+
+    async def say(self, command: ask.Say) -> dict[str, Any]:
+        """New words, and how far they came within the time that they were waited for."""
+        known = self._known
+        conversation = known.conversation(command.to)
+        await self._demand_open(conversation, command.at)
+        reply = None
+        if command.reply:
+            line = known.line(conversation, command.reply).line
+            reply = About(line.sender, line.id)
+        expires = command.expires
+        if expires is None:
+            expires = known.preferences.timers.get(conversation)
+        identity = secrets.token_bytes(ID_BYTES)
+        waiting = _Waiting(
+            _GOALS[command.goal if command.wait else "sent"], asyncio.get_running_loop().create_future()
+        )  # fmt: skip
+        self._waiting[conversation, identity] = waiting
+        try:
+            await known.pump.ask(ev.Say(conversation, identity, command.text, reply, expires))
+            self._look(conversation, identity)
+            try:
+                async with asyncio.timeout(command.timeout if command.wait else GRACE_SECONDS):
+                    await waiting.done
+            except TimeoutError:
+                pass
+        finally:
+            del self._waiting[conversation, identity]
+        how = self._own(conversation, identity)
+        answer: dict[str, Any] = {"conversation": conversation, "id": identity.hex()}
+        answer |= {"status": how.status.value, "words": how.words}
+        answer |= {"have": how.have, "of": how.of, "protection": known.protection(conversation)}
+        if how.status is Status.WAITING:
+            answer["why"] = self._why_waiting(conversation)
+        return answer
+
+    async def _demand_open(self, conversation: str, at: str = "") -> None:
+        known, peer = self._known, conversation[1:]
+        if conversation.startswith("#"):
+            return
+        if peer == known.me:
+            raise LocalError("that is you", remedy="conclave who lists the others")
+        if peer in known.expelled:
+            raise Refused(
+                f"nothing is sent to {peer}: {known.expelled[peer]}",
+                reason="revoked",
+                remedy="speak to whoever runs the authority",
+            )
+        if at:
+            await known.peers.dial_at(peer, at)
+        else:
+            await known.demand_known(peer)
+
+    def _why_waiting(self, conversation: str) -> str:
+        known = self._known
+        if conversation.startswith("#"):
+            leader = known.lobby(conversation).leader
+            return "" if leader in known.peers.linked() else f"{leader}, who leads {conversation}, is away"
+        peer = conversation[1:]
+        pair = views.pair(known.pump.desk, peer)
+        if pair.theirs == "busy":
+            return f"{peer} is busy"
+        if peer in known.peers.linked():
+            return f"{peer} has not confirmed yet"
+        why = known.peers.why_not(peer) or f"{peer} is not linked yet"
+        return why if pair.protection == views.SEALED else f"{why}, and no keys for {peer} could be had yet"
+
+    async def utter(
+        self, command: ask.Edit | ask.Delete | ask.React | ask.Pin
+    ) -> dict[str, Any]:  # fmt: skip
+        """Something about a line: other words, a deletion, a sign, a pin."""
+        known = self._known
+        conversation = known.conversation(command.conversation)
+        await self._demand_open(conversation)
+        line = known.line(conversation, command.line, own=isinstance(command, ask.Edit | ask.Delete)).line
+        about = About(line.sender, line.id)
+        body: Body
+        match command:
+            case ask.Edit(text=text):
+                if line.kind is not LineKind.TEXT:
+                    raise LocalError("only words can be edited", remedy="delete it, and offer another")
+                body = Edit(line.id, text)
+            case ask.Delete():
+                body = Delete(line.id)
+            case ask.React(sign=sign, on=on):
+                body = Reaction(about, sign, on)
+            case ask.Pin(on=on):
+                body = Pin(about, on)
+        await known.pump.ask(ev.Utter(conversation, secrets.token_bytes(ID_BYTES), body))
+        stored = known.store.line(conversation, line.sender, line.id)
+        return {"conversation": conversation, **self.shown(conversation, stored)} if stored else {}
+
+    async def timer(self, command: ask.Timer) -> dict[str, Any]:
+        """How long what is said from now on is kept: by everybody in a lobby, by us in a pair."""
+        known = self._known
+        conversation = known.conversation(command.conversation)
+        if conversation.startswith("#"):
+            body = Timer(command.seconds)
+            await known.pump.ask(ev.Utter(conversation, secrets.token_bytes(ID_BYTES), body))
+        else:
+            await known.preferences.set_timer(conversation, command.seconds)
+        return {"conversation": conversation, "seconds": command.seconds}
+
+    # Reading.
+
+    def shown(self, conversation: str, stored: StoredLine) -> dict[str, Any]:
+        """A line as fronts get it."""
+        return progress.shown(stored, self._progress(conversation, stored))
+
+    def lines(self, command: ask.Lines) -> dict[str, Any]:
+        """A part of the history."""
+        known = self._known
+        conversation = known.conversation(command.conversation)
+        stored = known.store.lines(
+            conversation, before=command.before, after=command.after, limit=command.limit
+        )  # fmt: skip
+        return {
+            "conversation": conversation,
+            "protection": known.protection(conversation),
+            "lines": [self.shown(conversation, one) for one in stored],
+        }
+
+    def pins(self, command: ask.Pins) -> dict[str, Any]:
+        """What is pinned."""
+        conversation = self._known.conversation(command.conversation)
+        stored = self._known.store.pinned(conversation)
+        return {"conversation": conversation, "lines": [self.shown(conversation, one) for one in stored]}
+
+    async def read(self, command: ask.Read) -> dict[str, Any]:
+        """Our person has read a conversation, up to a line or all of it."""
+        known = self._known
+        conversation = known.conversation(command.conversation)
+        if command.line:
+            lines = [known.line(conversation, command.line)]
+        else:
+            lines = known.store.lines(conversation, limit=LOOK_AT)
+        counted = [one.line.seq for one in lines if conversation.startswith("#") or one.line.sender != known.me]
+        seq = max(counted, default=0)
+        if seq:
+            await known.pump.ask(ev.MarkRead(conversation, seq))
+        return {"conversation": conversation, "seq": seq}
+
+    def receipts(self, command: ask.Receipts) -> dict[str, Any]:
+        """For each line of ours, or the one that is named: who has it, who read it."""
+        known = self._known
+        conversation = known.conversation(command.conversation)
+        if command.line:
+            lines = [known.line(conversation, command.line)]
+        else:
+            kept = known.store.lines(conversation, limit=LOOK_AT)
+            lines = [one for one in kept if one.line.sender == known.me and one.line.kind is not LineKind.NOTICE]
+            lines = lines[-command.limit :]
+        answer = []
+        for one in lines:
+            how = self._progress(conversation, one)
+            row = progress.shown(one, how)
+            row["members"] = [{"handle": handle, "state": word} for handle, word in how.members.items()]
+            answer.append(row)
+        return {"conversation": conversation, "lines": answer}
+
+    def conversations(self) -> dict[str, Any]:
+        """Everything with history."""
+        muted = self._known.preferences.muted
+        return {
+            "conversations": [
+                {
+                    "conversation": one.name,
+                    "lines": one.count,
+                    "muted": one.name in muted,
+                    "last": line_as_json(one.last.line, one.last.position),
+                }
+                for one in self._known.store.conversations()
+            ]
+        }
+
+    def search(self, command: ask.Search) -> dict[str, Any]:
+        """Lines that have these words."""
+        found = self._known.store.search(command.text, command.limit)
+        return {
+            "lines": [{"conversation": one.conversation, **line_as_json(one.line, one.position)} for one in found]
+        }
+
+    async def mute(self, command: ask.Mute) -> dict[str, Any]:
+        """Ring no more for a conversation, or again."""
+        conversation = self._known.conversation(command.conversation)
+        await self._known.preferences.mute(conversation, on=command.on)
+        return {"conversation": conversation, "muted": command.on}
+
+
+LOOK_AT = 500
+"""Lines, the last ones, among which what was read, and receipts, are looked for."""
