@@ -15,13 +15,17 @@ import pytest
 from conclave.chat import desk as desks
 from conclave.chat import events as ev
 from conclave.chat.desk import Desk
-from conclave.chat.effects import Record
+from conclave.chat.effects import Record, Resend, Send
+from conclave.chat.groups import DEPUTIES
+from conclave.crypto.suite import CLASSICAL
 from conclave.errors import LocalError, StorageError
+from conclave.mls.group import OwnKeyPackage, write_key_package
 from conclave.node import pump as pumps
 from conclave.node.pump import Pump
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import PeerStore
 from conclave.wire.frames import Ack, Frame, Have, Post, PostKind, decode_frame
+from tests.chat.people import JUDGES, own
 from tests.node.homes import Running, befriend, make_home, running
 
 
@@ -66,11 +70,42 @@ class Wire:
 
     def posts(self, peer: str) -> list[int]:
         frames = [decode_frame(data[0], data[_body_at(data) :]) for to, data in self.sent if to == peer]
-        return [frame.number for frame in frames if isinstance(frame, Post)]
+        return [frame.number - BEFORE for frame in frames if isinstance(frame, Post)]
 
 
 def _body_at(frame: bytes) -> int:
     return 1 + (1, 2, 4)[frame[1] >> 6]
+
+
+BEFORE = 2
+"""Posts that ayse's stream had before a test begins: the group of two, and a word."""
+
+
+def acquainted(now: float) -> Desk:
+    """ayse's desk with a group of two with burak, and nothing that waits."""
+    desk = Desk("ayse", own=own("ayse"), judges=JUDGES)
+    burak = own("burak")
+    package = OwnKeyPackage.create(
+        CLASSICAL, burak.credential, burak.signature_key, (int(now) - 3600, int(now) + 86_400), os.urandom,
+        extensions=(DEPUTIES,),
+    )  # fmt: skip
+    stream = b""
+    for event in (
+        ev.Say("@burak", os.urandom(16), "before the test"),
+        ev.PackageFound("burak", write_key_package(package.package)),
+        ev.Linked("burak", 64),
+    ):
+        desk, effects = desks.step(desk, event, now, os.urandom)
+        for one in effects:
+            match one:
+                case Send(_, Post(stream=name)) | Resend(_, name, _, _, _):
+                    stream = name
+    for event in (ev.Arrived("burak", Ack(stream, BEFORE)), ev.Unlinked("burak")):
+        desk, _ = desks.step(desk, event, now, os.urandom)
+    burak_now = desk.peers.get("burak")
+    assert burak_now is not None
+    assert burak_now.out.base == burak_now.out.next == BEFORE + 1
+    return desk
 
 
 class Room:
@@ -78,7 +113,10 @@ class Room:
         self.wire = Wire()
         self.now = 1_800_000_000.0
         self.told: list[object] = []
-        self.pump = Pump(Desk("ayse"), store, self.wire, self.told.append, lambda: self.now, os.urandom)
+        self.mail: list[object] = []
+        self.pump = Pump(
+            acquainted(self.now), store, self.wire, self.told.append, lambda: self.now, os.urandom, self.mail.append
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.get_running_loop().create_task(self.pump.run())
@@ -116,7 +154,7 @@ async def test_a_failed_commit_is_told_and_leaves_everything_as_it_was() -> None
         disk.full = False
         await room.say("kept again")
     assert [s.line.text for s in disk.lines("@burak", limit=9)] == ["kept", "kept again"]
-    assert disk.outbox() == {"burak": (1, 2, 2)}
+    assert disk.outbox() == {"burak": (1 + BEFORE, 2 + BEFORE, 2)}
 
 
 async def test_links_that_come_while_the_disk_is_full_are_not_forgotten() -> None:
