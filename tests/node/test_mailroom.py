@@ -91,7 +91,7 @@ async def test_to_someone_who_is_away_by_someone_who_is_then_away(house: House, 
 
 
 async def test_what_is_larger_than_an_envelope_comes_in_order(house: House, ayse: Person, burak: Person) -> None:
-    frames = [post(n, bytes([n]) * 50_000) for n in range(1, 8)]
+    frames = [post(n, bytes([n]) * 700_000) for n in range(1, 8)]
     await ayse.next(ev.Deposited, Deposit("burak", 7, encoded(*frames)))
     await burak.until(lambda: len(burak.frames()) == 7)
     assert burak.frames() == [("ayse", frame) for frame in frames]

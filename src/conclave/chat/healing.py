@@ -14,7 +14,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from conclave.chat import audience, groups, sharing
-from conclave.chat.effects import CutEntries, DropEntries, Send, Status, Unwind, UnplaceLines
+from conclave.chat.effects import CutEntries, DropEntries, Send, Status, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.state import Flying, Lobby, Stage, Step
@@ -185,7 +185,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         )
         assert staged.epoch is not None
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
-            raise RemoteError("it is another group, or we are not in it")  # noqa: TRY301
+            raise RemoteError("it is another group, or we are not in it")
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return

@@ -13,8 +13,8 @@ from dataclasses import replace
 from conclave.chat import audience, groups, packages, speaking
 from conclave.chat.content import Closing, Leaving
 from conclave.chat.delivery import Fate
-from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
 from conclave.chat.ending import end
+from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
 from conclave.chat.healing import POLICY
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full
@@ -31,7 +31,7 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
 from conclave.wire.frames import ID_BYTES, EntryKind, Run
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
+from conclave.wire.posts import Answer, Choice, Invite, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
@@ -142,7 +142,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             package = mls.read_key_package(answer.package)
             whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
             if whose.identity.decode() != handle:
-                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")  # noqa: TRY301
+                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
         except RemoteError as error:
             work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
             work.post(handle, Answer(answer.group, Choice.REJECT))
@@ -245,9 +245,9 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             policy=POLICY,
         )
         if state.group_id != welcome.group or handle not in groups.roster(state):
-            raise VerificationError("it is for another lobby, or of somebody who is not in")  # noqa: TRY301
+            raise VerificationError("it is for another lobby, or of somebody who is not in")
         if welcome.seq > orders.LAST_SEQ:
-            raise VerificationError("no lobby has so many entries", reason="bad-place")  # noqa: TRY301
+            raise VerificationError("no lobby has so many entries", reason="bad-place")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         return Fate.DECLINED

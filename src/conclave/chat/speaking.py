@@ -23,6 +23,7 @@ from conclave.mls.group import Staged
 from conclave.wire.frames import EntryKind, Refusal, Submit
 from conclave.wire.frames import Refused as RefusedFrame
 
+
 def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool = True) -> None:
     """Something of ours for a lobby. Raises ``Refused`` where we are not in, or too much waits already."""
     if lobby.stage in (Stage.INVITED, Stage.JOINING):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.node.client import NodeClient
 
 app = typer.Typer(
-    help="Group chats: one peer leads, the others speak through it.",
+    help="Group chats: one peer puts what is said in order, and is succeeded when it is gone.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -31,7 +31,7 @@ def open_lobby(ctx: typer.Context, name: Lobby, invited: People, as_json: Json =
 
 @app.command(epilog="Example: conclave lobby invite ops @deniz")
 def invite(ctx: typer.Context, lobby: Lobby, invited: People, as_json: Json = False) -> None:
-    """Ask more people into a lobby that you lead."""
+    """Ask more people into a lobby that you are in."""
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("lobby.invite", lobby=lobby, invited=invited)
     if as_json:
@@ -51,10 +51,56 @@ def who(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
     check = " ".join(result["check"][at : at + 4] for at in range(0, len(result["check"]), 4))
     note(f"{result['lobby']} · led by {result['leader']} · {result['protection']}")
     note(f"{result['entries']} entries, check {check}: the same for everybody who was shown the same")
+    note(result["words"])
     table(
-        ("MEMBER", "ROLE", "STATE"),
-        ((m["handle"], m["role"], "you" if m["me"] else m["state"]) for m in result["members"]),
+        ("MEMBER", "ROLE", "STATE", "HAS ALL UP TO"),
+        ((m["handle"], m["role"], "you" if m["me"] else m["state"], _has(m)) for m in result["members"]),
     )
+
+
+def _has(member: dict[str, Any]) -> str:
+    if member["state"] == "invited":
+        return "-"
+    return "all" if member["has_all"] else str(member["has"])
+
+
+@app.command(epilog="Example: conclave lobby remove ops @cem --reason 'left the company'")
+def remove(
+    ctx: typer.Context,
+    lobby: Lobby,
+    member: Annotated[str, typer.Argument(metavar="@PEER", help="Whom to put out.")],
+    reason: Annotated[str, typer.Option(help="Told to everybody.", show_default=False)] = "",
+    as_json: Json = False,
+) -> None:
+    """Put somebody out of a lobby: nothing that is said afterwards can be read there."""
+    with NodeClient(context_of(ctx).home) as node:
+        result = node.call("lobby.remove", lobby=lobby, member=member, reason=reason)
+    if as_json:
+        emit([result])
+    else:
+        note(f"{result['member']} is being put out of {result['lobby']}")
+
+
+@app.command(epilog="Examples: conclave lobby deputies ops; conclave lobby deputies ops @burak @cem")
+def deputies(
+    ctx: typer.Context,
+    lobby: Lobby,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[@PEER…]", help="The new ones, in order.", show_default=False)
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="No deputies any more.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show or set who leads first when the leader is gone."""
+    chosen = [] if none else (names or None)
+    with NodeClient(context_of(ctx).home) as node:
+        result = node.call("lobby.deputies", lobby=lobby, deputies=chosen)
+    if as_json:
+        emit([result])
+    elif result["deputies"]:
+        note(f"{result['lobby']}: when the leader is gone, first {', then '.join(result['deputies'])}")
+    else:
+        note(f"{result['lobby']} has no deputies: whoever came in first follows")
 
 
 @app.command("list", epilog="Example: conclave lobby list --json")
@@ -76,7 +122,7 @@ def list_lobbies(ctx: typer.Context, as_json: Json = False) -> None:
 
 @app.command(epilog="Example: conclave lobby leave ops")
 def leave(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
-    """Leave a lobby that somebody else leads."""
+    """Leave a lobby. If you lead it, somebody else does from then on."""
     _end(ctx, "lobby.leave", lobby, "you left", as_json=as_json)
 
 

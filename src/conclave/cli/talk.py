@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say
-from conclave.errors import LocalError
+from conclave.errors import LocalError, StorageError
 from conclave.node.client import NodeClient
 from conclave.wire.safe_text import safe_text
 
@@ -140,7 +141,8 @@ def read(
             shown.add((line["from"], line["id"]))
             show_line(line, conversation, as_json=as_json, ids=ids)
         if answer["lines"] and not peek:
-            node.call("read", conversation=conversation)
+            with suppress(StorageError):  # what is shown is shown, though the disk is full: it is told another time
+                node.call("read", conversation=conversation)
         if not follow:
             return
         for notice in node.notices():

@@ -113,7 +113,11 @@ def _words(notice: dict[str, Any]) -> str:
     match notice:
         case {"notice": "node-started"}:
             return f"{notice['handle']}@{notice['realm']} is up, listening on {notice['listen']}. Ctrl-C ends it."
+        case {"muted": True}:
+            return ""
         case {"notice": "line-added", "conversation": conversation, "line": line}:
+            if line["kind"] == "file":
+                return f"{conversation}  {line['from']} offers a file: {line['text']}"
             if line["kind"] == "notice":
                 return f"{conversation}  — {line['text']}"
             return f"{conversation}  {line['from']}: {line['text']}"
@@ -129,6 +133,8 @@ def _words(notice: dict[str, Any]) -> str:
             return f"link with {peer} {'ended' if clean else 'was cut off'}: {text or reason}"
         case {"notice": "authority-reached", "reached": reached, "text": text}:
             return text if reached else f"{text}; chats go on without it"
+        case {"notice": "leader-changed", "lobby": lobby, "leader": leader}:
+            return f"{lobby} is led by {leader} now"
         case {"notice": "revoked", "handle": handle, "reason": reason}:
             return f"the authority shut {handle} out: {reason}"
         case {"notice": "certificate-renewed", "profile": profile, "until": until}:

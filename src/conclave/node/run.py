@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from conclave.chat.desk import restore
+from conclave.chat.effects import LineKind
 from conclave.chat.events import Expelled, JudgesChanged, OwnChanged, StockTold
 from conclave.errors import ConclaveError, LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.mls.group import OwnKeyPackage
@@ -32,7 +33,7 @@ from conclave.node.directory import Directory
 from conclave.node.export import export
 from conclave.node.identity import Identity
 from conclave.node.mailroom import Mailroom
-from conclave.node.notices import CertificateRenewed, LinkClosed, LinkOpened, Notice, Revoked, as_json
+from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked, as_json
 from conclave.node.paths import database_path, lock_path, vault_path
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
@@ -190,9 +191,18 @@ class Node:
                 self._expelled.pop(peer, None)
             case LinkClosed(reason=CloseReason.DUPLICATE.word):
                 return
+            case LineMarked(conversation, identity) if not self._is_line(conversation, identity):
+                return
         shown = as_json(notice)
+        if shown.get("conversation", shown.get("lobby")) in self.service.muted:
+            shown["muted"] = True
         self._socket.tell(shown)
         self._tell_front(shown)
+
+    def _is_line(self, conversation: str, identity: bytes) -> bool:
+        """Whether people see it: receipts and edits have names too."""
+        stored = self._store.line(conversation, self._identity.handle, identity)
+        return stored is not None and stored.line.kind is not LineKind.ABOUT
 
     async def _dial(self, address: str, handle: str) -> LinkStream:
         where = parse_address(address)
