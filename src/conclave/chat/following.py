@@ -16,6 +16,7 @@ from conclave.chat.effects import DropEntries, PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
+from conclave.chat.purging import purge
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import landed, without_commit
 from conclave.chat.work import Work
@@ -260,11 +261,13 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         lobby,
         intents=intents,
         invited=lobby.invited - set(came),
-        healing=replace(lobby.healing, entered=entered, gone=gone),
+        healing=replace(lobby.healing, entered=entered, gone=gone, owed=(lobby.healing.owed | set(went)) - set(came)),
         watch=replace(lobby.watch, followers=people),
         ears=replace(lobby.ears, marks=marks),
     )
     work.keep_lobby(lobby, reworded=True)
+    for handle in work.expelled & set(now):
+        purge(work, work.lobby(entry.group) or lobby, handle, "put out by the authority", delay=2.0)
 
 
 def _new_certificates(
@@ -297,7 +300,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*_IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if state is None or handle not in groups.roster(state):
+    if state is None or not audience.known(work, lobby, handle):
         return
     top = head.runs[0]
     if handle == lobby.leader and orders.same(top, lobby.lead):

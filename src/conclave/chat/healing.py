@@ -24,7 +24,7 @@ from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
-from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered
+from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Invite
 
 POLICY = Policy(external_joins=True, lifetimes_at_join=False)
@@ -157,6 +157,7 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     if lobby is None or state is None or lobby.order is None or not audience.leads(work, lobby):
         return
     if handle not in groups.roster(state):
+        send(work, handle, Refused(frame.group, 0, state.number, Refusal.OUTSIDER))
         return
     turn, until = lobby.watch.turn
     if turn not in ("", handle) and work.now < until:

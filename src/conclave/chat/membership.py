@@ -20,6 +20,7 @@ from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
+from conclave.chat.purging import purge
 from conclave.chat.state import Intents, Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
@@ -343,21 +344,6 @@ def remove(work: Work, command: RemoveFrom) -> None:
     purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
 
 
-def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
-    """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then."""
-    state = work.session(lobby.group)
-    if state is None or handle not in groups.roster(state):
-        return
-    intents = replace(lobby.intents, removes={**lobby.intents.removes, handle: reason})
-    due = work.now + (0.0 if lobby.leader == work.me else delay)
-    watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
-    if handle == lobby.leader:
-        watch = replace(watch, heard=work.now - work.settings.patience.silence)
-    work.wake(max(due, work.now))
-    work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
-    work.stir(lobby.group)
-
-
 def set_deputies(work: Work, command: SetDeputies) -> None:
     """Name who leads first when the leader is gone."""
     lobby = _entered(work, command.lobby)
@@ -370,6 +356,19 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
         raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
     work.keep_lobby(replace(lobby, intents=replace(lobby.intents, deputies=deputies)), reworded=True)
     work.stir(lobby.group)
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: who leaves says so again where the half that heard it lost."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
+        return
+    work.pending = True
+    said = lobby.voice.flying or len(lobby.voice.waiting)
+    if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
+        return
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
+    speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)
 
 
 # --- committing ---
@@ -390,6 +389,11 @@ def act(work: Work, group: bytes) -> None:
     proposals, reasons, late = _proposals(work, lobby, state, leading=leading)
     if late:
         work.wake(late)
+    if lobby.intents.deputies is not None and not any(
+        isinstance(one, mls.GroupContextExtensions) for one in proposals
+    ):
+        lobby = replace(lobby, intents=replace(lobby.intents, deputies=None))
+        work.keep_lobby(lobby, reworded=True)
     if not proposals and not lobby.intents.update:
         return
     try:
