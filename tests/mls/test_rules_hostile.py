@@ -136,6 +136,24 @@ def test_5_3_1_successor_without_identities(trio: World) -> None:
     refused("5.3.1-successor", trio, "burak", message, verify=nameless)
 
 
+def test_a_member_without_identity_changes_its_key() -> None:
+    """Its former key signs the commit, so it is the same member."""
+
+    def nameless(_: Credential, __: bytes, ___: float) -> bytes:
+        return b""
+
+    world = World()
+    own = {name: world.package(name) for name in ("ayse", "burak")}
+    start = group.create(own["ayse"], b"ward-7", verify=nameless, now=NOW, random=world.random)
+    staged = group.commit(start, [Add(own["burak"].package)], verify=nameless, now=NOW, random=world.random)
+    ayse = group.merge(start, staged)
+    burak = group.join(staged.welcome, own["burak"], verify=nameless, now=NOW)
+    changed = group.commit(ayse, verify=nameless, now=NOW, random=world.random, signature_key=world.random(32))
+    seen = group.process(burak, changed.message, verify=nameless, now=NOW)
+    assert isinstance(seen, Staged)
+    assert group.merge(burak, seen).authenticator == group.merge(ayse, changed).authenticator
+
+
 def test_members_without_identities_are_told_apart_by_their_keys() -> None:
     def nameless(_: Credential, __: bytes, ___: float) -> bytes:
         return b""
@@ -177,7 +195,9 @@ def test_12_4_3_1_unique_keys_in_a_group() -> None:
 
 def test_12_4_3_1_secrets_size_of_an_empty_path_secret() -> None:
     trap = Trap()
-    not_joined("12.4.3.1-secrets-size", resealed(trap, GroupSecrets(bytes(32), b"", ()).encode()), trap.deniz)
+    for joiner, path_secret in ((bytes(32), b""), (bytes(31), bytes(32)), (b"", None)):
+        secrets = GroupSecrets(joiner, path_secret, ()).encode()
+        not_joined("12.4.3.1-secrets-size", resealed(trap, secrets), trap.deniz)
 
 
 def test_limit_psks_of_a_welcome() -> None:

@@ -100,6 +100,14 @@ def test_7_2_own_credential() -> None:
     leaf_refused("7.2-own-credential", without_own_credential)
 
 
+def test_what_everyone_has_may_be_required(trio: World) -> None:
+    """The default proposals and extensions need no listing in a leaf (RFC 9420 section 7.2)."""
+    required = RequiredCapabilities(extensions=(1, 2, 3, 4, 5), proposals=tuple(range(1, 8)), credentials=(BASIC,))
+    trio.commit("ayse", [GroupContextExtensions((required.extension(),))])
+    trio.add("burak", "deniz")
+    trio.agree()
+
+
 def test_7_3_leaf_extensions() -> None:
     leaf_refused("7.3-leaf-extensions", lambda leaf: replace(leaf, extensions=(Extension(0xF00D, b""),)))
 

@@ -11,6 +11,7 @@ from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
 from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
+from conclave.mls.treekem import HPKECiphertext
 from tests.mls.world import NOW, World, resigned, trusting
 
 LABEL, CONTEXT, WORDS = b"Conclave file key", b"ward-7", b"a key of 32 bytes, or a few words"
@@ -35,6 +36,10 @@ def test_5_1_3_sealed() -> None:
         (own, LABEL, CONTEXT, sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
         for at in (1, 40, -1 % len(sealed))
     ]
+    parts = HPKECiphertext.decode(sealed)
+    joined = parts.kem_output + parts.ciphertext
+    for boundary in (31, 33):  # the same bytes, cut elsewhere
+        attempts.append((own, LABEL, CONTEXT, HPKECiphertext(joined[:boundary], joined[boundary:]).encode()))
     swapped = replace(own, encryption_key=own.init_key)
     for keys, label, context, data in [*attempts, (swapped, LABEL, CONTEXT, sealed)]:
         with pytest.raises(RuleError) as caught:

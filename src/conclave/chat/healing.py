@@ -27,7 +27,7 @@ from conclave.mls.group import Policy
 from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Invite
 
-POLICY = Policy(external_joins=True, lifetimes_at_join=False)
+POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.following`` checks."""
 ASK_AGAIN = 2.0
 """What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
