@@ -208,6 +208,9 @@ class Node:
         if not self.world.authority_up(self.name):
             self.put(ev.DepositFailed(peer, upto, "away", group))
             return
+        if {self.name, peer} & self.world.expelled:
+            self.put(ev.DepositFailed(peer, upto, "refused", group))
+            return
         if frames:
             self.world.deposit(self.name, peer, frames)
         self.put(ev.Deposited(peer, upto, group))
@@ -318,7 +321,7 @@ class World:
                 ends = frozenset((name, peer))
                 if ends in self.links or not (node.up and self.nodes[peer].up):
                     continue
-                if self.cell(name) != self.cell(peer):
+                if self.cell(name) != self.cell(peer) or ends & self.expelled:
                     continue
                 link = self.links[ends] = Link((name, peer))
                 for one, other in (link.ends, link.ends[::-1]):

@@ -210,6 +210,7 @@ class Town(World):
             self.later(draw.uniform(5.0, 60.0), self._authority_back)
         elif kind < 0.55 and len(self.nodes) > 2 and not self.expelled:
             self.expelled.add(node.name)
+            self.break_links(node.name)
             for one in self.nodes.values():
                 if one is not node:
                     self.later(draw.uniform(0.0, 5.0), lambda one=one: one.put(ev.Expelled(node.name, "revoked")))

@@ -13,9 +13,10 @@ from dataclasses import replace
 from conclave.chat import audience, groups, packages, speaking
 from conclave.chat.content import Closing, Leaving
 from conclave.chat.delivery import Fate
+from conclave.chat.effects import DropEntries
 from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
 from conclave.chat.ending import end
-from conclave.chat.healing import POLICY
+from conclave.chat.healing import POLICY, adopt
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full
 from conclave.chat.notices import RequestAnswered
@@ -31,7 +32,7 @@ from conclave.lobby.names import check_handle, check_name
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
-from conclave.wire.frames import ID_BYTES, EntryKind, Run
+from conclave.wire.frames import ID_BYTES, EntryKind, Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
 GATHER_SECONDS = 0.25
@@ -253,8 +254,14 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         return Fate.DECLINED
     old = work.session(welcome.group)
-    if old is not None and old.number >= state.number and healing:
+    if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
         return Fate.DECLINED
+    if healing and lobby.order is not None and lobby.healing.step in (Step.SOUND, Step.UNWIND):
+        head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
+        if orders.parting(lobby.order, head) != lobby.order.seq:
+            if lobby.healing.step is Step.SOUND:  # first what our half said is looked up: it is said again there
+                adopt(work, lobby, handle, head)
+            return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)
     return Fate.TAKEN
 
@@ -262,6 +269,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
     packages.used(work, reference)
     work.keep_session(state)
+    if lobby.order is not None:  # another half's, of which nothing follows any more
+        work.record(DropEntries(lobby.group))
     order = orders.Order(
         welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),)
     )
