@@ -418,6 +418,8 @@ def act(work: Work, group: bytes) -> None:
         )
     except (LocalError, RemoteError) as error:
         work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
+        for handle in lobby.intents.adds:
+            work.post(handle, Answer(group, Choice.REJECT))
         work.keep_lobby(replace(lobby, intents=replace(Intents(), removes=lobby.intents.removes)), reworded=True)
         work.wake(work.now + RETRY_SECONDS)
         return
