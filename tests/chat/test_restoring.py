@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.chat import records
@@ -77,6 +77,7 @@ def test_done_again_it_changes_nothing() -> None:
     assert forget([], [], [], []) == [PutState(RESTORED_KEY, encode_remains(Remains()))]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_remains_of_any_bytes(data: bytes) -> None:
     with suppress(DecodeError):
