@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
+import random  # noqa: TID251 - a table's chance is seeded
 from collections import deque
 from collections.abc import Callable
 
 from conclave.chat import events as ev
 from conclave.chat.desk import Settings, restore, step
-from conclave.chat.effects import Deed, Effect, Line, Replay, Resend, Send, Tell, Want
+from conclave.chat.effects import (
+    Deed,
+    Effect,
+    FindPackage,
+    Line,
+    Publish,
+    Recollect,
+    Replay,
+    Resend,
+    Send,
+    SendOriginals,
+    Tell,
+    Unwind,
+    Want,
+)
+from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk
 from conclave.store.memory import MemoryStore
 from conclave.wire.frames import Frame, Post, PostKind, decode_ordered
+from tests.chat.people import JUDGES, own
 
 
 class Table:
@@ -19,18 +35,20 @@ class Table:
 
     def __init__(self, *names: str, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.desks = {name: Desk(name, self.settings) for name in names}
+        self.desks = {name: Desk(name, self.settings, own(name), JUDGES) for name in names}
+        self.published: dict[str, list[bytes]] = {}
+        self.authority = True
         self.stores = {name: MemoryStore() for name in names}
         self.links: set[frozenset[str]] = set()
-        self.now = 1_000.0
+        self.now = 1_000_000.0
         self.effects: dict[str, list[Effect]] = {name: [] for name in names}
         self.frames: list[tuple[str, str, Frame]] = []
         self.drop: Callable[[str, str, Frame], bool] = lambda _one, _other, _frame: False
         self._wire: deque[tuple[str, str, Frame]] = deque()
-        self._ids = itertools.count(1)
+        self._random = random.Random(7)
 
     def random(self, size: int) -> bytes:
-        return next(self._ids).to_bytes(size)
+        return self._random.randbytes(size)
 
     def put(self, name: str, event: ev.Event) -> list[Effect]:
         """Step, commit, do; then let everything settle that follows from it."""
@@ -59,6 +77,20 @@ class Table:
                 case Replay(peer, group, first, count):
                     for entry in store.entries(group, first, count):
                         self._wire.append((name, peer, decode_ordered(entry)))
+                case Unwind():
+                    self.step(name, unwound(store, deed))
+                case Recollect():
+                    self.step(name, recollected(store, deed))
+                case SendOriginals(peer):
+                    self._wire.extend((name, peer, frame) for frame in originals(store, deed))
+                case FindPackage(peer):
+                    stock = self.published.get(peer, [])
+                    if self.authority and stock:
+                        self.step(name, ev.PackageFound(peer, stock.pop(0)))
+                    else:
+                        self.step(name, ev.PackageMissing(peer, "away"))
+                case Publish(packages, last, _):
+                    self.published.setdefault(name, []).extend((*packages, last))
         return list(effects)
 
     def link(self, one: str, other: str, window: int = 64) -> None:
@@ -79,7 +111,7 @@ class Table:
             (other,) = ends - {name}
             self.step(other, ev.Unlinked(name))
         store = self.stores[name]
-        self.desks[name] = restore(name, store.states(), store.posts, self.settings)
+        self.desks[name] = restore(name, store.states(), store.posts, self.settings, own(name), JUDGES)
         self.put(name, ev.Tick())
 
     def say(self, name: str, where: str, text: str) -> bytes:
@@ -119,4 +151,5 @@ class Table:
             label = self.desks[member].lobbies.get(group)
             assert label is not None
             self.put(member, ev.AnswerRequest(leader, accept=True, lobby=label.label))
+        self.wait(1.0)
         return group

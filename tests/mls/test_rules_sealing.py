@@ -9,7 +9,9 @@ import pytest
 from conclave.crypto.suite import CLASSICAL, HYBRID, CipherSuite
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
+from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
+from conclave.mls.treekem import HPKECiphertext
 from tests.mls.world import NOW, World, resigned, trusting
 
 LABEL, CONTEXT, WORDS = b"Conclave file key", b"ward-7", b"a key of 32 bytes, or a few words"
@@ -34,6 +36,10 @@ def test_5_1_3_sealed() -> None:
         (own, LABEL, CONTEXT, sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
         for at in (1, 40, -1 % len(sealed))
     ]
+    parts = HPKECiphertext.decode(sealed)
+    joined = parts.kem_output + parts.ciphertext
+    for boundary in (31, 33):  # the same bytes, cut elsewhere
+        attempts.append((own, LABEL, CONTEXT, HPKECiphertext(joined[:boundary], joined[boundary:]).encode()))
     swapped = replace(own, encryption_key=own.init_key)
     for keys, label, context, data in [*attempts, (swapped, LABEL, CONTEXT, sealed)]:
         with pytest.raises(RuleError) as caught:
@@ -69,6 +75,10 @@ def test_a_key_package_is_identified_before_it_is_used() -> None:
     own = world.package("ayse")
     member = group.identify_package(own.package, verify=trusting, now=NOW)
     assert member == (own.package.leaf.signature_key, b"ayse")
+    with pytest.raises(RuleError, match="max-lifetime"):
+        group.identify_package(own.package, verify=trusting, now=NOW, policy=Policy(max_lifetime=60))
+    with pytest.raises(DecodeError, match="not a key package"):
+        group.read_key_package(group.group_info(World.of("ayse")["ayse"], random=world.random))
     stolen = replace(own.package, leaf=replace(own.package.leaf, encryption_key=world.package("burak").init_key))
     for bad, rule in (
         (stolen, "7.3-leaf-signature"),

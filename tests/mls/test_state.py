@@ -6,9 +6,11 @@ import pytest
 
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
+from conclave.mls.limits import Policy
 from conclave.mls.proposals import Remove
-from conclave.mls.staged import Staged
+from conclave.mls.staged import Held, Staged
 from conclave.mls.state import State
+from tests.mls.forge import forge_commit, refused
 from tests.mls.world import NOW, World, trusting
 
 
@@ -51,11 +53,13 @@ def test_the_parts_are_the_state(trio: World) -> None:
 
 
 def test_parts_of_two_epochs_do_not_join(trio: World) -> None:
+    for _ in range(4):  # so many past epochs as there will be from now on: the parts have one shape
+        trio.commit("ayse")
     old = trio["burak"]
     trio.commit("ayse")
     new = trio["burak"]
     for epoch_part, traffic_part in ((new.epoch_part, old.traffic_part), (old.epoch_part, new.traffic_part)):
-        with pytest.raises(DecodeError):
+        with pytest.raises(DecodeError, match="message keys"):
             State.join_parts(epoch_part, traffic_part)
 
 
@@ -87,6 +91,27 @@ def test_changes_tell_who_came_from_outside(trio: World) -> None:
         trio.states["ayse"] = group.merge(trio["ayse"], seen)
         trio.states[name] = joined.begin(trio.policy)
         trio.agree()
+
+
+def test_a_proposal_is_discarded(trio: World) -> None:
+    """Who holds a proposal to be out of order commits it no more, and follows nobody who does."""
+    sending = group.propose(trio["cem"], Remove(0), random=trio.random)
+    trio.states["cem"] = sending.state
+    held = trio.process("burak", sending.message)
+    assert isinstance(held, Held)
+    trio.states["burak"] = group.discard(held.state, held.reference)
+    with pytest.raises(LocalError, match="no proposal"):
+        group.discard(trio["burak"], held.reference)
+    group.protect(trio["burak"], b"nothing waits", random=trio.random)
+    assert trio.stage("burak").changes.removed == ()
+    refused("12.4-reference-known", trio, "burak", forge_commit(trio["cem"], [held.reference]))
+
+
+def test_a_policy_has_bounds() -> None:
+    Policy(past_epochs=255)
+    for past_epochs, max_skip in ((256, 0), (-1, 0), (0, -1)):
+        with pytest.raises(LocalError):
+            Policy(past_epochs=past_epochs, max_skip=max_skip)
 
 
 def test_a_members_credential_is_to_be_had(trio: World) -> None:

@@ -1,8 +1,9 @@
 """A seeded network in memory: nodes with the real core, a small pump over a store, and links that misbehave.
 
-Time is simulated; everything random comes from the seed. Frames go through the real codec. While there is *chaos*,
-frames are lost, doubled and reordered, links break, nodes are cut off, and nodes crash before a commit, between the
-commit and the deeds, or among the deeds; a crash keeps the store and nothing else.
+Time is simulated; everything random comes from the seed. Frames go through the real codec, words through real MLS.
+While there is *chaos*, frames are lost, doubled and reordered, links break, the network falls into cells, the
+authority goes, and nodes crash before a commit, between the commit and the deeds, or among the deeds; a crash keeps
+the store and nothing else.
 """
 
 from __future__ import annotations
@@ -15,14 +16,36 @@ from dataclasses import dataclass
 
 from conclave.chat import events as ev
 from conclave.chat.desk import Settings, restore, step
-from conclave.chat.effects import Deed, Effect, Record, Replay, Resend, Send, Tell, Wake, Want
-from conclave.chat.state import Desk
+from conclave.chat.effects import (
+    Deed,
+    Deposit,
+    DepositEntries,
+    DepositPosts,
+    Effect,
+    FindPackage,
+    MailDone,
+    Publish,
+    Recollect,
+    Record,
+    Replay,
+    Resend,
+    Send,
+    SendOriginals,
+    Tell,
+    Unwind,
+    Wake,
+    Want,
+)
+from conclave.chat.reading import originals, recollected, unwound
+from conclave.chat.state import Desk, Own
 from conclave.errors import ConclaveError, StorageError
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
+from tests.chat.people import JUDGES, own
+from tests.world import witness
 
-SETTINGS = Settings(request_messages=3, window_posts=4, push_window=3)
+SETTINGS = Settings(request_messages=3, window_posts=4, push_window=3, stock=4, flying=4, update_spread=20.0)
 """Small windows, so that the limits are met in a small world."""
 
 
@@ -57,12 +80,14 @@ class Node:
         self.name = name
         self.world = world
         self.store = MemoryStore()
-        self.desk = Desk(name, SETTINGS)
+        self.own = world.identity(name)
+        self.desk = Desk(name, SETTINGS, self.own, JUDGES)
         self.queue: list[ev.Event] = []
         self.wants: set[str] = set()
         self.up = True
         self.notices: list[object] = []
         self.lives = 0
+        self.fetched: set[tuple[int, int]] = set()
 
     def put(self, event: ev.Event) -> None:
         if not self.up:
@@ -134,6 +159,31 @@ class Node:
                 case Replay(peer, group, first, count):
                     for entry in self.store.entries(group, first, count):
                         self.world.send(self.name, peer, decode_ordered(entry))
+                case Unwind():
+                    self.put(unwound(self.store, deed))
+                case Recollect():
+                    self.put(recollected(self.store, deed))
+                case SendOriginals(peer):
+                    for frame in originals(self.store, deed):
+                        self.world.send(self.name, peer, frame)
+                case FindPackage(peer):
+                    self.world.later(0.05, self._when_alive(lambda peer=peer: self._package(peer)))
+                case Publish(packages, last, _):
+                    if self.world.authority_up(self.name):
+                        self.world.stock.setdefault(self.name, []).extend(packages)
+                        self.world.last[self.name] = last
+                case Deposit(peer, upto, frames, group):
+                    self._mail(peer, upto, frames, group)
+                case DepositPosts(peer, stream, base, first, count):
+                    posts = self.store.posts(peer, first, count)
+                    frames = tuple(encode_frame(Post(stream, n, base, PostKind(k), body)) for n, k, body in posts)
+                    self._mail(peer, posts[-1][0] if posts else first, frames, b"")
+                case DepositEntries(peer, group, first, count):
+                    entries = self.store.entries(group, first, count)
+                    self._mail(peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries), b"")
+                case MailDone(mail):
+                    box = self.world.mail.get(self.name, {})
+                    box.pop(mail, None)
                 case Want(peer, wanted):
                     (self.wants.add if wanted else self.wants.discard)(peer)
                     self.world.later(self.world.random.uniform(0.0, 2.0), self.world.dial)
@@ -142,6 +192,34 @@ class Node:
                 case Tell(notice):
                     self.notices.append(notice)
                     self.world.told(self, notice)
+
+    def _package(self, peer: str) -> None:
+        stock = self.world.stock.get(peer, [])
+        if not self.world.authority_up(self.name):
+            self.put(ev.PackageMissing(peer, "away"))
+        elif stock:
+            self.put(ev.PackageFound(peer, stock.pop(0)))
+        elif peer in self.world.last:
+            self.put(ev.PackageFound(peer, self.world.last[peer]))
+        else:
+            self.put(ev.PackageMissing(peer, "none"))
+
+    def _mail(self, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes) -> None:
+        if not self.world.authority_up(self.name):
+            self.put(ev.DepositFailed(peer, upto, "away", group))
+            return
+        if frames:
+            self.world.deposit(self.name, peer, frames)
+        self.put(ev.Deposited(peer, upto, group))
+
+    def collect(self) -> None:
+        """What is in our mailbox, once more until it is done with."""
+        if self.up and self.world.authority_up(self.name):
+            for mail, (sender, frames) in list(self.world.mail.get(self.name, {}).items()):
+                if (self.lives, mail) in self.fetched:
+                    continue
+                self.fetched.add((self.lives, mail))
+                self.put(ev.Mailed(sender, tuple(decode(one) for one in frames), mail))
 
     def crash(self) -> None:
         self.world.crashes += 1
@@ -152,11 +230,22 @@ class Node:
         self.world.break_links(self.name)
         self.world.later(self.world.random.uniform(0.1, 15.0), self.start)
 
+    def restored(self) -> Desk:
+        return restore(self.name, self.store.states(), self.store.posts, SETTINGS, self.own, JUDGES)
+
     def start(self) -> None:
         if not self.up:
             self.up = True
-            self.desk = restore(self.name, self.store.states(), self.store.posts, SETTINGS)
+            self.desk = self.restored()
             self.put(ev.Tick())
+            for handle in sorted(self.world.expelled - {self.name}):
+                self.put(ev.Expelled(handle, "revoked"))
+            self.put(ev.StockTold(len(self.world.stock.get(self.name, ()))))
+
+
+def decode(data: bytes) -> Frame:
+    reader = Reader(data)
+    return decode_frame(reader.uint8(), reader.opaque())
 
 
 class World:
@@ -166,14 +255,38 @@ class World:
         self.random = random.Random(seed)
         self.now = 1_000_000.0
         self.faults = faults
+        self.cells: dict[str, int] = {}
+        self.authority = True
+        self.stock: dict[str, list[bytes]] = {}
+        self.last: dict[str, bytes] = {}
+        self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
+        self.mails = 0
+        self.expelled: set[str] = set()
+        self.keys = witness.Keys()
         self.nodes = {name: Node(name, self) for name in names}
         self.links: dict[frozenset[str], Link] = {}
-        self.cut: set[str] = set()
         self.crashes = 0
         self.posts_sent: Counter[tuple[str, str]] = Counter()
         self.refused: Counter[str] = Counter()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+
+    def identity(self, name: str) -> Own:
+        return own(name)
+
+    def cell(self, name: str) -> int:
+        return self.cells.get(name, 0)
+
+    def authority_up(self, name: str) -> bool:
+        return self.authority and self.cell(name) == 0
+
+    def deposit(self, sender: str, peer: str, frames: tuple[bytes, ...]) -> None:
+        for data in frames:
+            self.keys.sent(decode(data))
+        self.mails += 1
+        self.mail.setdefault(peer, {})[self.mails] = (sender, frames)
+        if peer in self.nodes:
+            self.later(0.1, self.nodes[peer].collect)
 
     def chance(self, probability: float) -> bool:
         return probability > 0 and self.random.random() < probability
@@ -203,7 +316,9 @@ class World:
         for name, node in self.nodes.items():
             for peer in sorted(node.wants):
                 ends = frozenset((name, peer))
-                if ends in self.links or not (node.up and self.nodes[peer].up) or self.cut & ends:
+                if ends in self.links or not (node.up and self.nodes[peer].up):
+                    continue
+                if self.cell(name) != self.cell(peer):
                     continue
                 link = self.links[ends] = Link((name, peer))
                 for one, other in (link.ends, link.ends[::-1]):
@@ -218,12 +333,27 @@ class World:
                     self.nodes[one].put(ev.Unlinked(other))
         self.later(self.random.uniform(0.5, 5.0), self.dial)
 
+    def partition(self, cells: dict[str, int]) -> None:
+        """The network falls apart, or comes together."""
+        self.cells = cells
+        for ends, link in list(self.links.items()):
+            one, other = link.ends
+            if self.cell(one) != self.cell(other):
+                del self.links[ends]
+                link.open = False
+                self.nodes[one].put(ev.Unlinked(other))
+                self.nodes[other].put(ev.Unlinked(one))
+        self.later(self.random.uniform(0.1, 3.0), self.dial)
+        for node in self.nodes.values():
+            self.later(self.random.uniform(0.1, 3.0), node.collect)
+
     def send(self, name: str, peer: str, frame: Frame) -> None:
         link = self.links.get(frozenset((name, peer)))
         if link is None:
             return
         if isinstance(frame, Post):
             self.posts_sent[name, peer] += 1
+        self.keys.sent(frame)
         data = encode_frame(frame)
         for _ in range(2 if self.chance(self.faults.double) else 1):
             if not self.chance(self.faults.loss):
@@ -232,13 +362,13 @@ class World:
 
     def _arrive(self, link: Link, name: str, peer: str, data: bytes) -> None:
         if link.open:
-            reader = Reader(data)
-            self.nodes[peer].put(ev.Arrived(name, decode_frame(reader.uint8(), reader.opaque())))
+            self.nodes[peer].put(ev.Arrived(name, decode(data)))
 
     def heal(self) -> None:
         """No more faults, everybody up."""
         self.faults = Faults(send_before_commit=self.faults.send_before_commit)
-        self.cut = set()
+        self.authority = True
         for node in self.nodes.values():
             node.start()
+        self.partition({})
         self.dial()

@@ -6,14 +6,17 @@ from collections import Counter
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.chat.content import About, Reaction
 from conclave.chat.notices import RequestArrived
+from conclave.chat.state import Stage
 from tests.world.network import Faults, Node, World
 
 NAMES = ("ayse", "burak", "cem", "deniz", "elif", "fatma")
-CHAOS_SECONDS = 90.0
-HEALING_SECONDS = 3_000.0
-QUIET_BY = 40_000.0
-"""Simulated seconds after which a world that is still not quiet is broken."""
+CHAOS_SECONDS = 100.0
+QUIET_SECONDS = 1_500.0
+"""Simulated seconds after which a world that has not converged is broken."""
+LOOK_SECONDS = 20.0
+"""How often it is looked whether it has."""
 
 
 class Town(World):
@@ -25,20 +28,26 @@ class Town(World):
         names = NAMES[: draw.randint(2, len(NAMES))]
         self.nodes = {name: self.nodes[name] for name in names}
         self.unfriendly = draw.random() < 0.3
+        self.splits = draw.random() < 0.6
         self.said: dict[bytes, tuple[str, str, str]] = {}
+        self.in_lobby: dict[bytes, tuple[bytes, frozenset[str]]] = {}
+        """The group of what was said in a lobby, and who was in and stayed ever since."""
         self.opened: Counter[str] = Counter()
+        self.healed_after = 0.0
         self.faults = Faults(
             loss=draw.choice((0.0, 0.05, 0.25)),
             double=draw.choice((0.0, 0.1)),
             jitter=draw.choice((0.0, 0.05, 1.0)),
-            crash=draw.choice((0.0, 0.01, 0.04)),
+            crash=draw.choice((0.0, 0.005, 0.02)),
             full_disk=draw.choice((0.0, 0.0, 0.03)),
             send_before_commit=send_before_commit,
         )
+        for node in self.nodes.values():
+            node.put(ev.StockTold(0))
 
     def told(self, node: Node, notice: object) -> None:
         if isinstance(notice, RequestArrived):
-            self.later(self.random.uniform(0.1, 20.0), lambda: self._answer(node, notice.peer, notice.lobby))
+            self.later(self.random.uniform(0.1, 10.0), lambda: self._answer(node, notice.peer, notice.lobby))
 
     def _answer(self, node: Node, peer: str, lobby: str) -> None:
         if node.up:
@@ -48,26 +57,85 @@ class Town(World):
     def play(self) -> bool:
         """Chaos, healing, quiet. True: it became quiet."""
         draw = self.random
-        for _ in range(draw.randint(10, 45)):
+        for _ in range(draw.randint(10, 40)):
             self.later(draw.uniform(0.0, CHAOS_SECONDS), self._somebody_acts)
         for _ in range(draw.randint(0, 6)):
             self.later(draw.uniform(0.0, CHAOS_SECONDS), self._misfortune)
-        self.later(draw.uniform(0.0, 10.0), self._open)
+        self.later(draw.uniform(0.0, 5.0), self._open)
         start = self.now
         self.run(start + CHAOS_SECONDS)
         self.heal()
-        for round_ in range(12):
-            self.later(round_ * HEALING_SECONDS / 12, self._tidy)
-        return self.run(start + QUIET_BY)
+        healed = self.now
+        while self.now < healed + QUIET_SECONDS:
+            self._tidy()
+            self.run(self.now + LOOK_SECONDS)
+            self._forget_who_left()
+            if self.settled():
+                self.healed_after = self.now - healed
+                return True
+        return False
+
+    def settled(self) -> bool:
+        """Nothing waits, and nobody is on the way to somewhere."""
+        for node in self.nodes.values():
+            desk = node.desk
+            if node.name in self.expelled:
+                continue
+            if views.queued(desk) and not self._hopeless(node):
+                return False
+            for lobby in desk.lobbies.values():
+                if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING, Stage.INVITED):
+                    return False
+                if lobby.stage is Stage.ENDED:
+                    continue
+                view = views.lobby(desk, lobby.label)
+                assert view is not None
+                if view.waiting or view.healing or lobby.healing.orphans or lobby.healing.pull:
+                    return False
+                if lobby.intents.some or lobby.invited:
+                    return False
+        return not self.differences()
+
+    def _hopeless(self, node: Node) -> bool:
+        """Everything that waits waits for somebody who is expelled."""
+        return set(views.queued(node.desk)) <= self.expelled
+
+    def differences(self) -> list[str]:
+        """Members of one lobby who are not at one place."""
+        found = []
+        for group in {group for node in self.nodes.values() for group in node.desk.lobbies}:
+            seen: dict[tuple[object, ...], list[str]] = {}
+            for name, node in self.nodes.items():
+                lobby = node.desk.lobbies.get(group)
+                if name in self.expelled or lobby is None or lobby.stage is not Stage.MEMBER or lobby.order is None:
+                    continue
+                state = node.desk.sessions.get(group)
+                where = (lobby.order.seq, lobby.order.hash, lobby.leader, state.authenticator if state else b"")
+                seen.setdefault(where, []).append(name)
+            if len(seen) > 1:
+                found.append(f"{group.hex()[:8]}: {[(who, at[0], at[2]) for at, who in seen.items()]}")
+        return found
+
+    def _forget_who_left(self) -> None:
+        """Who is out, or asked anew, need not have what was said meanwhile."""
+        for identity, (group, people) in self.in_lobby.items():
+            still = frozenset(
+                name
+                for name in people
+                if (lobby := self.nodes[name].desk.lobbies.get(group)) is not None and lobby.stage is Stage.MEMBER
+            )
+            if still != people:
+                self.in_lobby[identity] = (group, still)
 
     def _open(self) -> None:
         node = self.random.choice(list(self.nodes.values()))
         others = [name for name in self.nodes if name != node.name]
         invited = tuple(self.random.sample(others, self.random.randint(1, len(others))))
-        # Two leaders may choose the same name; one leader who does so twice goes on with the same history.
+        # Two may choose the same name; one who does so twice goes on with the same history.
         self.opened[node.name] += 1
         name = self.random.choice(("ops", "night")) + "." * self.opened[node.name]
-        node.put(ev.OpenLobby(name, self.random.randbytes(16), invited))
+        deputies = (node.name, invited[0]) if self.chance(0.5) else ()
+        node.put(ev.OpenLobby(name, self.random.randbytes(16), invited, deputies))
 
     def _somebody_acts(self) -> None:
         draw = self.random
@@ -75,73 +143,96 @@ class Town(World):
         other = draw.choice([name for name in self.nodes if name != node.name])
         lobbies = [one for one in views.lobbies(node.desk) if one.stage in ("leading", "member")]
         if draw.random() < 0.75:
-            where = draw.choice(lobbies).label if lobbies and draw.random() < 0.6 else "@" + other
+            where = draw.choice(lobbies).label if lobbies and draw.random() < 0.7 else "@" + other
             for _ in range(draw.choice((1, 1, 2, 6))):
                 self._say(node, where)
             return
         act = draw.random()
-        if act < 0.25:
+        if act < 0.2:
             self._open()
-        elif act < 0.45 and self.unfriendly:
+        elif act < 0.35 and self.unfriendly:
             node.put(ev.SetBusy(draw.random() < 0.6))
-        elif act < 0.6 and lobbies:
+        elif act < 0.55 and lobbies:
             node.put(ev.InviteTo(draw.choice(lobbies).label, (other,)))
-        elif act < 0.7 and lobbies:
+        elif act < 0.62 and lobbies:
             node.put(ev.LeaveLobby(draw.choice(lobbies).label))
-        elif act < 0.76 and lobbies:
+        elif act < 0.65 and lobbies:
             node.put(ev.CloseLobby(draw.choice(lobbies).label))
-        elif act < 0.85 and self.unfriendly:
+        elif act < 0.75 and lobbies:
+            node.put(ev.RemoveFrom(draw.choice(lobbies).label, other))
+        elif act < 0.82 and self.unfriendly:
             node.put(ev.Unblock(other))
-        elif act >= 0.85 and lobbies:
-            self._out_and_in_again(node, draw.choice(lobbies), other)
-
-    def _out_and_in_again(self, node: Node, lobby: views.LobbyView, other: str) -> None:
-        """Somebody leaves or is removed, and is asked in again at once or soon, whatever has arrived by then."""
-        if lobby.leader != node.name:
-            node.put(ev.LeaveLobby(lobby.label))
-            leader, other = self.nodes[lobby.leader], node.name
-        elif self.unfriendly:
-            node.put(ev.AnswerRequest(other, accept=False, block=True))
-            node.put(ev.Unblock(other))
-            leader = node
-        else:
-            return
-        group = node.desk.labels[lobby.label]
-        for delay in (0.0, self.random.uniform(0.0, 30.0)):
-            self.later(delay, lambda: self._ask_in(leader, group, other))
-
-    def _ask_in(self, leader: Node, group: bytes, other: str) -> None:
-        lobby = leader.desk.lobbies.get(group)
-        if lobby is not None:
-            leader.put(ev.InviteTo(lobby.label, (other,)))
+        elif act < 0.88 and lobbies:
+            node.put(ev.SetDeputies(draw.choice(lobbies).label, (draw.choice(draw.choice(lobbies).roster),)))
+        elif act < 0.94 and self.said:
+            identity, (author, where, _) = draw.choice(list(self.said.items()))
+            if where.startswith("@"):
+                where = "@" + (author if where[1:] == node.name else where[1:])
+            if where != "@" + node.name:
+                reaction = Reaction(About(author, identity), "+1", draw.random() < 0.8)
+                node.put(ev.Utter(where, draw.randbytes(16), reaction))
+        elif lobbies:
+            node.put(ev.MarkRead(draw.choice(lobbies).label, draw.randint(1, 40)))
 
     def _say(self, node: Node, where: str) -> None:
         identity = self.random.randbytes(16)
         text = f"{node.name} {len(self.said)}"
         self.said[identity] = (node.name, where, text)
+        if where.startswith("#") and node.up:
+            lobby = node.desk.lobbies.get(node.desk.labels.get(where, b""))
+            if lobby is not None:
+                self.in_lobby[identity] = (lobby.group, self._people(lobby.group, node))
         node.put(ev.Say(where, identity, text))
 
+    def _people(self, group: bytes, node: Node) -> frozenset[str]:
+        """Who is in for the speaker and for itself."""
+        view = next((one for one in node.desk.lobbies.values() if one.group == group), None)
+        roster = views.lobby(node.desk, view.label).roster if view is not None else ()  # type: ignore[union-attr]
+        return frozenset(
+            name
+            for name in roster
+            if name in self.nodes
+            and (lobby := self.nodes[name].desk.lobbies.get(group)) is not None
+            and lobby.stage is Stage.MEMBER
+        )
+
     def _misfortune(self) -> None:
-        node = self.random.choice(list(self.nodes.values()))
-        kind = self.random.random()
-        if kind < 0.3:
+        draw = self.random
+        node = draw.choice(list(self.nodes.values()))
+        kind = draw.random()
+        if kind < 0.25:
             if node.up:
                 node.crash()
-        elif kind < 0.6:
+        elif kind < 0.4:
             self.break_links(node.name)
+        elif kind < 0.5:
+            self.authority = False
+            self.later(draw.uniform(5.0, 60.0), self._authority_back)
+        elif kind < 0.55 and len(self.nodes) > 2 and not self.expelled:
+            self.expelled.add(node.name)
+            for one in self.nodes.values():
+                if one is not node:
+                    self.later(draw.uniform(0.0, 5.0), lambda one=one: one.put(ev.Expelled(node.name, "revoked")))
+        elif self.splits:
+            self.partition({name: draw.randint(0, 1) for name in self.nodes})
+            self.later(draw.uniform(5.0, 60.0), lambda: self.partition({}))
         else:
-            self.cut.add(node.name)
-            self.break_links(node.name)
-            self.later(self.random.uniform(1.0, 40.0), lambda: self._rejoin(node))
+            self.partition({node.name: 1})
+            self.later(draw.uniform(1.0, 40.0), lambda: self.partition({}))
 
-    def _rejoin(self, node: Node) -> None:
-        self.cut.discard(node.name)
-        self.dial()
+    def _authority_back(self) -> None:
+        self.authority = True
+        for node in self.nodes.values():
+            node.collect()
 
     def _tidy(self) -> None:
-        """Everybody is free again and answers whatever is still open."""
+        """Everybody is free again and answers whatever is still open; a queue for the mailbox is looked into."""
         for node in self.nodes.values():
+            node.collect()
             if node.desk.busy:
                 node.put(ev.SetBusy(False))
             for request in views.requests(node.desk):
                 self._answer(node, request.peer, request.lobby)
+            for lobby in node.desk.lobbies.values():
+                for handle in lobby.invited & self.expelled:
+                    node.put(ev.RemoveFrom(lobby.label, handle))

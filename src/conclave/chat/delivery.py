@@ -33,11 +33,10 @@ PROBES_AFTER = 2
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A post in the outbox that carries a line of ours: ``group`` is empty in a pair."""
+    """A post in the outbox that carries a line of ours."""
 
     number: int
     id: bytes
-    group: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,9 @@ class Fate(Enum):
     LEFT = "left"
 
 
-def enqueue(out: Outbound, identity: bytes = b"", group: bytes = b"") -> tuple[Outbound, int]:
+def enqueue(out: Outbound, identity: bytes = b"") -> tuple[Outbound, int]:
     """Give a post its number. ``identity`` is that of the line it carries, if any. The stream must be named."""
-    lines = out.lines.push(Waiting(out.next, identity, group)) if identity else out.lines
+    lines = out.lines.push(Waiting(out.next, identity)) if identity else out.lines
     return Outbound(out.stream, out.next + 1, out.base, lines), out.next
 
 

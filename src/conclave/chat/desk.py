@@ -1,39 +1,59 @@
 """The door of the conversation core: one user's whole state, and the step that everything goes through.
 
 ``step(desk, event, now, random)`` gives the next desk and what is to be done, and touches nothing else. The records
-among the effects are one transaction, committed before any deed is done. ``restore`` rebuilds the desk after a
-restart from what was committed; step a ``Tick`` right after it, so that the links that are wanted are asked for.
+among the effects are one transaction, committed before any deed is done. Step a ``Tick`` right after ``restore``, so
+that the links that are wanted are asked for.
 
 Nothing that a peer sends makes ``step`` raise. A command raises ``Refused`` or ``LocalError``, and the desk that it
-was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one:
-``talk`` (two people), ``leading`` and ``following`` (a lobby's two halves), ``links`` (delivery).
+was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one: ``talk``
+and ``duet`` (two people), ``membership``, ``speaking``, ``ordering``, ``following``, ``leadership``, ``healing`` and
+``receipts`` (lobbies), ``links`` and ``mail`` (delivery).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
+from conclave.chat import (
+    audience,
+    duet,
+    ending,
+    following,
+    healing,
+    invitations,
+    leadership,
+    links,
+    mail,
+    membership,
+    ordering,
+    packages,
+    receipts,
+    sharing,
+    speaking,
+    talk,
+)
 from conclave.chat import events as ev
-from conclave.chat import following, leading, links, records, talk
-from conclave.chat.delivery import Fate, Waiting
+from conclave.chat.content import Body, Roll, Text
+from conclave.chat.delivery import Fate
 from conclave.chat.effects import Effect
-from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Input, Ours
+from conclave.chat.purging import purge
+from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
-from conclave.chat.state import Desk, Lobby, Peer, Stage
+from conclave.chat.state import Desk, Stage
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import DecodeError, LocalError, StorageError, VerificationError
+from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle
-from conclave.wire.frames import ID_BYTES, Ack, Fetch, Have, Head, Ordered, Post, PostKind
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Message, Parcel, Submit, Welcome
+from conclave.wire import frames
+from conclave.wire.frames import ID_BYTES
+from conclave.wire.posts import Answer, Begin, Choice, Handshake, Invite, Leave, Message, Parcel, Welcome
 
 __all__ = ["Desk", "Settings", "restore", "step"]
 
 Random = Callable[[int], bytes]
-Posts = Callable[[str, int, int], Iterable[tuple[int, int, bytes]]]
-RESTORED_POSTS = 64
-"""Posts of an outbox that are in memory at once while a desk is restored: 6 MiB at most."""
+SETTLINGS = 64
+"""So often one lobby may cause another look at it in one step, should a rule of ours go in circles."""
 
 
 def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk, tuple[Effect, ...]]:
@@ -43,37 +63,100 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
         case ev.Arrived(peer, frame):
             if peer != desk.me:
                 _arrived(work, peer, frame)
+        case ev.Mailed(peer, several, envelope):
+            if peer != desk.me:
+                for frame in several:
+                    _arrived(work, peer, frame)
+            mail.taken(work, peer, several, envelope)
         case ev.Linked(peer, window):
+            work.expelled = work.expelled - {peer}  # it has shown a certificate that holds
             links.linked(work, peer, window)
-            leading.linked(work, peer, up=True)
-            following.linked(work, peer)
+            duet.came_back(work, peer)
+            leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):
-            leading.linked(work, peer, up=False)
-            following.linked(work, peer)
+            leadership.linked(work, peer, up=False)
             links.unlinked(work, peer)
+            mail.unlinked(work, peer)
         case ev.Tick():
             _passed(work)
+        case ev.Unwound(group, common, digest, cut, lines):
+            healing.unwound(work, group, common, digest, cut, lines)
+        case ev.Recollected(b"", conversation, items):
+            duet.recollected(work, conversation.removeprefix("@"), items)
+        case ev.Recollected(group, _, items):
+            sharing.recollected(work, group, items)
+        case ev.PackageFound(peer, package):
+            duet.package_found(work, peer, package)
+        case ev.PackageMissing(peer, _):
+            duet.package_missing(work, peer)
+        case ev.StockTold(count):
+            packages.stock_told(work, count)
+        case ev.Deposited(peer, upto, group):
+            mail.deposited(work, peer, upto, group)
+        case ev.DepositFailed(peer, _, reason, group):
+            mail.failed(work, peer, reason, group)
         case ev.Expelled(peer, reason):
             _expelled(work, peer, reason)
+        case ev.OwnChanged(own):
+            work.own = own
+            for lobby in work.lobbies():
+                work.stir(lobby.group)
+        case ev.JudgesChanged(judges):
+            work.judges = judges
         case _:
             _command(work, event)
+    _settle(work)
     return work.done()
 
 
-def _arrived(work: Work, peer: str, frame: object) -> None:
+def _settle(work: Work) -> None:
+    """Whatever follows from what changed, until nothing does."""
+    for _ in range(SETTLINGS):
+        group = work.stirred()
+        if group is None:
+            break
+        leadership.settle(work, group)
+        healing.passed(work, group)
+        membership.act(work, group)
+        speaking.flush(work, group)
+        following.catch_up(work, group)
+        ending.finish(work, group)
+    for order, welcome, added in work.welcomes:
+        membership.let_in(work, order, welcome, added)
+
+
+def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
     match frame:
-        case Post():
+        case frames.Post():
             links.post_arrived(work, peer, frame, _take)
-        case Ack():
+        case frames.Ack():
             links.ack_arrived(work, peer, frame)
-        case Ordered():
+        case frames.Ordered():
             following.entry_arrived(work, peer, frame)
-        case Have():
-            leading.have_arrived(work, peer, frame)
-        case Fetch():
-            leading.fetch_arrived(work, peer, frame)
-        case Head():
+        case frames.Submit():
+            ordering.submitted(work, peer, frame)
+        case frames.Have():
+            audience.have_arrived(work, peer, frame)
+        case frames.Fetch():
+            audience.fetch_arrived(work, peer, frame)
+        case frames.Head():
             following.head_arrived(work, peer, frame)
+        case frames.Refused():
+            speaking.refused(work, peer, frame)
+        case frames.AskInfo():
+            healing.info_asked(work, peer, frame)
+        case frames.Info():
+            healing.info_arrived(work, peer, frame)
+        case frames.Recall():
+            sharing.recall_arrived(work, peer, frame)
+        case frames.Originals():
+            sharing.originals_arrived(work, peer, frame)
+        case frames.AskPackage():
+            package = packages.asked(work)
+            if package is not None:
+                links.send(work, peer, package)
+        case frames.Package(package):
+            duet.package_found(work, peer, package)
 
 
 def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
@@ -81,43 +164,65 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
     match parcel:
         case Message():
             return talk.message(work, peer, parcel)
-        case Submit():
-            return leading.submitted(work, peer, parcel)
+        case Begin():
+            return duet.begun(work, peer, parcel)
+        case Handshake():
+            return duet.handshake(work, peer, parcel)
         case Answer(b"", choice):
             talk.answered(work, peer, choice)
         case Answer(group, choice):
             lobby = work.lobby(group)
-            if lobby is None or lobby.leader == work.me:
-                leading.answered(work, peer, parcel)
-            elif choice is Choice.REJECT:
-                following.refused(work, peer, group)
-            elif choice is Choice.FREE:
-                following.freed(work, peer, group)
+            if lobby is not None and lobby.stage is Stage.JOINING and lobby.inviter == peer:
+                if choice is Choice.REJECT:
+                    membership.refused(work, peer, group)
+            else:
+                membership.answered(work, peer, parcel)
         case Invite():
-            following.invited(work, peer, parcel)
+            membership.invited(work, peer, parcel)
         case Welcome():
-            following.welcomed(work, peer, parcel)
+            return membership.welcomed(work, peer, parcel)
         case Leave(group):
-            leading.left(work, peer, group)
+            membership.left(work, peer, group)
     return Fate.TAKEN
 
 
 def _passed(work: Work) -> None:
-    work.rest()
     for peer in work.peers():
         links.resend(work, peer)
-        if peer.wanted != (peer.out.count > 0 or bool(peer.ties)):
-            work.keep(work.peer(peer.handle))
+        duet.passed(work, work.peer(peer.handle))
+        mail.passed(work, work.peer(peer.handle))
+        current = work.peer(peer.handle)
+        if current.wanted != (current.out.count > 0 or bool(current.ties) or len(current.waiting) > 0):
+            work.keep(current)
     for lobby in work.lobbies():
-        if lobby.leading is not None:
-            leading.passed(work, lobby, lobby.leading)
-        elif lobby.following is not None:
-            following.passed(work, lobby)
+        if lobby.stage is Stage.ENDED:
+            continue
+        leadership.settle(work, lobby.group)
+        leadership.passed(work, lobby.group)
+        healing.passed(work, lobby.group)
+        audience.passed(work, lobby.group)
+        membership.act(work, lobby.group)
+        membership.passed(work, lobby.group)
+        speaking.passed(work, lobby.group)
+        receipts.passed(work, lobby.group)
+        sharing.passed(work, lobby.group)
+        mail.lobby_passed(work, lobby.group)
+        following.catch_up(work, lobby.group)
+    work.expire()
 
 
 def _expelled(work: Work, peer: str, reason: str) -> None:
-    leading.remove(work, peer, reason, at_once=True)
-    following.leader_gone(work, peer, reason)
+    work.expelled = work.expelled | {peer}
+    for lobby in work.lobbies():
+        if lobby.stage in (Stage.INVITED, Stage.JOINING) and lobby.inviter == peer:
+            work.drop_lobby(lobby)
+            continue
+        if peer in lobby.invited:
+            adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}
+            intents = replace(lobby.intents, adds=adds)
+            work.keep_lobby(replace(lobby, invited=lobby.invited - {peer}, intents=intents), reworded=True)
+        purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=2.0 + 3.0 * work.chance())
+    leadership.expelled(work, peer)
     links.abandon(work, peer)
     one = work.peer(peer)
     if one.pair.ours in (Ours.REQUEST, Ours.TURNED_AWAY):
@@ -126,12 +231,19 @@ def _expelled(work: Work, peer: str, reason: str) -> None:
 
 def _command(work: Work, command: object) -> None:
     match command:
-        case ev.Say():
-            _say(work, command)
+        case ev.Say(conversation, identity, text, reply, expires):
+            _say(work, conversation, identity, Text(text, reply, expires or 0))
+        case ev.Utter(conversation, identity, body):
+            _say(work, conversation, identity, body)
+        case ev.MarkRead(conversation, seq):
+            if conversation.startswith("#"):
+                receipts.read_up_to(work, need_lobby(work, conversation).group, seq)
+            else:
+                duet.read_up_to(work, _person(work, conversation), seq)
         case ev.OpenLobby():
-            leading.open_lobby(work, command)
+            membership.open_lobby(work, command)
         case ev.InviteTo():
-            leading.invite(work, command)
+            membership.invite(work, command)
         case ev.AnswerRequest():
             _answer(work, command)
         case ev.Unblock(peer):
@@ -139,9 +251,16 @@ def _command(work: Work, command: object) -> None:
         case ev.SetBusy(on):
             _set_busy(work, on=on)
         case ev.LeaveLobby():
-            following.leave(work, command)
+            membership.leave(work, command)
         case ev.CloseLobby():
-            leading.close(work, command)
+            membership.close(work, command)
+        case ev.RemoveFrom():
+            membership.remove(work, command)
+        case ev.SetDeputies():
+            membership.set_deputies(work, command)
+        case ev.CallRoll(label, nonce):
+            lobby = need_lobby(work, label)
+            speaking.say(work, lobby, nonce, Roll(nonce), counted=False)
         case _:
             raise LocalError(f"{type(command).__name__} is no event of the conversation core")
 
@@ -157,17 +276,15 @@ def _person(work: Work, name: str) -> str:
     return handle
 
 
-def _say(work: Work, command: ev.Say) -> None:
-    if len(command.id) != ID_BYTES:
+def _say(work: Work, conversation: str, identity: bytes, body: Body) -> None:
+    if len(identity) != ID_BYTES:
         raise LocalError("a message needs an id of 16 bytes")
-    if not command.conversation.startswith("#"):
-        talk.say(work, _person(work, command.conversation), command)
+    talk.check(body)
+    if not conversation.startswith("#"):
+        talk.say(work, _person(work, conversation), identity, body)
         return
-    lobby = need_lobby(work, command.conversation)
-    if lobby.leader == work.me:
-        leading.say(work, lobby, command)
-    else:
-        following.say(work, lobby, command)
+    lobby = need_lobby(work, conversation)
+    speaking.say(work, lobby, identity, body)
 
 
 def _answer(work: Work, command: ev.AnswerRequest) -> None:
@@ -175,11 +292,13 @@ def _answer(work: Work, command: ev.AnswerRequest) -> None:
     if command.accept and command.block:
         raise LocalError("nobody is accepted and blocked at once", remedy="choose one")
     if command.lobby:
-        following.answer(work, peer, command.lobby, accept=command.accept)
+        membership.answer(work, peer, command.lobby, accept=command.accept)
     if command.block:
         talk.turn(work, peer, Input.BLOCK)
-        leading.remove(work, peer, f"blocked by {work.me}", at_once=False)
-        following.leave_all_of(work, peer)
+        for lobby in work.lobbies():
+            if lobby.leader == work.me and lobby.stage is Stage.MEMBER:
+                purge(work, lobby, peer, f"blocked by {work.me}", delay=0.0)
+        invitations.decline_all_of(work, peer)
     elif not command.lobby:
         talk.turn(work, peer, Input.ACCEPT if command.accept else Input.REJECT)
 
@@ -191,57 +310,6 @@ def _set_busy(work: Work, *, on: bool) -> None:
     for peer in work.peers():
         if peer.pair.ours is Ours.TURNED_AWAY:
             talk.turn(work, peer.handle, Input.FREE)
-    following.announce(work)
+    invitations.announce(work)
 
 
-def restore(me: str, states: Iterable[tuple[str, bytes]], posts: Posts, settings: Settings | None = None) -> Desk:
-    """The desk as it was committed: ``states`` are all states of the store, ``posts`` its read of the outbox.
-
-    Raises ``StorageError`` for a state that cannot be read.
-    """
-    kept = dict(states)
-    settings = settings or Settings()
-    desk = Desk(me, settings)
-    peers, lobbies, labels = desk.peers, desk.lobbies, desk.labels
-    try:
-        for key, value in kept.items():
-            if key.startswith(records.PEER_KEY):
-                peer = _with_lines(records.decode_peer(key.removeprefix(records.PEER_KEY), value), posts)
-                peers = peers.put(peer.handle, peer)
-        for key, value in kept.items():
-            if key.startswith(records.LOBBY_KEY):
-                name = key.removeprefix(records.LOBBY_KEY)
-                at = kept.get(records.PLACE_KEY + name, b"")
-                lobby = records.decode_lobby(bytes.fromhex(name), value, at)
-                lobbies = lobbies.put(lobby.group, lobby)
-                labels = {**labels, lobby.label: lobby.group}
-                for handle in _tied(lobby):
-                    known = peers.get(handle) or Peer(handle)
-                    peers = peers.put(handle, replace(known, ties=known.ties | {lobby.group}))
-        busy = records.decode_busy(kept[records.DESK_KEY]) if records.DESK_KEY in kept else False
-    except (DecodeError, ValueError) as error:
-        raise StorageError(
-            f"a conversation's state cannot be read: {error}", remedy="restore the home from a backup"
-        ) from error
-    return Desk(me, settings, busy, peers, lobbies, labels)
-
-
-def _tied(lobby: Lobby) -> Iterable[str]:
-    if lobby.leading is not None:
-        return tuple(lobby.leading.followers)
-    return (lobby.leader,) if lobby.stage in (Stage.JOINING, Stage.MEMBER, Stage.LEAVING) else ()
-
-
-def _with_lines(peer: Peer, posts: Posts) -> Peer:
-    """The lines that wait in the outbox, read from the heads of the posts that carry them."""
-    lines: Fifo[Waiting] = Fifo()
-    first = peer.out.base
-    while first < peer.out.next:
-        number = peer.out.next
-        for number, kind, body in posts(peer.handle, first, min(RESTORED_POSTS, peer.out.next - first)):
-            if kind == PostKind.MESSAGE:
-                lines = lines.push(Waiting(number, body[:ID_BYTES], b""))
-            elif kind == PostKind.SUBMIT:
-                lines = lines.push(Waiting(number, body[ID_BYTES : 2 * ID_BYTES], body[:ID_BYTES]))
-        first = number + 1
-    return replace(peer, out=replace(peer.out, lines=lines))

@@ -95,6 +95,16 @@ class MarkLine:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepOriginal:
+    """What a line's author signed, of a line of ours that was there before it was protected; the first one stays."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AmendLine:
     """Other words for a line, said at ``at``; the newest ones count, of two at once the greater.
 
@@ -148,14 +158,6 @@ class DropExpired:
 
 
 @dataclass(frozen=True, slots=True)
-class UnplaceLines:
-    """Lines past place ``seq`` have no place any more: the half that gave it lost. Their words stay."""
-
-    conversation: str
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
 class PutPost:
     """Into the outbox: the post's kind and body under its number in our stream to ``peer``."""
 
@@ -198,6 +200,14 @@ class CutEntries:
 
 
 @dataclass(frozen=True, slots=True)
+class UnplaceLines:
+    """Lines behind entry ``seq`` have no place in the lobby's order any more (``seq`` 0): their half lost."""
+
+    conversation: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class PutCertificate:
     """Keep a member's certificate (DER), under its SHA-256: originals name it."""
 
@@ -205,8 +215,8 @@ class PutCertificate:
 
 
 Record = (
-    PutState | DropState | AddLine | MarkLine | AmendLine | EraseLine | SetReaction | SetPin | DropExpired
-    | UnplaceLines | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | PutCertificate
+    PutState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction | SetPin | DropExpired | PutPost
+    | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.
@@ -242,6 +252,92 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwind:
+    """Read what a lobby's order and history have behind entry ``common``; answered by ``events.Unwound``."""
+
+    group: bytes
+    conversation: str
+    common: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recollect:
+    """Read the originals of these lines (author and id); answered by ``events.Recollected``."""
+
+    group: bytes
+    conversation: str
+    lines: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendOriginals:
+    """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame."""
+
+    peer: str
+    group: bytes
+    conversation: str
+    after: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindPackage:
+    """Ask the authority for a key package of ``peer``; answered by ``PackageFound`` or ``PackageMissing``."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Give the authority key packages of ours; ``replace``: those that it has are of no use any more."""
+
+    packages: tuple[bytes, ...]
+    last: bytes
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Seal these encoded frames for ``peer``, and leave them in its mailbox.
+
+    ``upto`` and ``group`` come back in the answer: the last post's number, or in a lobby (``group``) our last number.
+    """
+
+    peer: str
+    upto: int
+    frames: tuple[bytes, ...]
+    group: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DepositPosts:
+    """As ``Deposit``, of posts of the outbox from ``first`` on, at most ``count``."""
+
+    peer: str
+    stream: bytes
+    base: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DepositEntries:
+    """As ``Deposit``, of entries of a lobby's order from ``first`` on, at most ``count``."""
+
+    peer: str
+    group: bytes
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailDone:
+    """What was in this envelope is committed: it can go from our mailbox."""
+
+    mail: int
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """Have a link to ``peer`` (dial it, and again with backoff), or need it no longer."""
 
@@ -263,5 +359,8 @@ class Wake:
     at: float
 
 
-Deed = Send | Resend | Replay | Want | Tell | Wake
+Deed = (
+    Send | Resend | Replay | Unwind | Recollect | SendOriginals | FindPackage | Publish | Deposit | DepositPosts
+    | DepositEntries | MailDone | Want | Tell | Wake
+)  # fmt: skip
 Effect = Record | Deed

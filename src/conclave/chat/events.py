@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.wire.frames import Frame
+from conclave.chat.content import About, Body
+from conclave.chat.state import Judges, Own
+from conclave.wire.frames import Frame, Ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +43,145 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Expelled:
-    """The authority revoked or suspended ``peer``: it leaves every lobby that we lead, and gets nothing more."""
+    """The authority revoked or suspended ``peer``: it leaves every lobby that we are in, and gets nothing more."""
 
     peer: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
+class OwnChanged:
+    """Our certificate for conversations is another one from now on."""
+
+    own: Own
+
+
+@dataclass(frozen=True, slots=True)
+class JudgesChanged:
+    """Whom we believe changed: a new revocation list."""
+
+    judges: Judges
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFound:
+    """The authority has a key package of ``peer`` (an ``MLSMessage``)."""
+
+    peer: str
+    package: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PackageMissing:
+    """No key package of ``peer`` could be had: ``away`` (the authority), ``unknown``, ``none``, ``refused``."""
+
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockTold:
+    """The authority has so many single-use key packages of ours."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """What was to be left in ``peer``'s mailbox up to ``upto`` is there."""
+
+    peer: str
+    upto: int
+    group: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DepositFailed:
+    """It is not: ``away`` (the authority), ``full``, ``unknown``, ``refused``."""
+
+    peer: str
+    upto: int
+    reason: str
+    group: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """Frames of ``peer`` were in our mailbox, in envelope ``mail``."""
+
+    peer: str
+    frames: tuple[Frame, ...]
+    mail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unwound:
+    """What the store has behind entry ``common`` (``hash``: that entry's): entries, and the lines that
+    they made (author, id, place)."""
+
+    group: bytes
+    common: int
+    hash: bytes
+    cut: tuple[Ordered, ...]
+    lines: tuple[tuple[str, bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recollected:
+    """Originals that the store has, with their certificates: author, id, ``originals.Signed`` encoded."""
+
+    group: bytes  # empty in a pair
+    conversation: str
+    items: tuple[tuple[str, bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
-    """Say ``text`` in ``conversation``; ``id`` (16 random bytes) names the message for good."""
+    """Say ``text`` in ``conversation``; ``id`` (16 random bytes) names the message for good.
+
+    ``expires``: seconds after which it is to disappear; None: as the conversation has it.
+    """
 
     conversation: str
     id: bytes
     text: str
+    reply: About | None = None
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Utter:
+    """Say something else than words: an edit, a deletion, a reaction, a pin, a timer, a file's offer."""
+
+    conversation: str
+    id: bytes
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRead:
+    """Our person has read ``conversation`` up to the line whose ``seq`` this is."""
+
+    conversation: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLobby:
-    """Open a lobby that we lead; ``group`` is 16 random bytes, ``name`` is without the ``#``."""
+    """Open a lobby that we lead; ``group`` is 16 random bytes, ``name`` is without the ``#``.
+
+    ``deputies`` lead first when we are gone.
+    """
 
     name: str
     group: bytes
     invited: tuple[str, ...]
+    deputies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InviteTo:
-    """Ask more people into a lobby that we lead."""
+    """Ask more people into a lobby that we are in."""
 
     lobby: str
     invited: tuple[str, ...]
@@ -99,7 +213,7 @@ class SetBusy:
 
 @dataclass(frozen=True, slots=True)
 class LeaveLobby:
-    """Leave a lobby that somebody else leads."""
+    """Leave a lobby."""
 
     lobby: str
 
@@ -111,5 +225,36 @@ class CloseLobby:
     lobby: str
 
 
-Command = Say | OpenLobby | InviteTo | AnswerRequest | Unblock | SetBusy | LeaveLobby | CloseLobby
-Event = Linked | Unlinked | Arrived | Tick | Expelled | Command
+@dataclass(frozen=True, slots=True)
+class RemoveFrom:
+    """Put somebody out of a lobby."""
+
+    lobby: str
+    member: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeputies:
+    """Name who leads first when the leader is gone."""
+
+    lobby: str
+    deputies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRoll:
+    """Ask everybody in a lobby for a signed answer now; ``nonce`` is 16 random bytes."""
+
+    lobby: str
+    nonce: bytes
+
+
+Command = (
+    Say | Utter | MarkRead | OpenLobby | InviteTo | AnswerRequest | Unblock | SetBusy | LeaveLobby | CloseLobby
+    | RemoveFrom | SetDeputies | CallRoll
+)  # fmt: skip
+Event = (
+    Linked | Unlinked | Arrived | Tick | Expelled | OwnChanged | JudgesChanged | PackageFound | PackageMissing
+    | StockTold | Deposited | DepositFailed | Mailed | Unwound | Recollected | Command
+)  # fmt: skip

@@ -37,6 +37,12 @@ class Fifo(Generic[T]):
         """This queue with ``item`` at its end."""
         return Fifo(self._front, self._at, (item, self._back), self._waiting + 1)
 
+    def last(self) -> T | None:
+        """The item that was pushed last, or None where there is none."""
+        if self._back is not None:
+            return self._back[0]  # type: ignore[no-any-return]
+        return self._front[-1] if self._at < len(self._front) else None
+
     def peek(self) -> T | None:
         """The first item of a settled queue, or None where there is none."""
         return self._front[self._at] if self._at < len(self._front) else None

@@ -1,354 +1,360 @@
-"""Being in a lobby that somebody else leads: invited, entering, following, leaving.
+"""Being in a lobby: taking entries of its order, one after the other, whoever leads.
 
-``lobby.member`` checks the order; this turns it into lines, notices and answers. What the leader shows that does not
-fit is refused and told. Left out: the leader's half (``chat.leading``).
+An entry is taken only where it follows what we have. A commit changes the group; words are opened, and prove their
+author and where the author stood when speaking. Ours come back and get their place. Left out: what to do when two
+orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and who is to come and go
+(``chat.membership``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat.content import Text, encode_content
-from conclave.chat.effects import Line, LineKind, Status
-from conclave.chat.events import LeaveLobby, Say
+from conclave.chat import audience, ending, groups, healing, meaning, sharing
+from conclave.chat.content import Content, decode_content
+from conclave.chat.effects import DropEntries, PutEntry, Send, Status
+from conclave.chat.groups import read_stand
+from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
-from conclave.chat.notices import RequestArrived
-from conclave.chat.orders import change_line, end, free_label, own_notice, words_line
-from conclave.chat.pair import Ours
-from conclave.chat.state import Lobby, Stage
-from conclave.chat.talk import check_text, trust
-from conclave.chat.work import Work, need_lobby
-from conclave.errors import LocalError, Refused, RemoteError, VerificationError
-from conclave.lobby import member as core
-from conclave.lobby.member import Following, Place
-from conclave.lobby.names import check_handle, check_name
-from conclave.lobby.roster import Turn
-from conclave.wire.frames import EntryKind, Have, Head, Ordered
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Submit, Welcome
+from conclave.chat.purging import purge
+from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.voice import landed, without_commit
+from conclave.chat.work import Work
+from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.lobby.order import Order
+from conclave.mls import group as mls
+from conclave.mls.group import Changes, Staged, State, Verify
+from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered
 
-LAST_SEQ = 1 << 62
-"""No honest order comes so far; numbers behind it would not fit a frame."""
-_WAITING = (Stage.INVITED, Stage.JOINING)
-
-
-def invited(work: Work, handle: str, invite: Invite) -> None:
-    """Somebody asks us into a lobby."""
-    known = work.lobby(invite.group)
-    if known is not None and known.leader != handle:
-        work.trouble(handle, f"{handle} invites us to a lobby that {known.leader} leads")
-        return
-    if known is not None and known.stage is Stage.JOINING:
-        return
-    try:
-        check_name(invite.name)
-        _check_roster(work, invite.roster)
-    except VerificationError as error:
-        work.trouble(handle, f"an invitation from {handle} was refused: {error}")
-        work.post(handle, Answer(invite.group, Choice.REJECT))
-        return
-    if _full(work, handle, invite.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
-        work.post(handle, Answer(invite.group, Choice.REJECT))
-        return
-    if known is not None and known.stage is Stage.INVITED:  # people know already; only who is in may have changed
-        if known.asked != invite.roster:
-            work.keep_lobby(replace(known, asked=invite.roster), reworded=True)
-        return
-    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
-        _out_first(work, known, invite)
-        return
-    label = known.label if known is not None else free_label(work, invite.name, handle, invite.group)
-    name = known.name if known is not None else invite.name
-    _ask(work, Lobby(invite.group, name, label, handle, Stage.INVITED, asked=invite.roster))
-
-
-def _out_first(work: Work, lobby: Lobby, invite: Invite) -> None:
-    """No leader asks who is in: we are out, and the entry that says so is still to come, or never will.
-
-    The answer to our Leave is that entry, or ``FREE``; then people are asked.
-    """
-    if lobby.stage is Stage.MEMBER:
-        work.post(lobby.leader, Leave(lobby.group))
-    work.keep_lobby(replace(lobby, stage=Stage.LEAVING, asked=invite.roster), reworded=True)
-
-
-def _full(work: Work, handle: str, group: bytes) -> bool:
-    """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
-    others = [one for one in work.lobbies() if one.group != group]
-    waiting = [
-        one.leader for one in others if one.stage is Stage.INVITED or (one.stage is Stage.LEAVING and one.asked)
-    ]
-    limits = work.settings
-    return (
-        len(waiting) >= limits.invitations
-        or waiting.count(handle) >= limits.invitations_per_peer
-        or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
-    )
-
-
-def _ask(work: Work, lobby: Lobby) -> None:
-    work.keep_lobby(replace(lobby, hushed=work.busy), reworded=True)
-    if work.busy:
-        work.post(lobby.leader, Answer(lobby.group, Choice.BUSY))
-    else:
-        work.tell(RequestArrived(lobby.leader, lobby.label))
-
-
-def _check_roster(work: Work, roster: tuple[str, ...]) -> None:
-    if len(roster) > work.settings.lobby_members + 1:
-        raise VerificationError("it has more members than are allowed", reason="lobby-full")
-    for handle in roster:
-        check_handle(handle)
-
-
-def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
-    """Our people answer an invitation of ``handle``."""
-    lobby = need_lobby(work, label)
-    if lobby.leader != handle or lobby.stage not in _WAITING:
-        raise LocalError(f"there is no invitation from {handle} to {lobby.label}", remedy="conclave requests")
-    work.check_room(handle)
-    if accept:
-        trust(work, handle)
-        if lobby.stage is Stage.INVITED:
-            work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False), reworded=True)
-            work.tie(handle, lobby.group, tied=True)
-            work.post(handle, Answer(lobby.group, Choice.ACCEPT))
-    else:
-        decline(work, lobby)
-
-
-def decline(work: Work, lobby: Lobby) -> None:
-    """We do not want to be in, though perhaps we said so before."""
-    if lobby.stage is Stage.INVITED:
-        work.post(lobby.leader, Answer(lobby.group, Choice.REJECT))
-    else:
-        work.post(lobby.leader, Leave(lobby.group))
-    work.tie(lobby.leader, lobby.group, tied=False)
-    work.drop_lobby(lobby)
-
-
-def announce(work: Work) -> None:
-    """We are free again: the invitations that came meanwhile."""
-    for lobby in work.lobbies():
-        if lobby.hushed:
-            work.keep_lobby(replace(lobby, hushed=False), reworded=True)
-            if lobby.stage is Stage.INVITED:
-                work.tell(RequestArrived(lobby.leader, lobby.label))
-
-
-def welcomed(work: Work, handle: str, welcome: Welcome) -> None:
-    """The leader lets us in, at a place of its order."""
-    lobby = work.lobby(welcome.group)
-    if lobby is None or lobby.leader != handle or lobby.stage not in (Stage.JOINING, Stage.LEAVING):
-        return
-    if lobby.following is not None:
-        # We accepted twice, and the first welcome came before what it was for was over. The leader counts from this
-        # one, so what says that we are out will not fit what we have; our Leave, behind both, gets us out of it.
-        if welcome.seq > lobby.following.seq:
-            _gone(work, lobby)
-        return
-    try:
-        _check_roster(work, welcome.roster)
-        if work.me not in welcome.roster or handle not in welcome.roster:
-            raise VerificationError("its roster lacks the leader or us", reason="bad-roster")  # noqa: TRY301
-        if welcome.seq > LAST_SEQ:
-            raise VerificationError("no lobby has so many entries", reason="bad-place")  # noqa: TRY301
-    except VerificationError as error:
-        work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
-        return
-    following = Following(
-        welcome.group, handle, welcome.term, welcome.seq, welcome.hash, frozenset(welcome.roster),
-        head=welcome.seq + 1,
-    )  # fmt: skip
-    work.keep_lobby(replace(lobby, stage=Stage.MEMBER, following=following, asked=()), reworded=True)
-    _catch_up(work, welcome.group)
-
-
-def _in(work: Work, handle: str, group: bytes) -> tuple[Lobby, Following] | None:
-    lobby = work.lobby(group)
-    if lobby is None or lobby.following is None or lobby.leader != handle:
-        return None
-    return lobby, lobby.following
-
-
-def _catch_up(work: Work, group: bytes) -> None:
-    lobby = work.lobby(group)
-    if lobby is None or lobby.following is None:
-        return
-    following, fetch = core.missing(lobby.following, work.now, work.settings.resend_after)
-    if following.head > following.seq:
-        work.pending = True
-    if fetch is not None and work.peer(lobby.leader).linked:
-        work.keep_lobby(replace(lobby, following=following))
-        send(work, lobby.leader, fetch)
+_IN = (Stage.MEMBER, Stage.LEAVING)
+_DEAF = (Step.UNWIND, Step.REJOIN)
+LOST_RANGES = 64
+"""Ranges of entries that could not be opened, at most, which a receipt names."""
 
 
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
-    """An entry of the order, pushed or fetched."""
-    found = _in(work, handle, entry.group)
-    if found is None:
-        lobby = work.lobby(entry.group)
-        if lobby is not None and lobby.leader != handle:
-            work.trouble(handle, f"{handle} sends entries of {lobby.label}, which {lobby.leader} leads")
+    """An entry of the order: pushed by the leader, or fetched of somebody who has it."""
+    lobby = work.lobby(entry.group)
+    if lobby is None or lobby.order is None or lobby.stage not in _IN or lobby.healing.step in _DEAF:
         return
-    lobby, following = found
-    place = core.place(following, entry.seq)
-    if place is Place.REPEATED:
+    watch = lobby.watch
+    if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
+        return
+    if handle == lobby.leader:
+        lobby = replace(lobby, watch=replace(watch, heard=work.now))
+        work.keep_lobby(lobby)
+    assert lobby.order is not None
+    if entry.seq <= lobby.order.seq:
         work.have(entry.group)
         return
-    if place is Place.AHEAD:
-        work.keep_lobby(replace(lobby, following=core.noticed(following, entry.seq)))
-        _catch_up(work, entry.group)
+    if entry.seq > lobby.order.seq + 1:
+        noticed(work, lobby, handle, entry.seq)
         return
     try:
-        following, change = core.follow(following, entry, work.settings.lobby_members + 1)
-    except RemoteError as error:
-        _does_not_fit(work, lobby, error)
+        order, encoded = orders.take(lobby.order, entry)
+    except VerificationError as error:
+        _does_not_fit(work, lobby, handle, error)
         return
-    lobby = replace(lobby, following=following)
-    work.keep_lobby(lobby, reworded=change is not None)
     work.have(entry.group)
-    if change is not None:
-        change_line(work, lobby, entry, change)
-        if change.turn is Turn.CLOSED or (change.turn is not Turn.ENTERED and change.handle == work.me):
-            _over(work, lobby)
-            return
-    elif entry.kind is EntryKind.MESSAGE:
-        if entry.sender == work.me:
-            work.mark_line(lobby.label, entry.id, Status.DELIVERED, entry.seq)
-        else:
-            words_line(work, lobby, entry, Status.RECEIVED)
-    _catch_up(work, entry.group)
+    took(work, lobby, order, entry, encoded)
+    after = work.lobby(entry.group)
+    if after is not None and after.order is not None and after.watch.fetching:
+        done = after.order.seq >= min(after.watch.fetching, after.watch.goal)
+        if done:
+            work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
+    catch_up(work, entry.group)
 
 
-def _does_not_fit(work: Work, lobby: Lobby, error: RemoteError) -> None:
-    """What the leader shows is refused; whoever leaves waits no longer for its word."""
-    work.trouble(lobby.leader, f"{lobby.label}: {error}")
-    if lobby.stage is Stage.LEAVING:
-        _gone(work, lobby)
+def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
+    """The leader, or whom we asked, shows what does not follow what we have."""
+    work.trouble(handle, f"{lobby.label}: {error}")
+    if handle == lobby.leader and error.reason == "forked" and lobby.healing.step is Step.SOUND:
+        healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
 
 
-def _gone(work: Work, lobby: Lobby) -> None:
-    """We are out by our own word; the leader's can reach us no more."""
-    own_notice(work, lobby, f"{work.me} left")
-    _over(work, replace(lobby, asked=()))
-
-
-def _over(work: Work, lobby: Lobby) -> None:
-    work.tie(lobby.leader, lobby.group, tied=False)
-    if lobby.following is not None:
-        send(work, lobby.leader, core.have(lobby.following))
-    if lobby.asked:  # we were asked in again before we heard that we were out
-        _ask(work, replace(lobby, stage=Stage.INVITED, following=None))
+def took(
+    work: Work, lobby: Lobby, order: Order, entry: Ordered, encoded: bytes, staged: Staged | None = None
+) -> None:
+    """The next entry is in: do what it says. ``staged`` is its commit where it was examined already."""
+    lobby = replace(lobby, order=order)
+    if lobby.lead is None or orders.counts_before(order.run, lobby.lead):
+        lobby = replace(lobby, lead=replace(order.run, first=0, last=0))
+        work.keep_lobby(lobby, reworded=True)
     else:
-        end(work, lobby)
+        work.keep_lobby(lobby)
+    work.record(PutEntry(entry.group, entry.seq, encoded))
+    if entry.kind is EntryKind.COMMIT:
+        _committed(work, lobby, entry, staged)
+    else:
+        _words(work, lobby, entry)
+    work.stir(entry.group)
+
+
+# --- words ---
+
+
+def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
+    if entry.sender == work.me:
+        lobby, ours = landed(lobby, entry.number, work.now)
+        work.keep_lobby(lobby)
+        if ours is not None and ours.content:
+            content = decode_content(ours.content)
+            heard = Heard(lobby.label, work.me, content, ours.original, entry.seq, Status.SENT)
+            if ours.id:
+                work.mark_line(lobby.label, ours.id, Status.SENT, entry.seq)
+            meaning.ours(work, lobby.group, heard)
+        return
+    state = work.session(entry.group)
+    if state is None or lobby.healing.step is Step.ENTER:
+        return  # what was said until we are in again is asked for in its authors' own words
+    if entry.epoch < min((past.number for past in state.past), default=state.number):
+        return  # it was said before we came in, though ordered after
+    known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
+    if known is not None:
+        author, identity = known
+        if identity:
+            work.place_line(lobby.label, author, identity, entry.seq)
+            sharing.said_again(work, lobby.group, author, identity)
+        return
+    try:
+        opened = groups.open_words(work, state, entry.payload)
+        author = opened.identity.decode()
+        if author != entry.sender:
+            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")  # noqa: TRY301
+        stand = read_stand(opened.authenticated_data)
+        if stand.number != entry.number:
+            raise VerificationError("it has another number inside than outside")  # noqa: TRY301
+        content = decode_content(opened.data)
+    except RemoteError as error:
+        _lost(work, lobby, entry, error)
+        return
+    assert lobby.order is not None
+    if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
+        work.trouble(
+            lobby.leader, f"{lobby.label}: {author} was shown another order than we: {lobby.leader} shows two orders"
+        )
+    original = groups.original_of(work, work.session(entry.group) or state, opened)
+    _count(work, lobby.group, author, content)
+    meaning.theirs(work, lobby.group, Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED))
+
+
+def _lost(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> None:
+    ranges = lobby.ears.lost
+    if ranges and ranges[-1][1] == entry.seq - 1:
+        ranges = (*ranges[:-1], (ranges[-1][0], entry.seq))
+    else:
+        ranges = (*ranges, (entry.seq, entry.seq))[-LOST_RANGES:]
+    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, lost=ranges)))
+    linked = entry.sender if lobby.leader == work.me else lobby.leader
+    work.trouble(linked, f"a message from {entry.sender[:80]} in {lobby.label} could not be read: {error}")
+
+
+def _count(work: Work, group: bytes, author: str, content: Content) -> None:
+    """Every author counts: a gap shows that something is kept from us, and of whom."""
+    lobby = work.lobby(group)
+    if lobby is None or not content.count:
+        return
+    ears = lobby.ears
+    known = ears.counts.get(author)
+    gaps = dict(ears.gaps)
+    gaps.pop((author, content.count), None)
+    if known is not None and content.count > known + 1:
+        for missing in range(known + 1, min(content.count, known + 65)):
+            gaps[author, missing] = work.now
+        work.wake(work.now + work.settings.gap_after)
+    counts = ears.counts if known is not None and known >= content.count else ears.counts.put(author, content.count)
+    if counts is not ears.counts or gaps != ears.gaps:
+        work.keep_lobby(replace(lobby, ears=replace(ears, counts=counts, gaps=gaps)))
+
+
+# --- commits ---
+
+
+def examine(work: Work, lobby: Lobby, handle: str, payload: bytes, verify: Verify) -> Staged:
+    """Somebody's commit, checked. Raises ``RemoteError`` or ``LocalError``."""
+    state = groups.need_session(work, lobby.group)
+    staged = mls.process(state, payload, verify=verify, now=work.now)
+    if not isinstance(staged, Staged):
+        raise DecodeError("it is no commit")
+    changes = staged.changes
+    if changes.external:
+        if changes.replaced is None:
+            raise VerificationError("a stranger lets itself in", reason="not-a-member")
+        author = mls.members(state)[changes.replaced].identity
+    else:
+        author = mls.members(state)[changes.committer].identity
+    if author.decode() != handle:
+        raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
+    return staged
+
+
+def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) -> None:
+    state = work.session(entry.group)
+    if lobby.healing.step is Step.ENTER:
+        healing.committed(work, lobby, entry)
+        return
+    if state is None:
+        return
+    flown, ours = landed(lobby, entry.number, work.now) if entry.sender == work.me else (lobby, None)
+    if ours is not None and ours.kind is EntryKind.COMMIT and lobby.voice.staged is not None:
+        staged = lobby.voice.staged
+        lobby = replace(flown, voice=replace(flown.voice, staged=None))
+        work.keep_lobby(lobby)
+        before, after = state, mls.merge(state, staged)
+        if staged.welcome and lobby.order is not None:
+            work.welcome(lobby.order, staged.welcome, lobby.intents.adds)
+    else:
+        try:
+            staged = staged or examine(work, lobby, entry.sender, entry.payload, work.judges.members)
+        except (RemoteError, LocalError) as error:
+            _lost(work, lobby, entry, DecodeError(str(error)))
+            return
+        if staged.removes_us:
+            ending.out(work, lobby, _reason(staged.authenticated_data, work.me))
+            return
+        before = state
+        after = mls.merge(staged.state or state, staged)
+        lobby = replace(lobby, voice=without_commit(work, lobby.voice))
+    assert lobby.order is not None
+    work.keep_session(after)
+    work.keep_lobby(replace(lobby, order=replace(lobby.order, epoch=after.number)))
+    changed(work, entry, before, after, staged)
+
+
+def changed(work: Work, entry: Ordered, before: State, after: State, staged: Staged) -> None:
+    """Who is in is otherwise: say so in the conversation, and lead accordingly."""
+    lobby = work.lobby(entry.group)
+    if lobby is None:
+        return
+    was, now = groups.roster(before), groups.roster(after)
+    came = [one for one in now if one not in was]
+    went = [one for one in was if one not in now]
+    entered, gone = dict(lobby.healing.entered), dict(lobby.healing.gone)
+    marks = lobby.ears.marks
+    for handle in came:
+        entered[handle] = entry.seq
+        gone.pop(handle, None)
+        own_notice(work, lobby.label, f"{handle} entered", entry.seq)
+    for handle in went:
+        why = _reason(staged.authenticated_data, handle)
+        gone[handle] = (entry.seq, why)
+        entered.pop(handle, None)
+        marks = marks.drop(handle)
+        words = f"{handle} left" if why == groups.LEFT else f"{handle} was removed" + (f": {why}" if why else "")
+        own_notice(work, lobby.label, words, entry.seq)
+    _new_certificates(work, lobby, entry, before, after, staged.changes)
+    people = lobby.watch.followers
+    if people is not None:
+        for handle in came:
+            people = core.admit(people, handle, entry.seq, work.now, linked=work.peer(handle).linked)
+        for handle in went:
+            people = core.part(people, handle, entry.seq)
+    intents = lobby.intents
+    intents = replace(
+        intents,
+        adds={handle: one for handle, one in intents.adds.items() if handle not in now},
+        removes={handle: one for handle, one in intents.removes.items() if handle in now},
+    )
+    lobby = replace(
+        lobby,
+        intents=intents,
+        invited=lobby.invited - set(came),
+        healing=replace(lobby.healing, entered=entered, gone=gone, owed=(lobby.healing.owed | set(went)) - set(came)),
+        watch=replace(lobby.watch, followers=people),
+        ears=replace(lobby.ears, marks=marks),
+    )
+    work.keep_lobby(lobby, reworded=True)
+    for handle in work.expelled & set(now):
+        purge(work, work.lobby(entry.group) or lobby, handle, "put out by the authority", delay=2.0)
+
+
+def _new_certificates(
+    work: Work, lobby: Lobby, entry: Ordered, before: State, after: State, changes: Changes
+) -> None:
+    was, now = groups.roster(before), groups.roster(after)
+    for leaf in {changes.committer, *changes.updated}:
+        handle = next((one for one, at in now.items() if at == leaf), None)
+        if handle is None or handle not in was:
+            continue
+        old, new = mls.credential(before, was[handle]), mls.credential(after, leaf)
+        if old != new and old.certificates and new.certificates:
+            own_notice(work, lobby.label, f"{handle} has a new certificate", entry.seq)
+
+
+def _reason(authenticated_data: bytes, handle: str) -> str:
+    try:
+        return groups.read_reasons(authenticated_data).get(handle, "")
+    except DecodeError:
+        return ""
+
+
+# --- catching up ---
 
 
 def head_arrived(work: Work, handle: str, head: Head) -> None:
-    """The leader tells how far its order goes."""
-    known = work.lobby(head.group)
-    if known is None:
-        if not work.peer(handle).out.count:  # we lost our home, or forgot the lobby: say that we are not in
-            work.post(handle, Leave(head.group))
-        send(work, handle, Have(head.group, head.seq))
+    """Somebody tells where its order stands."""
+    lobby = work.lobby(head.group)
+    state = work.session(head.group)
+    if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*_IN, Stage.CLOSING):
+        meaning.unknown_head(work, handle, head)
         return
-    if known.stage in (Stage.ENDED, Stage.INVITED) and known.leader == handle:
-        send(work, handle, Have(head.group, head.seq))  # we need nothing more
-    found = _in(work, handle, head.group)
-    if found is None:
+    if state is None or not audience.known(work, lobby, handle):
         return
-    lobby, following = found
-    try:
-        after = core.told(following, head)
-    except VerificationError as error:
-        _does_not_fit(work, lobby, error)
+    top = head.runs[0]
+    if handle == lobby.leader and orders.same(top, lobby.lead):
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    if orders.counts_before(top, lobby.lead):
+        healing.adopt(work, lobby, handle, head)
         return
-    if after is not following:
-        work.keep_lobby(replace(lobby, following=after))
+    assert lobby.order is not None
+    if lobby.lead is None:
+        return
+    if orders.counts_before(lobby.lead, top):
+        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lobby.lead):
+            send(work, handle, orders.head(lobby.order))
+        common = orders.parting(lobby.order, head)
+        if lobby.watch.followers is not None and common == head.seq:
+            audience.heard_from(work, lobby, handle, common)
+        return
+    if lobby.watch.followers is not None:
+        if orders.parting(lobby.order, head) == head.seq:
+            audience.heard_from(work, lobby, handle, head.seq)
+        return
+    common = orders.parting(lobby.order, head)
+    if common < lobby.order.seq and head.seq >= lobby.order.seq and lobby.healing.step is Step.SOUND:
+        healing.adopt(work, lobby, handle, head)
+        return
+    noticed(work, lobby, handle, head.seq)
     work.have(head.group)
-    _catch_up(work, head.group)
 
 
-def refused(work: Work, handle: str, group: bytes) -> None:
-    """The leader does not let us in any more, though it once asked."""
+def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
+    """``handle`` has the order up to ``seq``."""
+    watch = lobby.watch
+    if seq > watch.goal or (handle == lobby.leader and seq >= watch.goal):
+        watch = replace(watch, goal=seq, goal_by=handle)
+        work.keep_lobby(replace(lobby, watch=watch))
+    catch_up(work, lobby.group)
+
+
+def catch_up(work: Work, group: bytes) -> None:
+    """Fetch what is missing, of whoever has it, one bounded fetch at a time."""
     lobby = work.lobby(group)
-    if lobby is not None and lobby.leader == handle and lobby.stage is Stage.JOINING:
-        own_notice(work, lobby, f"{handle} did not let you in any more")
-        work.tie(handle, group, tied=False)
-        end(work, lobby)
+    if lobby is None or lobby.order is None or lobby.stage not in _IN or lobby.healing.step in _DEAF:
+        return
+    watch, seq = lobby.watch, lobby.order.seq
+    if watch.goal <= seq:
+        return
+    work.pending = True
+    if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
+        return
+    source = watch.goal_by if work.peer(watch.goal_by).linked else lobby.leader
+    if source == work.me or not work.peer(source).linked:
+        return
+    watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
+    work.keep_lobby(replace(lobby, watch=watch))
+    work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
 
-
-def freed(work: Work, handle: str, group: bytes) -> None:
-    """The leader does not know us as a member, so there will be no entry that says that we left."""
-    lobby = work.lobby(group)
-    if lobby is not None and lobby.leader == handle and lobby.stage is Stage.LEAVING:
-        _over(work, lobby)
-
-
-def say(work: Work, lobby: Lobby, command: Say) -> None:
-    """Our own words in a lobby that somebody else leads: they wait until the leader has ordered them."""
-    check_text(command.text)
-    if lobby.stage in _WAITING:
-        raise LocalError(
-            f"you are not in {lobby.label} yet",
-            remedy=f"accept the invitation, or wait until {lobby.leader} is online",
-        )
-    if lobby.stage is not Stage.MEMBER:
-        raise Refused(f"you are not in {lobby.label} any more", reason="not-a-member", remedy="ask to be invited")
-    work.check_room(lobby.leader)
-    protection, epoch, payload = lobby.protection.protect(encode_content(Text(work.now, command.text)))
-    if protection is not lobby.protection:
-        work.keep_lobby(replace(lobby, protection=protection))
-    line = Line(command.id, work.me, LineKind.TEXT, command.text, work.now, work.now, Status.WAITING)
-    work.add_line(lobby.label, line)
-    submit = Submit(lobby.group, command.id, epoch, EntryKind.MESSAGE, payload)
-    work.post(lobby.leader, submit, command.id, lobby.group)
-
-
-def leave(work: Work, command: LeaveLobby) -> None:
-    """Leave a lobby; we follow it until the leader's word that we left."""
-    lobby = need_lobby(work, command.lobby)
-    if lobby.leader == work.me:
-        raise LocalError(f"you lead {lobby.label}", remedy=f"conclave lobby close {lobby.label[1:]}")
-    if lobby.stage in _WAITING:
-        decline(work, lobby)
-    elif lobby.stage is Stage.MEMBER:
-        work.keep_lobby(replace(lobby, stage=Stage.LEAVING), reworded=True)
-        work.post(lobby.leader, Leave(lobby.group))
-    else:
-        raise LocalError(f"you are not in {lobby.label} any more")
-
-
-def leave_all_of(work: Work, handle: str) -> None:
-    """We blocked ``handle``: out of the lobbies that it leads."""
-    for lobby in work.lobbies():
-        if lobby.leader == handle and lobby.stage in _WAITING:
-            decline(work, lobby)
-        elif lobby.leader == handle and lobby.stage is Stage.MEMBER:
-            leave(work, LeaveLobby(lobby.label))
-
-
-def leader_gone(work: Work, handle: str, reason: str) -> None:
-    """The authority took ``handle`` out: its lobbies end here, for nobody orders them any more."""
-    for lobby in work.lobbies():
-        if lobby.leader != handle or lobby.stage is Stage.ENDED:
-            continue
-        work.tie(handle, lobby.group, tied=False)
-        if lobby.stage is Stage.INVITED:
-            work.drop_lobby(lobby)
-        else:
-            own_notice(work, lobby, f"the lobby ended: {handle}, who led it, was removed: {reason}")
-            end(work, lobby)
-
-
-def linked(work: Work, handle: str) -> None:
-    """A link to a leader opened or closed: no fetch is under way any more."""
-    for group in sorted(work.peer(handle).ties):
-        found = _in(work, handle, group)
-        if found is not None:
-            work.keep_lobby(replace(found[0], following=replace(found[1], fetching=0)))
-            _catch_up(work, group)
-
-
-def passed(work: Work, lobby: Lobby) -> None:
-    """Time passed: fetch again what did not come."""
-    _catch_up(work, lobby.group)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from conclave.chat import delivery
 from conclave.chat.delivery import Fate, Flight, Place, Waiting
-from conclave.chat.effects import DropPosts, Send, Status
+from conclave.chat.effects import DropPosts, Recollect, Send, Status
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.work import Work, window_for
@@ -34,8 +34,8 @@ def linked(work: Work, handle: str, window: int) -> None:
 
 def unlinked(work: Work, handle: str) -> None:
     """The link is gone; who is nothing to us is forgotten."""
-    peer = replace(work.peer(handle), flight=Flight())
-    if peer.out.stream or peer.inbound.streams or peer.ties or peer.wanted or peer.pair != Pair():
+    peer = replace(work.peer(handle), flight=Flight(), away=work.now)
+    if peer.out.stream or peer.inbound.streams or peer.ties or peer.wanted or peer.pair != Pair() or peer.groups:
         work.keep(peer)
     else:
         work.drop_peer(handle)
@@ -51,8 +51,9 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
         return
     new_home = peer.inbound.streams != () and post.stream not in (known for known, _ in peer.inbound.streams)
     pair = replace(peer.pair, told=False) if new_home and peer.pair.told else peer.pair
+    groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
     inbound = delivery.taken(inbound, post)
-    work.keep(replace(peer, inbound=inbound, pair=pair))
+    work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
     try:
         fate = take(work, handle, open_post(post))
     except DecodeError as error:
@@ -75,18 +76,20 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     work.record(DropPosts(handle, ack.number))
     for line in lines:
         if line.number in ack.declined:
-            _not_sent(work, handle, line)
-        elif not line.group:  # in a lobby the leader's order tells
+            not_taken(work, handle, line)
+        else:
             work.mark_line("@" + handle, line.id, Status.DELIVERED)
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight))
     work.send_outbox(handle)
 
 
-def _not_sent(work: Work, handle: str, line: Waiting) -> None:
-    lobby = work.lobby(line.group) if line.group else None
-    if lobby is not None or not line.group:
-        work.mark_line(lobby.label if lobby is not None else "@" + handle, line.id, Status.FAILED)
+def not_taken(work: Work, handle: str, line: Waiting) -> None:
+    """The other side dropped a line: it is not sent, or said again where the other had lost the keys for it."""
+    groups = work.peer(handle).groups
+    if any(group.dead for group in groups):
+        work.deed(Recollect(b"", "@" + handle, ((work.me, line.id),)))
+    work.mark_line("@" + handle, line.id, Status.FAILED)
 
 
 def resend(work: Work, peer: Peer) -> None:
@@ -108,7 +111,7 @@ def abandon(work: Work, handle: str) -> None:
         return
     work.record(DropPosts(handle, peer.out.next - 1))
     for line in peer.out.lines:
-        _not_sent(work, handle, line)
+        work.mark_line("@" + handle, line.id, Status.FAILED)
     out = delivery.Outbound(peer.out.stream, peer.out.next, peer.out.next)
     work.keep(replace(peer, out=out, flight=replace(peer.flight, sent=out.base - 1)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conclave.chat.content import Offer
 from conclave.chat.effects import Line, Status
 
 
@@ -25,6 +26,25 @@ class LineMarked:
 
 
 @dataclass(frozen=True, slots=True)
+class LineChanged:
+    """A line was edited, deleted, pinned, or somebody reacted to it: read it again."""
+
+    conversation: str
+    author: str
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileOffered:
+    """Somebody offers a file."""
+
+    conversation: str
+    author: str
+    id: bytes
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
 class RequestArrived:
     """Somebody asks to chat (``lobby`` empty) or invites us to a lobby."""
 
@@ -42,6 +62,35 @@ class RequestAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipted:
+    """A member has everything of ``conversation`` up to entry ``has``, and its person read up to ``read``."""
+
+    conversation: str
+    member: str
+    has: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderChanged:
+    """Somebody else leads a lobby, from term ``term`` on."""
+
+    lobby: str
+    leader: str
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollCalled:
+    """Somebody called the roll, or answered: who has answered so far."""
+
+    lobby: str
+    nonce: bytes
+    by: str
+    present: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something was refused or caught: a lobby leader that showed two orders, junk from a peer."""
 
@@ -49,4 +98,7 @@ class Trouble:
     text: str
 
 
-Notice = LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble
+Notice = (
+    LineAdded | LineMarked | LineChanged | FileOffered | RequestArrived | RequestAnswered | Receipted | LeaderChanged
+    | RollCalled | Trouble
+)  # fmt: skip

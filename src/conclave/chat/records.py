@@ -1,35 +1,59 @@
 """How the core's states are written: small records under plain keys, each with its version in the first byte.
 
-``desk``: busy or not. ``peer/<handle>``: both streams and the pair, rewritten for every message, about 100 bytes.
-``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands, rewritten for
-every entry, 45 bytes. Left out: links, windows and what followers have, which are learnt again.
+``desk``: busy or not. ``peer/<handle>``: both streams, the pair and its groups, rewritten for every message, about
+150 bytes. ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands and who
+has what, rewritten with what is said. ``out/<lobby or peer>/…``: what we say, until it has its place. ``staged/``:
+our commit under way. ``mls/<group>/…``: keys, in two parts. ``package/<reference>``: key packages of ours. Left out:
+links, windows and what followers have, which are learnt again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound
+from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
-from conclave.chat.state import Lobby, Peer, Stage
+from conclave.chat.state import (
+    Ears,
+    Flying,
+    Healing,
+    Intents,
+    Lobby,
+    Mark,
+    PairGroup,
+    Peer,
+    Stage,
+    Step,
+    Unsaid,
+    Voice,
+)
 from conclave.errors import DecodeError
-from conclave.lobby.leader import Follower, Leading
-from conclave.lobby.member import Following
+from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, TEXT_BYTES
+from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, Run, read_runs, write_runs
 
-VERSION = 1
+VERSION = 2
 DESK_KEY = "desk"
 PEER_KEY = "peer/"
 LOBBY_KEY = "lobby/"
 PLACE_KEY = "place/"
+OUT_KEY = "out/"
+STAGED_KEY = "staged/"
+SESSION_KEY = "mls/"
+EPOCH = "/epoch"
+TRAFFIC = "/traffic"
+PACKAGE_KEY = "package/"
 
 T = TypeVar("T")
 
 
-def _read(data: bytes, item: Callable[[Reader], T]) -> T:
+def read(data: bytes, item: Callable[[Reader], T]) -> T:
+    """A state whose first byte is our version. Raises ``DecodeError``."""
+
     def versioned(r: Reader) -> T:
         if r.uint8() != VERSION:
             raise DecodeError("a state of an unknown version")
@@ -48,7 +72,23 @@ def encode_busy(*, busy: bool) -> bytes:
 
 def decode_busy(data: bytes) -> bool:
     """The inverse of ``encode_busy``. Raises ``DecodeError``."""
-    return bool(_read(data, Reader.uint8))
+    return bool(read(data, Reader.uint8))
+
+
+# --- peers ---
+
+
+def peer_part(peer: Peer) -> tuple[Any, ...]:
+    """What of a peer is kept; equal where nothing is to be written."""
+    out = peer.out
+    return (
+        out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
+        peer.mailed,
+    )  # fmt: skip
+
+
+def _write_group(w: Writer, group: PairGroup) -> None:
+    w.fixed(group.id, ID_BYTES).uint8(group.ours).uint8(group.turn).uint8(group.dead)
 
 
 def encode_peer(peer: Peer) -> bytes:
@@ -59,80 +99,209 @@ def encode_peer(peer: Peer) -> bytes:
     for stream, last in inbound.streams:
         w.fixed(stream, STREAM_BYTES).uint64(last)
     w.vector(inbound.declined, Writer.uint64)
-    return w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told).done()
+    w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
+    w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
+    return w.uint64(peer.mailed).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
     """The inverse of ``encode_peer``. Raises ``DecodeError``."""
 
+    def group(r: Reader) -> PairGroup:
+        return PairGroup(r.fixed(ID_BYTES), *(bool(r.uint8()) for _ in range(3)))
+
     def peer(r: Reader) -> Peer:
         out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64())
         streams = tuple((r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT)))
         inbound = Inbound(streams, r.vector(Reader.uint64))
-        return Peer(handle, out, inbound, Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8())))
+        pair = Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8()))
+        groups, count, counts, told = r.vector(group), r.uint64(), r.uint64(), r.uint64()
+        return Peer(handle, out, inbound, pair, groups, count, counts, told, mailed=r.uint64())
 
-    return _read(data, peer)
-
-
-def _write_follower(w: Writer, item: tuple[str, Follower]) -> None:
-    handle, one = item
-    w.text(handle).uint64(one.since).uint64(one.until).opaque(one.until_hash)
+    return read(data, peer)
 
 
-def _follower(r: Reader) -> tuple[str, Follower]:
-    handle = r.text(HANDLE_BYTES)
-    return handle, Follower(r.uint64(), r.uint64(), r.opaque(HASH_BYTES))
+# --- lobbies ---
+
+
+def _handle(r: Reader) -> str:
+    return r.text(HANDLE_BYTES)
+
+
+def _reason(r: Reader) -> tuple[str, str]:
+    return r.text(HANDLE_BYTES), r.text(TEXT_BYTES)
 
 
 def encode_lobby(lobby: Lobby) -> bytes:
     """The state under ``lobby/<group>``."""
-    w = Writer().uint8(VERSION).uint8(lobby.stage).text(lobby.name).text(lobby.label).text(lobby.leader)
-    w.uint8(lobby.hushed).uint64(int(lobby.ended))
-    if lobby.leading is not None:
-        w.vector(lobby.leading.followers.items(), _write_follower)
-        w.vector(sorted(lobby.leading.invited), Writer.text)
-    elif lobby.following is not None:
-        w.vector(sorted(lobby.following.roster), Writer.text)
-    return w.vector(lobby.asked, Writer.text).done()
+    w = Writer().uint8(VERSION).uint8(lobby.stage).text(lobby.name).text(lobby.label).text(lobby.inviter)
+    w.vector(lobby.asked, Writer.text).uint8(lobby.hushed).uint64(int(lobby.ended)).uint32(lobby.timer)
+    w.optional(lobby.lead, lambda each, run: write_runs(each, (run,)))
+    w.vector(sorted(lobby.invited), Writer.text)
+    intents, healing = lobby.intents, lobby.healing
+    w.vector(intents.adds.items(), lambda each, it: each.text(it[0]).opaque(it[1]))
+    w.vector(intents.removes.items(), lambda each, it: each.text(it[0]).text(it[1])).uint8(intents.update)
+    w.optional(intents.deputies, lambda each, them: each.vector(them, Writer.text))
+    w.uint8(healing.step).uint64(healing.common)
+    w.optional(healing.pull, lambda each, ends: each.uint64(ends[0]).uint64(ends[1]))
+    w.vector(healing.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
+    w.vector(healing.entered.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
+    w.vector(healing.gone.items(), lambda each, it: each.text(it[0]).uint64(it[1][0]).text(it[1][1]))
+    w.vector(sorted(healing.owed), Writer.text)
+    w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
+    return w.done()
+
+
+def _lobby(group: bytes, r: Reader) -> Lobby:
+    stage, name, label, inviter = Stage(r.uint8()), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
+    asked, hushed, ended, timer = r.vector(_handle), bool(r.uint8()), float(r.uint64()), r.uint32()
+    lead = r.optional(read_runs)
+    invited = frozenset(r.vector(_handle))
+    adds = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.opaque())))
+    removes, update = dict(r.vector(_reason)), bool(r.uint8())
+    intents = Intents(adds, removes, r.optional(lambda each: each.vector(_handle)), update)
+    step, common, pull = Step(r.uint8()), r.uint64(), r.optional(lambda each: (each.uint64(), each.uint64()))
+    orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
+    entered = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())))
+    gone = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), (each.uint64(), each.text(TEXT_BYTES)))))
+    owed = frozenset(r.vector(_handle))
+    known = dict(
+        r.vector(lambda each: (each.fixed(ID_BYTES), (each.text(HANDLE_BYTES), each.opaque(ID_BYTES))))
+    )  # fmt: skip
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known)
+    return Lobby(
+        group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
+        healing, timer,
+    )  # fmt: skip
+
+
+def place_part(lobby: Lobby) -> tuple[Any, ...]:
+    """What changes with what is said; equal where nothing is to be written."""
+    order, voice, ears = lobby.order, lobby.voice, lobby.ears
+    at = None if order is None else (order.hash, order.runs)
+    return (at, voice.next, voice.count, ears.counts, ears.marks, ears.read, ears.lost, ears.words)
+
+
+def _write_number(w: Writer, item: tuple[str, int]) -> None:
+    w.text(item[0]).uint64(item[1])
+
+
+def _number(r: Reader) -> tuple[str, int]:
+    return r.text(HANDLE_BYTES), r.uint64()
+
+
+def _write_range(w: Writer, ends: tuple[int, int]) -> None:
+    w.uint64(ends[0]).uint64(ends[1])
+
+
+def _range(r: Reader) -> tuple[int, int]:
+    return r.uint64(), r.uint64()
+
+
+def _write_mark(w: Writer, item: tuple[str, Mark]) -> None:
+    handle, mark = item
+    w.text(handle).uint64(mark.has).uint64(mark.read).vector(mark.missing, _write_range)
+
+
+def _mark(r: Reader) -> tuple[str, Mark]:
+    return r.text(HANDLE_BYTES), Mark(r.uint64(), r.uint64(), r.vector(_range))
+
+
+def _write_order(w: Writer, order: Order) -> None:
+    w.uint64(order.seq).fixed(order.hash, HASH_BYTES).uint64(order.epoch)
+    write_runs(w, order.runs).vector(order.numbers.items(), _write_number)
 
 
 def encode_place(lobby: Lobby) -> bytes:
-    """The state under ``place/<group>``, of a lobby that we lead or are in."""
-    at = lobby.leading or lobby.following
-    if at is None:
-        return b""
-    return Writer().uint8(VERSION).uint32(at.term).uint64(at.seq).fixed(at.hash, HASH_BYTES).done()
+    """The state under ``place/<group>``."""
+    voice, ears = lobby.voice, lobby.ears
+    w = Writer().uint8(VERSION).optional(lobby.order, _write_order).uint64(voice.next).uint64(voice.count)
+    w.vector(ears.counts.items(), _write_number).vector(ears.marks.items(), _write_mark)
+    return w.uint64(ears.read).vector(ears.lost, _write_range).uint64(ears.words).done()
+
+
+def _shelf(items: tuple[tuple[str, T], ...]) -> Shelf[str, T]:
+    shelf: Shelf[str, T] = Shelf()
+    for key, value in items:
+        shelf = shelf.put(key, value)
+    return shelf
 
 
 def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
-    """The inverse of ``encode_lobby`` and ``encode_place`` (empty for the other stages). Raises ``DecodeError``."""
+    """The inverse of ``encode_lobby`` and ``encode_place`` (empty where there is none). Raises ``DecodeError``."""
 
-    def place(r: Reader) -> tuple[int, int, bytes]:
-        return r.uint32(), r.uint64(), r.fixed(HASH_BYTES)
+    def order(r: Reader) -> Order:
+        seq, digest, epoch, runs = r.uint64(), r.fixed(HASH_BYTES), r.uint64(), read_runs(r)
+        return Order(group, seq, digest, runs, epoch, _shelf(r.vector(_number)))
 
-    def handle(r: Reader) -> str:
-        return r.text(HANDLE_BYTES)
+    def place(r: Reader) -> tuple[Order | None, Voice, Ears]:
+        where, voice = r.optional(order), Voice(r.uint64(), r.uint64())
+        counts, marks = _shelf(r.vector(_number)), _shelf(r.vector(_mark))
+        return where, voice, Ears(counts, marks, r.uint64(), r.vector(_range), r.uint64())
 
-    def lobby(r: Reader) -> Lobby:
-        stage, name, label, leader = Stage(r.uint8()), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
-        hushed, ended = bool(r.uint8()), float(r.uint64())
-        if stage in (Stage.LEADING, Stage.CLOSING):
-            term, seq, digest = _read(at, place)
-            followers: Shelf[str, Follower] = Shelf()
-            for key, one in r.vector(_follower):
-                followers = followers.put(key, one)
-            invited = frozenset(r.vector(handle))
-            leading = Leading(group, name, leader, digest, term, seq, followers, invited)
-            r.vector(handle)
-            return Lobby(group, name, label, leader, stage, leading, hushed=hushed, ended=ended)
-        if stage in (Stage.MEMBER, Stage.LEAVING):
-            people = r.vector(handle)
-            term, seq, digest = _read(at, place)
-            following = Following(group, leader, term, seq, digest, frozenset(people), seq)
-            asked = r.vector(handle)
-            return Lobby(
-                group, name, label, leader, stage, following=following, asked=asked, hushed=hushed, ended=ended
-            )
-        return Lobby(group, name, label, leader, stage, asked=r.vector(handle), hushed=hushed, ended=ended)
+    lobby = read(data, lambda r: _lobby(group, r))
+    if not at:
+        return lobby
+    where, voice, ears = read(at, place)
+    return replace(lobby, order=where, voice=voice, ears=ears)
 
-    return _read(data, lobby)
+
+# --- what we say, until it has its place ---
+
+
+def waiting_key(conversation: str, key: int) -> str:
+    """Where content waits to be protected; ``conversation`` is a group in hex, or ``@`` and a handle."""
+    return f"{OUT_KEY}{conversation}/w/{key:016x}"
+
+
+def flying_key(group: bytes, number: int) -> str:
+    """Where something handed in is kept until it is seen ordered."""
+    return f"{OUT_KEY}{group.hex()}/f/{number:016x}"
+
+
+def encode_unsaid(unsaid: Unsaid) -> bytes:
+    """The state of content that waits."""
+    return Writer().uint8(VERSION).fixed(unsaid.id, ID_BYTES).opaque(unsaid.content).done()
+
+
+def decode_unsaid(key: str, data: bytes) -> Unsaid:
+    """The inverse of ``encode_unsaid``. Raises ``DecodeError``."""
+    return read(data, lambda r: Unsaid(int(key.rpartition("/")[2], 16), r.fixed(ID_BYTES), r.opaque()))
+
+
+def encode_flying(flying: Flying) -> bytes:
+    """The state of something handed in."""
+    w = Writer().uint8(VERSION).uint8(flying.kind).uint64(flying.epoch).opaque(flying.id).opaque(flying.content)
+    return w.opaque(flying.payload).opaque(flying.original).done()
+
+
+def decode_flying(key: str, data: bytes) -> Flying:
+    """The inverse of ``encode_flying``. Raises ``DecodeError``."""
+
+    def flying(r: Reader) -> Flying:
+        kind, epoch = EntryKind(r.uint8()), r.uint64()
+        return Flying(
+            int(key.rpartition("/")[2], 16), kind, epoch, r.opaque(), r.opaque(), r.opaque(), r.opaque()
+        )  # fmt: skip
+
+    return read(data, flying)
+
+
+def voice_records(lobby: Lobby, before: Lobby | None) -> Iterator[PutState | DropState]:
+    """What is to be written of what is handed in: only what came, changed or went."""
+    name = lobby.group.hex()
+    old = before.voice if before is not None else Voice()
+    new = lobby.voice
+    if new.flying is not old.flying:
+        had = {one.number: one for one in old.flying}
+        for one in new.flying:
+            if had.pop(one.number, None) is not one:
+                yield PutState(flying_key(lobby.group, one.number), encode_flying(one))
+        for number in had:
+            yield DropState(flying_key(lobby.group, number))
+    if new.staged is not old.staged:
+        if new.staged is None:
+            yield DropState(STAGED_KEY + name)
+        else:
+            yield PutState(STAGED_KEY + name, new.staged.encode())
+

@@ -5,31 +5,93 @@ Left out: what changes it (``chat.desk`` and the rooms below it) and how it is k
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from conclave.chat.delivery import Flight, Inbound, Outbound
+from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Pair
-from conclave.chat.protection import HOP_BY_HOP, Protection
 from conclave.chat.settings import Settings
-from conclave.lobby.leader import Leading
-from conclave.lobby.member import Following
+from conclave.errors import VerificationError
+from conclave.lobby.leader import Followers
+from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
+from conclave.mls.group import Credential, OwnKeyPackage, Staged, State, Verify
+from conclave.wire.frames import EntryKind, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Who we are in every group: our certificate, its raw private key, and the realm's cipher suite.
+
+    ``until`` is when the certificate ends (UNIX seconds).
+    """
+
+    credential: Credential
+    signature_key: bytes = field(repr=False)
+    suite: int
+    until: float
+
+
+def nobody(_: Credential, __: bytes, ___: float) -> bytes:
+    """Believes no credential: what a desk has until it is told whom to believe."""
+    raise VerificationError("no credential can be judged here yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who is believed. ``newcomers`` judges who comes anew, ``members`` who is in and may have been away.
+
+    The second one takes a certificate that has ended or was revoked since: who is in is put out by a commit.
+    """
+
+    newcomers: Verify = nobody
+    members: Verify = nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """Content of ours that is not protected yet: ``key`` orders it on disk, ``id`` names its line."""
+
+    key: int
+    id: bytes
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PairGroup:
+    """An MLS group of two. Its members commit in turns, its maker first, so that no two commits ever compete."""
+
+    id: bytes
+    ours: bool  # we made it
+    turn: bool  # it is ours to commit
+    dead: bool = False  # the peer has lost it with its home: it is not spoken in any more
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Somebody we talk to, lead, follow, or are linked to. The second half is not kept on disk."""
+    """Somebody we talk to, share a lobby with, or are linked to. The second half is not kept on disk."""
 
     handle: str
     out: Outbound = field(default_factory=Outbound)
     inbound: Inbound = field(default_factory=Inbound)
     pair: Pair = field(default_factory=Pair)
+    groups: tuple[PairGroup, ...] = ()  # the first one is spoken in, the others are only heard
+    count: int = 0  # our messages here
+    counts: int = 0  # the peer's latest counter
+    told: int = 0  # the peer's counter up to which we told that we read
+    waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
     flight: Flight = field(default_factory=Flight)
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link
     wanted: bool = False
     troubled: float = 0.0  # UNIX seconds when we last told people of its misbehaviour
-    protection: Protection = HOP_BY_HOP
+    sought: float = 0.0  # UNIX seconds when we last asked for a key package
+    away: float = 0.0  # UNIX seconds since when it is not linked, though wanted
+    mailed: int = 0  # the highest post that is in the peer's mailbox
+    mailing: int = 0  # the highest post that is on its way there
+    mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
+    updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
 
     @property
     def linked(self) -> bool:
@@ -40,13 +102,128 @@ class Peer:
 class Stage(IntEnum):
     """What a lobby is to us. The numbers are stored."""
 
-    LEADING = 1
-    CLOSING = 2  # we closed it; some followers do not know yet
     INVITED = 3
-    JOINING = 4  # we accepted; the leader's welcome is to come
+    JOINING = 4  # we accepted; the welcome is to come
     MEMBER = 5
-    LEAVING = 6  # we said so; the leader's word is to come
+    LEAVING = 6  # we said so; the commit that puts us out is to come
     ENDED = 7
+    CLOSING = 8  # we closed it; some do not know yet
+
+
+@dataclass(frozen=True, slots=True)
+class Flying:
+    """Something of ours that is handed in under ``number`` and not seen ordered; ``payload`` is empty until protected.
+
+    A commit has no ``content``, and no ``id``.
+    """
+
+    number: int
+    kind: EntryKind
+    epoch: int
+    id: bytes = b""
+    content: bytes = field(default=b"", repr=False)
+    payload: bytes = field(default=b"", repr=False)
+    original: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """Changes of the group that we want to commit: key packages by handle, reasons by handle, whether to renew keys."""
+
+    adds: Mapping[str, bytes] = field(default_factory=dict)
+    removes: Mapping[str, str] = field(default_factory=dict)
+    deputies: tuple[str, ...] | None = None
+    update: bool = False
+
+    @property
+    def some(self) -> bool:
+        """Whether there are any."""
+        return bool(self.adds or self.removes or self.update or self.deputies is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What we say in a lobby, until it has its place in the order. The last three are not kept."""
+
+    next: int = 1  # number of the next thing that we hand in
+    count: int = 0  # our messages here
+    waiting: Fifo[Unsaid] = field(default_factory=Fifo)
+    flying: tuple[Flying, ...] = ()
+    staged: Staged | None = None  # our commit under way
+    sent: int = 0  # the highest number handed in on the present link
+    mailed: int = 0  # the highest number that was left in the leader's mailbox
+    moved: float = 0.0  # UNIX seconds of its last progress
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a member's latest receipt says: everything up to ``has`` but ``missing``; read up to ``read``."""
+
+    has: int = 0
+    read: int = 0
+    missing: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """What we heard in a lobby, and who has it. The last four are not kept."""
+
+    counts: Shelf[str, int] = field(default_factory=Shelf)  # everybody's latest counter
+    marks: Shelf[str, Mark] = field(default_factory=Shelf)
+    read: int = 0  # the entry up to which our person has read
+    lost: tuple[tuple[int, int], ...] = ()  # entries that we could not open
+    words: int = 0  # the latest entry that people are to see
+    told: tuple[int, int] = (0, 0)  # what our last receipt said
+    due: float = 0.0  # when the next one is to be sent; 0: none
+    gaps: Mapping[tuple[str, int], float] = field(default_factory=dict)  # (author, counter) -> since when it lacks
+    calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
+
+
+class Step(IntEnum):
+    """How we come from a half that lost into the one that counts. The numbers are stored."""
+
+    SOUND = 0
+    UNWIND = 1  # to read what we had behind the place where the orders part
+    REJOIN = 2  # its epochs are not ours: the leader is asked for what an external commit needs
+    ENTER = 3  # that commit is under way
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """What is under way between two halves, and what is needed for it."""
+
+    step: Step = Step.SOUND
+    common: int = 0  # the last entry that both orders have
+    pull: tuple[int, int] | None = None  # between these entries we lack what was said
+    orphans: tuple[tuple[str, bytes], ...] = ()  # authors and ids of what was said in a half that lost
+    entered: Mapping[str, int] = field(default_factory=dict)  # who came in by which entry
+    gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
+    owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
+    known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
+    asked: float = 0.0  # the last three are not kept
+    share: float = 0.0  # when orphans of others are to be shared
+    pulled: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What we know of the leader and of the others' positions. Nothing of it is kept."""
+
+    followers: Followers | None = None  # while we lead
+    goal: int = 0  # the furthest entry that we heard of
+    goal_by: str = ""  # from whom
+    fetching: int = 0  # last entry of the fetch under way; 0: none
+    fetched: float = 0.0  # UNIX seconds of that fetch
+    heard: float = 0.0  # UNIX seconds of the leader's last sign
+    beat: float = 0.0  # UNIX seconds of our own, as the leader
+    tied: frozenset[str] = frozenset()
+    renew: float = 0.0  # when our keys are to be renewed
+    parting: float = 0.0  # when we last said that we leave
+    purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
+    gather: float = 0.0  # when those who accepted are let in, all at once
+    mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
+    mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +233,25 @@ class Lobby:
     group: bytes
     name: str
     label: str
-    leader: str
     stage: Stage
-    leading: Leading | None = None  # LEADING, CLOSING
-    following: Following | None = None  # MEMBER, LEAVING
+    inviter: str = ""  # who asked us in
     asked: tuple[str, ...] = ()  # who was in when we were invited
     hushed: bool = False  # the invitation came while we were busy: people are told when we are free
     ended: float = 0.0  # UNIX seconds
-    protection: Protection = HOP_BY_HOP
+    order: Order | None = None
+    lead: Run | None = None  # the best term that we have heard of
+    invited: frozenset[str] = frozenset()  # whom we asked in
+    intents: Intents = field(default_factory=Intents)
+    healing: Healing = field(default_factory=Healing)
+    timer: int = 0  # seconds after which what is said here disappears; 0: never
+    voice: Voice = field(default_factory=Voice)
+    ears: Ears = field(default_factory=Ears)
+    watch: Watch = field(default_factory=Watch)
+
+    @property
+    def leader(self) -> str:
+        """Who leads it, as far as we know; empty while we are not in."""
+        return self.lead.leader if self.lead is not None else self.inviter
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +260,15 @@ class Desk:
 
     me: str
     settings: Settings = field(default_factory=Settings)
+    own: Own | None = None
+    judges: Judges = field(default_factory=Judges)
     busy: bool = False
     peers: Shelf[str, Peer] = field(default_factory=Shelf)
     lobbies: Shelf[bytes, Lobby] = field(default_factory=Shelf)
-    labels: dict[str, bytes] = field(default_factory=dict)
+    labels: Mapping[str, bytes] = field(default_factory=dict)
+    sessions: Shelf[bytes, State] = field(default_factory=Shelf)
+    packages: Shelf[bytes, OwnKeyPackage] = field(default_factory=Shelf)  # by reference
+    last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
+    certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
+    expelled: frozenset[str] = frozenset()  # whom the authority put out, as told since our start
     alarm: float = 0.0

@@ -1,21 +1,21 @@
-"""Two people talking: saying, hearing, asking and answering. The tables of ``chat.pair`` decide; this carries out.
+"""Two people talking: who may, asking and answering. The tables of ``chat.pair`` decide; this carries out.
 
-Left out: delivery (``chat.links``), and what a block means for lobbies (``chat.desk``).
+Left out: how it is protected (``chat.duet``), delivery (``chat.links``), what a block means for lobbies
+(``chat.desk``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat.content import TEXT_BYTES, Text, decode_content, encode_content
+from conclave.chat import duet
+from conclave.chat.content import REACTION_BYTES, WORDS_BYTES, Body, Edit, Reaction, Text
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import Line, LineKind, Status
-from conclave.chat.events import Say
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Heard, Input, Ours, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.work import Work
-from conclave.errors import LocalError, Refused, RemoteError
+from conclave.errors import LocalError, Refused
 from conclave.wire.posts import Answer, Choice, Message
 
 HEARD = {Choice.ACCEPT: Heard.ACCEPT, Choice.REJECT: Heard.REJECT, Choice.BUSY: Heard.BUSY, Choice.FREE: Heard.FREE}
@@ -37,13 +37,20 @@ def check_text(text: str) -> None:
         raise LocalError("the text is not valid Unicode", remedy="type it again") from error
     if not text.strip():
         raise LocalError("there is nothing to say", remedy="give a text that is not empty")
-    if size > TEXT_BYTES:
-        raise LocalError(f"the text has {size} bytes, at most {TEXT_BYTES} go in one message", remedy="split it")
+    if size > WORDS_BYTES:
+        raise LocalError(f"the text has {size} bytes, at most {WORDS_BYTES} go in one message", remedy="split it")
 
 
-def say(work: Work, handle: str, command: Say) -> None:
-    """Our own words to one person. Raises ``Refused`` where the other, or we, have said no."""
-    check_text(command.text)
+def check(body: Body) -> None:
+    """Raise ``LocalError`` for what cannot be said."""
+    if isinstance(body, Text | Edit):
+        check_text(body.text)
+    if isinstance(body, Reaction) and not (0 < len(body.sign.encode()) <= REACTION_BYTES):
+        raise LocalError("a reaction is one sign", remedy="give an emoji")
+
+
+def say(work: Work, handle: str, identity: bytes, body: Body) -> None:
+    """Something of ours to one person. Raises ``Refused`` where the other, or we, have said no."""
     pair = work.peer(handle).pair
     if pair.theirs is Theirs.REJECTED:
         raise Refused(
@@ -54,12 +61,7 @@ def say(work: Work, handle: str, command: Say) -> None:
     work.check_room(handle)
     trust(work, handle)
     work.keep(_heard(work.peer(handle), Heard.WE_SAID))
-    peer = work.peer(handle)
-    protection, epoch, payload = peer.protection.protect(encode_content(Text(work.now, command.text)))
-    work.keep(replace(peer, protection=protection))
-    line = Line(command.id, work.me, LineKind.TEXT, command.text, work.now, work.now, Status.WAITING)
-    work.add_line("@" + handle, line)
-    work.post(handle, Message(command.id, epoch, payload), command.id)
+    duet.say(work, handle, identity, body)
 
 
 def trust(work: Work, handle: str) -> None:
@@ -130,20 +132,11 @@ def message(work: Work, handle: str, said: Message) -> Fate:
 
 
 def _take(work: Work, handle: str, said: Message) -> Fate:
+    fate = duet.heard(work, handle, said)
     peer = work.peer(handle)
-    if peer.pair.ours is Ours.REQUEST:
-        peer = replace(peer, pair=replace(peer.pair, lines=peer.pair.lines + 1))
-        work.keep(peer)
-    try:
-        protection, plain = peer.protection.process(handle, said.epoch, said.payload)
-        content = decode_content(plain)
-    except RemoteError as error:
-        work.trouble(handle, f"a message from {handle} could not be read: {error}")
-        return Fate.DECLINED
-    work.keep(replace(peer, protection=protection))
-    line = Line(said.id, handle, LineKind.TEXT, content.text, content.sent, work.now, Status.RECEIVED)
-    work.add_line("@" + handle, line)
-    return Fate.TAKEN
+    if fate is Fate.TAKEN and peer.pair.ours is Ours.REQUEST:
+        work.keep(replace(peer, pair=replace(peer.pair, lines=peer.pair.lines + 1)))
+    return fate
 
 
 def answered(work: Work, handle: str, choice: Choice) -> None:

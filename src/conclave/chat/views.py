@@ -1,4 +1,4 @@
-"""What fronts ask about the core's state: requests, lobbies, who is in, what waits. Read only.
+"""What fronts ask about the core's state: requests, lobbies, who is in, who has what, what waits. Read only.
 
 Left out: history, which is the store's.
 """
@@ -6,9 +6,16 @@ Left out: history, which is the store's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
+from conclave.chat import groups
 from conclave.chat.pair import Ours, Theirs
-from conclave.chat.state import Desk, Lobby, Stage
+from conclave.chat.state import Desk, Lobby, Mark, Stage, Step
+from conclave.mls.group import State
+
+SEALED = "end-to-end encrypted"
+"""How every conversation is protected, in plain words."""
+NO_KEYS = "end-to-end encrypted once keys are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +28,36 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class LobbyView:
-    """A lobby: ``stage`` in lower case, who is in (the leader first), whom we invited, how it is protected."""
+    """A lobby: who is in (in the order of succession, the leader first), and who has what.
+
+    ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them. ``hash``
+    is of entry ``seq``: equal at two members exactly if they were shown the same order; ``authenticator`` (of the MLS
+    epoch) exactly if they are in the same group.
+    """
 
     label: str
     name: str
     leader: str
     stage: str
     roster: tuple[str, ...]
+    deputies: tuple[str, ...]
     invited: tuple[str, ...]
     seq: int
-    hash: bytes  # of entry ``seq``: equal at two members exactly if they were shown the same order
-    have: dict[str, int]  # where we lead: the last entry that each member committed, as known since its link opened;
-    # a line that is *delivered* is only ordered by the leader, and is with a member once this reaches its ``seq``
+    hash: bytes
+    term: int
+    epoch: int
+    authenticator: bytes
+    marks: dict[str, Mark]
+    healing: bool
+    waiting: int
+    timer: int
     protection: str
 
 
 def requests(desk: Desk) -> tuple[Request, ...]:
     """Everything that waits for our answer."""
     pairs = [Request(one.handle, "") for one in desk.peers.values() if one.pair.ours is Ours.REQUEST]
-    lobbies = [Request(one.leader, one.label) for one in desk.lobbies.values() if one.stage is Stage.INVITED]
+    lobbies = [Request(one.inviter, one.label) for one in desk.lobbies.values() if one.stage is Stage.INVITED]
     return tuple(sorted(pairs + lobbies, key=lambda one: (one.peer, one.lobby)))
 
 
@@ -50,36 +68,50 @@ def turned_away(desk: Desk) -> tuple[str, ...]:
 
 def lobbies(desk: Desk) -> tuple[LobbyView, ...]:
     """Every lobby that we know, the ended ones too."""
-    return tuple(sorted((_view(one) for one in desk.lobbies.values()), key=lambda one: one.label))
+    return tuple(sorted((_view(desk, one) for one in desk.lobbies.values()), key=lambda one: one.label))
 
 
 def lobby(desk: Desk, label: str) -> LobbyView | None:
     """One lobby by its label, with or without ``#``."""
     group = desk.labels.get("#" + label.removeprefix("#"))
     one = desk.lobbies.get(group) if group is not None else None
-    return None if one is None else _view(one)
+    return None if one is None else _view(desk, one)
 
 
-def _view(one: Lobby) -> LobbyView:
-    roster, seq, digest = one.asked, 0, b""
-    invited: tuple[str, ...] = ()
-    have: dict[str, int] = {}
-    if one.leading is not None:
-        roster, invited, seq = one.leading.roster, tuple(sorted(one.leading.invited)), one.leading.seq
-        digest = one.leading.hash
-        have = {handle: member.have for handle, member in one.leading.followers.items() if not member.until}
-    elif one.following is not None:
-        roster = (one.leader, *sorted(one.following.roster - {one.leader}))
-        seq, digest = one.following.seq, one.following.hash
-    words = one.protection.words
+def _view(desk: Desk, one: Lobby) -> LobbyView:
+    state = desk.sessions.get(one.group)
+    order = one.order
+    people = groups.succession(state) if state is not None else one.asked
+    roster = (*(each for each in people if each == one.leader), *(each for each in people if each != one.leader))
+    marks = dict(one.ears.marks.items())
+    if order is not None:
+        marks[desk.me] = Mark(order.seq, one.ears.read, one.ears.lost)
+    leading = one.watch.followers is not None and one.leader == desk.me and one.stage is Stage.MEMBER
     return LobbyView(
-        one.label, one.name, one.leader, one.stage.name.lower(), roster, invited, seq, digest, have, words
+        one.label,
+        one.name,
+        one.leader,
+        "leading" if leading else one.stage.name.lower(),
+        roster,
+        groups.deputies(state) if state is not None else (),
+        tuple(sorted(one.invited)),
+        order.seq if order is not None else 0,
+        order.hash if order is not None else b"",
+        order.run.term if order is not None else 0,
+        state.number if state is not None else 0,
+        state.authenticator if state is not None else b"",
+        marks,
+        one.healing.step is not Step.SOUND,
+        len(one.voice.waiting) + len(one.voice.flying),
+        one.timer,
+        SEALED,
     )
 
 
 def queued(desk: Desk) -> dict[str, int]:
-    """Posts that wait, for every peer for whom some do."""
-    return {one.handle: one.out.count for one in desk.peers.values() if one.out.count}
+    """What waits, for every peer for whom something does."""
+    counts = {one.handle: one.out.count + len(one.waiting) for one in desk.peers.values()}
+    return {handle: count for handle, count in counts.items() if count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +122,7 @@ class PairView:
     ours: str
     theirs: str
     queued: int
+    epoch: int
     protection: str
 
 
@@ -97,14 +130,40 @@ def pair(desk: Desk, peer: str) -> PairView:
     """How we and ``peer`` hold each other."""
     one = desk.peers.get(peer)
     if one is None:
-        return PairView(peer, _word(Ours.STRANGER), _word(Theirs.UNKNOWN), 0, "protected hop by hop")
-    return PairView(peer, _word(one.pair.ours), _word(one.pair.theirs), one.out.count, one.protection.words)
+        return PairView(peer, _word(Ours.STRANGER), _word(Theirs.UNKNOWN), 0, 0, NO_KEYS)
+    state = pair_state(desk, peer)
+    words = NO_KEYS if state is None else SEALED
+    epoch = 0 if state is None else state.number
+    return PairView(
+        peer, _word(one.pair.ours), _word(one.pair.theirs), one.out.count + len(one.waiting), epoch, words
+    )
+
+
+def pair_state(desk: Desk, peer: str) -> State | None:
+    """The group in which we speak with ``peer``."""
+    one = desk.peers.get(peer)
+    if one is None or not one.groups or one.groups[0].dead:
+        return None
+    return desk.sessions.get(one.groups[0].id)
 
 
 def _word(state: Ours | Theirs) -> str:
     return state.name.lower().replace("_", " ")
 
 
+def safety_number(state: State, one: str, other: str) -> bytes:
+    """32 bytes that two members of a group compute alike from both their certificates and the group's epoch.
+
+    Compared by voice or by eye, they show that both see the same two certificates.
+    """
+    people = groups.roster(state)
+    digest = sha256(b"conclave safety number 1")
+    for handle in sorted((one, other)):
+        digest.update(handle.encode() + b"\0" + sha256(groups.certificate(state, people[handle])).digest())
+    digest.update(state.group_id)
+    return digest.digest()
+
+
 def wanted(desk: Desk) -> frozenset[str]:
     """Peers to whom a link is wanted."""
-    return frozenset(one.handle for one in desk.peers.values() if one.out.count or one.ties)
+    return frozenset(one.handle for one in desk.peers.values() if one.out.count or one.ties or len(one.waiting))

@@ -1,6 +1,6 @@
 """One step under way: what has changed so far, and what is to be done about it.
 
-The rooms of the core (``talk``, ``leading``, ``following``, ``links``) read and change the state through a ``Work``;
+The rooms of the core read and change the state through a ``Work``;
 ``done`` turns the whole into the next ``Desk`` and its effects, so that each changed state is written once, each
 stream acknowledged once, and each lobby's progress told once per step. The desk that the step began with is never
 touched. Left out: every decision.
@@ -8,17 +8,19 @@ touched. Left out: every decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from conclave.chat import delivery, records
 from conclave.chat.effects import (
     AddLine,
     Deed,
+    DropExpired,
     DropState,
     Effect,
     Line,
     MarkLine,
+    PutCertificate,
     PutPost,
     PutState,
     Record,
@@ -33,8 +35,14 @@ from conclave.chat.notices import LineAdded, LineMarked, Trouble
 from conclave.chat.pair import Theirs
 from conclave.chat.state import Desk, Lobby, Peer
 from conclave.errors import LocalError, Refused
+from conclave.lobby.order import Order
+from conclave.mls.group import OwnKeyPackage, State
 from conclave.wire.frames import Have, Post
 from conclave.wire.posts import Parcel, pack_parcel
+
+
+LEAST_WAIT = 0.05
+"""Between two ticks (seconds), so that no mistake of a timer can spin."""
 
 
 class Work:
@@ -43,6 +51,8 @@ class Work:
     def __init__(self, desk: Desk, now: float, random: Callable[[int], bytes]) -> None:
         self.me = desk.me
         self.settings = desk.settings
+        self.own = desk.own
+        self.judges = desk.judges
         self.now = now
         self.random = random
         self.busy = desk.busy
@@ -51,7 +61,12 @@ class Work:
         self._peers = desk.peers
         self._lobbies = desk.lobbies
         self._labels = desk.labels
-        self._alarm = desk.alarm
+        self._sessions = desk.sessions
+        self._packages = desk.packages
+        self.last = desk.last
+        self.expelled = desk.expelled
+        self._certificates = desk.certificates
+        self._due = 0.0
         self._records: list[Record] = []
         self._deeds: list[Deed] = []
         self._acks: dict[tuple[str, bytes], None] = {}
@@ -59,6 +74,9 @@ class Work:
         self._touched_peers: dict[str, Peer | None] = {}
         self._touched_lobbies: dict[bytes, Lobby | None] = {}
         self._reworded: set[bytes] = set()
+        self._stirred: dict[bytes, None] = {}
+        self.welcomes: list[tuple[Order, bytes, dict[str, bytes]]] = []
+        self._touched_sessions: dict[bytes, State | None] = {}
 
     # What there is.
 
@@ -77,6 +95,30 @@ class Work:
     def lobbies(self) -> list[Lobby]:
         """Every lobby we know."""
         return list(self._lobbies.values())
+
+    def session(self, group: bytes) -> State | None:
+        """The keys of a conversation, by its group id."""
+        return self._sessions.get(group)
+
+    def sessions(self) -> list[tuple[bytes, State]]:
+        """The keys of all conversations, by group id."""
+        return list(self._sessions.items())
+
+    def chance(self) -> float:
+        """A number from 0 to 1, at random: so that not everybody does the same at once."""
+        return int.from_bytes(self.random(4)) / (1 << 32)
+
+    def package(self, reference: bytes) -> OwnKeyPackage | None:
+        """A key package of ours, by its reference."""
+        return self._packages.get(reference)
+
+    def packages(self) -> list[tuple[bytes, OwnKeyPackage]]:
+        """All key packages of ours."""
+        return list(self._packages.items())
+
+    def certificate(self, key: bytes) -> bytes:
+        """The certificate (DER) of a signature key that we met; empty where it is not known."""
+        return self._certificates.get(key, b"")
 
     def labelled(self, label: str) -> Lobby | None:
         """A lobby by what people here call it, with or without ``#``."""
@@ -117,6 +159,42 @@ class Work:
         self._labels = {known: group for known, group in self._labels.items() if group != lobby.group}
         self.keep_lobby(replace(lobby, label=label), reworded=True)
 
+    def keep_session(self, state: State) -> None:
+        """The keys of a conversation are so from now on."""
+        group = state.group_id
+        self._touched_sessions.setdefault(group, self._sessions.get(group))
+        self._sessions = self._sessions.put(group, state)
+
+    def drop_session(self, group: bytes) -> None:
+        """Erase the keys of a conversation."""
+        before = self._sessions.get(group)
+        if before is not None:
+            self._touched_sessions.setdefault(group, before)
+            self._sessions = self._sessions.drop(group)
+
+    def keep_package(self, reference: bytes, package: OwnKeyPackage, *, last: bool = False) -> None:
+        """A key package of ours that may be used from now on."""
+        self._packages = self._packages.put(reference, package)
+        value = bytes((records.VERSION, last)) + package.encode()
+        self._records.append(PutState(records.PACKAGE_KEY + reference.hex(), value))
+
+    def drop_voice(self, lobby: Lobby) -> None:
+        """What was to be said in a lobby is not, any more."""
+        name = lobby.group.hex()
+        for unsaid in lobby.voice.waiting:
+            self._records.append(DropState(records.waiting_key(name, unsaid.key)))
+
+    def drop_package(self, reference: bytes) -> None:
+        """Erase the keys of a key package."""
+        self._packages = self._packages.drop(reference)
+        self._records.append(DropState(records.PACKAGE_KEY + reference.hex()))
+
+    def keep_certificate(self, der: bytes, key: bytes) -> None:
+        """An original names this certificate, of that signature key."""
+        if key not in self._certificates:
+            self._certificates = {**self._certificates, key: der}
+            self._records.append(PutCertificate(der))
+
     def tie(self, handle: str, group: bytes, *, tied: bool) -> None:
         """We want a link to ``handle`` because of a lobby, or no longer because of it."""
         peer = self.peer(handle)
@@ -138,9 +216,9 @@ class Work:
         """To be told to the fronts after the commit."""
         self._deeds.append(Tell(notice))
 
-    def add_line(self, conversation: str, line: Line) -> None:
+    def add_line(self, conversation: str, line: Line, original: bytes = b"") -> None:
         """Into the history, and onto the screen."""
-        self._records.append(AddLine(conversation, line))
+        self._records.append(AddLine(conversation, line, original))
         self._deeds.append(Tell(LineAdded(conversation, line)))
 
     def mark_line(self, conversation: str, identity: bytes, status: Status, seq: int = 0) -> None:
@@ -148,12 +226,37 @@ class Work:
         self._records.append(MarkLine(conversation, self.me, identity, status, seq))
         self._deeds.append(Tell(LineMarked(conversation, identity, status)))
 
+    def place_line(self, conversation: str, sender: str, identity: bytes, seq: int) -> None:
+        """A line of somebody else has its place in the order."""
+        self._records.append(MarkLine(conversation, sender, identity, Status.RECEIVED, seq))
+
+    def expire(self) -> None:
+        """Lines that were to disappear by now go."""
+        self._records.append(DropExpired(self.now))
+
     def trouble(self, handle: str, text: str) -> None:
         """Tell people that ``handle`` misbehaves, unless they were told so a moment ago."""
         peer = self.peer(handle)
         if abs(self.now - peer.troubled) >= self.settings.trouble_every:
             self.keep(replace(peer, troubled=self.now))
             self.tell(Trouble(handle, text))
+
+    def stir(self, group: bytes) -> None:
+        """Something of a lobby changed: see, once the event is done with, what can be done now."""
+        self._stirred[group] = None
+
+    def welcome(self, order: Order, welcome: bytes, added: Mapping[str, bytes]) -> None:
+        """A commit of ours let people in at this place of the order: they are to be welcomed."""
+        self.welcomes.append((order, welcome, dict(added)))
+
+    def stirred(self) -> bytes | None:
+        """A lobby of which something changed; None where all is settled."""
+        return self._stirred.popitem()[0] if self._stirred else None
+
+    def wake(self, at: float) -> None:
+        """Step again at ``at`` (UNIX seconds), or before."""
+        if not self._due or at < self._due:
+            self._due = at
 
     def ack(self, handle: str, stream: bytes) -> None:
         """Acknowledge what we have of ``stream`` once the step is committed."""
@@ -174,14 +277,14 @@ class Work:
                 remedy=f"wait until {handle} is online again",
             )
 
-    def post(self, handle: str, parcel: Parcel, identity: bytes = b"", group: bytes = b"") -> int:
+    def post(self, handle: str, parcel: Parcel, identity: bytes = b"") -> int:
         """Into the outbox, and onto the link if there is room: the post's number in our stream to ``handle``.
 
-        ``identity`` and ``group`` name the line of ours that the post carries, if it carries one.
+        ``identity`` names the line of ours that the post carries, if it carries one.
         """
         peer = self.peer(handle)
         out = peer.out if peer.out.stream else replace(peer.out, stream=self.random(delivery.STREAM_BYTES))
-        out, number = delivery.enqueue(out, identity, group)
+        out, number = delivery.enqueue(out, identity)
         kind, body = pack_parcel(parcel)
         self._records.append(PutPost(handle, number, kind, body))
         flight = peer.flight
@@ -215,32 +318,33 @@ class Work:
                 first.append(Send(handle, ack))
         for group in self._haves:
             lobby = self._lobbies.get(group)
-            if lobby is not None and lobby.following is not None:
-                first.append(Send(lobby.leader, Have(group, lobby.following.seq)))
+            if lobby is not None and lobby.order is not None and lobby.leader != self.me:
+                first.append(Send(lobby.leader, Have(group, lobby.order.seq)))
         for handle, before in self._touched_peers.items():
             self._settle_peer(self.peer(handle), before)
         for group, was in self._touched_lobbies.items():
             self._settle_lobby(group, self._lobbies.get(group), was)
+        for group, held in self._touched_sessions.items():
+            self._settle_session(group, self._sessions.get(group), held)
         if self.busy != self._desk.busy:
             self._records.append(PutState(records.DESK_KEY, records.encode_busy(busy=self.busy)))
-        if self.pending and not self.now < self._alarm <= self.now + 2 * self.settings.resend_after:
-            self._alarm = self.now + self.settings.resend_after
-            self._deeds.append(Wake(self._alarm))
-        desk = Desk(self.me, self.settings, self.busy, self._peers, self._lobbies, self._labels, self._alarm)
+        if self.pending:
+            self.wake(self.now + self.settings.resend_after)
+        alarm = self._desk.alarm
+        if self._due and not self.now < alarm <= self._due:
+            alarm = max(self._due, self.now + LEAST_WAIT)
+            self._deeds.append(Wake(alarm))
+        desk = Desk(
+            self.me, self.settings, self.own, self.judges, self.busy, self._peers, self._lobbies, self._labels,
+            self._sessions, self._packages, self.last, self._certificates, self.expelled,
+            alarm,
+        )  # fmt: skip
         return desk, (*self._records, *first, *self._deeds)
 
-    def rest(self) -> None:
-        """The alarm that was asked for has rung."""
-        self._alarm = 0.0
-
     def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
-        if before is None:
-            changed = peer.out.stream != b"" or peer.inbound.streams != () or peer.pair.ours != 0
-        else:
-            changed = peer.out is not before.out or peer.inbound is not before.inbound or peer.pair is not before.pair
-        if changed:
+        if before is None or records.peer_part(before) != records.peer_part(peer):
             self._records.append(PutState(records.PEER_KEY + peer.handle, records.encode_peer(peer)))
-        wanted = peer.out.count > 0 or bool(peer.ties)
+        wanted = peer.out.count > 0 or bool(peer.ties) or len(peer.waiting) > 0
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
@@ -250,26 +354,29 @@ class Work:
         if lobby is None:
             if before is not None:
                 self._records.append(DropState(records.LOBBY_KEY + key))
-                if _seq(before) is not None:
-                    self._records.append(DropState(records.PLACE_KEY + key))
+                self._records.append(DropState(records.PLACE_KEY + key))
+                self._records.extend(records.voice_records(Lobby(group, "", "", before.stage), before))
             return
         if group in self._reworded:
             self._records.append(PutState(records.LOBBY_KEY + key, records.encode_lobby(lobby)))
-        if _seq(lobby) is None:
-            if before is not None and _seq(before) is not None:
-                self._records.append(DropState(records.PLACE_KEY + key))
-        elif before is None or _seq(before) != _seq(lobby):
+        if before is None or records.place_part(before) != records.place_part(lobby):
             self._records.append(PutState(records.PLACE_KEY + key, records.encode_place(lobby)))
+        if lobby.voice is not (before.voice if before is not None else None):
+            self._records.extend(records.voice_records(lobby, before))
+
+    def _settle_session(self, group: bytes, state: State | None, before: State | None) -> None:
+        key = records.SESSION_KEY + group.hex()
+        if state is None:
+            self._records += [DropState(key + records.EPOCH), DropState(key + records.TRAFFIC)]
+            return
+        if before is None or before.epoch is not state.epoch:
+            self._records.append(PutState(key + records.EPOCH, state.epoch_part))
+        self._records.append(PutState(key + records.TRAFFIC, state.traffic_part))
 
 
 def window_for(peer: Peer) -> int:
     """How many posts may be under way to ``peer``: one while it is busy, in case it has forgotten us."""
     return 1 if peer.pair.theirs is Theirs.BUSY else peer.flight.window
-
-
-def _seq(lobby: Lobby) -> int | None:
-    at = lobby.leading or lobby.following
-    return None if at is None else at.seq
 
 
 def need_lobby(work: Work, label: str) -> Lobby:

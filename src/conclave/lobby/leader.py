@@ -1,22 +1,20 @@
-"""The leader's half of a lobby: it gives every entry its number, and knows how far each follower is.
+"""What a leader knows of those who follow its order: how far each is, and what to send it.
 
-A follower is *live* while everything that is appended is pushed to it at once. It stops being live when it lags by
+A follower is *live* while everything that is ordered is pushed to it at once. It stops being live when it lags by
 more than the window or its link goes; nothing is pushed then, so a slow follower costs its leader nothing and the
 others notice nothing. It comes back by fetching: the fetch that reaches the head makes it live again, because
-whatever is appended later follows the replayed entries on the same link.
+whatever is ordered later follows the replayed entries on the same link.
 
-Whoever left or was removed stays a follower up to the entry that says so (``until``), and then is forgotten.
-What is known of links and of ``have`` is not kept on disk: it is learnt again after a restart, from the answer to
-``Head``. Left out: who asked whom, posts and history (``chat``).
+Whoever left or was removed stays a follower up to the entry that says so (``until``), and then is forgotten. None of
+this is kept on disk: it is learnt again from the followers' heads. Left out: the order itself (``lobby.order``),
+posts and history (``chat``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
-from conclave.wire.frames import EntryKind, Head, Ordered, encode_ordered
 
 FETCH_ENTRIES = 256
 """Entries replayed for one fetch."""
@@ -26,11 +24,10 @@ PATIENCE_DOUBLINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """One who gets the order: entries ``since`` to ``until`` (0: no end), and what this link has done for it."""
+    """One who gets the order, entries ``since`` to ``until`` (0: no end), and what this link has done for it."""
 
-    since: int
+    since: int = 1
     until: int = 0
-    until_hash: bytes = b""
     linked: bool = False
     live: bool = False
     have: int = 0  # committed there, as far as we know
@@ -39,51 +36,18 @@ class Follower:
     asked: int = 0  # questions since then
 
 
-@dataclass(frozen=True, slots=True)
-class Leading:
-    """A lobby that we lead. ``seq`` and ``hash`` are those of the last entry."""
-
-    group: bytes
-    name: str
-    leader: str
-    hash: bytes
-    term: int = 1
-    seq: int = 0
-    followers: Shelf[str, Follower] = field(default_factory=Shelf)
-    invited: frozenset[str] = frozenset()
-
-    @property
-    def roster(self) -> tuple[str, ...]:
-        """The leader first, then every member."""
-        return (self.leader, *sorted(h for h, one in self.followers.items() if not one.until))
+Followers = Shelf[str, Follower]
 
 
-def found(group: bytes, name: str, leader: str) -> Leading:
-    """A lobby without entries."""
-    return Leading(group, name, leader, chain.start(group, leader))
-
-
-def append(
-    leading: Leading, sender: str, identity: bytes, epoch: int, kind: EntryKind, payload: bytes
-) -> tuple[Leading, Ordered, bytes]:
-    """Give something the next number: the lobby after it, the entry, and the entry as it is stored and hashed."""
-    entry = Ordered(
-        leading.group, leading.term, leading.seq + 1, leading.hash, sender, identity, epoch, kind, payload
-    )
-    encoded = encode_ordered(entry)
-    return replace(leading, seq=entry.seq, hash=chain.link(encoded)), entry, encoded
-
-
-def audience(leading: Leading, window: int) -> tuple[Leading, list[str], bool]:
-    """Who gets the entry just appended pushed, and whether anybody linked is to get it.
+def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, list[str], bool]:
+    """Who gets entry ``seq``, just ordered, pushed, and whether anybody linked is to get it.
 
     Who lags by more than ``window`` entries is live no longer.
     """
-    seq = leading.seq
     pushed: list[str] = []
     lagging: list[tuple[str, Follower]] = []
     awaited = False
-    for handle, one in leading.followers.items():
+    for handle, one in followers.items():
         if not one.linked or 0 < one.until < seq:
             continue
         awaited = True
@@ -94,105 +58,82 @@ def audience(leading: Leading, window: int) -> tuple[Leading, list[str], bool]:
         else:
             pushed.append(handle)
     for handle, one in lagging:
-        leading = _put(leading, handle, replace(one, live=False, sent=seq - 1))
-    return leading, pushed, awaited
+        followers = followers.put(handle, replace(one, live=False, sent=seq - 1))
+    return followers, pushed, awaited
 
 
-def admit(leading: Leading, handle: str, now: float, *, linked: bool) -> Leading:
-    """Make ``handle`` a follower from the next entry on, which will be the one that lets it in."""
-    one = Follower(leading.seq + 1, linked=linked, live=linked, have=leading.seq, moved=now)
-    return replace(_put(leading, handle, one), invited=leading.invited - {handle})
+def admit(followers: Followers, handle: str, seq: int, now: float, *, linked: bool) -> Followers:
+    """``handle`` was let in by entry ``seq``, and follows from the next one on."""
+    return followers.put(handle, Follower(seq + 1, linked=linked, live=linked, have=seq, moved=now))
 
 
-def part(leading: Leading, handle: str, *, at_once: bool) -> Leading:
-    """The last entry said that ``handle`` left or was removed; ``at_once``: it does not even get that entry."""
-    one = leading.followers.get(handle)
-    if one is None or one.until:
-        return leading
-    if at_once:
-        return forget(leading, handle)
-    return _put(leading, handle, replace(one, until=leading.seq, until_hash=leading.hash))
+def part(followers: Followers, handle: str, seq: int) -> Followers:
+    """Entry ``seq`` says that ``handle`` is out."""
+    one = followers.get(handle)
+    return followers if one is None or one.until else followers.put(handle, replace(one, until=seq))
 
 
-def forget(leading: Leading, handle: str) -> Leading:
-    """Nothing more for ``handle``."""
-    return replace(leading, followers=leading.followers.drop(handle))
-
-
-def close(leading: Leading) -> Leading:
-    """The last entry closed the lobby: everybody follows up to it, nobody is asked any more."""
-    for handle, one in leading.followers.items():
-        if not one.until:
-            leading = _put(leading, handle, replace(one, until=leading.seq, until_hash=leading.hash))
-    return replace(leading, invited=frozenset())
-
-
-def link(leading: Leading, handle: str, now: float, *, up: bool) -> Leading:
+def link(followers: Followers, handle: str, seq: int, now: float, *, up: bool) -> Followers:
     """The link to ``handle`` came or went: in either case what was pushed may be lost."""
-    one = leading.followers.get(handle)
+    one = followers.get(handle)
     if one is None:
-        return leading
-    goal = one.until or leading.seq  # the head that is told right away
-    return _put(leading, handle, replace(one, linked=up, live=False, sent=goal, moved=now, asked=0))
+        return followers
+    return followers.put(
+        handle, replace(one, linked=up, live=False, sent=one.until or seq, moved=now, asked=0)
+    )  # the head, told right away, counts as sent
 
 
-def heard(leading: Leading, handle: str, seq: int, now: float) -> tuple[Leading, bool, bool]:
-    """``handle`` has everything up to ``seq``: the lobby, whether to send it ``Head``, and whether it has all."""
-    one = leading.followers.get(handle)
+def heard(followers: Followers, handle: str, have: int, seq: int, now: float) -> tuple[Followers, bool, bool]:
+    """``handle`` has everything up to ``have``: the followers, whether to send it our head, whether it has all."""
+    one = followers.get(handle)
     if one is None:
-        return leading, False, False
-    goal = one.until or leading.seq
-    have = max(one.have, min(seq, goal))
+        return followers, False, False
+    goal = one.until or seq
+    have = max(one.have, min(have, goal))
     live = one.live or (one.linked and have == goal)
     tell = not live and one.sent <= have < goal
     sent = goal if tell else max(one.sent, have)
     if have > one.have or live != one.live or tell:
         one = replace(one, have=have, live=live, sent=sent, moved=now, asked=0)
-        leading = _put(leading, handle, one)
-    return leading, tell, have == goal and one.until > 0
+        followers = followers.put(handle, one)
+    return followers, tell, have == goal and one.until > 0
 
 
-def fetched(leading: Leading, handle: str, first: int, count: int, now: float) -> tuple[Leading, int, int]:
-    """What to replay for a fetch: the lobby, the first entry and how many (0: nothing).
+def rewound(followers: Followers, handle: str) -> Followers:
+    """``handle`` went back to where its order and ours part: what it has is to be learnt anew."""
+    one = followers.get(handle)
+    return followers if one is None else followers.put(handle, replace(one, have=0, live=False))
+
+
+def fetched(
+    followers: Followers, handle: str, first: int, count: int, seq: int, now: float
+) -> tuple[Followers, int, int]:
+    """What to replay for a fetch: the followers, the first entry and how many (0: nothing).
 
     Nobody gets what was said before it entered, or after it left.
     """
-    one = leading.followers.get(handle)
+    one = followers.get(handle)
     if one is None:
-        return leading, 0, 0
-    goal = one.until or leading.seq
+        return followers, 0, 0
+    goal = one.until or seq
     first = max(first, one.since)
     last = min(goal, first + min(count, FETCH_ENTRIES) - 1)
     if last < first:
-        return leading, 0, 0
+        return followers, 0, 0
     have = max(one.have, first - 1)
     after = replace(one, have=have, sent=last, live=one.linked and last == goal, moved=now, asked=0)
-    return _put(leading, handle, after), first, last - first + 1
+    return followers.put(handle, after), first, last - first + 1
 
 
-def head_for(leading: Leading, handle: str) -> Head | None:
-    """How far the order goes for ``handle``; None where it does not follow."""
-    one = leading.followers.get(handle)
-    if one is None:
-        return None
-    if one.until:
-        return Head(leading.group, leading.term, one.until, one.until_hash)
-    return Head(leading.group, leading.term, leading.seq, leading.hash)
-
-
-def unmoved(leading: Leading, now: float, after: float) -> tuple[Leading, list[str], bool]:
+def unmoved(followers: Followers, seq: int, now: float, after: float) -> tuple[Followers, list[str], bool]:
     """Who is linked, behind, and silent for ``after`` seconds or more; and whether anybody linked is behind."""
     silent: list[str] = []
     behind = False
-    for handle, one in leading.followers.items():
-        if not one.linked or one.have >= (one.until or leading.seq):
+    for handle, one in list(followers.items()):
+        if not one.linked or one.have >= (one.until or seq):
             continue
         behind = True
         if abs(now - one.moved) >= after * (1 << min(one.asked, PATIENCE_DOUBLINGS)):
             silent.append(handle)
-            leading = _put(leading, handle, replace(one, moved=now, asked=one.asked + 1))
-    return leading, silent, behind
-
-
-def _put(leading: Leading, handle: str, one: Follower) -> Leading:
-    return replace(leading, followers=leading.followers.put(handle, one))
+            followers = followers.put(handle, replace(one, moved=now, asked=one.asked + 1))
+    return followers, silent, behind

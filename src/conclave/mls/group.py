@@ -66,6 +66,7 @@ __all__ = [
     "Policy",
     "PreSharedKey",
     "PreSharedKeyID",
+    "Proposal",
     "ReInit",
     "Remove",
     "RuleError",
@@ -76,13 +77,16 @@ __all__ = [
     "Verify",
     "begin_external",
     "branch",
+    "cipher_suite",
     "commit",
     "create",
     "credential",
+    "discard",
     "encryption_key",
     "export",
     "group_info",
     "identify_package",
+    "invited",
     "join",
     "members",
     "merge",
@@ -94,9 +98,11 @@ __all__ = [
     "read_envelope",
     "read_key_package",
     "read_original",
+    "reference",
     "reinitialise",
     "seal_to",
     "verify_original",
+    "welcome_for",
     "write_key_package",
 ]
 
@@ -115,7 +121,10 @@ def write_key_package(package: KeyPackage) -> bytes:
 
 
 def read_key_package(data: bytes) -> KeyPackage:
-    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that. Raises ``DecodeError``."""
+    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that.
+
+    Raises ``DecodeError`` or ``RuleError``.
+    """
     package = decode_message(data)
     if not isinstance(package, KeyPackage):
         raise DecodeError("not a key package")
@@ -127,6 +136,34 @@ def identify_package(package: KeyPackage, *, verify: Verify, now: float, policy:
     max_lifetime = (policy or Policy()).max_lifetime
     check_key_package(suite_of(package.cipher_suite), package, (), now, max_lifetime)
     return introduce(package.leaf, verify, now)
+
+
+def cipher_suite(code: int) -> CipherSuite:
+    """The suite of a number. Raises ``DecodeError`` where we have none."""
+    return suite_of(code)
+
+
+def reference(package: KeyPackage) -> bytes:
+    """The name by which a Welcome calls a key package (RFC 9420 section 5.2)."""
+    return package.reference(suite_of(package.cipher_suite))
+
+
+def invited(welcome: bytes) -> tuple[bytes, ...]:
+    """The references of the key packages that a Welcome is for. Raises ``DecodeError``."""
+    return tuple(each.new_member for each in _read_welcome(welcome).secrets)
+
+
+def welcome_for(welcome: bytes, package: bytes) -> bytes:
+    """The same Welcome with the secrets of one newcomer alone, who needs no others (RFC 9420 section 12.4.3.1)."""
+    whole = _read_welcome(welcome)
+    return encode_message(replace(whole, secrets=tuple(each for each in whole.secrets if each.new_member == package)))
+
+
+def _read_welcome(welcome: bytes) -> Welcome:
+    message = decode_message(welcome)
+    if not isinstance(message, Welcome):
+        raise DecodeError("not a Welcome")
+    return message
 
 
 def encryption_key(package: KeyPackage) -> bytes:
@@ -175,9 +212,7 @@ def join(
     ``known_groups`` are those that we are in, ``tree`` is the ratchet tree where the Welcome lacks it, ``parent`` the
     group that this one branches from or re-initialises. Raises ``DecodeError`` or ``RuleError``.
     """
-    message = decode_message(welcome)
-    if not isinstance(message, Welcome):
-        raise DecodeError("not a Welcome")
+    message = _read_welcome(welcome)
     terms = Terms(verify, now, policy or Policy())
     find = psk if parent is None else receiving.resumption_first(parent, psk)
     handed = None if tree is None else Tree.decode(tree)
@@ -299,9 +334,21 @@ def process(
 ) -> Opened | Held | Staged:
     """Open, verify and check a message of somebody else (RFC 9420 sections 6 and 12.4.2).
 
+    ``now`` is when the message was put in order, not when it is read: whoever slept would else refuse what all others
+    accepted, for a key package or certificate that has run out since (section 5.3.2), and be left behind.
     Raises ``DecodeError`` or ``RuleError``, and then ``state`` is still the state.
     """
     return receiving.process(state, message, psk, Terms(verify, now, state.policy))
+
+
+def discard(state: State, reference: bytes) -> State:
+    """Forget a proposal whose sender had no right to it: we do not commit it, and no commit that names it counts.
+
+    All members must decide alike. Raises ``LocalError`` where none waits under ``reference``.
+    """
+    if reference not in state.held:
+        raise LocalError("no proposal waits under this reference")
+    return replace(state, held={each: sent for each, sent in state.held.items() if each != reference})
 
 
 # --- a group out of a group: RFC 9420 sections 11.2 and 11.3 ---

@@ -46,7 +46,10 @@ class Said(NamedTuple):
 
 
 def read_original(original: Original) -> Said:
-    """What an original says, nothing of it proven. Raises ``DecodeError`` where it is no member's private words."""
+    """What an original says, nothing of it proven.
+
+    Raises ``DecodeError`` where it is no member's private words, or ``RuleError``.
+    """
     reader = Reader(original.content)
     if reader.uint16() != MLS10 or reader.uint16() != PRIVATE_MESSAGE:
         raise DecodeError("an original of something else than a private message")

@@ -24,7 +24,7 @@ from conclave.mls.limits import MAX_PROPOSALS_PER_SENDER
 from conclave.mls.message import decode_message
 from conclave.mls.original import Original
 from conclave.mls.proposallist import EXTERNAL_MAY_SEND, Sent, Terms
-from conclave.mls.proposals import Add
+from conclave.mls.proposals import Add, Remove
 from conclave.mls.protection import open_private, open_public, open_sender_data, verify_content
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.rules import RuleError
@@ -133,7 +133,8 @@ def _public_key(state: State, content: FramedContent) -> bytes:
         if not isinstance(body, EXTERNAL_MAY_SEND):
             raise RuleError("12.1.8-external-type", "a message from outside that may not come from there")
         return senders[sender.index].signature_key
-    if not state.policy.external_joins:
+    comes_back = isinstance(body, Commit) and any(isinstance(each, Remove) for each in body.proposals)
+    if not (state.policy.external_joins or (state.policy.resync and comes_back)):
         raise RuleError("policy-external-joins", "a stranger's wish to join, which is not accepted here")
     if sender.type is SenderType.NEW_MEMBER_PROPOSAL:
         if not isinstance(body, Add):

@@ -20,6 +20,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    KeepOriginal,
     Line,
     MarkLine,
     PutCertificate,
@@ -88,6 +89,9 @@ def check(records: Iterable[Record]) -> None:
                 _line(line)
             case MarkLine():
                 _number(record.seq)
+                _text(record.conversation)
+                _text(record.sender)
+            case KeepOriginal():
                 _text(record.conversation)
                 _text(record.sender)
             case AmendLine() | EraseLine() | SetReaction() | SetPin():

@@ -22,6 +22,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    KeepOriginal,
     MarkLine,
     PutCertificate,
     PutEntry,
@@ -122,6 +123,8 @@ class MemoryStore:
                 self._histories.add(record, undo)
             case MarkLine():
                 self._histories.mark(record, undo)
+            case KeepOriginal():
+                self._histories.keep_original(record, undo)
             case AmendLine() | EraseLine() | SetReaction() | SetPin():
                 self._histories.amend(record, undo)
             case UnplaceLines():

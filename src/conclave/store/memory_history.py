@@ -13,6 +13,7 @@ from conclave.chat.effects import (
     AddLine,
     AmendLine,
     EraseLine,
+    KeepOriginal,
     Line,
     LineKind,
     MarkLine,
@@ -126,6 +127,16 @@ class Histories:
             self._put(
                 history, at, replace(history.lines[at], stored=replace(history.lines[at].stored, line=line)), undo
             )
+
+    def keep_original(self, record: KeepOriginal, undo: Undo) -> None:
+        """Give a line what its author signed, once."""
+        history = self._of[record.conversation]
+        at = history.at.get((record.sender, record.id))
+        if at is None:
+            return
+        kept = history.lines[at]
+        if not kept.original and not kept.stored.deleted:
+            self._put(history, at, replace(kept, original=record.original), undo)
 
     def amend(self, record: Amendment, undo: Undo) -> None:
         """Change a line that stands, or keep what was said of it until it comes."""

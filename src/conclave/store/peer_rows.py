@@ -20,6 +20,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    KeepOriginal,
     Line,
     LineKind,
     MarkLine,
@@ -58,6 +59,7 @@ ADD_LINE = f"""
     WHERE seq = 0 AND excluded.seq > 0"""  # noqa: S608
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
 PLACE_LINE = f"UPDATE lines SET status = ?4, seq = ?5, position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
+KEEP_ORIGINAL = f"UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x''"  # noqa: S608
 AMEND_LINE = f"""
     UPDATE lines SET text = ?4, edited = ?5
     WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
@@ -194,6 +196,8 @@ def runs(records: Iterable[Record]) -> Runs:
                 _add(lines, MARK_LINE, (conversation, sender, name, status.value))
             case MarkLine(conversation, sender, name, status, seq):
                 _add(lines, PLACE_LINE, (conversation, sender, name, status.value, seq))
+            case KeepOriginal(conversation, sender, name, original):
+                _add(lines, KEEP_ORIGINAL, (conversation, sender, name, original))
             case AmendLine() | EraseLine() | SetReaction() | SetPin():
                 for statement, (row,) in amended(record):
                     _add(lines, statement, row)

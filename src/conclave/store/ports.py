@@ -50,6 +50,21 @@ class Recorded:
     stored: StoredLine
     original: bytes
 
+    @property
+    def sender(self) -> str:
+        """The line's author."""
+        return self.stored.line.sender
+
+    @property
+    def id(self) -> bytes:
+        """The line's name."""
+        return self.stored.line.id
+
+    @property
+    def seq(self) -> int:
+        """The line's place in its lobby's order."""
+        return self.stored.line.seq
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:

@@ -21,10 +21,14 @@ HANDLE_BYTES = 63
 """A handle is one DNS label."""
 TEXT_BYTES = 1024
 """Reasons, names of lobbies, agents: short human text."""
-PAYLOAD_BYTES = 96 * 1024
-"""A protected message: 64 KiB of content and what protection adds."""
-FRAME_BYTES = 128 * 1024
+PAYLOAD_BYTES = 3 * 1024 * 1024
+"""A protected message: mostly 64 KiB of content and what protection adds, but the commit that lets hundreds of people
+in carries a key package of each."""
+FRAME_BYTES = 4 * 1024 * 1024
 """The largest frame body that anything here makes; the default of the limit announced in the hello."""
+RUNS = 64
+"""Latest terms of a lobby's order that are remembered and told."""
+RUNS_BYTES = RUNS * (4 + 4 + 1 + 63 + 16)
 ROSTER_BYTES = 64 * 1024
 """A roster of 1,000 handles of 63 bytes fits."""
 DECLINED_POSTS = 256
@@ -47,6 +51,14 @@ class Kind(IntEnum):
     FETCH = 33
     HEAD = 34
     HAVE = 35
+    SUBMIT = 36
+    REFUSED = 37
+    ASK_INFO = 38
+    INFO = 39
+    RECALL = 40
+    ORIGINALS = 41
+    ASK_PACKAGE = 42
+    PACKAGE = 43
 
 
 class CloseReason(IntEnum):
@@ -113,9 +125,10 @@ class PostKind(IntEnum):
     MESSAGE = 1
     ANSWER = 2
     INVITE = 3
-    SUBMIT = 4
     WELCOME = 5
     LEAVE = 6
+    BEGIN = 7
+    HANDSHAKE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,31 +161,45 @@ class Ack:
 
 
 class EntryKind(IntEnum):
-    """What an entry of a lobby's order is."""
+    """What an entry of a lobby's order is: all that its leader must know of it."""
 
     MESSAGE = 1
-    COMMIT = 2  # reserved for MLS
-    ROSTER = 3
+    COMMIT = 2
+    TERM = 3  # the first of a new leader; a protected message too
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """One entry of a lobby's order, numbered and chained by the leader of ``term``."""
+    """One entry of a lobby's order, numbered and chained by the leader of ``term``.
+
+    ``number`` is the sender's own, by which a repetition is told; ``payload`` an MLS message of epoch ``epoch``.
+    """
 
     group: bytes
     term: int
     seq: int
     previous: bytes
     sender: str
-    id: bytes
+    number: int
     epoch: int
     kind: EntryKind
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """What one leader ordered in one term: entries ``first`` to ``last``. ``rank`` is its place in the succession."""
+
+    term: int
+    rank: int
+    leader: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
-    """A member asks for at most ``count`` entries from ``first`` on."""
+    """At most ``count`` entries from ``first`` on are asked for, of whoever has them."""
 
     group: bytes
     first: int
@@ -181,12 +208,12 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The leader tells where the order stands: the last entry's number and hash."""
+    """How far the sender's order goes, and by which leaders it came there (the latest run first)."""
 
     group: bytes
-    term: int
     seq: int
     hash: bytes
+    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +224,88 @@ class Have:
     seq: int
 
 
-Frame = Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A member hands its leader an entry to be ordered; ``base`` is the lowest number that it still has to hand in."""
+
+    group: bytes
+    base: int
+    number: int
+    epoch: int
+    kind: EntryKind
+    payload: bytes
+
+
+class Refusal(IntEnum):
+    """Why a leader does not order something."""
+
+    STALE = 1  # a commit that is not the first of its epoch, or words of an epoch too long ago
+    OUTSIDER = 2  # from no member
+    NO_LEADER = 3  # by somebody who does not lead
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The leader, in epoch ``epoch``, does not order what was handed in under ``number``."""
+
+    group: bytes
+    number: int
+    epoch: int
+    reason: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class AskInfo:
+    """A member whose half of the lobby lost asks for what it needs to come in again."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The group's ``GroupInfo`` at entry ``seq``, of whoever leads."""
+
+    group: bytes
+    seq: int
+    hash: bytes
+    runs: tuple[Run, ...]
+    info: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was said between two entries (both exclusive) is asked for in its authors' own signed words."""
+
+    group: bytes
+    after: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """Signed words of the order, each with its place; ``done``: these were the last."""
+
+    group: bytes
+    items: tuple[tuple[int, bytes], ...]
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskPackage:
+    """A key package of the receiver's is asked for, so that a group of two can begin without the authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A key package of the sender's (an ``MLSMessage``)."""
+
+    package: bytes
+
+
+Frame = (
+    Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | Submit | Refused | AskInfo | Info | Recall
+    | Originals | AskPackage | Package
+)  # fmt: skip
 
 
 def _enum(reader: Reader, kind: type[IntEnum]) -> int:
@@ -206,6 +314,38 @@ def _enum(reader: Reader, kind: type[IntEnum]) -> int:
         return kind(value)
     except ValueError as error:
         raise DecodeError(f"{value} is no {kind.__name__}") from error
+
+
+def _entry_kind(reader: Reader) -> EntryKind:
+    return EntryKind(_enum(reader, EntryKind))
+
+
+def _run(r: Reader) -> Run:
+    return Run(r.uint32(), r.uint32(), r.text(HANDLE_BYTES), r.uint64(), r.uint64())
+
+
+def read_runs(r: Reader) -> tuple[Run, ...]:
+    """The latest terms of an order. Raises ``DecodeError`` where they are none."""
+    runs = r.vector(_run, RUNS_BYTES)
+    for newer, older in zip(runs, runs[1:], strict=False):
+        if (newer.term, older.last) != (max(newer.term, older.term + 1), newer.first - 1):
+            raise DecodeError("terms of a lobby that do not follow one another")
+    if not runs or any(run.first > run.last + 1 for run in runs):
+        raise DecodeError("no terms of a lobby")
+    return runs
+
+
+def write_runs(w: Writer, runs: tuple[Run, ...]) -> Writer:
+    """The latest terms of an order, the newest first."""
+
+    def run(each: Writer, one: Run) -> None:
+        each.uint32(one.term).uint32(one.rank).text(one.leader).uint64(one.first).uint64(one.last)
+
+    return w.vector(runs[:RUNS], run)
+
+
+def _item(r: Reader) -> tuple[int, bytes]:
+    return r.uint64(), r.opaque(PAYLOAD_BYTES)
 
 
 def _close_reason(value: int) -> CloseReason:
@@ -245,12 +385,24 @@ _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.POST: _post,
     Kind.ACK: lambda r: Ack(r.fixed(8), r.uint64(), r.vector(Reader.uint64, 8 * DECLINED_POSTS)),
     Kind.ORDERED: lambda r: Ordered(
-        r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.fixed(ID_BYTES),
-        r.uint64(), EntryKind(_enum(r, EntryKind)), r.opaque(PAYLOAD_BYTES),
+        r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.uint64(), r.uint64(),
+        _entry_kind(r), r.opaque(PAYLOAD_BYTES),
     ),
     Kind.FETCH: lambda r: Fetch(r.fixed(ID_BYTES), r.uint64(), r.uint16()),
-    Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES)),
+    Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r)),
     Kind.HAVE: lambda r: Have(r.fixed(ID_BYTES), r.uint64()),
+    Kind.SUBMIT: lambda r: Submit(
+        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.uint64(), _entry_kind(r), r.opaque(PAYLOAD_BYTES)
+    ),
+    Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), Refusal(_enum(r, Refusal))),
+    Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
+    Kind.INFO: lambda r: Info(
+        r.fixed(ID_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r), r.opaque(PAYLOAD_BYTES)
+    ),
+    Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), r.uint64(), r.uint64()),
+    Kind.ASK_PACKAGE: lambda _: AskPackage(),
+    Kind.PACKAGE: lambda r: Package(r.opaque(PAYLOAD_BYTES)),
+    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), r.vector(_item, PAYLOAD_BYTES), bool(r.uint8())),
 }  # fmt: skip
 
 
@@ -275,10 +427,30 @@ def _body(frame: Frame) -> tuple[Kind, bytes]:
         case Have():
             return Kind.HAVE, w.fixed(frame.group, ID_BYTES).uint64(frame.seq).done()
         case Head():
-            w.fixed(frame.group, ID_BYTES).uint32(frame.term).uint64(frame.seq).fixed(frame.hash, HASH_BYTES)
-            return Kind.HEAD, w.done()
+            w.fixed(frame.group, ID_BYTES).uint64(frame.seq).fixed(frame.hash, HASH_BYTES)
+            return Kind.HEAD, write_runs(w, frame.runs).done()
         case Fetch():
             return Kind.FETCH, w.fixed(frame.group, ID_BYTES).uint64(frame.first).uint16(frame.count).done()
+        case Submit():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.base).uint64(frame.number).uint64(frame.epoch)
+            return Kind.SUBMIT, w.uint8(frame.kind).opaque(frame.payload).done()
+        case Refused():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.number).uint64(frame.epoch).uint8(frame.reason)
+            return Kind.REFUSED, w.done()
+        case AskInfo():
+            return Kind.ASK_INFO, w.fixed(frame.group, ID_BYTES).done()
+        case Info():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.seq).fixed(frame.hash, HASH_BYTES)
+            return Kind.INFO, write_runs(w, frame.runs).opaque(frame.info).done()
+        case Recall():
+            return Kind.RECALL, w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before).done()
+        case AskPackage():
+            return Kind.ASK_PACKAGE, b""
+        case Package():
+            return Kind.PACKAGE, w.opaque(frame.package).done()
+        case Originals():
+            w.fixed(frame.group, ID_BYTES).vector(frame.items, lambda each, it: each.uint64(it[0]).opaque(it[1]))
+            return Kind.ORIGINALS, w.uint8(frame.done).done()
         case Hello():
             w.uint16(frame.version).uint16(frame.oldest).uint32(frame.frame_bytes).uint16(frame.window)
             return Kind.HELLO, w.text(frame.agent).done()
@@ -299,7 +471,7 @@ def encode_frame(frame: Frame) -> bytes:
 def encode_ordered(entry: Ordered) -> bytes:
     """An entry as it is sent, stored and hashed."""
     w = Writer().fixed(entry.group, ID_BYTES).uint32(entry.term).uint64(entry.seq)
-    w.fixed(entry.previous, HASH_BYTES).text(entry.sender).fixed(entry.id, ID_BYTES)
+    w.fixed(entry.previous, HASH_BYTES).text(entry.sender).uint64(entry.number)
     return w.uint64(entry.epoch).uint8(entry.kind).opaque(entry.payload).done()
 
 

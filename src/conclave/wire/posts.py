@@ -19,18 +19,35 @@ from conclave.wire.frames import (
     PAYLOAD_BYTES,
     ROSTER_BYTES,
     TEXT_BYTES,
-    EntryKind,
     Post,
     PostKind,
+    Run,
+    read_runs,
+    write_runs,
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """A group of two begins: ``welcome`` is its MLS Welcome."""
+
+    welcome: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A commit or a proposal in a group of two."""
+
+    group: bytes
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """Words for the receiver alone: ``id`` is the message's own, the same at both ends."""
+    """Words for the receiver alone: ``id`` is the message's own, ``payload`` the group's MLS message."""
 
     id: bytes
-    epoch: int
+    group: bytes
     payload: bytes
 
 
@@ -45,52 +62,45 @@ class Choice(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``group`` is empty for the pair, else the 16 bytes of the lobby that the invitation was for."""
+    """``group`` is empty for the pair, else the 16 bytes of the lobby that the invitation was for.
+
+    Whoever accepts an invitation sends a key package (an ``MLSMessage``) along, to be added by.
+    """
 
     group: bytes
     choice: Choice
+    package: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """The sender, who leads the lobby, asks the receiver to enter it."""
+    """The sender asks the receiver into a lobby that it is in."""
 
     group: bytes
     name: str
     roster: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """A member hands its leader an entry to be ordered."""
-
-    group: bytes
-    id: bytes
-    epoch: int
-    kind: EntryKind
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The leader lets a member in: its first entry will be ``seq + 1``, chained to ``hash``."""
+    """The receiver was added by entry ``seq`` of the order; ``welcome`` is the MLS Welcome, ``runs`` as in a head."""
 
     group: bytes
     name: str
-    term: int
     seq: int
     hash: bytes
-    roster: tuple[str, ...]
+    runs: tuple[Run, ...]
+    welcome: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """A member tells its leader that it leaves."""
+    """Somebody who accepted an invitation, and is not in yet, does not want to be any more."""
 
     group: bytes
 
 
-Parcel = Message | Answer | Invite | Submit | Welcome | Leave
+Parcel = Begin | Handshake | Message | Answer | Invite | Welcome | Leave
 
 
 def _handle(r: Reader) -> str:
@@ -111,26 +121,17 @@ def _choice(r: Reader) -> Choice:
         raise DecodeError("unknown answer") from error
 
 
-def _entry_kind(r: Reader) -> EntryKind:
-    try:
-        return EntryKind(r.uint8())
-    except ValueError as error:
-        raise DecodeError("unknown kind of entry") from error
-
-
 _DECODERS: dict[PostKind, Callable[[Reader], Parcel]] = {
-    PostKind.MESSAGE: lambda r: Message(r.fixed(ID_BYTES), r.uint64(), r.opaque(PAYLOAD_BYTES)),
-    PostKind.ANSWER: lambda r: Answer(_group_or_none(r), _choice(r)),
+    PostKind.BEGIN: lambda r: Begin(r.opaque(PAYLOAD_BYTES)),
+    PostKind.HANDSHAKE: lambda r: Handshake(r.fixed(ID_BYTES), r.opaque(PAYLOAD_BYTES)),
+    PostKind.MESSAGE: lambda r: Message(r.fixed(ID_BYTES), r.fixed(ID_BYTES), r.opaque(PAYLOAD_BYTES)),
+    PostKind.ANSWER: lambda r: Answer(_group_or_none(r), _choice(r), r.opaque(PAYLOAD_BYTES)),
     PostKind.INVITE: lambda r: Invite(r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.vector(_handle, ROSTER_BYTES)),
-    PostKind.SUBMIT: lambda r: Submit(
-        r.fixed(ID_BYTES), r.fixed(ID_BYTES), r.uint64(), _entry_kind(r), r.opaque(PAYLOAD_BYTES)
-    ),
     PostKind.WELCOME: lambda r: Welcome(
-        r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES),
-        r.vector(_handle, ROSTER_BYTES),
+        r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r), r.opaque(PAYLOAD_BYTES)
     ),
     PostKind.LEAVE: lambda r: Leave(r.fixed(ID_BYTES)),
-}  # fmt: skip
+}
 
 
 def open_post(post: Post) -> Parcel:
@@ -143,17 +144,19 @@ def pack_parcel(parcel: Parcel) -> tuple[PostKind, bytes]:
     w = Writer()
     match parcel:
         case Message():
-            return PostKind.MESSAGE, w.fixed(parcel.id, ID_BYTES).uint64(parcel.epoch).opaque(parcel.payload).done()
-        case Submit():
-            w.fixed(parcel.group, ID_BYTES).fixed(parcel.id, ID_BYTES).uint64(parcel.epoch)
-            return PostKind.SUBMIT, w.uint8(parcel.kind).opaque(parcel.payload).done()
+            w.fixed(parcel.id, ID_BYTES).fixed(parcel.group, ID_BYTES)
+            return PostKind.MESSAGE, w.opaque(parcel.payload).done()
+        case Begin():
+            return PostKind.BEGIN, w.opaque(parcel.welcome).done()
+        case Handshake():
+            return PostKind.HANDSHAKE, w.fixed(parcel.group, ID_BYTES).opaque(parcel.message).done()
         case Answer():
-            return PostKind.ANSWER, w.opaque(parcel.group).uint8(parcel.choice).done()
+            return PostKind.ANSWER, w.opaque(parcel.group).uint8(parcel.choice).opaque(parcel.package).done()
         case Invite():
             w.fixed(parcel.group, ID_BYTES).text(parcel.name).vector(parcel.roster, Writer.text)
             return PostKind.INVITE, w.done()
         case Welcome():
-            w.fixed(parcel.group, ID_BYTES).text(parcel.name).uint32(parcel.term).uint64(parcel.seq)
-            return PostKind.WELCOME, w.fixed(parcel.hash, HASH_BYTES).vector(parcel.roster, Writer.text).done()
+            w.fixed(parcel.group, ID_BYTES).text(parcel.name).uint64(parcel.seq).fixed(parcel.hash, HASH_BYTES)
+            return PostKind.WELCOME, write_runs(w, parcel.runs).opaque(parcel.welcome).done()
         case Leave():
             return PostKind.LEAVE, w.fixed(parcel.group, ID_BYTES).done()

@@ -1,0 +1,146 @@
+"""Those who follow an order that we lead, and what they are told and given; and what any member gives another.
+
+Left out: what is put in order (``chat.ordering``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import groups
+from conclave.chat.effects import Replay
+from conclave.chat.links import send
+from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.lobby.leader import Follower, Followers
+from conclave.lobby.shelf import Shelf
+from conclave.wire.frames import Fetch, Have
+
+
+def leads(work: Work, lobby: Lobby) -> bool:
+    """Whether we lead a lobby, here and now."""
+    return (
+        lobby.order is not None
+        and lobby.leader == work.me
+        and lobby.watch.followers is not None
+        and lobby.healing.step is Step.SOUND
+        and lobby.stage in (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+    )
+
+
+def followers(work: Work, lobby: Lobby) -> Followers:
+    """Everybody who is in but us, nothing known of how far they are."""
+    found: Followers = Shelf()
+    state = work.session(lobby.group)
+    for handle in groups.roster(state) if state is not None else ():
+        if handle != work.me:
+            since = lobby.healing.entered.get(handle, 0) + 1
+            until = lobby.order.seq if lobby.stage is Stage.CLOSING and lobby.order is not None else 0
+            found = found.put(handle, Follower(since, until, linked=work.peer(handle).linked, moved=work.now))
+    for handle in lobby.healing.owed:
+        if handle in lobby.healing.gone and handle not in found:
+            until = lobby.healing.gone[handle][0]
+            found = found.put(handle, Follower(1, until, linked=work.peer(handle).linked, moved=work.now))
+    return found
+
+
+def known(work: Work, lobby: Lobby, handle: str) -> bool:
+    """Whether somebody is in, or was put out and may not know it."""
+    state = work.session(lobby.group)
+    return handle in lobby.healing.gone or (state is not None and handle in groups.roster(state))
+
+
+def reachable(work: Work, lobby: Lobby) -> bool:
+    """Whether what we say can be ordered now."""
+    return leads(work, lobby) or (lobby.leader != work.me and work.peer(lobby.leader).linked)
+
+
+def linked(work: Work, lobby: Lobby, handle: str, *, up: bool) -> None:
+    """The link to somebody who follows us came or went."""
+    people = lobby.watch.followers
+    if people is not None and lobby.order is not None:
+        people = core.link(people, handle, lobby.order.seq, work.now, up=up)
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
+
+
+def show_head(work: Work, lobby: Lobby, handle: str) -> None:
+    """Tell somebody where our order stands."""
+    if lobby.order is not None:
+        one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+        if one is not None and one.until and one.until < lobby.order.seq:
+            order = replace(lobby.order, seq=one.until)  # who is out hears no more than that
+            send(work, handle, orders.head(replace(order, runs=order.runs)))
+            return
+        send(work, handle, orders.head(lobby.order))
+
+
+def have_arrived(work: Work, handle: str, have: Have) -> None:
+    """A follower tells how far it is."""
+    lobby = work.lobby(have.group)
+    if lobby is not None and lobby.order is not None and lobby.watch.followers is not None:
+        heard_from(work, lobby, handle, have.seq)
+
+
+def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
+    """A follower has everything up to ``seq``."""
+    assert lobby.order is not None
+    people = lobby.watch.followers
+    if people is None:
+        return
+    people, tell, gone = core.heard(people, handle, seq, lobby.order.seq, work.now)
+    if gone:
+        people = people.drop(handle)
+    if people is not lobby.watch.followers:
+        lobby = replace(lobby, watch=replace(lobby.watch, followers=people))
+        work.keep_lobby(lobby)
+    if gone and handle in lobby.healing.owed:
+        healing = replace(lobby.healing, owed=lobby.healing.owed - {handle})
+        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if gone:
+        work.stir(lobby.group)
+    elif tell:
+        show_head(work, lobby, handle)
+
+
+def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
+    """Somebody lacks entries: whoever has them gives them, to members only."""
+    lobby = work.lobby(fetch.group)
+    if lobby is None or lobby.order is None:
+        return
+    people = lobby.watch.followers
+    if people is not None:
+        people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
+    else:
+        if not known(work, lobby, handle):
+            return
+        last = lobby.healing.gone[handle][0] if handle in lobby.healing.gone else lobby.order.seq
+        first = max(fetch.first, lobby.healing.entered.get(handle, 0) + 1)
+        count = min(fetch.count, core.FETCH_ENTRIES, last - first + 1)
+    if count > 0:
+        work.deed(Replay(handle, fetch.group, first, count))
+        work.pending = True
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: be heard, and ask those who are linked but do not move."""
+    lobby = work.lobby(group)
+    if lobby is None or not leads(work, lobby) or lobby.order is None or lobby.watch.followers is None:
+        return
+    people, silent, behind = core.unmoved(
+        lobby.watch.followers, lobby.order.seq, work.now, work.settings.resend_after
+    )
+    watch = replace(lobby.watch, followers=people)
+    every = work.settings.patience.beat
+    if abs(work.now - watch.beat) >= every:
+        watch = replace(watch, beat=work.now)
+        silent = [handle for handle, one in people.items() if one.linked]
+    work.keep_lobby(replace(lobby, watch=watch))
+    for handle in silent:
+        show_head(work, lobby, handle)
+    if any(one.linked for one in people.values()):
+        work.wake(watch.beat + every)
+    if behind:
+        work.pending = True

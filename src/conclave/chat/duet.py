@@ -1,0 +1,331 @@
+"""A group of two: made of a key package, spoken in, its keys renewed in turns.
+
+The posts of a pair arrive once and in order, so nobody has to order its commits: the two commit in turns, the maker
+first, and a commit takes the turn to the other. Where both made a group at once, or one has lost its home, there are
+several; the one that both choose (the smaller handle's, of those that neither has lost) is spoken in, the others are
+only heard. Left out: who may talk to whom (``chat.talk``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from conclave.chat import groups, packages, records
+from conclave.chat.content import Body, Content, Receipt, decode_content, encode_content
+from conclave.chat.delivery import Fate
+from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send, Status
+from conclave.chat.hearing import Heard, hear
+from conclave.chat.notices import Receipted
+from conclave.chat.originals import Signed
+from conclave.chat.state import PairGroup, Peer, Unsaid
+from conclave.chat.work import Work
+from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.mls import group as mls
+from conclave.mls.group import Staged, State
+from conclave.wire.frames import ID_BYTES, AskPackage
+from conclave.wire.posts import Begin, Handshake, Message
+
+GROUPS_KEPT = 4
+"""Groups of one pair whose keys are held: words said in the older ones may still be under way."""
+ASK_AGAIN = 30.0
+"""A key package that did not come is asked for again after so long (seconds)."""
+
+
+# --- saying ---
+
+
+def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool = True) -> None:
+    """Say something: at once where there is a group, else as soon as there is one."""
+    peer = work.peer(handle)
+    count = peer.count + 1 if counted else 0
+    if counted:
+        peer = replace(peer, count=count)
+        work.keep(peer)
+    content = Content(identity, count, work.now, body)
+    encoded = encode_content(content)
+    group = _spoken(peer) if not len(peer.waiting) else None
+    sealed = groups.seal(work, group.id, encoded) if group is not None else None
+    if counted:
+        original = sealed.original if sealed is not None else b""
+        hear(work, Heard("@" + handle, work.me, content, original, count, Status.WAITING))
+    if group is not None and sealed is not None:
+        work.post(handle, Message(identity, group.id, sealed.payload), identity)
+    else:
+        _wait(work, handle, identity, encoded)
+
+
+def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
+    """Say once more, in another group, what the peer could not read in the one that it has lost."""
+    for author, identity, data in items:
+        if author != work.me or handle == work.me:
+            continue
+        try:
+            content = mls.read_original(Signed.decode(data).original).data
+        except DecodeError:
+            continue
+        work.mark_line("@" + handle, identity, Status.WAITING)
+        peer = work.peer(handle)
+        if _spoken(peer) is not None and not len(peer.waiting):
+            _post(work, handle, Unsaid(0, identity, content))
+        else:
+            _wait(work, handle, identity, content)
+
+
+def _wait(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
+    peer = work.peer(handle)
+    last = peer.waiting.last()
+    unsaid = Unsaid(last.key + 1 if last is not None else 1, identity, encoded)
+    work.keep(replace(peer, waiting=peer.waiting.push(unsaid)))
+    work.record(PutState(records.waiting_key("@" + handle, unsaid.key), records.encode_unsaid(unsaid)))
+    want_group(work, handle)
+
+
+def _spoken(peer: Peer) -> PairGroup | None:
+    return peer.groups[0] if peer.groups and not peer.groups[0].dead else None
+
+
+def _post(work: Work, handle: str, unsaid: Unsaid) -> None:
+    group = _spoken(work.peer(handle))
+    if group is None:
+        raise LocalError(f"there are no keys for {handle} yet", remedy="wait a moment")
+    sealed = groups.seal(work, group.id, unsaid.content)
+    work.record(KeepOriginal("@" + handle, work.me, unsaid.id, sealed.original))
+    work.post(handle, Message(unsaid.id, group.id, sealed.payload), unsaid.id)
+
+
+def _flush(work: Work, handle: str) -> None:
+    """There is a group: what waited for it is said."""
+    peer = work.peer(handle)
+    waiting = tuple(peer.waiting)
+    work.keep(replace(peer, waiting=type(peer.waiting)()))
+    for unsaid in waiting:
+        work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
+        _post(work, handle, unsaid)
+
+
+# --- making a group ---
+
+
+def want_group(work: Work, handle: str) -> None:
+    """Ask for a key package: of the peer where it is linked, else of the authority."""
+    peer = work.peer(handle)
+    if _spoken(peer) is not None or work.own is None:
+        return
+    work.wake(work.now + ASK_AGAIN)
+    if peer.sought and abs(work.now - peer.sought) < ASK_AGAIN:
+        return
+    work.keep(replace(peer, sought=work.now))
+    if peer.linked:
+        work.deed(Send(handle, AskPackage()))
+    else:
+        work.deed(FindPackage(handle))
+
+
+def package_found(work: Work, handle: str, data: bytes) -> None:
+    """A key package that is said to be ``handle``'s: make the group, if we still want one."""
+    peer = replace(work.peer(handle), sought=0.0)
+    work.keep(peer)
+    if _spoken(peer) is not None or not len(peer.waiting):
+        return
+    try:
+        package = mls.read_key_package(data)
+        whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
+        if whose.identity.decode() != handle:
+            raise VerificationError(f"it is {whose.identity.decode()}'s")  # noqa: TRY301
+        own = groups.package(work)
+        group = groups.new_id(work)
+        alone = mls.create(own, group, verify=work.judges.members, now=work.now, random=work.random)
+        staged = mls.commit(
+            alone, [mls.Add(package)], verify=work.judges.newcomers, now=work.now, random=work.random
+        )
+    except (RemoteError, LocalError) as error:
+        work.trouble(handle, f"no keys for {handle}: its key package was refused: {error}")
+        work.keep(replace(work.peer(handle), sought=work.now))
+        return
+    work.keep_session(mls.merge(alone, staged))
+    _adopt(work, handle, PairGroup(group, ours=True, turn=False))
+    work.post(handle, Begin(staged.welcome))
+    _flush(work, handle)
+
+
+def package_missing(work: Work, handle: str) -> None:
+    """There is none to be had now; it is asked for again, and of the peer itself once it is linked."""
+    if len(work.peer(handle).waiting):
+        work.wake(work.now + ASK_AGAIN)
+
+
+def begun(work: Work, handle: str, begin: Begin) -> Fate:
+    """The peer made a group with a key package of ours."""
+    try:
+        reference, own = packages.for_welcome(work, begin.welcome)
+        state = mls.join(
+            begin.welcome,
+            own,
+            verify=work.judges.members,
+            now=work.now,
+            known_groups={group for group, _ in work.sessions()},
+        )
+        if len(state.group_id) != ID_BYTES or set(groups.roster(state)) != {work.me, handle}:
+            raise VerificationError(f"it is not a group of {handle} and us")  # noqa: TRY301
+    except (RemoteError, LocalError) as error:
+        work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
+        return Fate.DECLINED
+    packages.used(work, reference)
+    work.keep_session(state)
+    _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True))
+    if len(work.peer(handle).waiting):
+        _flush(work, handle)
+    return Fate.TAKEN
+
+
+def _adopt(work: Work, handle: str, group: PairGroup) -> None:
+    peer = work.peer(handle)
+    ours_first = work.me < handle
+    every = (group, *peer.groups)
+    chosen = min(every, key=lambda one: (one.dead, one.ours is not ours_first, every.index(one)))
+    kept = (chosen, *(one for one in every if one is not chosen))
+    for old in kept[GROUPS_KEPT:]:
+        work.drop_session(old.id)
+    renew = work.now + work.settings.update_spread * work.chance()
+    work.keep(replace(peer, groups=kept[:GROUPS_KEPT], updated=renew))
+    work.wake(renew)
+
+
+# --- hearing ---
+
+
+def _group(work: Work, handle: str, group: bytes) -> tuple[PairGroup, State] | None:
+    known = next((one for one in work.peer(handle).groups if one.id == group), None)
+    state = work.session(group)
+    return None if known is None or state is None else (known, state)
+
+
+def heard(work: Work, handle: str, said: Message) -> Fate:
+    """Words of the peer. Declined where they cannot be read: the peer says them again in another group, if it can."""
+    found = _group(work, handle, said.group)
+    if found is None:
+        return Fate.DECLINED
+    _, state = found
+    try:
+        opened = groups.open_words(work, state, said.payload)
+        if opened.identity.decode() != handle:
+            raise VerificationError(f"they are {opened.identity.decode()}'s")  # noqa: TRY301
+        content = decode_content(opened.data)
+        if content.id != said.id:
+            raise DecodeError("they have another name inside than outside")  # noqa: TRY301
+    except RemoteError as error:
+        work.trouble(handle, f"a message from {handle} could not be read: {error}")
+        return Fate.DECLINED
+    if isinstance(content.body, Receipt):
+        _receipt(work, handle, content.body)
+        return Fate.TAKEN
+    peer = work.peer(handle)
+    work.keep(replace(peer, counts=max(peer.counts, content.count)))
+    original = groups.original_of(work, work.session(said.group) or state, opened)
+    hear(work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED))
+    return Fate.TAKEN
+
+
+def _receipt(work: Work, handle: str, receipt: Receipt) -> None:
+    peer = work.peer(handle)
+    read = min(receipt.read, peer.count)
+    work.tell(Receipted("@" + handle, handle, min(receipt.has, peer.count), read))
+
+
+def read_up_to(work: Work, handle: str, count: int) -> None:
+    """Our person has read the peer's words up to this counter: the peer may know."""
+    peer = work.peer(handle)
+    count = min(count, peer.counts)
+    if count <= peer.told:
+        return
+    work.keep(replace(peer, told=count))
+    if work.settings.read_receipts and _spoken(peer) is not None:
+        say(work, handle, groups.new_id(work), Receipt(peer.counts, count), counted=False)
+
+
+# --- fresh keys, in turns ---
+
+
+def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
+    """The peer's commit: fresh keys of its own, and nothing else."""
+    found = _group(work, handle, shake.group)
+    if found is None:
+        return Fate.DECLINED
+    known, state = found
+    try:
+        staged = mls.process(state, shake.message, verify=work.judges.members, now=work.now)
+        if not isinstance(staged, Staged) or staged.state is None:
+            raise DecodeError("it is no commit")  # noqa: TRY301
+        changes = staged.changes
+        if known.turn or changes.added or changes.removed or changes.external:
+            raise VerificationError("it is not the turn of its author, or changes who is in")  # noqa: TRY301
+    except RemoteError as error:
+        work.trouble(handle, f"{handle} could not renew its keys: {error}")
+        return Fate.DECLINED
+    work.keep_session(mls.merge(staged.state, staged))
+    _turn(work, handle, known, turn=True)
+    peer = work.peer(handle)
+    renew = min(peer.updated or work.now + work.settings.update_every, work.now + work.settings.update_every)
+    work.keep(replace(peer, updated=renew))
+    return Fate.TAKEN
+
+
+def _turn(work: Work, handle: str, group: PairGroup, *, turn: bool) -> None:
+    peer = work.peer(handle)
+    changed = tuple(replace(one, turn=turn) if one.id == group.id else one for one in peer.groups)
+    work.keep(replace(peer, groups=changed))
+
+
+def came_back(work: Work, handle: str) -> None:
+    """A link opened: keys are renewed soon, and what waits for a key package asks for it here."""
+    peer = work.peer(handle)
+    if peer.groups:
+        at = work.now + work.settings.update_spread * work.chance()
+        work.keep(replace(peer, updated=min(peer.updated or at, at)))
+        work.wake(at)
+    if len(peer.waiting) and _spoken(peer) is None:
+        work.keep(replace(peer, sought=0.0))
+        want_group(work, handle)
+
+
+def passed(work: Work, peer: Peer) -> None:
+    """Time passed: ask again for a key package, renew keys that are due where it is our turn."""
+    if len(peer.waiting) and _spoken(peer) is None:
+        want_group(work, peer.handle)
+    group = _spoken(peer)
+    if group is None or not peer.updated:
+        return
+    if work.now < peer.updated:
+        work.wake(peer.updated)
+        return
+    if not peer.linked:
+        work.keep(replace(peer, updated=0.0))  # the next link asks for it again
+        return
+    work.keep(replace(peer, updated=work.now + work.settings.update_every))
+    work.wake(work.now + work.settings.update_every)
+    if group.turn:
+        _renew(work, peer.handle, group)
+
+
+def _renew(work: Work, handle: str, group: PairGroup) -> None:
+    state = work.session(group.id)
+    if state is None or work.own is None:
+        return
+    own = work.own
+    try:
+        staged = mls.commit(
+            state,
+            verify=work.judges.members,
+            now=work.now,
+            random=work.random,
+            credential=own.credential,
+            signature_key=own.signature_key,
+        )
+    except LocalError as error:
+        work.trouble(handle, f"keys were not renewed: {error}")
+        return
+    assert staged.state is not None
+    work.keep_session(mls.merge(staged.state, staged))
+    _turn(work, handle, group, turn=False)
+    work.post(handle, Handshake(group.id, staged.message))

@@ -1,0 +1,54 @@
+"""The end of a lobby for us: put out, gone, or closed.
+
+Keys and order go; history and the lobby's label stay. Left out: why (``chat.following``, ``chat.meaning``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups
+from conclave.chat.effects import DropEntries, Status
+from conclave.chat.hearing import own_notice
+from conclave.chat.links import send
+from conclave.chat.state import Lobby, Stage
+from conclave.chat.work import Work
+from conclave.wire.frames import Have
+
+CLOSING_SECONDS = 14 * 86_400.0
+"""For so long at most a lobby that we closed waits until everybody has heard."""
+
+
+def out(work: Work, lobby: Lobby, reason: str) -> None:
+    """A commit puts us out."""
+    words = f"{work.me} left" if reason == groups.LEFT else "you were removed" + (f": {reason}" if reason else "")
+    own_notice(work, lobby.label, words)
+    end(work, lobby)
+
+
+def end(work: Work, lobby: Lobby) -> None:
+    """Nothing more happens in the lobby for us: keys and order go, history and its label stay."""
+    work.drop_session(lobby.group)
+    work.record(DropEntries(lobby.group))
+    for one in lobby.voice.waiting:
+        work.mark_line(lobby.label, one.id, Status.FAILED)
+    for flying in lobby.voice.flying:
+        if flying.id:
+            work.mark_line(lobby.label, flying.id, Status.FAILED)
+    for author, identity in lobby.healing.orphans:
+        if author == work.me:
+            work.mark_line(lobby.label, identity, Status.FAILED)
+    work.drop_voice(lobby)
+    if lobby.order is not None and lobby.leader != work.me:
+        send(work, lobby.leader, Have(lobby.group, lobby.order.seq))
+    for handle in lobby.watch.tied:
+        work.tie(handle, lobby.group, tied=False)
+    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.inviter, ended=work.now)
+    work.keep_lobby(ended, reworded=True)
+
+
+def finish(work: Work, group: bytes) -> None:
+    """A lobby that we closed ends once everybody has heard."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
+        return
+    if not len(lobby.watch.followers) or work.now - lobby.ended > CLOSING_SECONDS:
+        end(work, lobby)

@@ -1,0 +1,188 @@
+"""A conversation as an MLS group: who is in, who succeeds whom, and what goes in and out of it.
+
+An identity in a group is a handle. A lobby's deputies are in its group context (an extension of our own), so that
+all members agree on them as on everything else. Beside the words, authenticated data tells where its author stood:
+the present run, entry and hash, by which a leader that shows two orders is found out. Left out: what a commit is for
+(``chat.membership``) and what words mean (``chat.hearing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conclave.chat.originals import keep
+from conclave.chat.work import Work
+from conclave.errors import DecodeError, LocalError
+from conclave.lobby.order import Order
+from conclave.mls import group as mls
+from conclave.mls.group import Extension, Opened, OwnKeyPackage, State
+from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, Run
+
+DEPUTIES = 0xF0C1
+"""The extension that names a lobby's deputies, of the range for private use (RFC 9420 section 17.3)."""
+DEPUTIES_MOST = 32
+LEFT = "left"
+"""The reason in a commit that removes somebody who asked for it."""
+REASON_LETTERS = 200
+"""Longer reasons are cut: they stand in one line of history."""
+_DEPUTIES_BYTES = DEPUTIES_MOST * (HANDLE_BYTES + 1)
+
+
+def _handle(r: Reader) -> str:
+    return r.text(HANDLE_BYTES)
+
+
+def deputies_extension(deputies: tuple[str, ...]) -> Extension:
+    """The extension of a group context that names the deputies."""
+    return Extension(DEPUTIES, Writer().vector(deputies, Writer.text).done())
+
+
+def deputies(state: State) -> tuple[str, ...]:
+    """A lobby's deputies, first first."""
+    for extension in state.epoch.context.extensions:
+        if extension.type == DEPUTIES:
+            try:
+                return decode(extension.data, lambda r: r.vector(_handle, _DEPUTIES_BYTES))
+            except DecodeError:
+                return ()
+    return ()
+
+
+def roster(state: State) -> dict[str, int]:
+    """Who is in, by leaf."""
+    return {member.identity.decode(): leaf for leaf, member in sorted(mls.members(state).items())}
+
+
+def succession(state: State) -> tuple[str, ...]:
+    """Everybody in the order in which they lead: the deputies, then the others by their leaves."""
+    people = roster(state)
+    first = [one for one in deputies(state) if one in people]
+    return (*first, *(one for one in people if one not in first))
+
+
+def rank(state: State, handle: str) -> int:
+    """A member's place in the succession; behind everybody for who is not in."""
+    order = succession(state)
+    return order.index(handle) if handle in order else len(order)
+
+
+def certificate(state: State, leaf: int) -> bytes:
+    """A member's certificate (DER)."""
+    return mls.credential(state, leaf).certificates[0]
+
+
+# --- where an author stood ---
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a lobby's author stood when it spoke: the present run (without its entries), entry, hash, own number."""
+
+    run: Run
+    seq: int
+    hash: bytes
+    number: int
+
+
+def write_stand(order: Order, number: int) -> bytes:
+    """The authenticated data of what we say in a lobby."""
+    run = order.run
+    w = Writer().uint32(run.term).uint32(run.rank).text(run.leader).uint64(order.seq)
+    return w.fixed(order.hash, HASH_BYTES).uint64(number).done()
+
+
+def read_stand(data: bytes) -> Stand:
+    """The inverse of ``write_stand``. Raises ``DecodeError``."""
+
+    def stand(r: Reader) -> Stand:
+        run = Run(r.uint32(), r.uint32(), r.text(HANDLE_BYTES), 0, 0)
+        return Stand(run, r.uint64(), r.fixed(HASH_BYTES), r.uint64())
+
+    return decode(data, stand)
+
+
+# --- why a commit removes somebody ---
+
+
+def write_reasons(reasons: Mapping[str, str]) -> bytes:
+    """The authenticated data of a commit: why it removes whom."""
+    return Writer().vector(reasons.items(), lambda each, it: each.text(it[0]).text(it[1])).done()
+
+
+def read_reasons(data: bytes) -> dict[str, str]:
+    """The inverse of ``write_reasons``. Raises ``DecodeError``."""
+    pairs = decode(data, lambda r: r.vector(lambda each: (each.text(HANDLE_BYTES), each.text(TEXT_BYTES))))
+    return {handle: "".join(one for one in reason if one.isprintable())[:REASON_LETTERS] for handle, reason in pairs}
+
+
+# --- in and out ---
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Something protected: the MLS message, its epoch, and what we signed, as the store keeps it."""
+
+    payload: bytes = field(repr=False)
+    epoch: int
+    original: bytes = field(repr=False)
+
+
+def seal(work: Work, group: bytes, content: bytes, authenticated_data: bytes = b"") -> Sealed:
+    """Protect content for a group. Its key is used up with this step. Raises ``LocalError``."""
+    state = need_session(work, group)
+    sending = mls.protect(state, content, random=work.random, authenticated_data=authenticated_data)
+    work.keep_session(sending.state)
+    assert sending.original is not None
+    own = certificate(state, state.epoch.me)
+    work.keep_certificate(own, state.epoch.roster[state.epoch.me].signature_key)
+    return Sealed(sending.message, state.number, keep(sending.original, own))
+
+
+def open_words(work: Work, state: State, payload: bytes) -> Opened:
+    """Open an application message; its key is used up with this step. Raises ``RemoteError``."""
+    opened = mls.process(state, payload, verify=work.judges.members, now=work.now)
+    if not isinstance(opened, Opened):
+        raise DecodeError("a handshake where words were expected")
+    work.keep_session(opened.state)
+    return opened
+
+
+def original_of(work: Work, state: State, opened: Opened) -> bytes:
+    """What the author of opened words signed, as the store keeps it; empty where its certificate is not known."""
+    if opened.epoch == state.number:
+        der = certificate(state, opened.sender)
+        work.keep_certificate(der, state.epoch.roster[opened.sender].signature_key)
+        return keep(opened.original, der)
+    past = next((one for one in state.past if one.number == opened.epoch), None)
+    author = past.roster.get(opened.sender) if past is not None else None
+    der = work.certificate(author.signature_key) if author is not None else b""
+    return keep(opened.original, der) if der else b""
+
+
+def need_session(work: Work, group: bytes) -> State:
+    """The group's state. Raises ``LocalError`` where we have none."""
+    state = work.session(group)
+    if state is None:
+        raise LocalError("this conversation has no keys yet", remedy="wait until the other side is in it")
+    return state
+
+
+def package(work: Work) -> OwnKeyPackage:
+    """A fresh key package of ours, not kept yet. Raises ``LocalError`` where we have no certificate for it."""
+    own = work.own
+    if own is None:
+        raise LocalError(
+            "this device has no certificate for conversations", remedy="ask for a new invite: conclave join '<invite>'"
+        )
+    start = max(0, int(work.now) - 3600)
+    lifetime = (start, start + int(work.settings.package_life))
+    return OwnKeyPackage.create(
+        mls.cipher_suite(own.suite), own.credential, own.signature_key, lifetime, work.random, extensions=(DEPUTIES,)
+    )
+
+
+def new_id(work: Work) -> bytes:
+    """A name for something of ours (16 bytes)."""
+    return work.random(ID_BYTES)

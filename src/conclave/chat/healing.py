@@ -1,0 +1,254 @@
+"""Two halves of a lobby meet, and one of them gives in: the higher term counts, then the leader who comes first.
+
+Who is in the other half reads what it has behind the last common entry (``Unwind``). Where that holds no commit, its
+keys are those of the half that counts: the entries go, and the order is followed from there. Else its epochs lead
+nowhere: it asks the leader that counts for the group's state, comes in by an external commit that replaces its own
+leaf, and erases the old keys. What was said in its half is said again or shared (``chat.sharing``); who was removed
+in it is removed; who was let in there is asked in anew. Left out: when a term begins (``chat.leadership``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from conclave.chat import audience, groups, sharing
+from conclave.chat.effects import CutEntries, DropEntries, Send, Status, Unwind, UnplaceLines
+from conclave.chat.hearing import own_notice
+from conclave.chat.links import send
+from conclave.chat.state import Flying, Lobby, Stage, Step
+from conclave.chat.voice import fly_again, without_commit
+from conclave.chat.work import Work
+from conclave.errors import ConclaveError, RemoteError
+from conclave.lobby import order as orders
+from conclave.mls import group as mls
+from conclave.mls.group import Policy
+from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
+from conclave.wire.posts import Invite
+
+POLICY = Policy(lifetimes_at_join=False)
+"""A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.following`` checks."""
+ASK_AGAIN = 2.0
+"""What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
+KNOWN_MOST = 1024
+"""Ciphertexts of a half that lost that are known again."""
+TURN_SECONDS = 3.0
+"""One member after the other comes in: so long is waited for its commit."""
+
+
+def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """``handle`` shows an order that counts before ours: from now on we follow that one."""
+    assert lobby.order is not None
+    lead = replace(head.runs[0], first=0, last=0)
+    common = orders.parting(lobby.order, head)
+    watch = replace(lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now)
+    lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
+    if lobby.stage is Stage.CLOSING:
+        own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")
+        lobby = replace(lobby, stage=Stage.MEMBER, ended=0.0)
+    assert lobby.order is not None
+    if common == lobby.order.seq:
+        if lobby.healing.step is Step.UNWIND:
+            lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))
+        work.keep_lobby(lobby, reworded=True)
+        work.stir(lobby.group)
+        return
+    if lobby.healing.step in (Step.REJOIN, Step.ENTER):
+        healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, common=min(lobby.healing.common, max(common, 0)))
+        work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
+    else:
+        healing = replace(lobby.healing, step=Step.UNWIND, common=max(common, 0))
+        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+        work.deed(Unwind(lobby.group, lobby.label, max(common, 0)))
+    work.stir(lobby.group)
+
+
+def unwound(
+    work: Work, group: bytes, common: int, digest: bytes, cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]
+) -> None:
+    """What we had behind the last common entry is known."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.healing.step is not Step.UNWIND:
+        return
+    if lobby.healing.common != common:
+        work.deed(Unwind(group, lobby.label, lobby.healing.common))  # a better order came between: look again
+        return
+    digest = digest or dict(lobby.order.recent).get(common, b"")
+    order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
+    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *((author, identity) for author, identity, _ in lines))))
+    for author, identity, _ in lines:
+        if author == work.me:
+            work.mark_line(lobby.label, identity, Status.WAITING)
+    work.record(CutEntries(group, common))
+    work.record(UnplaceLines(lobby.label, common))
+    entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
+    ours = {handle for handle, seq in lobby.healing.entered.items() if seq > common}
+    forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
+    step = Step.REJOIN if forked else Step.SOUND
+    known = {**lobby.healing.known, **_known(cut, lines)}
+    known = dict(list(known.items())[-KNOWN_MOST:])
+    healing = replace(lobby.healing, step=step, orphans=orphans, entered=entered, known=known, asked=0.0)
+    lobby = _carry_over(work, lobby, common, ours)
+    ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
+    voice = without_commit(work, lobby.voice) if forked else lobby.voice
+    work.keep_lobby(replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True)
+    if not forked:
+        sharing.begin(work, group)
+    work.stir(group)
+
+
+def _known(
+    cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]
+) -> dict[bytes, tuple[str, bytes]]:
+    """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
+    at = {seq: (author, identity) for author, identity, seq in lines}
+    return {payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
+
+
+def payload_name(payload: bytes) -> bytes:
+    """By what a ciphertext that was opened is known again (16 bytes)."""
+    return sha256(payload).digest()[:16]
+
+
+def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
+    """Whom our half removed is removed in the other too; whom it let in its leader asks in anew."""
+    gone = lobby.healing.gone
+    removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
+    intents = replace(lobby.intents, removes={**lobby.intents.removes, **removes})
+    due = work.now + 10.0 * work.chance()
+    purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
+    if removes:
+        work.wake(due)
+    led = lobby.order is not None and lobby.order.run.leader == work.me
+    invited = lobby.invited | (came - {work.me}) if led else lobby.invited
+    return replace(lobby, intents=intents, watch=replace(lobby.watch, purge=purge), invited=invited)
+
+
+def rejoin(work: Work, lobby: Lobby, common: int) -> None:
+    """What the leader shows does not follow what we have: come in anew."""
+    healing = replace(lobby.healing, step=Step.UNWIND, common=common)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    work.deed(Unwind(lobby.group, lobby.label, common))
+
+
+# --- coming in again ---
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed, or something changed: ask for what is missing."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.healing.step is Step.SOUND:
+        return
+    work.wake(work.now + ASK_AGAIN)
+    if abs(work.now - lobby.healing.asked) < ASK_AGAIN:
+        return
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5))))
+    if lobby.healing.step is Step.UNWIND:
+        work.deed(Unwind(group, lobby.label, lobby.healing.common))
+    elif lobby.healing.step is Step.REJOIN and work.peer(lobby.leader).linked:
+        work.deed(Send(lobby.leader, AskInfo(group)))
+
+
+def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
+    """A member of a half that lost wants in: one after the other, so that their commits do not compete."""
+    lobby = work.lobby(frame.group)
+    state = work.session(frame.group)
+    if lobby is None or state is None or lobby.order is None or not audience.leads(work, lobby):
+        return
+    if handle not in groups.roster(state):
+        send(work, handle, Refused(frame.group, 0, state.number, Refusal.OUTSIDER))
+        return
+    turn, until = lobby.watch.turn
+    if turn not in ("", handle) and work.now < until:
+        return
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, turn=(handle, work.now + TURN_SECONDS))))
+    data = mls.group_info(state, random=work.random, external_pub=True)
+    send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
+
+
+def info_arrived(work: Work, handle: str, info: Info) -> None:
+    """The group's state as the leader that counts has it: commit ourselves into it."""
+    lobby = work.lobby(info.group)
+    if lobby is None or lobby.lead is None or lobby.healing.step is not Step.REJOIN or handle != lobby.leader:
+        return
+    if not orders.same(info.runs[0], lobby.lead):
+        return
+    try:
+        own = groups.package(work)
+        staged = mls.begin_external(
+            info.info,
+            own,
+            verify=work.judges.members,
+            now=work.now,
+            random=work.random,
+            policy=POLICY,
+        )
+        assert staged.epoch is not None
+        if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
+            raise RemoteError("it is another group, or we are not in it")  # noqa: TRY301
+    except ConclaveError as error:
+        work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
+        return
+    order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1)
+    work.record(DropEntries(info.group))
+    number = max(lobby.voice.next, int(work.now * 1000))
+    commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
+    voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
+    voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
+    healing = replace(lobby.healing, step=Step.ENTER, asked=work.now)
+    watch = replace(lobby.watch, goal=info.seq, goal_by=handle, fetching=0)
+    work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)
+    work.stir(info.group)
+
+
+def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
+    """A commit in the half that counts while we come in: ours brings us in, any other makes us ask again."""
+    voice = lobby.voice
+    ours = voice.staged is not None and any(
+        one.number == entry.number and one.kind is EntryKind.COMMIT for one in voice.flying
+    )
+    if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
+        ask_again(work, lobby.group)
+        return
+    state = voice.staged.begin(POLICY)
+    work.keep_session(state)
+    rest = tuple(one for one in voice.flying if one.number != entry.number)
+    pull = (min(lobby.healing.common, lobby.healing.pull[0] if lobby.healing.pull else lobby.healing.common), entry.seq)
+    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0)
+    people = groups.roster(state)
+    removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
+    order = replace(lobby.order, epoch=state.number)
+    lobby = replace(
+        lobby,
+        order=order,
+        healing=healing,
+        voice=replace(voice, flying=rest, staged=None),
+        intents=replace(lobby.intents, removes=removes),
+        invited=lobby.invited - set(people),
+    )
+    work.keep_lobby(lobby, reworded=True)
+    own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
+    _ask_in_anew(work, lobby, people)
+    sharing.begin(work, lobby.group)
+    sharing.ask(work, lobby.group)
+    work.stir(lobby.group)
+
+
+def _ask_in_anew(work: Work, lobby: Lobby, people: dict[str, int]) -> None:
+    """Who came in in our half alone is not in this one: the question needs no answer of people there."""
+    for handle in sorted(lobby.invited):
+        work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
+
+
+def ask_again(work: Work, group: bytes) -> None:
+    """Our way in did not count: another."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.healing.step is not Step.ENTER:
+        return
+    flying = tuple(one for one in lobby.voice.flying if one.kind is not EntryKind.COMMIT)
+    voice = replace(lobby.voice, staged=None, flying=flying)
+    asked = work.now - ASK_AGAIN + 0.2 + work.chance()
+    healing = replace(lobby.healing, step=Step.REJOIN, asked=asked)
+    work.keep_lobby(replace(lobby, voice=voice, healing=healing), reworded=True)
+    work.wake(asked + ASK_AGAIN)

@@ -1,0 +1,84 @@
+"""What messages do, once they are opened: lines of history, and what is said about lines.
+
+Pairs and lobbies are alike here. An author changes only what is the author's own: history is told who speaks, never
+who claims to. Left out: what only lobbies know (``chat.following``), and receipts (``chat.receipts``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
+from conclave.chat.effects import AddLine, AmendLine, EraseLine, Line, LineKind, SetPin, SetReaction, Status
+from conclave.chat.notices import FileOffered, LineChanged
+from conclave.chat.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message and where it stands: ``original`` is what its author signed, as the store keeps it."""
+
+    conversation: str
+    author: str
+    content: Content
+    original: bytes
+    seq: int
+    status: Status
+
+
+def line_of(work: Work, heard: Heard) -> Line | None:
+    """The line of history that a message makes; None where it makes none."""
+    content, body = heard.content, heard.content.body
+    if isinstance(body, Text):
+        reply = None if body.reply is None else (body.reply.author, body.reply.id)
+        expires = work.now + body.expires if body.expires else 0.0
+        return Line(
+            content.id, heard.author, LineKind.TEXT, body.text, content.sent, work.now, heard.status, heard.seq, reply,
+            expires,
+        )  # fmt: skip
+    if isinstance(body, Offer):
+        return Line(
+            content.id, heard.author, LineKind.FILE, body.name, content.sent, work.now, heard.status, heard.seq
+        )
+    return None
+
+
+def hear(work: Work, heard: Heard) -> bool:
+    """Do what a message says, to history. Whether people are to see something of it."""
+    conversation, author, content = heard.conversation, heard.author, heard.content
+    line = line_of(work, heard)
+    if line is not None:
+        work.add_line(conversation, line, heard.original)
+        if line.expires:
+            work.wake(line.expires)
+        if isinstance(content.body, Offer):
+            work.tell(FileOffered(conversation, author, content.id, content.body))
+        return True
+    if not isinstance(content.body, Edit | Delete | Reaction | Pin):
+        return False
+    body = content.body
+    line_at = (author, body.id) if isinstance(body, Edit | Delete) else (body.about.author, body.about.id)
+    about = Line(
+        content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, line_at
+    )  # kept for its signature
+    work.record(AddLine(conversation, about, heard.original))
+    match content.body:
+        case Edit(target, text):
+            work.record(AmendLine(conversation, author, target, text, content.sent))
+            work.tell(LineChanged(conversation, author, target))
+        case Delete(target):
+            work.record(EraseLine(conversation, author, target))
+            work.tell(LineChanged(conversation, author, target))
+        case Reaction(at, sign, on):
+            work.record(SetReaction(conversation, at.author, at.id, author, sign, on))
+            work.tell(LineChanged(conversation, at.author, at.id))
+        case Pin(at, on):
+            work.record(SetPin(conversation, at.author, at.id, on))
+            work.tell(LineChanged(conversation, at.author, at.id))
+    return True
+
+
+def own_notice(work: Work, conversation: str, text: str, seq: int = 0) -> None:
+    """A line that says what became of the conversation, as we see it."""
+    line = Line(work.random(16), work.me, LineKind.NOTICE, text, work.now, work.now, Status.RECEIVED, seq)
+    work.add_line(conversation, line)

@@ -1,0 +1,177 @@
+"""Who leads a lobby, and what becomes of it when the leader is gone.
+
+``lobby.succession`` decides; this knows who is linked and how far they are, wants links accordingly, and takes the
+term when it is our turn. Left out: two leaders who meet (``chat.healing``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import audience, groups, speaking
+from conclave.chat.content import Term
+from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby import order as orders
+from conclave.lobby import succession
+from conclave.lobby.succession import Move
+from conclave.wire.frames import Run
+
+_IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+
+
+def settle(work: Work, group: bytes) -> None:
+    """Lead where it is ours to lead, and want the links that the lobby needs."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    if lobby.stage in _IN and lobby.leader == work.me and lobby.healing.step is Step.SOUND:
+        if lobby.watch.followers is None and lobby.order is not None and _ours(lobby):
+            watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, fetching=0)
+            work.keep_lobby(replace(lobby, watch=watch))
+            _show_all(work, group)
+    elif lobby.watch.followers is not None:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=None)))
+    _tie(work, group)
+
+
+def _ours(lobby: Lobby) -> bool:
+    return lobby.order is not None and lobby.lead is not None and orders.same(lobby.order.run, lobby.lead)
+
+
+def _show_all(work: Work, group: bytes) -> None:
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.watch.followers is not None:
+        for handle in lobby.watch.followers:
+            audience.show_head(work, lobby, handle)
+
+
+def _tie(work: Work, group: bytes) -> None:
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    wanted = _wanted(work, lobby) - {work.me}
+    if wanted == lobby.watch.tied:
+        return
+    for handle in sorted(wanted - lobby.watch.tied):
+        work.tie(handle, group, tied=True)
+    for handle in sorted(lobby.watch.tied - wanted):
+        work.tie(handle, group, tied=False)
+    work.keep_lobby(replace(work.lobby(group) or lobby, watch=replace(lobby.watch, tied=wanted)))
+
+
+def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
+    if lobby.stage is Stage.JOINING:
+        return frozenset((lobby.inviter,))
+    if lobby.stage not in _IN:
+        return frozenset()
+    if lobby.watch.followers is not None:
+        return frozenset(lobby.watch.followers)
+    lost_for = _lost_for(work, lobby)
+    if lost_for < 0:
+        return frozenset((lobby.leader,))
+    return frozenset((lobby.leader,)) | succession.dialled(
+        _succession(work, lobby), work.me, lost_for, work.settings.patience
+    )
+
+
+def _lost_for(work: Work, lobby: Lobby) -> float:
+    """Seconds since the leader was to be heard at the latest; negative while there is no reason to worry."""
+    if lobby.leader == work.me and _ours(lobby):
+        return -1.0
+    return work.now - lobby.watch.heard - work.settings.patience.silence
+
+
+def _succession(work: Work, lobby: Lobby) -> list[str]:
+    """Who may follow the leader: everybody who is in and is not to be put out."""
+    state = work.session(lobby.group)
+    if state is None:
+        return []
+    leaving = set(lobby.intents.removes) | {lobby.leader}
+    return [one for one in groups.succession(state) if one not in leaving]
+
+
+def linked(work: Work, handle: str, *, up: bool) -> None:
+    """A link came or went: two who are in the same lobby tell each other where their orders stand."""
+    for lobby in work.lobbies():
+        if lobby.order is None or lobby.stage not in _IN:
+            continue
+        if not audience.known(work, lobby, handle):
+            continue
+        audience.linked(work, lobby, handle, up=up)
+        current = work.lobby(lobby.group) or lobby
+        if up:
+            audience.show_head(work, current, handle)
+        if handle == lobby.leader:
+            watch = replace(current.watch, fetching=0)
+            if up and current.lead is not None:
+                watch = replace(watch, renew=_soon(work, watch.renew))
+            work.keep_lobby(replace(current, watch=watch))
+            speaking.again(work, lobby.group)
+        work.stir(lobby.group)
+
+
+def _soon(work: Work, renew: float) -> float:
+    soon = work.now + work.settings.update_spread * work.chance()
+    renew = min(renew or soon, soon)
+    work.wake(renew)
+    return renew
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: is the leader still there, and if not, is it our turn?"""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
+        return
+    if audience.leads(work, lobby):
+        return
+    if not lobby.watch.heard:  # since our start
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    patience = work.settings.patience
+    lost_for = _lost_for(work, lobby)
+    if lost_for < 0:
+        work.wake(work.now - lost_for)
+        return
+    work.wake(work.now + patience.step / 2)
+    _tie(work, group)
+    if lobby.healing.step is not Step.SOUND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
+        return
+    people = _succession(work, lobby)
+    linked_now = {one for one in people if work.peer(one).linked}
+    assert lobby.order is not None
+    behind = lobby.watch.goal > lobby.order.seq
+    match succession.move(people, work.me, linked_now, lost_for, patience, behind=behind):
+        case Move.TAKE:
+            _take(work, group)
+        case Move.COLLECT | Move.WAIT:
+            pass
+
+
+def _take(work: Work, group: bytes) -> None:
+    """Our term begins where our order ends."""
+    lobby = work.lobby(group)
+    state = work.session(group)
+    if lobby is None or lobby.order is None or lobby.lead is None or state is None:
+        return
+    run = Run(max(lobby.order.run.term, lobby.lead.term) + 1, groups.rank(state, work.me), work.me, 0, 0)
+    body = Term(run.term, lobby.order.seq, lobby.order.hash)
+    order = orders.new_term(lobby.order, run)
+    watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
+    lobby = replace(lobby, lead=run, order=order, watch=watch)
+    work.keep_lobby(lobby, reworded=True)
+    speaking.take_term(work, lobby, body)
+    speaking.flush(work, group)
+    _show_all(work, group)
+    work.stir(group)
+
+
+def expelled(work: Work, handle: str) -> None:
+    """Nobody waits for somebody whom the authority put out."""
+    for lobby in work.lobbies():
+        if lobby.leader == handle and lobby.stage in _IN:
+            heard = work.now - work.settings.patience.silence
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, heard=heard)))
+            work.wake(work.now)
+            work.stir(lobby.group)
+

@@ -1,0 +1,149 @@
+"""What waits for somebody who is away goes, sealed, to that person's mailbox at the authority.
+
+Posts of the outbox, what a lobby's leader has ordered since somebody went, and what we have to hand in to a leader
+who is away: the same frames as on a link, so whoever fetches them takes them as if they had come by one, and
+repetitions are told as ever. Nothing leaves the outbox for it: that happens when its receiver says so. Left out:
+seals and sending (``node.mailroom``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from conclave.chat import audience, delivery, speaking
+from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Status
+from conclave.chat.state import Lobby, Peer, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby.leader import FETCH_ENTRIES
+from conclave.wire.frames import Frame, Post, Submit, encode_frame
+
+POSTS_AT_ONCE = 32
+"""Posts that are mailed in one go."""
+RETRY_SECONDS = {"away": 30.0, "full": 900.0}
+"""After what did not go; for any other reason an hour."""
+RETRY_ELSE = 3600.0
+
+
+def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
+    """An envelope's frames are taken: acknowledge posts by mail to who is not linked, and let the authority forget it."""
+    peer = work.peer(handle)
+    if not peer.linked and peer.inbound.streams and any(isinstance(frame, Post) for frame in frames):
+        ack = delivery.ack_for(peer.inbound, peer.inbound.streams[0][0])
+        if ack is not None:
+            work.deed(Deposit(handle, 0, (encode_frame(ack),)))
+    work.deed(MailDone(envelope))
+
+
+def unlinked(work: Work, handle: str) -> None:
+    """Somebody went: what is not acknowledged will be mailed."""
+    peer = work.peer(handle)
+    if peer.out.count:
+        work.wake(work.now + work.settings.mail_after)
+    for lobby in work.lobbies():
+        people = lobby.watch.followers
+        if people is not None and handle in people and lobby.order is not None:
+            mailed = {**lobby.watch.mailed, handle: people.get(handle).have}  # type: ignore[union-attr]
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailed=mailed)))
+
+
+def passed(work: Work, peer: Peer) -> None:
+    """Time passed: mail the outbox of somebody who has been away for a while."""
+    if peer.linked or not peer.out.count or work.own is None:
+        return
+    if not peer.away:
+        peer = replace(peer, away=work.now)
+        work.keep(peer)
+    due = max(peer.away + work.settings.mail_after, peer.mail_at)
+    if work.now < due:
+        work.wake(due)
+        return
+    first = max(peer.out.base, peer.mailed + 1, peer.mailing + 1)
+    count = min(POSTS_AT_ONCE, peer.out.next - first)
+    if count > 0 and peer.mailing <= peer.mailed:
+        work.deed(DepositPosts(peer.handle, peer.out.stream, peer.out.base, first, count))
+        work.keep(replace(peer, mailing=first + count - 1))
+
+
+def deposited(work: Work, handle: str, upto: int, group: bytes) -> None:
+    """It is in the mailbox."""
+    if group:
+        lobby = work.lobby(group)
+        if lobby is not None:
+            for one in lobby.voice.flying:
+                if one.id and one.number <= upto:
+                    work.mark_line(lobby.label, one.id, Status.MAILED)
+        return
+    peer = work.peer(handle)
+    if not upto:
+        return
+    for line in peer.out.lines:
+        if peer.mailed < line.number <= upto:
+            work.mark_line("@" + handle, line.id, Status.MAILED)
+    work.keep(replace(peer, mailed=max(peer.mailed, upto), mailing=max(peer.mailed, upto)))
+    passed(work, work.peer(handle))
+
+
+def failed(work: Work, handle: str, reason: str, group: bytes) -> None:
+    """It is not; later again."""
+    at = work.now + RETRY_SECONDS.get(reason, RETRY_ELSE)
+    work.wake(at)
+    if group:
+        lobby = work.lobby(group)
+        if lobby is not None:
+            watch = replace(lobby.watch, mail_at=at)
+            work.keep_lobby(replace(lobby, watch=watch, voice=replace(lobby.voice, mailed=0)))
+        return
+    peer = work.peer(handle)
+    work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
+
+
+def lobby_passed(work: Work, group: bytes) -> None:
+    """Time passed: mail what was ordered to who is away, and what we hand in to a leader who is."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or work.own is None or work.now < lobby.watch.mail_at:
+        return
+    if audience.leads(work, lobby):
+        _mail_followers(work, lobby)
+    elif lobby.stage is Stage.MEMBER and lobby.healing.step is Step.SOUND:
+        _mail_leader(work, lobby)
+
+
+def _mail_followers(work: Work, lobby: Lobby) -> None:
+    people, order = lobby.watch.followers, lobby.order
+    if people is None or order is None:
+        return
+    mailed = dict(lobby.watch.mailed)
+    for handle, one in people.items():
+        if one.linked:
+            continue
+        first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
+        count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
+        if count > 0 and work.now - work.peer(handle).away >= work.settings.mail_after:
+            work.deed(DepositEntries(handle, lobby.group, first, count))
+            mailed[handle] = first + count - 1
+    if mailed != lobby.watch.mailed:
+        watch = replace(lobby.watch, mailed=mailed, mail_at=work.now + work.settings.mail_after)
+        work.keep_lobby(replace(lobby, watch=watch))
+
+
+def _mail_leader(work: Work, lobby: Lobby) -> None:
+    leader = work.peer(lobby.leader)
+    voice = lobby.voice
+    if leader.linked or lobby.leader == work.me or not (voice.flying or len(voice.waiting)):
+        return
+    if work.now - lobby.watch.heard < work.settings.mail_after + work.settings.patience.silence:
+        work.wake(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence)
+        return
+    speaking.protect(work, lobby)
+    lobby = work.lobby(lobby.group) or lobby
+    voice = lobby.voice
+    fresh = [one for one in voice.flying if one.number > voice.mailed and one.payload]
+    if not fresh:
+        return
+    base = voice.flying[0].number
+    frames = tuple(
+        encode_frame(Submit(lobby.group, base, one.number, one.epoch, one.kind, one.payload)) for one in fresh
+    )
+    work.deed(Deposit(lobby.leader, fresh[-1].number, frames, lobby.group))
+    work.keep_lobby(replace(lobby, voice=replace(voice, mailed=fresh[-1].number)))

@@ -1,0 +1,147 @@
+"""What a message means in a lobby beyond its line of history: who leads, who leaves, who has what, who is here.
+
+Left out: what it does to history (``chat.hearing``), and committing what follows from it (``chat.membership``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import ending, groups, sharing
+from conclave.chat.content import Closing, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
+from conclave.chat.hearing import Heard, hear, own_notice
+from conclave.chat.links import send
+from conclave.chat.notices import LeaderChanged, Receipted, RollCalled
+from conclave.chat.state import Lobby, Mark, Stage
+from conclave.chat.voice import say_content
+from conclave.chat.work import Work
+from conclave.lobby import leader as followers
+from conclave.wire.frames import Have, Head
+from conclave.wire.posts import Leave
+
+CALLS_KEPT = 8
+"""Roll calls of a lobby whose answers are collected at once."""
+
+
+def theirs(work: Work, group: bytes, heard: Heard) -> None:
+    """What somebody else said in a lobby."""
+    sharing.said_again(work, group, heard.author, heard.content.id)
+    if hear(work, heard):
+        words(work, group, heard.seq)
+        return
+    common(work, group, heard)
+
+
+def ours(work: Work, group: bytes, heard: Heard) -> None:
+    """What we said has its place; to history it was told when we said it."""
+    sharing.said_again(work, group, work.me, heard.content.id)
+    if heard.content.count:
+        words(work, group, heard.seq)
+    common(work, group, heard)
+
+
+def words(work: Work, group: bytes, seq: int) -> None:
+    """Entry ``seq`` is of those that people are to see, and that a receipt is for."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    ears = lobby.ears
+    state = work.session(group)
+    people = len(state.epoch.roster) if state is not None else 1
+    due = ears.due or work.now + work.settings.receipt_after * max(1.0, people / 10) * (0.5 + work.chance())
+    work.keep_lobby(replace(lobby, ears=replace(ears, words=max(ears.words, seq), due=due)))
+    work.wake(due)
+
+
+def common(work: Work, group: bytes, heard: Heard) -> None:
+    """What is the same whoever said it."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    author, content = heard.author, heard.content
+    match content.body:
+        case Receipt(has, read, missing):
+            _receipt(work, lobby, author, Mark(has, read, missing))
+        case Leaving():
+            _leaving(work, lobby, author)
+        case Closing():
+            if author == lobby.leader:
+                own_notice(work, lobby.label, f"the lobby was closed by {author}", heard.seq)
+                _close(work, lobby, author, heard.seq)
+        case Term(term, _, _):
+            own_notice(work, lobby.label, f"{author} leads now", heard.seq)
+            work.tell(LeaderChanged(lobby.label, author, term))
+        case Shared(originals):
+            sharing.take(work, lobby, [(heard.seq, one) for one in originals])
+            words(work, group, heard.seq)
+        case Timer(seconds):
+            kept = "is kept for good" if not seconds else f"disappears after {seconds} s"
+            own_notice(work, lobby.label, f"{author}: what is said here from now on {kept}", heard.seq)
+            work.keep_lobby(replace(work.lobby(group) or lobby, timer=seconds), reworded=True)
+        case Roll(nonce):
+            _roll(work, lobby, author, nonce, called=True)
+        case Present(nonce):
+            _roll(work, lobby, author, nonce, called=False)
+        case Seen() | _:
+            pass
+
+
+def _receipt(work: Work, lobby: Lobby, author: str, mark: Mark) -> None:
+    if lobby.order is None:
+        return
+    old = lobby.ears.marks.get(author) or Mark()
+    mark = Mark(max(old.has, min(mark.has, lobby.order.seq)), max(old.read, min(mark.read, lobby.order.seq)), mark.missing)
+    if mark == old:
+        return
+    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, marks=lobby.ears.marks.put(author, mark))))
+    if author != work.me:
+        work.tell(Receipted(lobby.label, author, mark.has, mark.read))
+
+
+def _leaving(work: Work, lobby: Lobby, author: str) -> None:
+    """Somebody asks to be put out; a leader who does so is succeeded at once."""
+    if author == work.me:
+        return
+    intents = replace(lobby.intents, removes={**lobby.intents.removes, author: groups.LEFT})
+    watch = lobby.watch
+    if author == lobby.leader:
+        watch = replace(watch, heard=work.now - work.settings.patience.silence)
+    due = work.now + (0.0 if lobby.leader == work.me else 2.0 + 3.0 * work.chance())
+    watch = replace(watch, purge={**watch.purge, author: due})
+    work.wake(max(due, work.now))
+    work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
+    work.stir(lobby.group)
+
+
+def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
+    """Who closed it waits until everybody has heard; for the others it ends here."""
+    if author != work.me:
+        ending.end(work, lobby)
+        return
+    people = lobby.watch.followers
+    for handle in tuple(people) if people is not None else ():
+        people = followers.part(people, handle, seq)  # type: ignore[arg-type]
+    watch = replace(lobby.watch, followers=people)
+    work.keep_lobby(replace(lobby, stage=Stage.CLOSING, ended=work.now, invited=frozenset(), watch=watch), reworded=True)
+
+
+def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) -> None:
+    calls = dict(lobby.ears.calls)
+    if not called and nonce not in calls:
+        return
+    calls[nonce] = calls.get(nonce, frozenset()) | {author}
+    while len(calls) > CALLS_KEPT:
+        calls.pop(next(iter(calls)))
+    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, calls=calls)))
+    work.tell(RollCalled(lobby.label, nonce, author, tuple(sorted(calls[nonce]))))
+    if called and author != work.me and lobby.stage is Stage.MEMBER:
+        say_content(work, lobby.group, Present(nonce))
+
+
+def unknown_head(work: Work, handle: str, head: Head) -> None:
+    """A head of a lobby that we are not in: we lost our home, or were out before its leader heard."""
+    lobby = work.lobby(head.group)
+    if lobby is None and not work.peer(handle).out.count and head.runs[0].leader == handle:
+        work.post(handle, Leave(head.group))
+    if lobby is None or lobby.stage is Stage.ENDED:
+        send(work, handle, Have(head.group, head.seq))

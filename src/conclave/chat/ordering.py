@@ -1,0 +1,105 @@
+"""Leading a lobby: giving what is handed in its place, and bringing it to everybody.
+
+The leader reads of what it orders no more than the envelope: group, epoch, and whether it is words or a commit. Being
+a member itself it does check a commit before it orders it, so that no junk can take an epoch's place. Left out: who
+leads (``chat.leadership``), and what entries do to us as to everybody (``chat.following``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import following
+from conclave.chat.audience import leads
+from conclave.chat.effects import Send
+from conclave.chat.links import send
+from conclave.chat.state import Lobby, Stage
+from conclave.chat.work import Work
+from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.lobby.order import Place
+from conclave.mls import group as mls
+from conclave.mls.group import Envelope, Staged
+from conclave.wire.frames import EntryKind, Refusal, Refused, Submit
+
+
+FRESH_EPOCHS = 2
+"""Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
+
+
+def put_in_order(
+    work: Work,
+    lobby: Lobby,
+    sender: str,
+    number: int,
+    epoch: int,
+    kind: EntryKind,
+    payload: bytes,
+    staged: Staged | None = None,
+) -> None:
+    """Give something the next place, take it ourselves, and push it to everybody."""
+    assert lobby.order is not None
+    order, entry, encoded = orders.write(lobby.order, sender, number, epoch, kind, payload)
+    following.took(work, lobby, order, entry, encoded, staged)
+    after = work.lobby(lobby.group)
+    if after is None or after.watch.followers is None:
+        return
+    people, handles, awaited = core.audience(after.watch.followers, entry.seq, work.settings.push_window)
+    if people is not after.watch.followers:
+        work.keep_lobby(replace(after, watch=replace(after.watch, followers=people)))
+    for handle in handles:
+        work.deed(Send(handle, entry))
+    if awaited:
+        work.pending = True
+
+
+def submitted(work: Work, handle: str, submit: Submit) -> None:
+    """Somebody hands in an entry."""
+    lobby = work.lobby(submit.group)
+    if lobby is None or lobby.order is None:
+        return
+    if not leads(work, lobby) or lobby.stage is Stage.CLOSING:
+        _refuse(work, handle, submit, 0, Refusal.NO_LEADER)
+        return
+    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+    state = work.session(submit.group)
+    if one is None or one.until or state is None:
+        _refuse(work, handle, submit, 0, Refusal.OUTSIDER)
+        return
+    if orders.handed_in(lobby.order, handle, submit.base, submit.number) is not Place.NEXT:
+        return
+    try:
+        _check_envelope(submit)
+    except RemoteError as error:
+        work.trouble(handle, f"{handle} handed in what is not for {lobby.label}: {error}")
+        return
+    staged = None
+    oldest = state.number if submit.kind is EntryKind.COMMIT else state.number - FRESH_EPOCHS
+    if not oldest <= submit.epoch <= state.number:
+        _refuse(work, handle, submit, state.number, Refusal.STALE)
+        return
+    if submit.kind is EntryKind.COMMIT:
+        try:
+            staged = following.examine(work, lobby, handle, submit.payload, work.judges.newcomers)
+        except (RemoteError, LocalError) as error:
+            work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
+            _refuse(work, handle, submit, state.number, Refusal.STALE)
+            return
+    put_in_order(
+        work, lobby, handle, submit.number, submit.epoch, submit.kind, submit.payload, staged
+    )  # fmt: skip
+
+
+def _refuse(work: Work, handle: str, submit: Submit, epoch: int, reason: Refusal) -> None:
+    send(work, handle, Refused(submit.group, submit.number, epoch, reason))
+
+
+def _check_envelope(submit: Submit) -> Envelope:
+    if submit.kind is EntryKind.TERM:
+        raise VerificationError("nobody hands in a term", reason="not-the-leader")
+    envelope = mls.read_envelope(submit.payload)
+    wanted = "COMMIT" if submit.kind is EntryKind.COMMIT else "APPLICATION"
+    if (envelope.group_id, envelope.epoch, envelope.kind.name) != (submit.group, submit.epoch, wanted):
+        raise DecodeError("the envelope says otherwise than what it came in")
+    return envelope

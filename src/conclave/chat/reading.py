@@ -1,0 +1,125 @@
+"""What the core asks of the store, read: the answers to ``Unwind``, ``Recollect`` and ``SendOriginals``.
+
+Whoever pumps, in life or in a simulation, reads alike. Left out: when the core asks (``chat.healing``,
+``chat.sharing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from conclave.chat.effects import Recollect, SendOriginals, Unwind
+from conclave.chat.events import Recollected, Unwound
+from conclave.chat.originals import Signed, read_kept
+from conclave.errors import DecodeError
+from conclave.lobby import chain
+from conclave.lobby.order import LAST_SEQ
+from conclave.wire.frames import Ordered, Originals, decode_ordered
+
+READ_ENTRIES = 256
+ORIGINALS_BYTES = 256 * 1024
+"""Signed words in one frame, about."""
+READ_LINES = 128
+
+
+class Recorded(Protocol):
+    """A line with what its author signed."""
+
+    @property
+    def original(self) -> bytes:
+        """As ``chat.originals`` keeps it; empty where there is none."""
+
+    @property
+    def sender(self) -> str:
+        """The line's author."""
+
+    @property
+    def id(self) -> bytes:
+        """The line's name."""
+
+    @property
+    def seq(self) -> int:
+        """The line's place in the order."""
+
+
+class Store(Protocol):
+    """What is read of a peer's store; see ``store.ports``."""
+
+    def entries(self, group: bytes, first: int, count: int) -> list[bytes]:
+        """Entries of a lobby's order."""
+
+    def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - the store's word
+        """What a line's author signed."""
+
+    def originals(self, conversation: str, after_seq: int, before_seq: int, limit: int) -> Sequence[Recorded]:
+        """Lines of the order between two places."""
+
+    def certificate(self, fingerprint: bytes) -> bytes | None:
+        """A certificate by its SHA-256."""
+
+
+def unwound(store: Store, asked: Unwind) -> Unwound:
+    """What there is behind the common entry. Raises ``StorageError``."""
+    before = store.entries(asked.group, asked.common, 1) if asked.common else []
+    digest = chain.link(before[0]) if before and decode_ordered(before[0]).seq == asked.common else b""
+    cut: list[Ordered] = []
+    first = asked.common + 1
+    while True:
+        read = [decode_ordered(entry) for entry in store.entries(asked.group, first, READ_ENTRIES)]
+        cut += read
+        if len(read) < READ_ENTRIES:
+            break
+        first = read[-1].seq + 1
+    return Unwound(asked.group, asked.common, digest, tuple(cut), tuple(_lines(store, asked)))
+
+
+def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:
+    """Whatever somebody signed; notices are not carried over."""
+    after = asked.common
+    while read := store.originals(asked.conversation, after, LAST_SEQ, READ_LINES):
+        for one in read:
+            if one.original:
+                yield one.sender, one.id, one.seq
+        after = read[-1].seq
+
+
+def recollected(store: Store, asked: Recollect) -> Recollected:
+    """The originals that there are. Raises ``StorageError``."""
+    items = []
+    for sender, identity in asked.lines:
+        signed = _signed(store, store.original(asked.conversation, sender, identity))
+        if signed:
+            items.append((sender, identity, signed))
+    return Recollected(asked.group, asked.conversation, tuple(items))
+
+
+def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
+    """Frames of signed words, the last one marked as such. Raises ``StorageError``."""
+    after, batch, size = asked.after, list[tuple[int, bytes]](), 0
+    while True:
+        read = store.originals(asked.conversation, after, asked.before, READ_LINES)
+        for recorded in read:
+            signed = _signed(store, recorded.original)
+            if not signed:
+                continue
+            batch.append((recorded.seq, signed))
+            size += len(signed)
+            if size >= ORIGINALS_BYTES:
+                yield Originals(asked.group, tuple(batch), done=False)
+                batch, size = [], 0
+        if len(read) < READ_LINES:
+            yield Originals(asked.group, tuple(batch), done=True)
+            return
+        after = read[-1].seq
+
+
+def _signed(store: Store, kept: bytes | None) -> bytes:
+    if not kept:
+        return b""
+    try:
+        original, fingerprint = read_kept(kept)
+    except DecodeError:
+        return b""
+    certificate = store.certificate(fingerprint)
+    return Signed(original.content, original.signature, certificate).encode() if certificate else b""

@@ -1,0 +1,70 @@
+"""Receipts: who has what, and who has read it, told by each device itself, sealed and batched.
+
+A lobby's receipt names the entry up to which a device has everything, the ranges that it could not open, and how far
+its person has read. It is sent a little after something arrived, later in a large lobby, and never for receipts.
+Left out: taking them (``chat.meaning``), and a pair's (``chat.duet``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import audience
+from conclave.chat.content import Receipt
+from conclave.chat.state import Stage, Step
+from conclave.chat.voice import say_content
+from conclave.chat.work import Work
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: tell what we have, if it is due and others do not know it yet; and what is missing by name."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage is not Stage.MEMBER:
+        return
+    _gaps(work, group)
+    ears = lobby.ears
+    if not ears.due:
+        return
+    if work.now < ears.due:
+        work.wake(ears.due)
+        return
+    read = ears.read if work.settings.read_receipts else 0
+    now = (ears.words, min(read, lobby.order.seq))
+    current = work.lobby(group) or lobby
+    if now == ears.told or lobby.healing.step is not Step.SOUND or not audience.reachable(work, lobby):
+        if now == ears.told:
+            work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0)))
+        else:
+            work.pending = True
+        return
+    work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0, told=now)))
+    say_content(work, group, Receipt(lobby.order.seq, now[1], ears.lost))
+
+
+def _gaps(work: Work, group: bytes) -> None:
+    lobby = work.lobby(group)
+    if lobby is None or not lobby.ears.gaps:
+        return
+    late = {key for key, since in lobby.ears.gaps.items() if work.now - since >= work.settings.gap_after}
+    if not late:
+        work.wake(min(lobby.ears.gaps.values()) + work.settings.gap_after)
+        return
+    gaps = {key: since for key, since in lobby.ears.gaps.items() if key not in late}
+    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps)))
+    for author in sorted({author for author, _ in late}):
+        numbers = ", ".join(str(count) for name, count in sorted(late) if name == author)
+        work.trouble(
+            author, f"{lobby.label}: message {numbers} of {author} has not arrived: it was lost, or kept from us"
+        )
+
+
+def read_up_to(work: Work, group: bytes, seq: int) -> None:
+    """Our person has read up to this entry."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or seq <= lobby.ears.read:
+        return
+    due = lobby.ears.due or work.now + work.settings.receipt_after
+    ears = replace(lobby.ears, read=min(seq, lobby.order.seq), due=due if work.settings.read_receipts else lobby.ears.due)
+    work.keep_lobby(replace(lobby, ears=ears))
+    if ears.due:
+        work.wake(ears.due)

@@ -1,0 +1,125 @@
+"""The desk as it was committed, read from the store's states and its outbox.
+
+Left out: links, windows, and how far others are, which are learnt again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from conclave.chat import records
+from conclave.chat.delivery import Waiting
+from conclave.chat.fifo import Fifo
+from conclave.chat.settings import Settings
+from conclave.chat.state import Desk, Flying, Judges, Lobby, Own, Peer, Unsaid
+from conclave.errors import DecodeError, StorageError
+from conclave.lobby.shelf import Shelf
+from conclave.mls.group import OwnKeyPackage, Staged, State
+from conclave.wire.frames import ID_BYTES, PostKind
+
+Posts = Callable[[str, int, int], Iterable[tuple[int, int, bytes]]]
+RESTORED_POSTS = 64
+"""Posts of an outbox that are in memory at once while a desk is restored."""
+
+
+def restore(
+    me: str,
+    states: Iterable[tuple[str, bytes]],
+    posts: Posts,
+    settings: Settings | None = None,
+    own: Own | None = None,
+    judges: Judges | None = None,
+) -> Desk:
+    """The desk as it was committed: ``states`` are all states of the store, ``posts`` its read of the outbox.
+
+    Raises ``StorageError`` for a state that cannot be read.
+    """
+    kept = dict(sorted(states))
+    desk = Desk(me, settings or Settings(), own, judges or Judges())
+    try:
+        desk = _people(desk, kept, posts)
+        desk = _lobbies(desk, kept)
+        desk = _keys(desk, kept)
+        busy = records.decode_busy(kept[records.DESK_KEY]) if records.DESK_KEY in kept else False
+    except (DecodeError, ValueError) as error:
+        raise StorageError(
+            f"a conversation's state cannot be read: {error}", remedy="restore the home from a backup"
+        ) from error
+    return replace(desk, busy=busy)
+
+
+def _under(kept: dict[str, bytes], prefix: str) -> list[tuple[str, bytes]]:
+    return [(key.removeprefix(prefix), value) for key, value in kept.items() if key.startswith(prefix)]
+
+
+def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
+    peers = desk.peers
+    for handle, value in _under(kept, records.PEER_KEY):
+        peer = _with_lines(records.decode_peer(handle, value), posts)
+        waiting: Fifo[Unsaid] = Fifo()
+        for key, data in _under(kept, f"{records.OUT_KEY}@{handle}/w/"):
+            waiting = waiting.push(records.decode_unsaid(key, data))
+        peers = peers.put(handle, replace(peer, waiting=waiting))
+    return replace(desk, peers=peers)
+
+
+def _with_lines(peer: Peer, posts: Posts) -> Peer:
+    """The lines that wait in the outbox, read from the heads of the posts that carry them."""
+    lines: Fifo[Waiting] = Fifo()
+    first = peer.out.base
+    while first < peer.out.next:
+        number = peer.out.next
+        for number, kind, body in posts(peer.handle, first, min(RESTORED_POSTS, peer.out.next - first)):
+            if kind == PostKind.MESSAGE:
+                lines = lines.push(Waiting(number, body[:ID_BYTES]))
+        first = number + 1
+    return replace(peer, out=replace(peer.out, lines=lines))
+
+
+def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
+    lobbies, labels = desk.lobbies, dict(desk.labels)
+    for name, value in _under(kept, records.LOBBY_KEY):
+        group = bytes.fromhex(name)
+        lobby = records.decode_lobby(group, value, kept.get(records.PLACE_KEY + name, b""))
+        lobby = _with_voice(lobby, kept, name)
+        lobbies = lobbies.put(group, lobby)
+        labels[lobby.label] = group
+    return replace(desk, lobbies=lobbies, labels=labels)
+
+
+def _with_voice(lobby: Lobby, kept: dict[str, bytes], name: str) -> Lobby:
+    waiting: Fifo[Unsaid] = Fifo()
+    for key, data in _under(kept, f"{records.OUT_KEY}{name}/w/"):
+        waiting = waiting.push(records.decode_unsaid(key, data))
+    flying: list[Flying] = [
+        records.decode_flying(key, data) for key, data in _under(kept, f"{records.OUT_KEY}{name}/f/")
+    ]
+    staged = kept.get(records.STAGED_KEY + name)
+    voice = replace(
+        lobby.voice,
+        waiting=waiting,
+        flying=tuple(flying),
+        staged=None if staged is None else Staged.decode(staged),
+    )
+    return replace(lobby, voice=voice)
+
+
+def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:
+    sessions: Shelf[bytes, State] = Shelf()
+    for key, value in _under(kept, records.SESSION_KEY):
+        if key.endswith(records.EPOCH):
+            name = key.removesuffix(records.EPOCH)
+            traffic = kept[f"{records.SESSION_KEY}{name}{records.TRAFFIC}"]
+            sessions = sessions.put(bytes.fromhex(name), State.join_parts(value, traffic))
+    packages: Shelf[bytes, OwnKeyPackage] = Shelf()
+    last: list[tuple[int, bytes]] = []
+    for name, value in _under(kept, records.PACKAGE_KEY):
+        package = OwnKeyPackage.decode(value[2:])
+        reference = bytes.fromhex(name)
+        packages = packages.put(reference, package)
+        if value[1]:
+            last.append((package.package.leaf.lifetime[0], reference))
+    names = tuple(reference for _, reference in sorted(last, reverse=True))
+    return replace(desk, sessions=sessions, packages=packages, last=names)
+

@@ -1,0 +1,164 @@
+"""Where a lobby's order stands, and by which leaders it came there: what halves compare when they meet.
+
+An order is a chain of entries in *runs*: what one leader ordered in one term. A leader orders one chain in a term,
+so two members who both know a run have the same entries up to the shorter of its two ends, and the newest run that
+both know tells where their orders part. Of two orders the one of the higher term counts, then the one whose leader
+comes first in the succession.
+
+All of this is blind: of an entry it needs the sender, the sender's number, the epoch and the kind. Left out: who
+gets entries (``lobby.leader``), when a term begins (``lobby.succession``), and what entries say (``chat``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from conclave.errors import VerificationError
+from conclave.lobby import chain
+from conclave.lobby.shelf import Shelf
+from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
+
+RECENT = 64
+"""Hashes of the latest entries that are kept in memory, to compare with the heads that others name."""
+LAST_SEQ = 1 << 62
+"""No honest order comes so far; numbers behind it would not fit a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A position in a lobby's order. ``runs`` are the latest ones, the newest first; never empty.
+
+    ``epoch`` counts the group's commits; ``numbers`` are the last that were ordered of each sender. ``recent`` is
+    not kept on disk.
+    """
+
+    group: bytes
+    seq: int
+    hash: bytes
+    runs: tuple[Run, ...]
+    epoch: int = 0
+    numbers: Shelf[str, int] = field(default_factory=Shelf)
+    recent: tuple[tuple[int, bytes], ...] = ()
+
+    @property
+    def run(self) -> Run:
+        """The present run."""
+        return self.runs[0]
+
+
+class Place(Enum):
+    """What something that is handed in, or an entry, is to whoever takes it."""
+
+    NEXT = "next"
+    REPEATED = "repeated"
+    AHEAD = "ahead"
+
+
+def begin(group: bytes, leader: str) -> Order:
+    """An order without entries, of term 1."""
+    return Order(group, 0, chain.start(group, leader), (Run(1, 0, leader, 1, 0),))
+
+
+def head(order: Order) -> Head:
+    """How far the order goes, for others."""
+    return Head(order.group, order.seq, order.hash, order.runs)
+
+
+def handed_in(order: Order, sender: str, base: int, number: int) -> Place:
+    """Where what ``sender`` hands in under ``number`` stands; below ``base`` it hands in nothing any more."""
+    if not 1 <= base <= number:
+        return Place.AHEAD
+    last = max(order.numbers.get(sender) or 0, base - 1)
+    if number <= last:
+        return Place.REPEATED
+    return Place.NEXT if number == last + 1 else Place.AHEAD
+
+
+def write(
+    order: Order, sender: str, number: int, epoch: int, kind: EntryKind, payload: bytes
+) -> tuple[Order, Ordered, bytes]:
+    """Give something the next place: the order after it, the entry, and the entry as it is stored and hashed."""
+    entry = Ordered(order.group, order.run.term, order.seq + 1, order.hash, sender, number, epoch, kind, payload)
+    encoded = encode_ordered(entry)
+    return _extended(order, entry, encoded), entry, encoded
+
+
+def new_term(order: Order, run: Run) -> Order:
+    """The next entry will be the first of ``run``."""
+    present = order.runs if order.run.first <= order.run.last else order.runs[1:]
+    run = replace(run, first=order.seq + 1, last=order.seq)
+    return replace(order, runs=(run, *present)[:RUNS])
+
+
+def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
+    """The next entry, taken: the order after it, and the entry as it is stored.
+
+    The first entry of a term has its leader's rank where others have their epoch. Raises ``VerificationError`` where
+    it does not follow what we have.
+    """
+    if entry.seq != order.seq + 1 or entry.seq > LAST_SEQ:
+        raise VerificationError(f"entry {entry.seq} where {order.seq + 1} is the next", reason="wrong-place")
+    if entry.previous != order.hash:
+        raise VerificationError(
+            f"entry {entry.seq} does not follow what we have: two different orders are shown",
+            reason="forked",
+            remedy="compare your check words with the others: conclave lobby who",
+        )
+    if entry.kind is EntryKind.TERM and entry.term > order.run.term:
+        rank = min(entry.epoch, 0xFFFFFFFF)
+        order = new_term(order, Run(entry.term, rank, entry.sender, entry.seq, entry.seq))
+    elif entry.term != order.run.term or entry.kind is EntryKind.TERM:
+        raise VerificationError(f"an entry of term {entry.term} in term {order.run.term}", reason="wrong-term")
+    encoded = encode_ordered(entry)
+    return _extended(order, entry, encoded), encoded
+
+
+def _extended(order: Order, entry: Ordered, encoded: bytes) -> Order:
+    digest = chain.link(encoded)
+    runs = (replace(order.run, last=entry.seq), *order.runs[1:])
+    numbers = order.numbers
+    if entry.number > (numbers.get(entry.sender) or 0):
+        numbers = numbers.put(entry.sender, entry.number)
+    recent = (*order.recent[1 - RECENT :], (entry.seq, digest))
+    return Order(order.group, entry.seq, digest, runs, order.epoch, numbers, recent)
+
+
+def parting(ours: Order, theirs: Head) -> int:
+    """The last entry that our order and another have in common; -1: none is known."""
+    for run in ours.runs:
+        for other in theirs.runs:
+            if (run.term, run.rank, run.leader, run.first) == (other.term, other.rank, other.leader, other.first):
+                return min(run.last, other.last, ours.seq, theirs.seq)
+    return -1
+
+
+def counts_before(run: Run, other: Run) -> bool:
+    """Whether the order whose present run is ``run`` counts before the other: higher term, lower rank, lesser name."""
+    if (run.term, run.rank) == (other.term, other.rank):
+        return run.leader < other.leader
+    return (run.term, -run.rank) > (other.term, -other.rank)
+
+
+def same(run: Run, other: Run) -> bool:
+    """Whether two runs are of one leader in one term."""
+    return (run.term, run.rank, run.leader) == (other.term, other.rank, other.leader)
+
+
+def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Ordered]) -> Order:
+    """The order as it was at entry ``seq``, of that hash, in that epoch; ``cut`` are the entries behind it."""
+    numbers = order.numbers
+    for entry in cut:
+        numbers = numbers.put(entry.sender, min(numbers.get(entry.sender) or 0, entry.number - 1))
+    runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
+    recent = tuple(one for one in order.recent if one[0] <= seq)
+    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent)
+
+
+def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:
+    """Whether somebody was shown another entry ``seq`` in ``run`` than we; False also where we cannot tell."""
+    ours = next((known for known in order.runs if known.first <= seq <= known.last), None)
+    if ours is None or not same(ours, run):
+        return False
+    return any(number == seq and known != digest for number, known in order.recent)
