@@ -29,8 +29,8 @@ OPS, OLD = b"g" * 16, b"h" * 16
 
 
 def states() -> list[tuple[str, bytes]]:
-    lobby = Lobby(OPS, "ops", "#ops", "burak", Stage.INVITED)
-    ended = Lobby(OLD, "old", "#old", "burak", Stage.ENDED)
+    lobby = Lobby(OPS, "ops", "#ops", Stage.INVITED, "burak")
+    ended = Lobby(OLD, "old", "#old", Stage.ENDED, "burak")
     return [
         ("desk", records.encode_busy(busy=True)),
         ("lobby/" + OPS.hex(), records.encode_lobby(lobby)),
