@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from conclave.chat import views
 from conclave.chat.effects import Line, LineKind, Status
 from conclave.chat.records import encode_lobby, encode_peer, encode_place
-from conclave.chat.state import Stage
+from conclave.chat.state import Lobby, Stage
+from conclave.wire.frames import decode_ordered
 from tests.world.network import Node
 from tests.world.script import Town
 
@@ -154,7 +155,16 @@ def _said_to_all(town: Town) -> Iterator[str]:
         for name in people - town.expelled:
             label = town.nodes[name].desk.lobbies.get(group)
             assert label is not None
-            if leader is not None and leader.healing.entered.get(name, 0) >= max(own.line.seq, 1):
-                continue  # it was let in in another half alone, and is a newcomer in the one that counts
+            if leader is not None and _newcomer(town.nodes[lobby.leader], leader, name, own.line.seq):
+                continue
             if town.nodes[name].store.line(label.label, author, identity) is None:
                 yield f"{name} lacks {text!r} of {lobby.label}, which {author} has as {own.line.status.value}"
+
+
+def _newcomer(leader: Node, lobby: Lobby, name: str, seq: int) -> bool:
+    """Whether ``name`` was let in, in the half that counts, only after entry ``seq`` was protected."""
+    entered = lobby.healing.entered.get(name, 0)
+    if entered >= max(seq, 1):
+        return True
+    said, came = (leader.store.entries(lobby.group, at, 1) for at in (seq, entered))
+    return bool(said and came) and decode_ordered(said[0]).epoch <= decode_ordered(came[0]).epoch

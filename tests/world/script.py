@@ -92,7 +92,7 @@ class Town(World):
                 assert view is not None
                 if view.waiting or view.healing or lobby.healing.orphans or lobby.healing.pull:
                     return False
-                if lobby.intents.some or lobby.invited:
+                if lobby.intents.some:
                     return False
         return not self.differences()
 
@@ -210,6 +210,7 @@ class Town(World):
             self.later(draw.uniform(5.0, 60.0), self._authority_back)
         elif kind < 0.55 and len(self.nodes) > 2 and not self.expelled:
             self.expelled.add(node.name)
+            self.break_links(node.name)
             for one in self.nodes.values():
                 if one is not node:
                     self.later(draw.uniform(0.0, 5.0), lambda one=one: one.put(ev.Expelled(node.name, "revoked")))

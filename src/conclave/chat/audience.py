@@ -39,7 +39,17 @@ def followers(work: Work, lobby: Lobby) -> Followers:
             since = lobby.healing.entered.get(handle, 0) + 1
             until = lobby.order.seq if lobby.stage is Stage.CLOSING and lobby.order is not None else 0
             found = found.put(handle, Follower(since, until, linked=work.peer(handle).linked, moved=work.now))
+    for handle in lobby.healing.owed:
+        if handle in lobby.healing.gone and handle not in found:
+            until = lobby.healing.gone[handle][0]
+            found = found.put(handle, Follower(1, until, linked=work.peer(handle).linked, moved=work.now))
     return found
+
+
+def known(work: Work, lobby: Lobby, handle: str) -> bool:
+    """Whether somebody is in, or was put out and may not know it."""
+    state = work.session(lobby.group)
+    return handle in lobby.healing.gone or (state is not None and handle in groups.roster(state))
 
 
 def reachable(work: Work, lobby: Lobby) -> bool:
@@ -83,7 +93,11 @@ def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     if gone:
         people = people.drop(handle)
     if people is not lobby.watch.followers:
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
+        lobby = replace(lobby, watch=replace(lobby.watch, followers=people))
+        work.keep_lobby(lobby)
+    if gone and handle in lobby.healing.owed:
+        healing = replace(lobby.healing, owed=lobby.healing.owed - {handle})
+        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     if gone:
         work.stir(lobby.group)
     elif tell:
@@ -100,11 +114,11 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
         people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
     else:
-        state = work.session(fetch.group)
-        if state is None or handle not in groups.roster(state):
+        if not known(work, lobby, handle):
             return
+        last = lobby.healing.gone[handle][0] if handle in lobby.healing.gone else lobby.order.seq
         first = max(fetch.first, lobby.healing.entered.get(handle, 0) + 1)
-        count = min(fetch.count, core.FETCH_ENTRIES, lobby.order.seq - first + 1)
+        count = min(fetch.count, core.FETCH_ENTRIES, last - first + 1)
     if count > 0:
         work.deed(Replay(handle, fetch.group, first, count))
         work.pending = True

@@ -38,6 +38,7 @@ from conclave.chat.content import Body, Roll, Text
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Effect
 from conclave.chat.pair import Input, Ours
+from conclave.chat.purging import purge
 from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Stage
@@ -68,6 +69,7 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
                     _arrived(work, peer, frame)
             mail.taken(work, peer, several, envelope)
         case ev.Linked(peer, window):
+            work.expelled = work.expelled - {peer}  # it has shown a certificate that holds
             links.linked(work, peer, window)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
@@ -200,6 +202,7 @@ def _passed(work: Work) -> None:
         healing.passed(work, lobby.group)
         audience.passed(work, lobby.group)
         membership.act(work, lobby.group)
+        membership.passed(work, lobby.group)
         speaking.passed(work, lobby.group)
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
@@ -209,6 +212,7 @@ def _passed(work: Work) -> None:
 
 
 def _expelled(work: Work, peer: str, reason: str) -> None:
+    work.expelled = work.expelled | {peer}
     for lobby in work.lobbies():
         if lobby.stage in (Stage.INVITED, Stage.JOINING) and lobby.inviter == peer:
             work.drop_lobby(lobby)
@@ -217,7 +221,7 @@ def _expelled(work: Work, peer: str, reason: str) -> None:
             adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}
             intents = replace(lobby.intents, adds=adds)
             work.keep_lobby(replace(lobby, invited=lobby.invited - {peer}, intents=intents), reworded=True)
-        membership.purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=2.0 + 3.0 * work.chance())
+        purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=2.0 + 3.0 * work.chance())
     leadership.expelled(work, peer)
     links.abandon(work, peer)
     one = work.peer(peer)
@@ -293,7 +297,7 @@ def _answer(work: Work, command: ev.AnswerRequest) -> None:
         talk.turn(work, peer, Input.BLOCK)
         for lobby in work.lobbies():
             if lobby.leader == work.me and lobby.stage is Stage.MEMBER:
-                membership.purge(work, lobby, peer, f"blocked by {work.me}", delay=0.0)
+                purge(work, lobby, peer, f"blocked by {work.me}", delay=0.0)
         invitations.decline_all_of(work, peer)
     elif not command.lobby:
         talk.turn(work, peer, Input.ACCEPT if command.accept else Input.REJECT)

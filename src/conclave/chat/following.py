@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from conclave.chat import audience, ending, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
-from conclave.chat.effects import PutEntry, Send, Status
+from conclave.chat.effects import DropEntries, PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
+from conclave.chat.purging import purge
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import landed, without_commit
 from conclave.chat.work import Work
@@ -25,7 +26,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Fetch, Head, Ordered
+from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered
 
 _IN = (Stage.MEMBER, Stage.LEAVING)
 _DEAF = (Step.UNWIND, Step.REJOIN)
@@ -121,10 +122,10 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         opened = groups.open_words(work, state, entry.payload)
         author = opened.identity.decode()
         if author != entry.sender:
-            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")
+            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")  # noqa: TRY301
         stand = read_stand(opened.authenticated_data)
         if stand.number != entry.number:
-            raise VerificationError("it has another number inside than outside")
+            raise VerificationError("it has another number inside than outside")  # noqa: TRY301
         content = decode_content(opened.data)
     except RemoteError as error:
         _lost(work, lobby, entry, error)
@@ -260,11 +261,13 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         lobby,
         intents=intents,
         invited=lobby.invited - set(came),
-        healing=replace(lobby.healing, entered=entered, gone=gone),
+        healing=replace(lobby.healing, entered=entered, gone=gone, owed=(lobby.healing.owed | set(went)) - set(came)),
         watch=replace(lobby.watch, followers=people),
         ears=replace(lobby.ears, marks=marks),
     )
     work.keep_lobby(lobby, reworded=True)
+    for handle in work.expelled & set(now):
+        purge(work, work.lobby(entry.group) or lobby, handle, "put out by the authority", delay=2.0)
 
 
 def _new_certificates(
@@ -297,7 +300,12 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*_IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if state is None or handle not in groups.roster(state):
+    if state is None:
+        return
+    if not audience.known(work, lobby, handle):
+        # Somebody who came in behind what we have, and may lead by now: whoever names our head is no stranger to it.
+        if not work.peer(lobby.leader).linked and orders.parting(lobby.order, head) == lobby.order.seq:
+            noticed(work, lobby, handle, head.seq)
         return
     top = head.runs[0]
     if handle == lobby.leader and orders.same(top, lobby.lead):

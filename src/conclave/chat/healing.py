@@ -14,7 +14,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from conclave.chat import audience, groups, sharing
-from conclave.chat.effects import CutEntries, DropEntries, Send, Status, UnplaceLines, Unwind
+from conclave.chat.effects import CutEntries, DropEntries, Send, Status, Unwind, UnplaceLines
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.state import Flying, Lobby, Stage, Step
@@ -24,10 +24,10 @@ from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
-from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered
+from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Invite
 
-POLICY = Policy(external_joins=True, lifetimes_at_join=False)
+POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.following`` checks."""
 ASK_AGAIN = 2.0
 """What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
@@ -157,6 +157,7 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     if lobby is None or state is None or lobby.order is None or not audience.leads(work, lobby):
         return
     if handle not in groups.roster(state):
+        send(work, handle, Refused(frame.group, 0, state.number, Refusal.OUTSIDER))
         return
     turn, until = lobby.watch.turn
     if turn not in ("", handle) and work.now < until:
@@ -185,7 +186,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         )
         assert staged.epoch is not None
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
-            raise RemoteError("it is another group, or we are not in it")
+            raise RemoteError("it is another group, or we are not in it")  # noqa: TRY301
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return

@@ -96,11 +96,8 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
     for lobby in work.lobbies():
         if lobby.order is None or lobby.stage not in _IN:
             continue
-        state = work.session(lobby.group)
-        if state is None or handle not in groups.roster(state):
-            people = lobby.watch.followers
-            if people is None or handle not in people:
-                continue
+        if not audience.known(work, lobby, handle):
+            continue
         audience.linked(work, lobby, handle, up=up)
         current = work.lobby(lobby.group) or lobby
         if up:

@@ -13,13 +13,15 @@ from dataclasses import replace
 from conclave.chat import audience, groups, packages, speaking
 from conclave.chat.content import Closing, Leaving
 from conclave.chat.delivery import Fate
-from conclave.chat.ending import end
+from conclave.chat.effects import DropEntries
 from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
-from conclave.chat.healing import POLICY
+from conclave.chat.ending import end
+from conclave.chat.healing import POLICY, adopt
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
+from conclave.chat.purging import purge
 from conclave.chat.state import Intents, Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
@@ -30,8 +32,8 @@ from conclave.lobby.names import check_handle, check_name
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
-from conclave.wire.frames import ID_BYTES, EntryKind, Run
-from conclave.wire.posts import Answer, Choice, Invite, Welcome
+from conclave.wire.frames import ID_BYTES, EntryKind, Head, Run
+from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
@@ -142,7 +144,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             package = mls.read_key_package(answer.package)
             whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
             if whose.identity.decode() != handle:
-                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
+                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")  # noqa: TRY301
         except RemoteError as error:
             work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
             work.post(handle, Answer(answer.group, Choice.REJECT))
@@ -245,15 +247,21 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             policy=POLICY,
         )
         if state.group_id != welcome.group or handle not in groups.roster(state):
-            raise VerificationError("it is for another lobby, or of somebody who is not in")
+            raise VerificationError("it is for another lobby, or of somebody who is not in")  # noqa: TRY301
         if welcome.seq > orders.LAST_SEQ:
-            raise VerificationError("no lobby has so many entries", reason="bad-place")
+            raise VerificationError("no lobby has so many entries", reason="bad-place")  # noqa: TRY301
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         return Fate.DECLINED
     old = work.session(welcome.group)
-    if old is not None and old.number >= state.number and healing:
+    if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
         return Fate.DECLINED
+    if healing and lobby.order is not None and lobby.healing.step in (Step.SOUND, Step.UNWIND):
+        head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
+        if orders.parting(lobby.order, head) != lobby.order.seq:
+            if lobby.healing.step is Step.SOUND:  # first what our half said is looked up: it is said again there
+                adopt(work, lobby, handle, head)
+            return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)
     return Fate.TAKEN
 
@@ -261,6 +269,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
     packages.used(work, reference)
     work.keep_session(state)
+    if lobby.order is not None:  # another half's, of which nothing follows any more
+        work.record(DropEntries(lobby.group))
     order = orders.Order(
         welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),)
     )
@@ -343,21 +353,6 @@ def remove(work: Work, command: RemoveFrom) -> None:
     purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
 
 
-def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
-    """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then."""
-    state = work.session(lobby.group)
-    if state is None or handle not in groups.roster(state):
-        return
-    intents = replace(lobby.intents, removes={**lobby.intents.removes, handle: reason})
-    due = work.now + (0.0 if lobby.leader == work.me else delay)
-    watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
-    if handle == lobby.leader:
-        watch = replace(watch, heard=work.now - work.settings.patience.silence)
-    work.wake(max(due, work.now))
-    work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
-    work.stir(lobby.group)
-
-
 def set_deputies(work: Work, command: SetDeputies) -> None:
     """Name who leads first when the leader is gone."""
     lobby = _entered(work, command.lobby)
@@ -370,6 +365,19 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
         raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
     work.keep_lobby(replace(lobby, intents=replace(lobby.intents, deputies=deputies)), reworded=True)
     work.stir(lobby.group)
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: who leaves says so again where the half that heard it lost."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
+        return
+    work.pending = True
+    said = lobby.voice.flying or len(lobby.voice.waiting)
+    if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
+        return
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
+    speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)
 
 
 # --- committing ---
@@ -390,6 +398,11 @@ def act(work: Work, group: bytes) -> None:
     proposals, reasons, late = _proposals(work, lobby, state, leading=leading)
     if late:
         work.wake(late)
+    if lobby.intents.deputies is not None and not any(
+        isinstance(one, mls.GroupContextExtensions) for one in proposals
+    ):
+        lobby = replace(lobby, intents=replace(lobby.intents, deputies=None))
+        work.keep_lobby(lobby, reworded=True)
     if not proposals and not lobby.intents.update:
         return
     try:
@@ -405,6 +418,8 @@ def act(work: Work, group: bytes) -> None:
         )
     except (LocalError, RemoteError) as error:
         work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
+        for handle in lobby.intents.adds:
+            work.post(handle, Answer(group, Choice.REJECT))
         work.keep_lobby(replace(lobby, intents=replace(Intents(), removes=lobby.intents.removes)), reworded=True)
         work.wake(work.now + RETRY_SECONDS)
         return

@@ -34,7 +34,7 @@ from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, read_runs, write_runs
+from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, Run, read_runs, write_runs
 
 VERSION = 2
 DESK_KEY = "desk"
@@ -147,6 +147,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
     w.vector(healing.entered.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
     w.vector(healing.gone.items(), lambda each, it: each.text(it[0]).uint64(it[1][0]).text(it[1][1]))
+    w.vector(sorted(healing.owed), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
     return w.done()
 
@@ -163,10 +164,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
     entered = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())))
     gone = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), (each.uint64(), each.text(TEXT_BYTES)))))
+    owed = frozenset(r.vector(_handle))
     known = dict(
         r.vector(lambda each: (each.fixed(ID_BYTES), (each.text(HANDLE_BYTES), each.opaque(ID_BYTES))))
     )  # fmt: skip
-    healing = Healing(step, common, pull, orphans, entered, gone, known)
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, groups, healing, ordering, records
+from conclave.chat import audience, ending, groups, healing, ordering, records
 from conclave.chat.content import Body, Content, Text, encode_content
 from conclave.chat.effects import DropState, KeepOriginal, Send, Status
 from conclave.chat.hearing import Heard, hear, line_of
@@ -22,7 +22,6 @@ from conclave.lobby.order import Order
 from conclave.mls.group import Staged
 from conclave.wire.frames import EntryKind, Refusal, Submit
 from conclave.wire.frames import Refused as RefusedFrame
-
 
 def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool = True) -> None:
     """Something of ours for a lobby. Raises ``Refused`` where we are not in, or too much waits already."""
@@ -177,6 +176,10 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
     if lobby is None or lobby.leader != handle or lobby.order is None:
+        return
+    if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
+        if not lobby.invited:
+            ending.out(work, lobby, "in the other half of the lobby")
         return
     if frame.reason is not Refusal.STALE:
         audience.show_head(work, lobby, handle)

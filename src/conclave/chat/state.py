@@ -198,6 +198,7 @@ class Healing:
     orphans: tuple[tuple[str, bytes], ...] = ()  # authors and ids of what was said in a half that lost
     entered: Mapping[str, int] = field(default_factory=dict)  # who came in by which entry
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
+    owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     asked: float = 0.0  # the last three are not kept
     share: float = 0.0  # when orphans of others are to be shared
@@ -217,6 +218,7 @@ class Watch:
     beat: float = 0.0  # UNIX seconds of our own, as the leader
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
+    parting: float = 0.0  # when we last said that we leave
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
@@ -268,4 +270,5 @@ class Desk:
     packages: Shelf[bytes, OwnKeyPackage] = field(default_factory=Shelf)  # by reference
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
+    expelled: frozenset[str] = frozenset()  # whom the authority put out, as told since our start
     alarm: float = 0.0

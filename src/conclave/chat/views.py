@@ -31,8 +31,8 @@ class LobbyView:
     """A lobby: who is in (in the order of succession, the leader first), and who has what.
 
     ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them.
-    ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the last
-    entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in the same group.
+    ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the
+    last entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in one group.
     """
 
     label: str

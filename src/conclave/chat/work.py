@@ -40,6 +40,7 @@ from conclave.mls.group import OwnKeyPackage, State
 from conclave.wire.frames import Have, Post
 from conclave.wire.posts import Parcel, pack_parcel
 
+
 LEAST_WAIT = 0.05
 """Between two ticks (seconds), so that no mistake of a timer can spin."""
 
@@ -63,6 +64,7 @@ class Work:
         self._sessions = desk.sessions
         self._packages = desk.packages
         self.last = desk.last
+        self.expelled = desk.expelled
         self._certificates = desk.certificates
         self._due = 0.0
         self._records: list[Record] = []
@@ -334,7 +336,8 @@ class Work:
             self._deeds.append(Wake(alarm))
         desk = Desk(
             self.me, self.settings, self.own, self.judges, self.busy, self._peers, self._lobbies, self._labels,
-            self._sessions, self._packages, self.last, self._certificates, alarm,
+            self._sessions, self._packages, self.last, self._certificates, self.expelled,
+            alarm,
         )  # fmt: skip
         return desk, (*self._records, *first, *self._deeds)
 

@@ -82,7 +82,5 @@ def identify(credential: Credential, signature_key: bytes, verify: Verify, now: 
             raise RuleError("5.3-certificate-key", "a leaf's signature key is not its certificate's key")
     try:
         return verify(credential, signature_key, now)
-    except RuleError:
-        raise
     except (RemoteError, Refused) as error:
         raise RuleError("5.3.1-credential", f"a credential is not accepted: {error}") from error

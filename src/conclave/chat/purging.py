@@ -1,0 +1,27 @@
+"""Somebody is to be put out: everybody's intent, the leader's first.
+
+Left out: the commit (``chat.membership``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import groups
+from conclave.chat.state import Lobby
+from conclave.chat.work import Work
+
+
+def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
+    """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then."""
+    state = work.session(lobby.group)
+    if state is None or handle not in groups.roster(state):
+        return
+    intents = replace(lobby.intents, removes={**lobby.intents.removes, handle: reason})
+    due = work.now + (0.0 if lobby.leader == work.me else delay)
+    watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
+    if handle == lobby.leader:
+        watch = replace(watch, heard=work.now - work.settings.patience.silence)
+    work.wake(max(due, work.now))
+    work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
+    work.stir(lobby.group)
