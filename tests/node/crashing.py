@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import cast
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.chat.effects import Record
 from conclave.node.pump import Links
 from conclave.store.peer import PeerDatabase
@@ -86,7 +87,7 @@ OPS = sha256(b"ops").digest()[:16]
 async def say_all(one: Running, conversation: str, texts: Sequence[str]) -> None:
     for text in texts:
         identity = sha256(text.encode()).digest()[:16]
-        label = one.node.service._conversation(conversation)
+        label = one.node.service._known.conversation(conversation)
         if one.store.line(label, one.me, identity) is None:
             await one.say(label, text, identity)
 
@@ -136,8 +137,8 @@ async def lobby_ayse(one: Running) -> None:
     assert lobby is not None
 
     def everybody() -> bool:
-        now = one.node.pump.desk.lobbies.get(OPS)
-        return now is not None and now.leading is not None and len(now.leading.roster) == 3
+        view = views.lobby(one.node.pump.desk, "#ops")
+        return view is not None and len(view.roster) == 3
 
     await one.until(everybody, LIFE_SECONDS)
     await say_all(one, "#ops", AYSE)
@@ -173,9 +174,16 @@ PLAYS: dict[str, dict[str, Part]] = {
 
 def settled(one: Running) -> bool:
     """Nothing waits, and nobody whom we lead lacks anything."""
-    led = [lobby.leading for lobby in one.node.pump.desk.lobbies.values() if lobby.leading is not None]
-    behind = [at for at in led if any(member.have < at.seq for member in at.followers.values())]
-    return not one.waiting() and not behind
+    desk = one.node.pump.desk
+    led = [lobby for lobby in desk.lobbies.values() if lobby.watch.followers is not None and lobby.order is not None]
+    behind = [
+        handle
+        for lobby in led
+        for handle, member in lobby.watch.followers.items()
+        if member.have < lobby.order.seq and not member.until
+    ]
+    unsaid = [view.label for view in views.lobbies(desk) if view.waiting]
+    return not one.waiting() and not behind and not unsaid
 
 
 async def live(folder: Path, play: str, who: str, point: int) -> None:

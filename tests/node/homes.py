@@ -149,7 +149,7 @@ class Running:
         return [s for s in self.store.lines(conversation, limit=10_000) if s.line.kind.value == "text"]
 
     def waiting(self) -> int:
-        return sum(count for _, _, count in self.store.outbox().values())
+        return sum(views.queued(self.node.pump.desk).values())
 
     def requested(self) -> list[str]:
         return [request.peer for request in views.requests(self.node.pump.desk)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.node import commands as ask
 from conclave.node.directory import Directory
 from conclave.node.folk import Folk
@@ -147,7 +148,7 @@ class Service:
         return {
             **self._describe(),
             "links": [{"peer": peer, "address": address} for peer, address in known.peers.linked().items()],
-            "waiting": {peer: count for peer, (_, _, count) in known.store.outbox().items()},
+            "waiting": views.queued(known.pump.desk),
             "busy": known.pump.desk.busy,
             "now": time.time(),
         }
