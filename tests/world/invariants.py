@@ -108,7 +108,7 @@ def _lobbies(town: Town) -> Iterator[str]:
     groups: dict[bytes, list[Node]] = {}
     for node in town.nodes.values():
         for lobby in node.desk.lobbies.values():
-            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING):
+            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING) and node.name not in town.expelled:
                 yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
             if lobby.stage is Stage.MEMBER and node.name not in town.expelled:
                 groups.setdefault(lobby.group, []).append(node)

@@ -177,6 +177,9 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     state = work.session(frame.group)
     if lobby is None or lobby.order is None or handle not in (lobby.leader, lobby.watch.goal_by):
         return
+    if frame.reason is Refusal.OUTSIDER and lobby.stage is Stage.LEAVING:
+        ending.out(work, lobby, groups.LEFT)
+        return
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
         if not lobby.invited:
             ending.out(work, lobby, "in the other half of the lobby")
