@@ -108,7 +108,7 @@ def _lobbies(town: Town) -> Iterator[str]:
     groups: dict[bytes, list[Node]] = {}
     for node in town.nodes.values():
         for lobby in node.desk.lobbies.values():
-            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING):
+            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING) and node.name not in town.expelled:
                 yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
             if lobby.stage is Stage.MEMBER and node.name not in town.expelled:
                 groups.setdefault(lobby.group, []).append(node)
@@ -142,7 +142,7 @@ def _said_to_all(town: Town) -> Iterator[str]:
         author, _, text = town.said[identity]
         speaker = town.nodes[author]
         lobby = speaker.desk.lobbies.get(group)
-        if lobby is None or author in town.expelled:
+        if lobby is None or author in town.expelled or lobby.stage is not Stage.MEMBER:
             continue
         own = speaker.store.line(lobby.label, author, identity)
         if own is None:  # it was never taken: a crash came first, or it was refused

@@ -311,14 +311,14 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if handle == lobby.leader and orders.same(top, lobby.lead):
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
         work.keep_lobby(lobby)
-    if orders.counts_before(top, lobby.lead):
+    lead = lobby.lead
+    if lead is None or lobby.order is None:
+        return
+    if orders.counts_before(top, lead):
         healing.adopt(work, lobby, handle, head)
         return
-    assert lobby.order is not None
-    if lobby.lead is None:
-        return
-    if orders.counts_before(lobby.lead, top):
-        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lobby.lead):
+    if orders.counts_before(lead, top):
+        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
             send(work, handle, orders.head(lobby.order))
         common = orders.parting(lobby.order, head)
         if lobby.watch.followers is not None and common == head.seq:

@@ -272,7 +272,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     if lobby.order is not None:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
     order = orders.Order(
-        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),)
+        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),),
+        base=welcome.seq,
     )
     number = max(lobby.voice.next, int(work.now * 1000))
     lead = replace(welcome.runs[0], first=0, last=0)
