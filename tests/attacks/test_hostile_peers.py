@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random  # noqa: TID251 - a seed chooses what the hostile peer sends
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,27 +13,57 @@ from pathlib import Path
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.content import Text, encode_content
+from conclave.chat.content import Content, Text, encode_content
+from conclave.chat.groups import DEPUTIES
+from conclave.chat.state import Stage
+from conclave.crypto.suite import HYBRID
+from conclave.mls.group import Credential, OwnKeyPackage, write_key_package
 from conclave.node import commands as ask
+from conclave.node.identity import Identity
+from conclave.node.paths import vault_path
 from conclave.pki.credentials import Credentials
+from conclave.pki.profile import Profile
+from conclave.store import vault as vaults
 from conclave.wire.codec import encode_varint
 from conclave.wire.frames import (
+    FRAME_BYTES,
     Ack,
+    AskInfo,
+    AskPackage,
     EntryKind,
     Fetch,
     Frame,
     Have,
     Head,
     Hello,
+    Info,
     Ordered,
+    Originals,
+    Package,
     Ping,
     Post,
     PostKind,
+    Recall,
+    Refusal,
+    Refused,
+    Run,
+    Submit,
     encode_frame,
 )
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Message, Parcel, Submit, Welcome, pack_parcel
+from conclave.wire.posts import (
+    Answer,
+    Begin,
+    Choice,
+    Handshake,
+    Invite,
+    Leave,
+    Message,
+    Parcel,
+    Welcome,
+    pack_parcel,
+)
 from tests.attacks.hostile import Mallory
-from tests.node.homes import Running, befriend, make_home, running
+from tests.node.homes import PASSPHRASE, Running, befriend, make_home, running
 
 OPS = b"ops-of-the-test!"
 TOP = (1 << 64) - 1
@@ -52,6 +83,7 @@ class Scene:
     ayse: Running
     burak: Running
     credentials: Credentials
+    im: Credentials
     mallory: Mallory = field(default_factory=Mallory)
     said: int = 0
 
@@ -89,13 +121,15 @@ async def scene(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterat
     for handle in ("ayse", "burak"):
         make_home(tmp_path / handle, handle)
     credentials = make_home(tmp_path / "mallory", "mallory")
+    im = Identity(vaults.unlock(vault_path(tmp_path / "mallory"), PASSPHRASE)).credentials(Profile.IM)
     async with running(tmp_path / "ayse") as ayse, running(tmp_path / "burak") as burak:
         await befriend(ayse, burak)
         await ayse.ask(ev.OpenLobby("ops", OPS, ("burak",)))
         await burak.until(lambda: burak.requested())
         await burak.ask(ev.AnswerRequest("ayse", accept=True, lobby="#ops"))
         await ayse.until(lambda: not ayse.waiting() and not burak.waiting())
-        scene = Scene(ayse, burak, credentials)
+        await burak.until(lambda: burak.node.pump.desk.lobbies.get(OPS).stage is Stage.MEMBER)  # type: ignore[union-attr]
+        scene = Scene(ayse, burak, credentials, im)
         await scene.link()
         yield scene
         scene.mallory.end()
@@ -104,8 +138,25 @@ async def scene(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterat
     assert not wrong
 
 
+def plain(text: str, identity: bytes) -> bytes:
+    return encode_content(Content(identity, 1, 1.0, Text(text)))
+
+
 def words(text: str, identity: bytes = b"") -> Message:
-    return Message(identity or os.urandom(16), 0, encode_content(Text(1.0, text)))
+    """Words in the clear, in a group that nobody knows."""
+    identity = identity or os.urandom(16)
+    return Message(identity, OPS, plain(text, identity))
+
+
+def package(scene: Scene) -> bytes:
+    """A key package of mallory's that holds."""
+    own = scene.im
+    now = int(time.time())
+    leaf = Credential.x509((own.certificate.der,))
+    made = OwnKeyPackage.create(
+        HYBRID, leaf, own.key.raw(), (now - 3600, now + 86_400), os.urandom, extensions=(DEPUTIES,)
+    )
+    return write_key_package(made.package)
 
 
 async def heard(scene: Scene) -> None:
@@ -125,7 +176,7 @@ async def heard(scene: Scene) -> None:
         b"\x10\x05hello",  # a post that ends in its head
         b"\x23\x19" + bytes(25),  # "I have", with a byte too much
         encode_frame(Hello(1, 1, 1 << 17, 64, "again")),
-        b"\x10" + encode_varint(128 * 1024 + 1) + bytes(128 * 1024 + 1),
+        b"\x10" + encode_varint(FRAME_BYTES + 1) + bytes(1000),
     ],
 )
 async def test_what_is_no_frame_ends_its_own_link(scene: Scene, data: bytes) -> None:
@@ -159,30 +210,36 @@ async def test_posts_with_wild_numbers(scene: Scene) -> None:
 
 async def test_an_acknowledgement_of_what_was_never_sent(scene: Scene) -> None:
     await scene.ayse.say("@mallory", "do you hear me?")
-    await scene.mallory.until(lambda: scene.mallory.of(Post))
+    await scene.mallory.until(lambda: scene.mallory.of(AskPackage))
+    scene.mallory.send(Package(package(scene)))
+    await scene.mallory.until(lambda: len(scene.mallory.of(Post)) == 2)  # the group, and the words
     stream = scene.mallory.of(Post)[0].stream
-    for number in WILD[2:]:
+    for number in WILD[3:]:
         scene.mallory.send(Ack(stream, number), Ack(os.urandom(8), number), Ack(stream, number, (1, number)))
     scene.mallory.send(Ack(stream, 0))
     await heard(scene)
-    assert scene.ayse.waiting() == 1
-    scene.mallory.send(Ack(stream, 1))
+    assert scene.ayse.waiting() == 2
+    scene.mallory.send(Ack(stream, 2))
     await scene.ayse.until(lambda: not scene.ayse.waiting())
     await scene.goes_on()
 
 
 async def test_nobody_speaks_for_another_and_nobody_orders_but_the_leader(scene: Scene) -> None:
     before = scene.ayse.texts("#ops")
-    entry = Ordered(OPS, 1, 1000, bytes(32), "burak", os.urandom(16), 0, EntryKind.MESSAGE, b"x")
-    scene.mallory.send(entry, Head(OPS, 1, 1000, bytes(32)), Have(OPS, TOP), Fetch(OPS, 1, 65_535))
-    submit = Submit(OPS, os.urandom(16), 0, EntryKind.MESSAGE, encode_content(Text(1.0, "from outside")))
-    scene.mallory.send(scene.post(submit, 1), scene.post(Leave(OPS), 2))
-    scene.mallory.send(scene.post(Welcome(OPS, "ops", 1, 5, bytes(32), ("ayse", "mallory")), 3))
-    scene.mallory.send(scene.post(Answer(OPS, Choice.ACCEPT), 4))
-    scene.mallory.send(scene.post(Invite(OPS, "ops", ("mallory", "ayse")), 5))
+    runs = (Run(9, 0, "mallory", 1, 1000),)
+    entry = Ordered(OPS, 9, 1000, bytes(32), "burak", 7, 0, EntryKind.MESSAGE, b"x")
+    scene.mallory.send(entry, Head(OPS, 1000, bytes(32), runs), Have(OPS, TOP), Fetch(OPS, 1, 65_535))
+    submit = Submit(OPS, 1, 1, 1, EntryKind.MESSAGE, plain("from outside", bytes(16)))
+    scene.mallory.send(submit, AskInfo(OPS), Recall(OPS, 0, TOP), Info(OPS, 5, bytes(32), runs, b"x"))
+    scene.mallory.send(Refused(OPS, 1, 1, Refusal.STALE), Originals(OPS, ((1, b"x"),), done=True))
+    scene.mallory.send(scene.post(Leave(OPS), 1), scene.post(Handshake(OPS, b"x"), 2))
+    scene.mallory.send(scene.post(Welcome(OPS, "ops", 5, bytes(32), runs, b"x"), 3))
+    scene.mallory.send(scene.post(Answer(OPS, Choice.ACCEPT, package(scene)), 4))
+    scene.mallory.send(scene.post(Invite(OPS, "ops", ("mallory", "ayse")), 5), scene.post(Begin(b"x"), 6))
     await heard(scene)
     assert scene.ayse.texts("#ops") == before
-    assert not scene.mallory.of(Ordered), "an outsider is shown nothing of the order"
+    for kind in (Ordered, Info, Originals):
+        assert not scene.mallory.of(kind), "an outsider is shown nothing of the order"
     who = await scene.ayse.serve(ask.LobbyWho("#ops"))
     assert [member["handle"] for member in who["members"]] == ["ayse", "burak"]
     await scene.goes_on()
@@ -194,7 +251,7 @@ async def test_a_member_that_fetches_without_end_is_sent_no_more_than_its_link_t
         await scene.ayse.say("#ops", f"{n:08}" * 8000)
     await scene.ayse.ask(ev.InviteTo("#ops", ("mallory",)))
     await scene.mallory.until(lambda: scene.mallory.of(Post))
-    scene.mallory.send(scene.post(Answer(OPS, Choice.ACCEPT), 1))
+    scene.mallory.send(scene.post(Answer(OPS, Choice.ACCEPT, package(scene)), 1))
     await scene.mallory.until(lambda: len(scene.mallory.of(Post)) > 1)
     for n in range(60):
         await scene.ayse.say("#ops", f"{n:08}" * 8000)
@@ -275,8 +332,18 @@ def _handles(chance: random.Random) -> tuple[str, ...]:
 
 
 def _payload(chance: random.Random) -> bytes:
-    plain = encode_content(Text(chance.choice([0.0, 1.0, 1e12]), _text(chance) or "x"))
-    return chance.choice([plain, b"", chance.randbytes(40), plain[:-1]])
+    shown = encode_content(Content(b"i" * 16, _number(chance), chance.choice([0.0, 1.0]), Text(_text(chance) or "x")))
+    return chance.choice([shown, b"", chance.randbytes(40), shown[:-1], b"\x00\x01\x00\x02" + chance.randbytes(80)])
+
+
+def _runs(chance: random.Random) -> tuple[Run, ...]:
+    """Terms that follow one another, so that they are read."""
+    last, runs = chance.randrange(1, 30), list[Run]()
+    for term in range(chance.randrange(1, 9), 0, -1):
+        first = max(1, last - chance.randrange(5))
+        runs.append(Run(term, chance.randrange(3), chance.choice(["mallory", "ayse", "burak"]), first, last))
+        last = first - 1
+    return tuple(runs)
 
 
 def _entry_kind(chance: random.Random) -> EntryKind:
@@ -286,18 +353,12 @@ def _entry_kind(chance: random.Random) -> EntryKind:
 def _parcel(chance: random.Random) -> Parcel:
     identity = chance.choice([b"i" * 16, chance.randbytes(16)])
     parcels: list[Parcel] = [
-        Message(identity, _number(chance), _payload(chance)),
-        Answer(chance.choice([b"", _group(chance)]), chance.choice(list(Choice))),
+        Message(identity, _group(chance), _payload(chance)),
+        Begin(_payload(chance)),
+        Handshake(_group(chance), _payload(chance)),
+        Answer(chance.choice([b"", _group(chance)]), chance.choice(list(Choice)), _payload(chance)),
         Invite(_group(chance), _text(chance), _handles(chance)),
-        Submit(_group(chance), identity, _number(chance), _entry_kind(chance), _payload(chance)),
-        Welcome(
-            _group(chance),
-            _text(chance),
-            _number(chance) & 0xFFFFFFFF,
-            _number(chance),
-            bytes(32),
-            _handles(chance),
-        ),
+        Welcome(_group(chance), _text(chance), _number(chance), bytes(32), _runs(chance), _payload(chance)),
         Leave(_group(chance)),
     ]
     return chance.choice(parcels)
@@ -320,11 +381,17 @@ def frame(chance: random.Random, next_number: int, ours: bytes) -> Frame:
     sender = chance.choice(["mallory", "ayse", "burak"])
     frames: list[Frame] = [
         Ack(stream, number, tuple(_number(chance) for _ in range(chance.randrange(4)))),
-        Ordered(
-            group, term, number, previous, sender, chance.randbytes(16), 0, _entry_kind(chance), _payload(chance)
-        ),
+        Ordered(group, term, number, previous, sender, _number(chance), 0, _entry_kind(chance), _payload(chance)),
+        Submit(group, _number(chance), number, _number(chance), _entry_kind(chance), _payload(chance)),
+        Refused(group, number, _number(chance), chance.choice(list(Refusal))),
         Fetch(group, number, _number(chance) & 0xFFFF),
-        Head(group, term, number, previous),
+        Head(group, number, previous, _runs(chance)),
+        Info(group, number, previous, _runs(chance), _payload(chance)),
+        Originals(group, ((number, _payload(chance)),), done=chance.random() < 0.5),
+        AskInfo(group),
+        Recall(group, number, _number(chance)),
+        AskPackage(),
+        Package(_payload(chance)),
         Have(group, number),
     ]
     return chance.choice(frames)

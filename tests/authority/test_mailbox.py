@@ -79,7 +79,7 @@ def test_sizes(desk: Desk) -> None:
 
 def test_an_answer_has_a_size(desk: Desk) -> None:
     ayse, burak = join(desk, "ayse"), join(desk, "burak")
-    for _ in range(12):
+    for _ in range(6):
         left(desk, ayse, "burak", b"x" * SEALED_BYTES)
     assert len(waiting(desk, burak)) == mailbox.FETCH_BYTES // SEALED_BYTES
     reads = desk.store.reads

@@ -37,7 +37,7 @@ def test_a_running_nodes_screen(notice: dict[str, Any], capsys: pytest.CaptureFi
 
 
 def test_history(capsys: pytest.CaptureFixture[str]) -> None:
-    talk._show(line(FORGED), "@mallory", as_json=False)
+    talk.show_line(line(FORGED), "@mallory", as_json=False)
     printed = capsys.readouterr().out
     assert len(begins_as_ours(printed)) == 1
     assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(printed)

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,7 @@ async def test_bad_questions(house: House, member: Members) -> None:
     assert (await house.ask("GET", "/mail?limit=0&after=0", session)).status == 200
     assert (await house.ask("POST", "/mail/done", session, data=b" " * 20_000)).error == (413, "too-large")
     for size, error in ((0, "envelope-size"), (SEALED_BYTES + 1, "too-large")):
-        answer = await house.ask("POST", "/mail/to/ayse", session, data=bytes(size))
+        answer = await house.ask("POST", "/mail/to/ayse", session, data=BytesIO(bytes(size)))
         assert answer.error == (413, error)
     for handle in ("nobody", "x" * 300, "%00", "AYSE"):
         assert (await house.ask("POST", f"/mail/to/{handle}", session, data=b"x")).error == (404, "unknown-user")

@@ -55,7 +55,7 @@ async def asked(ward: Ward, answer: object, call: Callable[[AuthorityClient], ob
     ]
     + [{"mail": [envelope(2), envelope(2)]}, {"mail": [envelope(3), envelope(2)]}]
     + [{"mail": [envelope(n + 1) for n in range(FETCH_MOST + 1)]}]
-    + [{"mail": [], "x": "y" * (FETCH_BYTES * 2)}],
+    + [{"mail": [], "x": "y" * (FETCH_BYTES * 4)}],
 )  # fmt: skip
 async def test_mail_that_makes_no_sense(ward: Ward, answer: object) -> None:
     with pytest.raises(RemoteError):

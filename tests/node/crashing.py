@@ -175,12 +175,13 @@ PLAYS: dict[str, dict[str, Part]] = {
 def settled(one: Running) -> bool:
     """Nothing waits, and nobody whom we lead lacks anything."""
     desk = one.node.pump.desk
-    led = [lobby for lobby in desk.lobbies.values() if lobby.watch.followers is not None and lobby.order is not None]
+    led = [(lobby.watch.followers, lobby.order) for lobby in desk.lobbies.values()]
     behind = [
         handle
-        for lobby in led
-        for handle, member in lobby.watch.followers.items()
-        if member.have < lobby.order.seq and not member.until
+        for followers, order in led
+        if followers is not None and order is not None
+        for handle, member in followers.items()
+        if member.have < order.seq and not member.until
     ]
     unsaid = [view.label for view in views.lobbies(desk) if view.waiting]
     return not one.waiting() and not behind and not unsaid

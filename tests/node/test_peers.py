@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.errors import Refused, RemoteError, VerificationError
 from conclave.net.streams import LinkStream
 from conclave.node import commands as ask
@@ -234,7 +235,7 @@ async def test_a_new_revocation_list_cuts_an_open_link(tmp_path: Path) -> None:
         assert burak.told("link-closed")[0]["reason"] == "revoked"
         ayse.node._revoked("burak", "key-compromise")  # the authority's own word, which follows the list
         assert [notice["handle"] for notice in ayse.told("revoked")] == ["burak"]
-        await ayse.until(lambda: not ayse.node.pump.desk.peers.get("burak").ties)  # type: ignore[union-attr]
+        await ayse.until(lambda: views.lobby(ayse.node.pump.desk, "ops").roster == ("ayse",))  # type: ignore[union-attr]
         who = await ayse.serve(ask.LobbyWho("#ops"))
         assert [member["handle"] for member in who["members"]] == ["ayse"]
         await burak.say("@ayse", "let me in")
@@ -243,7 +244,7 @@ async def test_a_new_revocation_list_cuts_an_open_link(tmp_path: Path) -> None:
         assert not ayse.node.peers.linked()
         ayse.node._revoked("burak", "keyCompromise")  # the authority's word, once no certificate of his holds
         assert ayse.told("revoked")[0]["handle"] == "burak"
-        await ayse.until(lambda: not ayse.node.pump.desk.peers.get("burak").ties)  # type: ignore[union-attr]
+        await ayse.until(lambda: views.lobby(ayse.node.pump.desk, "ops").roster == ("ayse",))  # type: ignore[union-attr]
         who = await ayse.serve(ask.LobbyWho("#ops"))
         assert [member["handle"] for member in who["members"]] == ["ayse"]
 

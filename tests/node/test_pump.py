@@ -90,17 +90,19 @@ def acquainted(now: float) -> Desk:
         extensions=(DEPUTIES,),
     )  # fmt: skip
     stream = b""
-    for event in (
+    first: tuple[ev.Event, ...] = (
         ev.Say("@burak", os.urandom(16), "before the test"),
         ev.PackageFound("burak", write_key_package(package.package)),
         ev.Linked("burak", 64),
-    ):
+    )
+    for event in first:
         desk, effects = desks.step(desk, event, now, os.urandom)
         for one in effects:
             match one:
                 case Send(_, Post(stream=name)) | Resend(_, name, _, _, _):
                     stream = name
-    for event in (ev.Arrived("burak", Ack(stream, BEFORE)), ev.Unlinked("burak")):
+    then: tuple[ev.Event, ...] = (ev.Arrived("burak", Ack(stream, BEFORE)), ev.Unlinked("burak"))
+    for event in then:
         desk, _ = desks.step(desk, event, now, os.urandom)
     burak_now = desk.peers.get("burak")
     assert burak_now is not None

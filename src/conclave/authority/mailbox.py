@@ -23,7 +23,7 @@ SHARE = 3
 """One sender has at most one part in so many of a mailbox."""
 FETCH_MOST = 64
 """Envelopes in one answer."""
-FETCH_BYTES = 1024 * 1024
+FETCH_BYTES = 2 * 1024 * 1024
 """Bytes of envelopes in one answer."""
 DONE_MOST = 256
 """Acknowledgements in one request."""
