@@ -1,0 +1,125 @@
+"""Lobbies as people use them over real links: the roll, who has what, removal, deputies, a leader that goes."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conclave.chat.state import Mark
+from conclave.errors import LocalError
+from conclave.node import commands as ask
+from conclave.node.rooms import in_words
+from tests.node.homes import Running, make_home, running
+from tests.node.test_words import Trio, in_room, room, trio, until_line
+
+__all__ = ["trio"]
+
+
+def leader(one: Running) -> str:
+    return str(one.node.service._known.lobby("#ops").leader)
+
+
+async def test_the_roll_names_who_answered_and_when_certificates_end(trio: Trio) -> None:
+    ayse, burak, cem = trio
+    result = await burak.serve(ask.Roll("ops", 10))
+    assert (result["present"], result["of"]) == (3, 3)
+    for row in result["members"]:
+        assert row["until"] > time.time()
+    assert [row["handle"] for row in result["members"] if row["me"]] == ["burak"]
+    cem.node.peers.hold(True)  # its device takes nothing in
+    result = await ayse.serve(ask.Roll("#ops", 2))
+    assert {row["handle"]: row["present"] for row in result["members"]} == {"ayse": True, "burak": True, "cem": False}
+    cem.node.peers.hold(False)
+
+
+async def test_who_has_all_up_to_where(trio: Trio) -> None:
+    ayse, _, cem = trio
+    await ayse.serve(ask.Say("#ops", "one", wait=True, timeout=20))
+    who = await ayse.serve(ask.LobbyWho("ops"))
+    assert who["words"] == "everybody has everything"
+    assert all(row["has"] >= who["said"] for row in who["members"])
+    assert who["group_check"] == (await cem.serve(ask.LobbyWho("ops")))["group_check"]
+
+
+def test_who_has_what_in_words() -> None:
+    def member(handle: str, mark: Mark, state: str = "online", since: float = 0.0) -> dict[str, Any]:
+        missing = [list(one) for one in mark.missing]
+        return {
+            "handle": handle, "state": state, "has": mark.has, "missing": missing, "away_since": since,
+            "has_all": mark.has >= 8 and not missing,
+        }  # fmt: skip
+
+    now = time.mktime((2026, 3, 4, 15, 0, 0, 0, 0, -1))
+    at = time.mktime((2026, 3, 4, 14, 2, 0, 0, 0, -1))
+    members = [
+        member("burak", Mark(8)), member("ayse", Mark(9)), member("cem", Mark(5), "away", at),
+        member("deniz", Mark(9, 0, ((38, 41),))), member("elif", Mark(3)), {"handle": "can", "state": "invited"},
+    ]  # fmt: skip
+    assert in_words(room(), members, now) == (
+        "2 of 5 have it; cem is away since 14:02; deniz is missing 38 to 41; elif has all up to 3 of 8"
+    )
+    assert "since 04.03. 14:02" in in_words(room(), members, now + 86_400)
+    assert in_words(room(), members[:2], now) == "everybody has everything"
+
+
+async def test_a_member_is_put_out_and_reads_nothing_more(trio: Trio) -> None:
+    ayse, burak, cem = trio
+    await burak.serve(ask.LobbyRemove("ops", "@cem", "left the company"))
+    for one in (ayse, burak):
+        await one.until(lambda one=one: len(in_room(one)) == 2)  # type: ignore[misc]
+    await ayse.serve(ask.Say("#ops", "among us", wait=True, timeout=20))
+    assert "among us" in burak.texts("#ops")
+    await cem.until(lambda: not (cem.node.service._rooms.list())["lobbies"])
+    assert "among us" not in cem.texts("#ops")
+    line = await until_line(burak, "#ops", kind="notice", text="cem was removed: left the company")
+    assert line["seq"]
+    with pytest.raises(LocalError, match="not in"):
+        await ayse.serve(ask.LobbyRemove("ops", "deniz"))
+
+
+async def test_a_leader_that_leaves_is_followed_by_its_deputy(trio: Trio) -> None:
+    ayse, burak, cem = trio
+    await ayse.serve(ask.LobbyDeputies("ops", ("@cem",)))
+    for one in trio:
+        await one.until(lambda one=one: one.node.service._known.lobby("#ops").deputies == ("cem",))  # type: ignore[misc]
+    assert (await burak.serve(ask.LobbyDeputies("ops")))["deputies"] == ["cem"]
+    await ayse.serve(ask.LobbyLeave("ops"))
+    for one in (burak, cem):
+        await one.until(lambda one=one: leader(one) == "cem" and len(in_room(one)) == 2)  # type: ignore[misc]
+    await burak.serve(ask.Say("#ops", "without ayse", wait=True, timeout=20))
+    assert "without ayse" in cem.texts("#ops")
+    assert "without ayse" not in ayse.texts("#ops")
+    assert any(notice["leader"] == "cem" for notice in burak.told("leader-changed"))
+
+
+async def test_any_member_asks_somebody_in(trio: Trio, tmp_path: Path) -> None:
+    ayse, burak, cem = trio
+    make_home(tmp_path / "deniz", "deniz")
+    async with AsyncExitStack() as stack:
+        deniz = await stack.enter_async_context(running(tmp_path / "deniz"))
+        for one in (ayse, burak, cem):
+            one.meets(deniz)
+        await burak.serve(ask.LobbyInvite("ops", ("deniz",)))
+        await deniz.until(lambda: "burak" in deniz.requested())
+        await deniz.serve(ask.AnswerTo("burak", accept=True))
+        for one in (ayse, burak, cem, deniz):
+            await one.until(lambda one=one: len(in_room(one)) == 4)  # type: ignore[misc]
+        await deniz.serve(ask.Say("#ops", "hello all", wait=True, timeout=20))
+        assert "hello all" in cem.texts("#ops")
+
+
+async def test_both_see_the_same_safety_number(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    one = await ayse.serve(ask.Verify("@burak"))
+    other = await burak.serve(ask.Verify("ayse"))
+    assert (one["words"], one["digits"]) == (other["words"], other["digits"])
+    assert set(one["certificates"]) == {"ayse", "burak"}
+    with pytest.raises(LocalError, match="no keys") as nobody:
+        await ayse.serve(ask.Verify("deniz"))
+    assert "conclave say @deniz" in nobody.value.remedy
+    with pytest.raises(LocalError, match="that is you"):
+        await ayse.serve(ask.Verify("ayse"))

@@ -1,0 +1,201 @@
+"""What people do with words over real links: answers, edits, deletions, signs, pins, timers, receipts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.state import Mark
+from conclave.chat.views import LobbyView
+from conclave.errors import LocalError
+from conclave.node import commands as ask
+from conclave.node.progress import in_lobby, in_pair, shown
+from conclave.store.ports import StoredLine
+from tests.node.homes import Running, befriend, make_home, running
+from tests.node.test_lobby_links import gather
+
+Trio = tuple[Running, Running, Running]
+
+
+@pytest.fixture
+async def trio(tmp_path: Path) -> AsyncIterator[Trio]:
+    """ayse, who leads #ops, burak and cem; ayse and burak have a chat."""
+    for handle in ("ayse", "burak", "cem"):
+        make_home(tmp_path / handle, handle)
+    async with AsyncExitStack() as stack:
+        ayse, burak, cem = [await stack.enter_async_context(running(tmp_path / h)) for h in ("ayse", "burak", "cem")]
+        burak.meets(cem)
+        await befriend(ayse, burak)
+        await gather(ayse, burak, cem)
+        for one in (burak, cem):
+            await one.until(lambda one=one: len(in_room(one)) == 3)  # type: ignore[misc]
+        yield ayse, burak, cem
+
+
+def in_room(one: Running) -> list[dict[str, Any]]:
+    return [row for row in one.node.service._rooms.who(ask.LobbyWho("#ops"))["members"] if row["state"] != "invited"]
+
+
+async def lines(one: Running, conversation: str) -> list[dict[str, Any]]:
+    answer = await one.serve(ask.Lines(conversation))
+    return [row for row in answer["lines"] if row["kind"] == "text"]
+
+
+async def until_line(one: Running, conversation: str, **wanted: object) -> dict[str, Any]:
+    """The line of the conversation that has all of this, as soon as there is one."""
+    found: list[dict[str, Any]] = []
+
+    def there() -> bool:
+        answer = one.node.service._words.lines(ask.Lines(conversation))["lines"]
+        found[:] = [row for row in answer if all(row.get(key) == value for key, value in wanted.items())]
+        return bool(found)
+
+    await one.until(there)
+    return found[-1]
+
+
+@pytest.mark.parametrize("where", ["#ops", "@burak"])
+async def test_a_line_is_answered_edited_signed_pinned_and_taken_back(trio: Trio, where: str) -> None:
+    ayse, burak, _ = trio
+    theirs = "@ayse" if where == "@burak" else where
+    said = await ayse.serve(ask.Say(where, "the pump is back", wait=True, goal="sent"))
+    await until_line(burak, theirs, text="the pump is back")
+    answer = await burak.serve(ask.Say(theirs, "which one?", reply=said["id"][:6]))
+    line = await until_line(ayse, where, text="which one?")
+    assert line["reply"] == {"from": "ayse", "id": said["id"]}
+    await ayse.serve(ask.Edit(where, said["id"], "pump 2 is back"))
+    line = await until_line(burak, theirs, text="pump 2 is back")
+    assert line["edited"]
+    await burak.serve(ask.React(theirs, said["id"], "👍"))
+    await burak.serve(ask.Pin(theirs, said["id"]))
+    await until_line(ayse, where, reactions={"👍": ["burak"]}, pinned=True)
+    pinned = await ayse.serve(ask.Pins(where))
+    assert [row["text"] for row in pinned["lines"]] == ["pump 2 is back"]
+    await burak.serve(ask.React(theirs, said["id"], "👍", on=False))
+    await burak.serve(ask.Pin(theirs, said["id"], on=False))
+    await until_line(ayse, where, id=said["id"], reactions=None, pinned=None)
+    await burak.serve(ask.Delete(theirs, "last"))
+    gone = await until_line(ayse, where, id=answer["id"], deleted=True)
+    assert not gone["text"]
+
+
+async def test_only_ones_own_lines_can_be_changed_and_lines_are_named_clearly(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    await ayse.serve(ask.Say("#ops", "mine", wait=True, goal="sent"))
+    await until_line(burak, "#ops", text="mine")
+    mine = (await lines(burak, "#ops"))[-1]
+    with pytest.raises(LocalError, match="ayse's line"):
+        await burak.serve(ask.Edit("#ops", mine["id"][:8], "yours"))
+    for name in ("last", "ffffffff", "999999", "zz"):
+        with pytest.raises(LocalError, match="no line") as unknown:
+            await burak.serve(ask.Delete("#ops", name))
+        assert "--ids" in unknown.value.remedy
+    by_position = await burak.serve(ask.Pin("#ops", str(mine["position"])))
+    assert by_position["text"] == "mine"
+
+
+async def test_receipts_say_who_has_and_who_has_read(trio: Trio) -> None:
+    ayse, burak, cem = trio
+    said = await ayse.serve(ask.Say("#ops", "does everybody hear me?", wait=True, timeout=20))
+    assert (said["status"], said["have"], said["of"]) == ("delivered", 3, 3)
+    await burak.serve(ask.Read("#ops"))
+
+    def states() -> dict[str, str]:
+        row = ayse.node.service._words.receipts(ask.Receipts("#ops"))["lines"][-1]
+        return {member["handle"]: member["state"] for member in row["members"]}
+
+    await ayse.until(lambda: states() == {"burak": "read", "cem": "delivered"})
+    await cem.serve(ask.Read("#ops"))
+    await ayse.until(lambda: states() == {"burak": "read", "cem": "read"})
+    await until_line(ayse, "#ops", text="does everybody hear me?", status="read")
+
+
+async def test_a_pair_tells_that_it_was_read(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    said = await ayse.serve(ask.Say("@burak", "seen?", wait=True))
+    assert said["status"] == "delivered"
+    await burak.serve(ask.Read("@ayse"))
+    await until_line(ayse, "@burak", text="seen?", status="read", words="read")
+
+
+async def test_words_disappear_when_their_time_has_come(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    await ayse.serve(ask.Say("@burak", "for a moment", expires=1))
+    await until_line(burak, "@ayse", text="for a moment")
+    for one, where in ((ayse, "@burak"), (burak, "@ayse")):
+        await one.until(lambda one=one, where=where: "for a moment" not in one.texts(where))  # type: ignore[misc]
+    answer = await ayse.serve(ask.Timer("#ops", 1))
+    assert answer == {"conversation": "#ops", "seconds": 1}
+    await burak.until(lambda: burak.node.service._rooms.who(ask.LobbyWho("#ops"))["timer"] == 1)
+    await burak.serve(ask.Say("#ops", "gone soon"))
+    await ayse.until(lambda: "gone soon" in ayse.texts("#ops"))
+    await ayse.until(lambda: "gone soon" not in ayse.texts("#ops"))
+
+
+async def test_a_pairs_timer_and_a_mute_are_kept(tmp_path: Path) -> None:
+    make_home(tmp_path / "ayse", "ayse")
+    async with running(tmp_path / "ayse") as ayse:
+        await ayse.serve(ask.Timer("@burak", 3600))
+        await ayse.serve(ask.Mute("@burak"))
+    async with running(tmp_path / "ayse") as ayse:
+        await ayse.serve(ask.Say("@burak", "for an hour"))
+        line = (await lines(ayse, "@burak"))[0]
+        assert 3500 < line["expires"] - time.time() <= 3600
+        assert (await ayse.serve(ask.Conversations()))["conversations"][0]["muted"]
+        assert all(notice["muted"] for notice in ayse.notices if notice.get("conversation") == "@burak")
+        await ayse.serve(ask.Mute("@burak", on=False))
+        await ayse.serve(ask.Timer("@burak", 0))
+        await ayse.serve(ask.Say("@burak", "for good"))
+        assert "expires" not in (await lines(ayse, "@burak"))[-1]
+        assert not ayse.notices[-1].get("muted")
+
+
+# In words, without a network.
+
+
+def stored(status: Status, seq: int = 5, sender: str = "ayse") -> StoredLine:
+    return StoredLine(1, Line(bytes(16), sender, LineKind.TEXT, "x", 1.0, 1.0, status, seq))
+
+
+def room(**marks: Mark) -> LobbyView:
+    return LobbyView(
+        "#ops", "ops", "burak", "member", ("burak", "ayse", "cem", "deniz"), (), (), 9, 8, b"", 1, 1, b"",
+        dict(marks), healing=False, waiting=0, timer=0, protection="",
+    )  # fmt: skip
+
+
+def test_how_far_a_line_has_come_in_words() -> None:
+    waiting = in_lobby(room(), stored(Status.WAITING, 0), "ayse")
+    assert (waiting.words, waiting.members["cem"]) == ("waiting for burak", "waiting")
+    assert in_lobby(room(), stored(Status.MAILED, 0), "ayse").words == "in mailbox"
+    assert in_lobby(room(), stored(Status.FAILED, 0), "ayse").words == "not sent"
+    assert in_lobby(room(), stored(Status.SENT), "ayse").words == "sent"
+    some = in_lobby(room(burak=Mark(5, 5), cem=Mark(9, 0, ((5, 6),)), deniz=Mark(4)), stored(Status.SENT), "ayse")
+    assert (some.words, some.have, some.of) == ("delivered to 1 of 3", 2, 4)
+    assert dict(some.members) == {"burak": "read", "cem": "sent", "deniz": "sent"}
+    every = room(burak=Mark(5, 5), cem=Mark(9, 0, ((7, 8),)), deniz=Mark(5))
+    assert in_lobby(every, stored(Status.SENT), "ayse").status is Status.DELIVERED
+    read = room(burak=Mark(5, 5), cem=Mark(9, 9), deniz=Mark(6, 6))
+    assert in_lobby(read, stored(Status.SENT), "ayse").status is Status.READ
+    theirs = in_lobby(every, stored(Status.RECEIVED, sender="burak"), "ayse")
+    assert (theirs.status, theirs.have) == (Status.RECEIVED, 4)
+
+
+def test_how_far_a_line_of_a_pair_has_come_in_words() -> None:
+    assert in_pair(stored(Status.WAITING), "burak", "ayse", 0).words == "waiting for burak"
+    assert in_pair(stored(Status.DELIVERED), "burak", "ayse", 4).words == "delivered"
+    assert in_pair(stored(Status.DELIVERED), "burak", "ayse", 5).words == "read"
+    assert in_pair(stored(Status.MAILED), "burak", "ayse", 9).words == "in mailbox"
+
+
+def test_a_line_shows_what_was_said_of_it() -> None:
+    line = StoredLine(3, stored(Status.RECEIVED, sender="burak").line, True, False, True, (("👍", "ayse", "cem"),))
+    row = shown(line, in_pair(line, "burak", "ayse", 0))
+    assert (row["edited"], row["pinned"], row["reactions"]) == (True, True, {"👍": ["ayse", "cem"]})
+    assert "deleted" not in row
