@@ -44,7 +44,7 @@ def check_group(suite: CipherSuite, info: GroupInfo, tree: Tree, terms: Terms) -
     verify_parent_hashes(suite.kdf, tree)
     roster = {}
     for index, leaf in tree.members():
-        check_leaf(suite, leaf, None, context.extensions)
+        check_leaf(suite, leaf, None, context.extensions, terms.policy)
         verify_leaf(suite, leaf, context.group_id, index)
         if terms.policy.lifetimes_at_join:
             check_lifetime(leaf, terms.now, terms.policy.max_lifetime)

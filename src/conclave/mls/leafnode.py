@@ -24,6 +24,7 @@ from conclave.mls.extensions import (
     required_capabilities,
     write_extensions,
 )
+from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, read_uint16s, write_uint16s
 from conclave.wire.codec import Reader, Writer
@@ -152,7 +153,9 @@ def verify_leaf(suite: CipherSuite, leaf: LeafNode, group_id: bytes = b"", leaf_
         raise RuleError("7.3-leaf-signature", "a leaf's signature does not verify") from error
 
 
-def check_leaf(suite: CipherSuite, leaf: LeafNode, source: Source | None, group_extensions: Extensions) -> None:
+def check_leaf(
+    suite: CipherSuite, leaf: LeafNode, source: Source | None, group_extensions: Extensions, policy: Policy
+) -> None:
     """Hold a leaf against itself and the group's parameters (RFC 9420 section 7.3). Raises ``RuleError``.
 
     ``source`` is where a leaf of its kind must come from; None in a tree, where all three occur.
@@ -166,7 +169,7 @@ def check_leaf(suite: CipherSuite, leaf: LeafNode, source: Source | None, group_
         raise RuleError("7.3-leaf-extensions", "a leaf carries an extension that it does not list")
     if MLS10 not in can.versions:
         raise RuleError("11.1-version", "a leaf does not support the group's protocol version")
-    if suite.code not in can.cipher_suites:
+    if policy.complete_capabilities and suite.code not in can.cipher_suites:
         raise RuleError("11.1-suite", "a leaf does not support the group's cipher suite")
     try:
         suite.kem.load_public(leaf.encryption_key)
