@@ -75,7 +75,7 @@ def check_key_package(
         raise RuleError("10.1-version-suite", "a key package of another protocol version or cipher suite")
     check_leaf(of, package.leaf, Source.KEY_PACKAGE, group_extensions, policy)
     check_lifetime(package.leaf, now, policy.max_lifetime)
-    listed = all(package.leaf.capabilities.has_extension(extension.type) for extension in package.extensions)
+    listed = package.leaf.capabilities.has_extensions(extension.type for extension in package.extensions)
     if policy.complete_capabilities and not listed:
         raise RuleError("10-package-extensions", "a key package carries an extension that its leaf does not list")
     if package.leaf.encryption_key == package.init_key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_LEAVES = 1 << 14
+MAX_LEAVES = 1 << 13
 """Leaves of a ratchet tree, blank ones included."""
 
 MAX_GROUP_ID = 255
