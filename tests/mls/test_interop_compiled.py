@@ -115,8 +115,8 @@ class Session:
             assert isinstance(got, mls_rs.ReceivedMessage.COMMIT)
         if by in self.world.states:
             self.world.states[by] = group.merge(self.world.states[by], staged)
-        for name in (removed, gone):
-            self.theirs.pop(name or "", None)
+        for left in (removed, gone):
+            self.theirs.pop(left or "", None)
         return welcome
 
     def propose(self, by: str, victim: str) -> None:
