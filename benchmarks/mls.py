@@ -36,8 +36,9 @@ def talk(speaker: State, listener: State, count: int) -> tuple[float, float]:
 
     def say() -> None:
         nonlocal speaker
-        speaker, message = group.protect(speaker, WORDS, random=os.urandom)
-        messages.append(message)
+        sending = group.protect(speaker, WORDS, random=os.urandom)
+        speaker = sending.state
+        messages.append(sending.message)
 
     protected = each(count, say)
     waiting = iter(messages)

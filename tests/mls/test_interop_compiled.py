@@ -135,7 +135,7 @@ class Session:
         """Somebody says something; everybody else reads it, and whose it is."""
         if by in self.world.states:
             sending = group.protect(self.world[by], words, random=self.world.random)
-            self.world.states[by], message = sending
+            self.world.states[by], message = sending.state, sending.message
         else:
             message = self.theirs[by].encrypt_application_message(words).to_bytes()
         for name in [each for each in self.world.states if each != by]:
