@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import perf_counter
+from time import process_time
 from typing import NamedTuple
 
 from conclave.crypto.suite import CipherSuite
@@ -63,12 +63,12 @@ def founded(suite: CipherSuite, size: int) -> Founded:
     """A group made in one commit."""
     first, *others = packages(suite, size)
     state = group.create(first, GROUP, verify=trusting, now=NOW, random=os.urandom)
-    start = perf_counter()
+    start = process_time()
     staged = commit(state, others)
-    added = perf_counter() - start
-    start = perf_counter()
+    added = process_time() - start
+    start = process_time()
     joined = group.join(staged.welcome, others[0], verify=trusting, now=NOW)
-    return Founded(group.merge(state, staged), joined, added, perf_counter() - start)
+    return Founded(group.merge(state, staged), joined, added, process_time() - start)
 
 
 def one_by_one(suite: CipherSuite, size: int, *, path: bool) -> tuple[float, float]:
@@ -77,15 +77,15 @@ def one_by_one(suite: CipherSuite, size: int, *, path: bool) -> tuple[float, flo
     state = group.create(first, GROUP, verify=trusting, now=NOW, random=os.urandom)
     member, adding, following = state, 0.0, 0.0
     for number, own in enumerate(others):
-        start = perf_counter()
+        start = process_time()
         staged = commit(state, [own], path=path)
         state = group.merge(state, staged)
-        between = perf_counter()
+        between = process_time()
         if number == 0:
             member = group.join(staged.welcome, own, verify=trusting, now=NOW)
         else:
             member = group.merge(member, process(member, staged.message))
-            following += perf_counter() - between
+            following += process_time() - between
         adding += between - start
     assert member.authenticator == state.authenticator
     return adding, following

@@ -2,7 +2,8 @@
 
 *Flat* is a group as one commit made it, where nobody else has committed yet and a path is sealed to each member by
 itself; *warm* is one where everybody has. Targets are set where a floor is honest: words, and that their cost does
-not grow with the group. Other packages of the index are measured beside ours where ``./run interop`` installed them.
+not grow with the group. All times are the process's CPU time: there is nothing to wait for, and other work on the
+machine counts less. Other packages are measured beside ours where ``./run interop`` installed them.
 """
 
 from __future__ import annotations
