@@ -29,6 +29,11 @@ def rows() -> list[list[str]]:
 ROWS = rows()
 
 
+def several(cell: str) -> list[str]:
+    """The names of a cell."""
+    return re.split(r",\s*", cell.replace("`", ""))
+
+
 @cache
 def names_in(file: str) -> frozenset[str]:
     """The names of a test file, methods as ``Class::test``."""
@@ -70,8 +75,8 @@ def test_the_table_has_rows_with_names_of_their_own() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row[0]))
 def test_a_row_names_what_exists(row: list[str]) -> None:
-    assert callable(resolve(row[3]))
-    for test in re.split(r",\s*", row[4].replace("`", "")):
+    assert all(callable(resolve(function)) for function in several(row[3]))
+    for test in several(row[4]):
         file, _, name = test.partition("::")
         assert name.rpartition("::")[2].startswith("test_")
         assert name in names_in(file), f"{test} does not exist"
