@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from contextlib import suppress
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclave.crypto.aead import AES_128_GCM
 from conclave.crypto.certificate import subject_key
 from conclave.crypto.kdf import SHA256
+from conclave.crypto.signature import SMALL_ORDER
 from conclave.crypto.suite import CLASSICAL, HYBRID, HYBRID_CODE, SUITES, CipherSuite, suite
 from conclave.errors import DecodeError, VerificationError
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+SIGNER = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+AYSE = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ayse")])
+CERTIFICATE = (
+    x509.CertificateBuilder(AYSE, AYSE, SIGNER.public_key(), 1, START, START + dt.timedelta(days=9))
+    .sign(SIGNER, None)
+    .public_bytes(Encoding.DER)
+)
 
 EVERY = pytest.mark.parametrize("each", SUITES.values(), ids=lambda each: str(each.name))
 
@@ -46,6 +64,77 @@ def test_a_compressed_point_is_no_public_key() -> None:
     public = SUITES[2].signature.public(SUITES[2].signature.generate(os.urandom))
     with pytest.raises(DecodeError):
         SUITES[2].signature.verify(b"\x02" + public[1:33], b"", b"")
+
+
+@pytest.mark.parametrize("code", [1, 4])
+def test_a_key_of_small_order_is_no_public_key(code: int) -> None:
+    """Every encoding of every point of small order, reduced or not: under it a signature proves nothing."""
+    scheme = SUITES[code].signature
+    size = len(scheme.public(scheme.generate(os.urandom)))
+    prime, points = SMALL_ORDER[size]
+    sign = 1 << 8 * size - 1
+    encodings = {y | bit for point in points for y in (point, point + prime) for bit in (0, sign) if y < sign}
+    assert len(encodings) > 2 * len(points)
+    for encoded in encodings:
+        with pytest.raises(DecodeError, match="small order"):
+            scheme.verify(encoded.to_bytes(size, "little"), b"words", bytes(2 * size))
+
+
+def test_points_of_small_order_are_all_there() -> None:
+    """Doubled three times, a point of small order is the neutral element, whose y is 1 (RFC 8032 section 5.1)."""
+    prime, points = SMALL_ORDER[32]
+    d = -121665 * pow(121666, -1, prime) % prime
+    doubled = points
+    for _ in range(3):
+        # y' = (y^2 + x^2) / (1 - d x^2 y^2), with x^2 = (y^2 - 1) / (d y^2 + 1) from the curve's equation
+        squares = [(y * y % prime, (y * y - 1) * pow(d * y * y + 1, -1, prime) % prime) for y in doubled]
+        doubled = frozenset((yy + xx) * pow(1 - d * xx * yy, -1, prime) % prime for yy, xx in squares)
+    assert doubled == {1}
+    assert len(points) == 5
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4)), min_size=1, max_size=4))
+def test_a_bent_certificate_is_read_or_refused(bends: list[tuple[int, bytes, int]]) -> None:
+    """Any change to a certificate, its version too, gives a key or ``DecodeError``."""
+    der = CERTIFICATE
+    for at, planted, cut in bends:
+        der = der[:at] + planted + der[at + cut :]
+    with suppress(DecodeError):
+        assert subject_key(der)
+
+
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
+    bent = CERTIFICATE.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x57", 1)
+    assert bent != CERTIFICATE
+    with pytest.raises(DecodeError):
+        subject_key(bent)
+
+
+@pytest.mark.parametrize("code", [2, 5, 7])
+def test_a_compressed_point_is_no_encryption_key(code: int) -> None:
+    """HPKE has uncompressed points alone (RFC 9180 section 7.1.1): else one key would have two names."""
+    kem = SUITES[code].kem
+    public = kem.public(kem.derive(os.urandom(kem.private_size)))
+    compressed = bytes([2 + public[-1] % 2]) + public[1 : 1 + len(public) // 2]
+    with pytest.raises(DecodeError):
+        kem.load_public(compressed)
+    kem.load_public(public)
+
+
+def test_a_lattice_key_that_is_not_reduced_is_none() -> None:
+    """FIPS 203 section 7.2 has the modulus checked."""
+    public = HYBRID.kem.public(bytes(32))
+    for bad in (b"\xff" * 384 + public[384:], public[:-1], public + b"\0", public[:-32] + bytes(32)):
+        with pytest.raises(DecodeError):
+            HYBRID.kem.load_public(bad)
+
+
+@EVERY
+def test_two_seeds_give_two_keys(each: CipherSuite) -> None:
+    seeds = (bytes(each.kem.private_size), b"\1" + bytes(each.kem.private_size - 1))
+    privates = {each.kem.derive(seed) for seed in seeds}
+    assert len({each.kem.public(private) for private in privates}) == len(privates) == 2
 
 
 def test_private_keys_that_are_none() -> None:

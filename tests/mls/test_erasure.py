@@ -194,6 +194,20 @@ def test_a_member_changes_its_credential_and_key(trio: World) -> None:
     assert isinstance(opened, group.Opened)
 
 
+def test_an_update_changes_a_members_key(trio: World) -> None:
+    """By an update as by a commit: what the member says next verifies with its new key."""
+    key = trio.random(32)
+    sending = group.propose_update(trio["burak"], random=trio.random, signature_key=key)
+    trio.states["burak"] = sending.state
+    for name in ("ayse", "cem"):
+        trio.process(name, sending.message)
+    old = trio["burak"].epoch.signature_key
+    trio.commit("ayse")
+    assert (trio["burak"].epoch.signature_key, old in trio["burak"].encode()) == (key, False)
+    assert group.members(trio["ayse"])[1].signature_key == trio.suite.signature.public(key)
+    assert isinstance(trio.process("cem", trio.say("burak", b"with my new key")), group.Opened)
+
+
 def test_two_orders_show(trio: World) -> None:
     """A leader who gives one commit to some and another to the rest is found out by the epoch authenticator."""
     one, other = trio.stage("ayse"), trio.stage("burak")

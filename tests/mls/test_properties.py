@@ -13,7 +13,8 @@ import pytest
 from conclave.crypto.suite import HYBRID, SUITES
 from conclave.errors import ConclaveError
 from conclave.mls import group
-from conclave.mls.proposals import Add, GroupContextExtensions, PreSharedKey, Remove
+from conclave.mls.extensions import EXTERNAL_SENDERS, Extension
+from conclave.mls.proposals import Add, ExternalInit, GroupContextExtensions, PreSharedKey, Proposal, Remove
 from conclave.mls.psk import PreSharedKeyID
 from conclave.mls.staged import Opened
 from conclave.mls.state import State
@@ -63,6 +64,46 @@ class Play(World):
             self.follow(each, staged.message)
         self.states[name] = staged.begin(self.policy)
 
+    def come_back(self) -> None:
+        """A member who lost its state takes its own place, and what it had is worth nothing."""
+        name = self.someone()
+        info = group.group_info(self.states[self.someone(name)], random=self.random, external_pub=True)
+        former = self.states.pop(name)
+        self.gone.append(former)
+        staged = group.begin_external(
+            info, self.package(name), verify=trusting, now=NOW, random=self.random, psk=find_psk
+        )
+        assert (staged.changes.external, staged.changes.replaced) == (True, former.epoch.me)
+        for each in list(self.states):
+            self.follow(each, staged.message)
+        self.states[name] = staged.begin(self.policy)
+
+    def change_key(self, by: str) -> None:
+        staged = group.commit(
+            self.states[by],
+            verify=trusting,
+            now=NOW,
+            random=self.random,
+            psk=find_psk,
+            signature_key=self.random(self.suite.signature.private_size),
+        )
+        for each in [name for name in self.states if name != by]:
+            self.follow(each, staged.message)
+        self.states[by] = group.merge(self.states[by], staged)
+
+    def junk(self, by: str) -> Proposal:
+        """What cannot be committed, or not with the rest."""
+        return self.dice.choice(
+            (
+                Remove(self.states[by].epoch.tree.leaves),
+                Add(self.package(self.someone()).package),
+                GroupContextExtensions((Extension(EXTERNAL_SENDERS, b"junk"),)),
+                GroupContextExtensions((Extension(0xF00D, b""),)),
+                ExternalInit(b""),
+                group.ReInit(b"next", 0, 1),
+            )
+        )
+
     def leave(self, by: str) -> None:
         victim = self.someone(by)
         self.gone.append(self.states[victim])
@@ -71,22 +112,24 @@ class Play(World):
     def by_reference(self, by: str) -> None:
         for _ in range(self.dice.randint(1, 3)):
             who = self.someone()
-            match self.dice.randrange(3):
+            match self.dice.randrange(4):
                 case 0:
                     self.update(who)
                 case 1:
                     self.propose(who, psk(self))
                 case 2:
                     self.propose(who, GroupContextExtensions(()))
+                case 3:
+                    self.propose(who, self.junk(who))
         self.commit(by)
 
     def act(self) -> None:
         by, count = self.someone(), len(self.states)
-        options = ["path", "reference", "psk", "talk"]
+        options = ["path", "reference", "psk", "talk", "key"]
         if count < self.size:
             options += ["add", "add", "stranger"]
         if count > 2:
-            options += ["leave"]
+            options += ["leave", "back"]
         match self.dice.choice(options):
             case "path":
                 self.commit(by)
@@ -102,6 +145,10 @@ class Play(World):
                 self.stranger()
             case "leave":
                 self.leave(by)
+            case "key":
+                self.change_key(by)
+            case "back":
+                self.come_back()
 
     def talk(self, by: str) -> None:
         """Messages arrive in any order; who was removed reads none of them."""
@@ -114,9 +161,9 @@ class Play(World):
         assert all(blind(state, messages[0]) for state in self.gone)
 
     def written(self) -> None:
-        """Somebody's state goes through its blob."""
+        """Somebody's state goes through its two parts."""
         name = self.someone()
-        self.states[name] = State.decode(self.states[name].encode())
+        self.states[name] = State.join_parts(self.states[name].epoch_part, self.states[name].traffic_part)
 
 
 def psk(world: World) -> PreSharedKey:

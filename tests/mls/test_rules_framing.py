@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from conclave.errors import DecodeError
+from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
 from conclave.mls.framing import (
     PRIVATE_MESSAGE,
     AuthenticatedContent,
     ContentAuth,
     ContentType,
+    FramedContent,
     PrivateMessage,
     PublicMessage,
     Sender,
@@ -227,6 +229,26 @@ def test_limit_held_proposals(trio: World) -> None:
         trio.update("ayse")
     refused("limit-held-proposals", trio, "burak", forge_proposal(trio["ayse"], Remove(2)))
     trio.propose("cem", Remove(0))
+
+
+@pytest.mark.parametrize("read", [Sender.decode, lambda data: FramedContent.decode(b"\0" + bytes(8) + data)])
+@pytest.mark.parametrize("kind", [0, 5, 255])
+def test_a_sender_of_an_unknown_type_is_none(kind: int, read: Callable[[bytes], object]) -> None:
+    with pytest.raises(DecodeError, match="sender of type"):
+        read(bytes([kind]) + bytes(8))
+
+
+def test_a_closed_group_makes_nothing_more(trio: World) -> None:
+    with pytest.raises(LocalError, match="re-initialise"):
+        group.reinitialise(trio["ayse"], trio.package("ayse"), [], verify=trusting, now=NOW, random=RANDOM)
+    trio.commit("ayse", [ReInit(b"next", 1, 1)])
+    assert trio["burak"].closed
+    with pytest.raises(LocalError, match="re-initialised"):
+        trio.stage("burak")
+    with pytest.raises(LocalError, match="re-initialised"):
+        trio.say("burak", b"words")
+    with pytest.raises(LocalError, match="re-initialised"):
+        trio.propose("burak", Remove(2))
 
 
 def test_12_4_2_closed(trio: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from conclave.crypto.labels import encrypt_with_label
 from conclave.crypto.suite import SUITES
+from conclave.errors import LocalError
 from conclave.mls import group
 from conclave.mls.extensions import Extension
 from conclave.mls.keypackage import OwnKeyPackage
@@ -351,6 +352,12 @@ def test_12_4_3_1_first_epoch(trio: World) -> None:
     not_joined("12.4.3.1-first-epoch", welcome, own, parent=trio["burak"])
 
 
+def test_a_branch_with_a_stranger_is_not_made(trio: World) -> None:
+    own, stranger = trio.package("ayse"), trio.package("intruder").package
+    with pytest.raises(LocalError, match="cannot follow"):
+        group.branch(trio["ayse"], own, [stranger], b"some", verify=trusting, now=NOW, random=RANDOM)
+
+
 def test_12_4_3_1_branch_suite(trio: World) -> None:
     welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak"), suite=3)
     not_joined("12.4.3.1-branch-suite", welcome, own, parent=trio["burak"])
@@ -359,6 +366,8 @@ def test_12_4_3_1_branch_suite(trio: World) -> None:
 def test_12_4_3_1_branch_members(trio: World) -> None:
     welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak", "intruder"))
     not_joined("12.4.3.1-branch-members", welcome, own, parent=trio["burak"])
+    welcome, own = linked(trio["burak"], Usage.BRANCH, ("ayse", "burak", "cem"))
+    assert len(group.members(group.join(welcome, own, verify=trusting, now=NOW, parent=trio["burak"]))) == 3
 
 
 def test_12_4_3_1_reinit_due(trio: World) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from conclave.crypto.suite import SUITES
-from conclave.errors import VerificationError
+from conclave.errors import Refused, StorageError, VerificationError
 from conclave.mls import group
 from conclave.mls.credentials import BASIC, X509, Credential
 from conclave.mls.extensions import Extension, ExternalSender, RequiredCapabilities, external_senders_extension
@@ -98,6 +98,14 @@ def without_own_credential(leaf: LeafNode) -> LeafNode:
 
 def test_7_2_own_credential() -> None:
     leaf_refused("7.2-own-credential", without_own_credential)
+
+
+def test_what_everyone_has_may_be_required(trio: World) -> None:
+    """The default proposals and extensions need no listing in a leaf (RFC 9420 section 7.2)."""
+    required = RequiredCapabilities(extensions=(1, 2, 3, 4, 5), proposals=tuple(range(1, 8)), credentials=(BASIC,))
+    trio.commit("ayse", [GroupContextExtensions((required.extension(),))])
+    trio.add("burak", "deniz")
+    trio.agree()
 
 
 def test_7_3_leaf_extensions() -> None:
@@ -302,6 +310,22 @@ def test_5_3_1_credential(trio: World) -> None:
     outsider = external_senders_extension((ExternalSender(bytes(32), intruder),))
     message = forge_commit(trio["ayse"], [GroupContextExtensions((outsider,))])
     refused("5.3.1-credential", trio, "burak", message, verify=suspicious)
+
+
+def test_5_3_1_credential_that_could_not_be_judged(trio: World) -> None:
+    """What fails on our side while a credential is judged is no fault of its member: it passes through as it is."""
+
+    def broken(_: Credential, __: bytes, ___: float) -> bytes:
+        raise StorageError("the disk is full")
+
+    message = forge_commit(trio["ayse"], [Add(trio.package("deniz").package)])
+    with pytest.raises(StorageError):
+        group.process(trio["burak"], message, verify=broken, now=NOW)
+
+    def refusing(_: Credential, __: bytes, ___: float) -> bytes:
+        raise Refused("not here", reason="not-a-member")
+
+    refused("5.3.1-credential", trio, "burak", message, verify=refusing)
 
 
 def test_5_3_1_successor(trio: World) -> None:

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.crypto.suite import CLASSICAL
-from conclave.mls import treemath
+from conclave.mls import group, treemath
 from conclave.mls.leafnode import LeafNode
+from conclave.mls.proposals import Add
 from conclave.mls.tree import ParentNode, Tree
-from tests.mls.world import World
+from tests.mls.world import NOW, World, trusting
 
 
 def leaves(count: int) -> list[LeafNode]:
@@ -83,6 +84,19 @@ def test_hashes_are_the_same_however_a_tree_came_to_be(removed: list[int]) -> No
     again = Tree.decode(tree.encode())
     assert again.hash(CLASSICAL.kdf) == tree.hash(CLASSICAL.kdf)
     assert (again.leaves, again) == (tree.leaves, tree)
+
+
+def test_a_leaf_added_after_a_commit_is_left_out_of_the_hash_that_it_signed() -> None:
+    """The original tree hash of section 7.9, where the newcomer is unmerged below the node that is verified, too."""
+    names = [f"member-{number}" for number in range(7)]
+    world = World.of(*names)
+    for committer in ("member-4", "member-0"):
+        world.commit(committer)
+    own = world.package("late")
+    staged = world.commit("member-1", [Add(own.package)], path=False)
+    tree = world["member-0"].epoch.tree
+    assert [node.unmerged for at in (7, 11) if (node := tree.parent(at))] == [(7,), (7,)]
+    assert group.join(staged.welcome, own, verify=trusting, now=NOW).number == world["member-0"].number
 
 
 def test_every_node_is_in_the_hash() -> None:

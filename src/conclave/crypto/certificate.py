@@ -14,7 +14,7 @@ def subject_key(der: bytes) -> bytes:
     """The subject's public key, raw as in ``crypto.signature``. Raises ``DecodeError`` where it is none of ours."""
     try:
         key = x509.load_der_x509_certificate(der).public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise DecodeError("not an X.509 certificate") from error
     if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         return key.public_bytes_raw()

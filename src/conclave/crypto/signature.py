@@ -90,12 +90,31 @@ def _eddsa_private(scheme: EdDSA, raw: bytes) -> ed25519.Ed25519PrivateKey | ed4
         raise DecodeError(f"not an {scheme.name} private key") from error
 
 
+_P25519 = (1 << 255) - 19
+_P448 = (1 << 448) - (1 << 224) - 1
+_ORDER_EIGHT = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+SMALL_ORDER = {
+    32: (_P25519, frozenset({0, 1, _P25519 - 1, _ORDER_EIGHT, _P25519 - _ORDER_EIGHT})),
+    57: (_P448, frozenset({0, 1, _P448 - 1})),
+}
+"""By size of the key: the field's prime, and y of the points of small order. With such a key one signature, of zeros
+perhaps, holds for many messages or for all (RFC 8032 does not refuse them, nor does the library)."""
+
+
+def _refuse_small_order(raw: bytes) -> None:
+    prime, points = SMALL_ORDER[len(raw)]
+    if (int.from_bytes(raw, "little") & (1 << 8 * len(raw) - 1) - 1) % prime in points:
+        raise DecodeError("a public key of small order")
+
+
 @lru_cache(PUBLIC_CACHE)
 def _eddsa_public(scheme: EdDSA, raw: bytes) -> ed25519.Ed25519PublicKey | ed448.Ed448PublicKey:
     try:
-        return scheme.public_key.from_public_bytes(raw)
+        key = scheme.public_key.from_public_bytes(raw)
     except ValueError as error:
         raise DecodeError(f"not an {scheme.name} public key") from error
+    _refuse_small_order(raw)
+    return key
 
 
 @dataclass(frozen=True, slots=True, eq=False)

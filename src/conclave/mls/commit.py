@@ -31,7 +31,7 @@ from conclave.mls.keyschedule import (
     receive_external_init,
 )
 from conclave.mls.leafnode import LeafNode, Source, check_leaf, verify_leaf
-from conclave.mls.limits import MAX_EPOCH, Policy
+from conclave.mls.limits import MAX_EPOCH, MAX_PSKS, Policy
 from conclave.mls.proposallist import Judged, Sent, Terms, judge
 from conclave.mls.proposals import Proposal
 from conclave.mls.protection import sign_content
@@ -61,6 +61,8 @@ class Advanced(NamedTuple):
 
 def find_psks(suite: CipherSuite, names: Sequence[PreSharedKeyID], find: FindPsk) -> bytes:
     """The PSK secret of a commit or a Welcome (RFC 9420 section 8.4). Raises ``RuleError`` where a key is missing."""
+    if len(names) > MAX_PSKS:
+        raise RuleError("limit-psks", f"more than {MAX_PSKS} pre-shared keys at once")
     keys = []
     for name in names:
         key = find(name)
@@ -283,7 +285,11 @@ def _committer(epoch: Epoch, judged: Judged, sender: Sender, leaf: LeafNode, ter
     """Who the committer is after its commit: the same client as before, or a newcomer who is nobody present."""
     replaced = sender.index if sender.type is SenderType.MEMBER else next(iter(judged.removes), None)
     if replaced is not None:
-        return succeed(epoch.roster[replaced], epoch.leaf(replaced).credential, leaf, terms.verify, terms.now)
+        old = epoch.roster[replaced]
+        if sender.type is not SenderType.MEMBER and not old.identity and leaf.signature_key != old.signature_key:
+            # Its former key did not sign this commit, and there is no identity to be the same.
+            raise RuleError("5.3.1-successor", "someone who takes the place of a member of another key")
+        return succeed(old, epoch.leaf(replaced).credential, leaf, terms.verify, terms.now)
     member = introduce(leaf, terms.verify, terms.now)
     if member.identity and any(member.identity == other.identity for other in epoch.roster.values()):
         raise RuleError("12.4.3.2-newcomer", "someone joins from outside who is a member already")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from conclave.crypto.certificate import subject_key
-from conclave.errors import ConclaveError, DecodeError
+from conclave.errors import DecodeError, Refused, RemoteError
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
 from conclave.wire.codec import Reader, Writer
@@ -65,8 +65,9 @@ class Credential(Struct):
 Verify = Callable[[Credential, bytes, float], bytes]
 """The authentication service: (credential, raw signature key, now) -> the identity that it proves.
 
-It raises a ``ConclaveError`` where the credential is not valid, or not acceptable here. Two credentials that give
-equal identities are the same client: one may replace the other, and no group holds both.
+It raises a ``RemoteError`` or ``Refused`` where the credential is not valid, or not acceptable here; what fails on
+our side passes through as it is. Two credentials that give equal identities are the same client: one may replace the
+other, and no group holds both.
 """
 
 
@@ -81,7 +82,5 @@ def identify(credential: Credential, signature_key: bytes, verify: Verify, now: 
             raise RuleError("5.3-certificate-key", "a leaf's signature key is not its certificate's key")
     try:
         return verify(credential, signature_key, now)
-    except RuleError:
-        raise
-    except ConclaveError as error:
+    except (RemoteError, Refused) as error:
         raise RuleError("5.3.1-credential", f"a credential is not accepted: {error}") from error

@@ -8,6 +8,7 @@ from conclave.mls.epoch import Epoch, Member
 from conclave.mls.extensions import Extensions
 from conclave.mls.leafnode import check_capabilities, check_neighbours
 from conclave.mls.proposallist import Judged
+from conclave.mls.rules import RuleError
 from conclave.mls.tree import Tree
 
 
@@ -37,6 +38,9 @@ def evolve(epoch: Epoch, judged: Judged) -> Evolved:
 def check_evolved(epoch: Epoch, evolved: Evolved, tree: Tree) -> None:
     """The tree after a commit is valid as a whole (RFC 9420 sections 7.3, 12.1.7 and 12.2). Raises ``RuleError``."""
     check_neighbours(leaf for _, leaf in tree.members())
+    above = {node.encryption_key for node in tree.nodes[1::2] if node is not None}
+    if any(leaf.encryption_key in above for _, leaf in tree.members()):
+        raise RuleError("12.4.3.1-unique-keys", "a member's encryption key stands above others in the tree")
     if evolved.extensions != epoch.context.extensions:
         for _, leaf in tree.members():
             check_capabilities(leaf, evolved.extensions)

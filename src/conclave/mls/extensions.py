@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from conclave.mls.credentials import Credential
+from conclave.mls.limits import MAX_EXTERNAL_SENDERS
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, put, read_uint16s, write_uint16s
 from conclave.wire.codec import Reader, Writer, decode
@@ -118,9 +119,15 @@ def required_capabilities(extensions: Extensions) -> RequiredCapabilities:
 
 
 def external_senders(extensions: Extensions) -> tuple[ExternalSender, ...]:
-    """Who may propose from outside; nobody where a group context says nothing. Raises ``DecodeError``."""
+    """Who may propose from outside; nobody where a group context says nothing.
+
+    Raises ``DecodeError`` or ``RuleError``.
+    """
     data = find(extensions, EXTERNAL_SENDERS)
-    return () if data is None else decode(data, lambda reader: reader.vector(ExternalSender.read))
+    senders = () if data is None else decode(data, lambda reader: reader.vector(ExternalSender.read))
+    if len(senders) > MAX_EXTERNAL_SENDERS:
+        raise RuleError("limit-external-senders", f"a group lists at most {MAX_EXTERNAL_SENDERS} outsiders")
+    return senders
 
 
 def external_senders_extension(senders: tuple[ExternalSender, ...]) -> Extension:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from conclave.crypto.suite import CipherSuite
+from conclave.crypto.suite import suite as suite_of
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import external, keyschedule, receiving, sending
 from conclave.mls import join as joining
@@ -23,11 +24,12 @@ from conclave.mls.commit import FindPsk
 from conclave.mls.credentials import Credential, Verify
 from conclave.mls.epoch import Epoch, Member, introduce
 from conclave.mls.extensions import Extension, Extensions
-from conclave.mls.keypackage import KeyPackage, OwnKeyPackage
+from conclave.mls.keypackage import KeyPackage, OwnKeyPackage, check_key_package
 from conclave.mls.keyschedule import GroupContext, epoch_secrets
 from conclave.mls.leafnode import check_capabilities
 from conclave.mls.limits import MAX_GROUP_ID, Policy
 from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
+from conclave.mls.original import Original, Said, read_original, verify_original
 from conclave.mls.proposallist import Terms
 from conclave.mls.proposals import (
     Add,
@@ -40,6 +42,7 @@ from conclave.mls.proposals import (
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.resumption import check_parameters, check_resumed
 from conclave.mls.rules import RuleError
+from conclave.mls.sealing import open_with, seal_to
 from conclave.mls.secrettree import SecretTree
 from conclave.mls.staged import Changes, Held, Opened, Sending, Staged, merge
 from conclave.mls.state import State
@@ -58,6 +61,7 @@ __all__ = [
     "Held",
     "KeyPackage",
     "Opened",
+    "Original",
     "OwnKeyPackage",
     "Policy",
     "PreSharedKey",
@@ -65,6 +69,7 @@ __all__ = [
     "ReInit",
     "Remove",
     "RuleError",
+    "Said",
     "Sending",
     "Staged",
     "State",
@@ -73,18 +78,26 @@ __all__ = [
     "branch",
     "commit",
     "create",
+    "credential",
+    "discard",
+    "encryption_key",
     "export",
     "group_info",
+    "identify_package",
     "join",
     "members",
     "merge",
+    "open_with",
     "process",
     "propose",
     "propose_update",
     "protect",
     "read_envelope",
     "read_key_package",
+    "read_original",
     "reinitialise",
+    "seal_to",
+    "verify_original",
     "write_key_package",
 ]
 
@@ -103,11 +116,25 @@ def write_key_package(package: KeyPackage) -> bytes:
 
 
 def read_key_package(data: bytes) -> KeyPackage:
-    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that. Raises ``DecodeError``."""
+    """Somebody's key package, nothing of it proven: ``commit`` and ``process`` do that.
+
+    Raises ``DecodeError`` or ``RuleError``.
+    """
     package = decode_message(data)
     if not isinstance(package, KeyPackage):
         raise DecodeError("not a key package")
     return package
+
+
+def identify_package(package: KeyPackage, *, verify: Verify, now: float, policy: Policy | None = None) -> Member:
+    """Whose key package it is (RFC 9420 section 10.1), before something is sealed to it. Raises ``RuleError``."""
+    check_key_package(suite_of(package.cipher_suite), package, (), now, policy or Policy())
+    return introduce(package.leaf, verify, now)
+
+
+def encryption_key(package: KeyPackage) -> bytes:
+    """The public key, raw, that ``seal_to`` seals to: the leaf's, not the one that a Welcome uses."""
+    return package.leaf.encryption_key
 
 
 def create(
@@ -192,6 +219,14 @@ def members(state: State) -> dict[int, Member]:
     return dict(state.epoch.roster)
 
 
+def credential(state: State, leaf: int) -> Credential:
+    """What the member at ``leaf`` shows of itself, such as a certificate chain. Raises ``LocalError``."""
+    found = state.epoch.tree.leaf(leaf) if leaf in state.epoch.roster else None
+    if found is None:
+        raise LocalError(f"nobody is at leaf {leaf} of this group")
+    return found.credential
+
+
 def export(state: State, label: bytes, context: bytes, length: int) -> bytes:
     """``length`` bytes of secret that all members of the epoch share (RFC 9420 section 8.5)."""
     if not 0 < length <= 255 * state.epoch.suite.kdf.size:
@@ -267,9 +302,21 @@ def process(
 ) -> Opened | Held | Staged:
     """Open, verify and check a message of somebody else (RFC 9420 sections 6 and 12.4.2).
 
+    ``now`` is when the message was put in order, not when it is read: whoever slept would else refuse what all others
+    accepted, for a key package or certificate that has run out since (section 5.3.2), and be left behind.
     Raises ``DecodeError`` or ``RuleError``, and then ``state`` is still the state.
     """
     return receiving.process(state, message, psk, Terms(verify, now, state.policy))
+
+
+def discard(state: State, reference: bytes) -> State:
+    """Forget a proposal whose sender had no right to it: we do not commit it, and no commit that names it counts.
+
+    All members must decide alike. Raises ``LocalError`` where none waits under ``reference``.
+    """
+    if reference not in state.held:
+        raise LocalError("no proposal waits under this reference")
+    return replace(state, held={each: sent for each, sent in state.held.items() if each != reference})
 
 
 # --- a group out of a group: RFC 9420 sections 11.2 and 11.3 ---

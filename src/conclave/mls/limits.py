@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+from conclave.errors import LocalError
 
 MAX_LEAVES = 1 << 13
 """Leaves of a ratchet tree, blank ones included."""
@@ -19,8 +21,14 @@ MAX_PROPOSALS_PER_SENDER = 64
 MAX_PSKS = 64
 """Pre-shared keys in one commit."""
 
+MAX_EXTERNAL_SENDERS = 64
+"""Outsiders whom a group may list as allowed to propose; each is shown to the authentication service."""
+
 MAX_MESSAGES = 1 << 24
-"""Messages that one member may encrypt in one epoch: far below AES-GCM's bound for messages of this size."""
+"""Messages of one kind that a member may send in one epoch: far below AES-GCM's bound for messages of this size."""
+
+MAX_PAST_EPOCHS = 255
+"""Past epochs whose late messages a policy may let in."""
 
 MAX_MESSAGE_SIZE = 1 << 24
 """Bytes of one MLS message."""
@@ -65,7 +73,15 @@ class Policy:
     """Application messages are padded to a multiple of this (bytes)."""
 
     resync: bool = True
-    """Accept external commits that replace a member's earlier appearance (RFC 9420 section 12.4.3.2)."""
+    """Accept external commits that replace a member's earlier appearance (RFC 9420 section 12.4.3.2).
+
+    A thief of a member's signature key can then take its place: show people who came back, and from where.
+    """
 
     external_joins: bool = False
     """Accept external commits and proposals of strangers to add themselves; every one is judged by ``verify``."""
+
+    def __post_init__(self) -> None:
+        """Raise ``LocalError`` for a negative number, or a window that a state cannot be written with."""
+        if min(astuple(self)) < 0 or self.past_epochs > MAX_PAST_EPOCHS:
+            raise LocalError(f"numbers are at least 0, and past epochs at most {MAX_PAST_EPOCHS}")

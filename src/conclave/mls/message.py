@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from conclave.errors import DecodeError
+from conclave.errors import DecodeError, LocalError
 from conclave.mls.framing import (
     PRIVATE_MESSAGE,
     PUBLIC_MESSAGE,
@@ -42,7 +42,10 @@ class Envelope(NamedTuple):
 
 
 def read_envelope(data: bytes) -> Envelope:
-    """What a leader reads of a message to put it in order (RFC 9420 section 6). Raises ``DecodeError``."""
+    """What a leader reads of a message to put it in order (RFC 9420 section 6).
+
+    Raises ``DecodeError`` or ``RuleError``.
+    """
     message = decode_message(data)
     if isinstance(message, PrivateMessage):
         return Envelope(message.group_id, message.epoch, message.content_type, private=True)
@@ -53,8 +56,11 @@ def read_envelope(data: bytes) -> Envelope:
 
 
 def encode_message(message: Message) -> bytes:
-    """An ``MLSMessage``."""
-    return message.write(Writer().uint16(MLS10).uint16(_CODES[type(message)])).done()
+    """An ``MLSMessage``. Raises ``LocalError`` where it is larger than anybody reads."""
+    encoded = message.write(Writer().uint16(MLS10).uint16(_CODES[type(message)])).done()
+    if len(encoded) > MAX_MESSAGE_SIZE:
+        raise LocalError(f"a message of {len(encoded)} bytes, at most {MAX_MESSAGE_SIZE} allowed")
+    return encoded
 
 
 def decode_message(data: bytes) -> Message:

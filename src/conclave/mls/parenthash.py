@@ -74,18 +74,20 @@ def verify_unmerged(tree: Tree) -> None:
     RFC 9420 section 12.4.3.1, integrity of the ratchet tree. Raises ``RuleError``.
     """
     keys: set[bytes] = set()
+    listed = {at: frozenset(node.unmerged) for at, node in enumerate(tree.nodes) if isinstance(node, ParentNode)}
     for at, node in enumerate(tree.nodes):
         if node is None:
             continue
         if node.encryption_key in keys:
             raise RuleError("12.4.3.1-unique-keys", "one encryption key stands in two nodes of the tree")
         keys.add(node.encryption_key)
-        for leaf in node.unmerged if isinstance(node, ParentNode) else ():
+        for leaf in listed.get(at, ()):
             if tree.leaf(leaf) is None or not treemath.in_subtree(2 * leaf, at):
                 raise RuleError("12.4.3.1-unmerged-member", "an unmerged leaf that is blank, or not below its parent")
-            for between in treemath.direct_path(2 * leaf, tree.leaves):
-                if between == at:
-                    break
-                above = tree.parent(between)
-                if above is not None and leaf not in above.unmerged:
-                    raise RuleError("12.4.3.1-unmerged-between", "an unmerged leaf that a node between does not list")
+    for leaf, _ in tree.members():
+        merged = False
+        for at in treemath.direct_path(2 * leaf, tree.leaves):
+            if at in listed and leaf not in listed[at]:
+                merged = True
+            elif at in listed and merged:
+                raise RuleError("12.4.3.1-unmerged-between", "an unmerged leaf that a node between does not list")

@@ -30,26 +30,36 @@ from conclave.mls.framing import (
     write_body,
 )
 from conclave.mls.limits import Policy
+from conclave.mls.original import Original
 from conclave.mls.rules import RuleError
 from conclave.mls.secrettree import APPLICATION, HANDSHAKE, SecretTree
 from conclave.wire.codec import Reader, Writer
+
+
+def sign_original(
+    suite: CipherSuite, private: bytes, wire_format: int, content: FramedContent, context: bytes
+) -> Original:
+    """Content as it is signed, with its signature (RFC 9420 section 6.1)."""
+    signed = signed_content(wire_format, content, context)
+    return Original(signed, sign_with_label(suite, private, b"FramedContentTBS", signed))
 
 
 def sign_content(
     suite: CipherSuite, private: bytes, wire_format: int, content: FramedContent, context: bytes
 ) -> AuthenticatedContent:
     """Sign content for an envelope (RFC 9420 section 6.1); a commit's tag is still missing."""
-    signature = sign_with_label(suite, private, b"FramedContentTBS", signed_content(wire_format, content, context))
-    return AuthenticatedContent(wire_format, content, ContentAuth(signature))
+    original = sign_original(suite, private, wire_format, content, context)
+    return AuthenticatedContent(wire_format, content, ContentAuth(original.signature))
 
 
-def verify_content(suite: CipherSuite, public: bytes, message: AuthenticatedContent, context: bytes) -> None:
+def verify_content(suite: CipherSuite, public: bytes, message: AuthenticatedContent, context: bytes) -> Original:
     """Verify a message's signature (RFC 9420 section 6.1). Raises ``RuleError``; nothing is ever exempt."""
     content = signed_content(message.wire_format, message.content, context)
     try:
         verify_with_label(suite, public, b"FramedContentTBS", content, message.auth.signature)
     except ConclaveError as error:
         raise RuleError("6.1-signature", "a message's signature does not verify") from error
+    return Original(content, message.auth.signature)
 
 
 # --- in the clear: RFC 9420 section 6.2 ---

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conclave.crypto.labels import ref_hash
-from conclave.mls.commit import FindPsk, receive
+from conclave.mls.commit import Advanced, FindPsk, receive
 from conclave.mls.extensions import external_senders
 from conclave.mls.framing import (
     AuthenticatedContent,
@@ -22,8 +22,9 @@ from conclave.mls.framing import (
 )
 from conclave.mls.limits import MAX_PROPOSALS_PER_SENDER
 from conclave.mls.message import decode_message
+from conclave.mls.original import Original
 from conclave.mls.proposallist import EXTERNAL_MAY_SEND, Sent, Terms
-from conclave.mls.proposals import Add
+from conclave.mls.proposals import Add, Remove
 from conclave.mls.protection import open_private, open_public, open_sender_data, verify_content
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.rules import RuleError
@@ -39,18 +40,18 @@ def process(state: State, data: bytes, find: FindPsk, terms: Terms) -> Opened | 
         if message.epoch != state.epoch.context.epoch:
             return _open_late(state, message)
         _check_open(state)
-        state, opened = _open_private(state, message)
+        state, opened, original = _open_private(state, message)
     elif isinstance(message, PublicMessage):
         _check_group(state, message.content.group_id)
         if message.content.epoch != state.epoch.context.epoch:
             raise RuleError("6-epoch", "a message of another epoch than the present one")
         _check_open(state)
-        opened = _open_public(state, message)
+        opened, original = _open_public(state, message)
     else:
         raise RuleError("6-wire-format", "neither a public nor a private message")
     body = opened.content.body
     if isinstance(body, bytes):
-        return _opened(state, opened.content, state.epoch.roster[opened.content.sender.index].identity)
+        return _opened(state, opened.content, state.epoch.roster[opened.content.sender.index].identity, original)
     if isinstance(body, Commit):
         return _stage(state, opened, find, terms)
     return _hold(state, opened)
@@ -66,15 +67,16 @@ def _check_open(state: State) -> None:
         raise RuleError("12.4.2-closed", "the group was re-initialised: nothing more may be said in it")
 
 
-def _opened(state: State, content: FramedContent, identity: bytes) -> Opened:
+def _opened(state: State, content: FramedContent, identity: bytes, original: Original) -> Opened:
     assert isinstance(content.body, bytes)
-    return Opened(state, content.epoch, content.sender.index, identity, content.body, content.authenticated_data)
+    leaf, words = content.sender.index, content.body
+    return Opened(state, content.epoch, leaf, identity, words, content.authenticated_data, original)
 
 
 # --- envelopes ---
 
 
-def _open_private(state: State, message: PrivateMessage) -> tuple[State, AuthenticatedContent]:
+def _open_private(state: State, message: PrivateMessage) -> tuple[State, AuthenticatedContent, Original]:
     epoch, suite = state.epoch, state.epoch.suite
     sender = open_sender_data(suite, epoch.secrets.sender_data, message)
     member = epoch.roster.get(sender.leaf)
@@ -85,8 +87,8 @@ def _open_private(state: State, message: PrivateMessage) -> tuple[State, Authent
             "6.3-own-message", "a message of our own: its key is gone, and its text was kept when it was sent"
         )
     traffic, opened = open_private(suite, sender, state.traffic, message, state.policy)
-    verify_content(suite, member.signature_key, opened, epoch.context.encoded)
-    return replace(state, traffic=traffic), opened
+    original = verify_content(suite, member.signature_key, opened, epoch.context.encoded)
+    return replace(state, traffic=traffic), opened, original
 
 
 def _open_late(state: State, message: PrivateMessage) -> Opened:
@@ -100,17 +102,16 @@ def _open_late(state: State, message: PrivateMessage) -> Opened:
     if member is None:
         raise RuleError("6.3.2-sender", "a message from a leaf where nobody was")
     traffic, opened = open_private(suite, sender, past.traffic, message, state.policy)
-    verify_content(suite, member.signature_key, opened, past.context)
+    original = verify_content(suite, member.signature_key, opened, past.context)
     kept = tuple(each._replace(traffic=traffic) if each is past else each for each in state.past)
-    return _opened(replace(state, past=kept), opened.content, member.identity)
+    return _opened(replace(state, past=kept), opened.content, member.identity, original)
 
 
-def _open_public(state: State, message: PublicMessage) -> AuthenticatedContent:
+def _open_public(state: State, message: PublicMessage) -> tuple[AuthenticatedContent, Original]:
     epoch = state.epoch
     opened = open_public(epoch.suite, epoch.secrets.membership, message, epoch.context.encoded)
     key = _public_key(state, opened.content)
-    verify_content(epoch.suite, key, opened, epoch.context.encoded)
-    return opened
+    return opened, verify_content(epoch.suite, key, opened, epoch.context.encoded)
 
 
 def _public_key(state: State, content: FramedContent) -> bytes:
@@ -132,7 +133,8 @@ def _public_key(state: State, content: FramedContent) -> bytes:
         if not isinstance(body, EXTERNAL_MAY_SEND):
             raise RuleError("12.1.8-external-type", "a message from outside that may not come from there")
         return senders[sender.index].signature_key
-    if not state.policy.external_joins:
+    comes_back = isinstance(body, Commit) and any(isinstance(each, Remove) for each in body.proposals)
+    if not (state.policy.external_joins or (state.policy.resync and comes_back)):
         raise RuleError("policy-external-joins", "a stranger's wish to join, which is not accepted here")
     if sender.type is SenderType.NEW_MEMBER_PROPOSAL:
         if not isinstance(body, Add):
@@ -167,15 +169,24 @@ def proposal_reference(state: State, message: AuthenticatedContent) -> bytes:
 def _stage(state: State, opened: AuthenticatedContent, find: FindPsk, terms: Terms) -> Staged:
     epoch = state.epoch
     advanced = receive(epoch, opened, state.held, state.updates, resumption_first(state, find), terms)
-    judged, evolved = advanced.judged, advanced.evolved
     return Staged(
         state,
         epoch.interim_transcript,
         advanced.epoch,
         b"" if advanced.secrets is None else advanced.secrets.encryption,
-        Changes(advanced.committer, tuple(evolved.added), tuple(sorted(judged.removes)), tuple(judged.updates)),
+        changes_of(advanced),
         authenticated_data=opened.content.authenticated_data,
     )
+
+
+def changes_of(advanced: Advanced) -> Changes:
+    """Whom a checked commit touches."""
+    judged, removed = advanced.judged, tuple(sorted(advanced.judged.removes))
+    external = judged.external_init is not None
+    # An external commit removes at most one member, the committer's own earlier appearance: ``judge`` saw to it.
+    replaced = removed[0] if external and removed else None
+    added, updated = tuple(advanced.evolved.added), tuple(judged.updates)
+    return Changes(advanced.committer, added, removed, updated, external, replaced)
 
 
 def resumption_first(state: State, find: FindPsk) -> FindPsk:

@@ -69,6 +69,8 @@ class Ratchet(Struct):
 
     def seek(self, suite: CipherSuite, generation: int, policy: Policy) -> tuple[Ratchet, MessageKey]:
         """The key of a generation, which was not used yet and is within the windows of ``policy``."""
+        if generation >= MAX_MESSAGES:
+            raise RuleError("limit-messages", "more messages of one member than an epoch allows")
         if generation < self.generation:
             for found in self.skipped:
                 if found.generation == generation:

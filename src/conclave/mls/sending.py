@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from conclave.errors import LocalError
+from conclave.errors import LocalError, RemoteError
 from conclave.mls.commit import Advanced, FindPsk, create, find_psks
 from conclave.mls.credentials import Credential
 from conclave.mls.evolution import check_evolved, evolve
@@ -18,6 +18,7 @@ from conclave.mls.framing import (
     PUBLIC_MESSAGE,
     AuthenticatedContent,
     Body,
+    ContentAuth,
     FramedContent,
     Sender,
     SenderType,
@@ -26,10 +27,9 @@ from conclave.mls.leafnode import LeafNode, Source
 from conclave.mls.message import encode_message
 from conclave.mls.proposallist import Sent, Terms, judge
 from conclave.mls.proposals import Proposal, ReInit, Remove, Update
-from conclave.mls.protection import protect_private, protect_public, sign_content
-from conclave.mls.receiving import proposal_reference, resumption_first
-from conclave.mls.rules import RuleError
-from conclave.mls.staged import Changes, Sending, Staged
+from conclave.mls.protection import protect_private, protect_public, sign_content, sign_original
+from conclave.mls.receiving import changes_of, proposal_reference, resumption_first
+from conclave.mls.staged import Sending, Staged
 from conclave.mls.state import State
 from conclave.mls.welcome import describe, seal_welcome
 
@@ -68,8 +68,10 @@ def protect(state: State, data: bytes, authenticated_data: bytes, random: Random
         raise LocalError("proposals wait to be committed", remedy="Commit, then send.")
     epoch = state.epoch
     content = _framed(state, data, authenticated_data)
-    signed = sign_content(epoch.suite, epoch.signature_key, PRIVATE_MESSAGE, content, epoch.context.encoded)
-    return _wrap(state, signed, state.policy.application_padding, random)
+    original = sign_original(epoch.suite, epoch.signature_key, PRIVATE_MESSAGE, content, epoch.context.encoded)
+    signed = AuthenticatedContent(PRIVATE_MESSAGE, content, ContentAuth(original.signature))
+    sending = _wrap(state, signed, state.policy.application_padding, random)
+    return Sending(sending.state, sending.message, original)
 
 
 def propose(state: State, proposal: Proposal, authenticated_data: bytes, random: Random) -> Sending:
@@ -152,7 +154,7 @@ def commit(
             random,
             path=path,
         )
-    except RuleError as error:
+    except RemoteError as error:
         raise LocalError(f"this cannot be committed: {error}") from error
     sending = _wrap(state, advanced.message, state.policy.handshake_padding, random)
     return stage(sending.state, advanced, sending.message, random, tree_in_welcome=tree_in_welcome)
@@ -186,7 +188,7 @@ def stage(
         b"" if state is None else state.epoch.interim_transcript,
         following,
         advanced.secrets.encryption,
-        Changes(following.me, tuple(evolved.added), tuple(sorted(judged.removes)), tuple(judged.updates)),
+        changes_of(advanced),
         message,
         welcome,
         advanced.message.content.authenticated_data,
@@ -197,6 +199,7 @@ def choose(state: State, inline: Sequence[Proposal], find: FindPsk, terms: Terms
     """The waiting proposals that can be committed together with those given inline (RFC 9420 sections 12.2, 12.4).
 
     Removes win over updates, the later of two updates over the earlier, everything over a re-initialisation.
+    Junk is sorted out one by one, and conflicts by halves, so that neither makes us judge all the others for each.
     """
     mine = Sender(SenderType.MEMBER, state.epoch.me)
     given = [Sent(mine, proposal) for proposal in inline]
@@ -206,7 +209,7 @@ def choose(state: State, inline: Sequence[Proposal], find: FindPsk, terms: Terms
         if not (isinstance(sent.proposal, Update) and sent.sender == mine)
     ]
     latest_first = waiting[::-1]
-    ranked = sorted(latest_first, key=lambda item: _rank(item[1].proposal))
+    ranked = sorted(latest_first, key=lambda item: isinstance(item[1].proposal, ReInit))
 
     def fits(some: Sequence[tuple[bytes, Sent]]) -> bool:
         try:
@@ -214,18 +217,18 @@ def choose(state: State, inline: Sequence[Proposal], find: FindPsk, terms: Terms
             evolved = evolve(state.epoch, judged)
             check_evolved(state.epoch, evolved, evolved.tree)
             find_psks(state.epoch.suite, judged.psks, find)
-        except RuleError:
+        except RemoteError:
             return False
         return True
 
+    def add(chosen: list[tuple[bytes, Sent]], some: list[tuple[bytes, Sent]]) -> list[tuple[bytes, Sent]]:
+        if fits([*chosen, *some]):
+            return [*chosen, *some]
+        half = len(some) // 2
+        return add(add(chosen, some[:half]), some[half:]) if half else chosen
+
     if not waiting or fits(waiting):
         return [reference for reference, _ in waiting]
-    chosen: list[tuple[bytes, Sent]] = []
-    for item in ranked:
-        if fits([*chosen, item]):
-            chosen.append(item)
-    return [reference for reference, _ in chosen]
-
-
-def _rank(proposal: Proposal) -> int:
-    return 0 if isinstance(proposal, Remove) else 2 if isinstance(proposal, ReInit) else 1
+    removes = add([], [item for item in ranked if isinstance(item[1].proposal, Remove)])
+    others = [item for item in ranked if not isinstance(item[1].proposal, Remove)]
+    return [reference for reference, _ in add(removes, [item for item in others if fits([*removes, item])])]

@@ -13,6 +13,7 @@ from conclave.errors import LocalError
 from conclave.mls.epoch import Epoch
 from conclave.mls.framing import Sender
 from conclave.mls.limits import Policy
+from conclave.mls.original import Original
 from conclave.mls.proposals import Proposal
 from conclave.mls.secrettree import SecretTree
 from conclave.mls.state import PastEpoch, State
@@ -21,7 +22,10 @@ from conclave.wire.codec import Reader, Writer
 
 
 class Opened(NamedTuple):
-    """An application message, opened and verified. ``sender`` is a leaf index in ``epoch``."""
+    """An application message, opened and verified. ``sender`` is a leaf index in ``epoch``.
+
+    ``original`` proves to others, outside the group too, that the sender said it: ``group.verify_original``.
+    """
 
     state: State
     epoch: int
@@ -29,6 +33,7 @@ class Opened(NamedTuple):
     identity: bytes
     data: bytes
     authenticated_data: bytes
+    original: Original
 
 
 class Held(NamedTuple):
@@ -42,19 +47,29 @@ class Held(NamedTuple):
 
 
 class Sending(NamedTuple):
-    """A message of ours and the state without the key that it used: store the state, then send."""
+    """A message of ours and the state without the key that it used: store the state, then send.
+
+    ``original`` is there for application messages: what others will be able to show of it.
+    """
 
     state: State
     message: bytes
+    original: Original | None = None
 
 
 class Changes(NamedTuple):
-    """Who a commit touches: leaf indices before it (``removed``) and after it (the others)."""
+    """Who a commit touches: leaf indices before it (``removed``, ``replaced``) and after it (the others).
+
+    ``external`` tells that the committer joined by this commit; ``replaced`` is then the leaf, among ``removed``, at
+    which the same client stood before, or None where it is new to the group.
+    """
 
     committer: int
     added: tuple[int, ...] = ()
     removed: tuple[int, ...] = ()
     updated: tuple[int, ...] = ()
+    external: bool = False
+    replaced: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,15 +93,18 @@ class Staged(Struct):
     def read(cls, reader: Reader) -> Self:
         """Our own form, for a commit that waits."""
         base, epoch, secret = reader.opaque(), reader.optional(Epoch.read), reader.opaque()
-        changes = Changes(reader.uint32(), *(reader.vector(Reader.uint32) for _ in range(3)))
+        committer, (added, removed, updated) = reader.uint32(), (reader.vector(Reader.uint32) for _ in range(3))
+        external, replaced = bool(reader.uint8()), reader.optional(Reader.uint32)
+        changes = Changes(committer, added, removed, updated, external, replaced)
         return cls(None, base, epoch, secret, changes, reader.opaque(), reader.opaque(), reader.opaque())
 
     def write(self, writer: Writer) -> Writer:
         """Our own form, for a commit that waits."""
         writer.opaque(self.base).optional(self.epoch, put).opaque(self.encryption_secret)
         writer.uint32(self.changes.committer)
-        for leaves in self.changes[1:]:
+        for leaves in (self.changes.added, self.changes.removed, self.changes.updated):
             writer.vector(leaves, Writer.uint32)
+        writer.uint8(self.changes.external).optional(self.changes.replaced, Writer.uint32)
         return writer.opaque(self.message).opaque(self.welcome).opaque(self.authenticated_data)
 
     @property

@@ -1,7 +1,8 @@
 """What a member keeps of a group between two calls, and how it is written (RFC 9420 sections 9.2 and 14).
 
 ``State`` is immutable and complete: the epoch, its unused message keys, the proposals waiting in it, and a window of
-past epochs for late messages. It writes itself to one blob and back.
+past epochs for late messages. It writes itself to one blob and back, or to two: ``epoch_part``, which grows with the
+group and changes only by a merge, and the small ``traffic_part``, which changes with each message.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from conclave.mls.secrettree import SecretTree
 from conclave.mls.struct import Struct
 from conclave.wire.codec import Reader, Writer
 
-FORMAT = 1
+FORMAT = 2
 """Version of the blob; another is refused."""
 
 
@@ -53,35 +54,50 @@ class State(Struct):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """Our own form."""
+        """Our own form. Raises ``DecodeError``, also where the two parts are not of one epoch."""
         if reader.uint8() != FORMAT:
             raise DecodeError("the state of a group was written by another version")
-        epoch, traffic, policy = Epoch.read(reader), SecretTree.read(reader), _read_policy(reader)
-        held = dict(reader.vector(_read_held))
-        updates = dict(reader.vector(lambda each: (each.opaque(), (each.opaque(), each.opaque()))))
-        past, newer = [], epoch.roster
+        epoch, policy = Epoch.read(reader), _read_policy(reader)
+        past: list[PastEpoch] = []
         for _ in range(reader.uint8()):
-            past.append(_read_past(reader, newer))
-            newer = past[-1].roster
+            past.append(_read_past(reader, past[-1].roster if past else epoch.roster))
         resumptions = reader.vector(lambda each: (each.uint64(), each.opaque()))
-        return cls(epoch, traffic, policy, held, updates, tuple(past), resumptions)
+        if reader.opaque() != epoch.interim_transcript:
+            raise DecodeError("the message keys are not those of the group's epoch")
+        traffic, held = SecretTree.read(reader), dict(reader.vector(_read_held))
+        updates = dict(reader.vector(lambda each: (each.opaque(), (each.opaque(), each.opaque()))))
+        late = tuple(each._replace(traffic=SecretTree.read(reader)) for each in past)
+        return cls(epoch, traffic, policy, held, updates, late, resumptions)
+
+    @classmethod
+    def join_parts(cls, epoch_part: bytes, traffic_part: bytes) -> Self:
+        """The state of its two parts, the newest of each. Raises ``DecodeError``, also for parts of two epochs."""
+        return cls.decode(epoch_part + traffic_part)
 
     def write(self, writer: Writer) -> Writer:
-        """Our own form: what changes with every message first, after the epoch, which does not."""
-        self.traffic.write(self.epoch.write(writer.uint8(FORMAT)))
-        return writer.raw(self._rest)
+        """Our own form: one part after the other."""
+        return writer.raw(self.epoch_part).raw(self.traffic_part)
 
     @cached_property
-    def _rest(self) -> bytes:
-        writer = _write_policy(Writer(), self.policy)
-        writer.vector(self.held.items(), _write_held)
-        writer.vector(self.updates.items(), lambda each, it: each.opaque(it[0]).opaque(it[1][0]).opaque(it[1][1]))
+    def epoch_part(self) -> bytes:
+        """What only ``merge`` changes. A merge changes both parts: store both then, in one transaction."""
+        writer = _write_policy(self.epoch.write(Writer().uint8(FORMAT)), self.policy)
         writer.uint8(len(self.past))
         newer = self.epoch.roster
         for past in self.past:
             _write_past(writer, past, newer)
             newer = past.roster
         return writer.vector(self.resumptions, lambda each, it: each.uint64(it[0]).opaque(it[1])).done()
+
+    @property
+    def traffic_part(self) -> bytes:
+        """What each message changes: store it before the message is sent, or its words are shown."""
+        writer = self.traffic.write(Writer().opaque(self.epoch.interim_transcript))
+        writer.vector(self.held.items(), _write_held)
+        writer.vector(self.updates.items(), lambda each, it: each.opaque(it[0]).opaque(it[1][0]).opaque(it[1][1]))
+        for past in self.past:
+            past.traffic.write(writer)
+        return writer.done()
 
     @property
     def group_id(self) -> bytes:
@@ -128,19 +144,22 @@ def _write_held(writer: Writer, held: tuple[bytes, Sent]) -> None:
     write_proposal(sent.sender.write(writer.opaque(reference)), sent.proposal)
 
 
+_NO_KEYS = SecretTree(1, b"")
+
+
 def _read_past(reader: Reader, newer: Roster) -> PastEpoch:
+    """A past epoch without its message keys, which stand in the other part."""
     number, context, sender_data = reader.uint64(), reader.opaque(), reader.opaque()
-    traffic = SecretTree.read(reader)
     roster = dict(newer)
     for gone in reader.vector(Reader.uint32):
         roster.pop(gone, None)
     roster.update(reader.vector(lambda each: (each.uint32(), Member(each.opaque(), each.opaque()))))
-    return PastEpoch(number, context, sender_data, traffic, roster)
+    return PastEpoch(number, context, sender_data, _NO_KEYS, roster)
 
 
 def _write_past(writer: Writer, past: PastEpoch, newer: Roster) -> None:
-    """A past epoch, its members told by what differs from the epoch after it."""
-    past.traffic.write(writer.uint64(past.number).opaque(past.context).opaque(past.sender_data))
+    """A past epoch without its message keys, its members told by what differs from the epoch after it."""
+    writer.uint64(past.number).opaque(past.context).opaque(past.sender_data)
     writer.vector(sorted(newer.keys() - past.roster.keys()), Writer.uint32)
     other = ((index, member) for index, member in sorted(past.roster.items()) if newer.get(index) != member)
     writer.vector(other, lambda each, it: each.uint32(it[0]).opaque(it[1].signature_key).opaque(it[1].identity))

@@ -201,7 +201,8 @@ def open_secrets(welcome: Welcome, own: OwnKeyPackage) -> GroupSecrets:
         secrets = GroupSecrets.decode(opened)
     except ConclaveError as error:
         raise RuleError("12.4.3.1-secrets-open", "a Welcome's secrets do not open") from error
-    if len(secrets.joiner) != suite.kdf.size or len(secrets.path_secret or secrets.joiner) != suite.kdf.size:
+    path_secret = secrets.joiner if secrets.path_secret is None else secrets.path_secret
+    if len(secrets.joiner) != suite.kdf.size or len(path_secret) != suite.kdf.size:
         raise RuleError("12.4.3.1-secrets-size", "a Welcome's secrets have the wrong size")
     return secrets
 
