@@ -16,6 +16,8 @@ from struct import error as StructError  # noqa: N812 - an exception class
 
 from conclave.errors import DecodeError, LocalError
 from conclave.wire.codec import Reader, Writer, decode, encode_varint
+from conclave.wire.files import DECODERS as FILE_DECODERS
+from conclave.wire.files import FileFrame, file_body
 
 HANDLE_BYTES = 63
 """A handle is one DNS label."""
@@ -197,7 +199,7 @@ class Have:
     seq: int
 
 
-Frame = Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have
+Frame = Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | FileFrame
 
 
 def _enum(reader: Reader, kind: type[IntEnum]) -> int:
@@ -251,6 +253,7 @@ _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.FETCH: lambda r: Fetch(r.fixed(ID_BYTES), r.uint64(), r.uint16()),
     Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES)),
     Kind.HAVE: lambda r: Have(r.fixed(ID_BYTES), r.uint64()),
+    **FILE_DECODERS,
 }  # fmt: skip
 
 
@@ -262,9 +265,11 @@ def decode_frame(kind: int, body: bytes | memoryview) -> Frame:
     return decode(body, decoder)
 
 
-def _body(frame: Frame) -> tuple[Kind, bytes]:
+def _body(frame: Frame) -> tuple[int, bytes]:
     if isinstance(frame, Post):
         return Kind.POST, _post_body(frame)
+    if isinstance(frame, FileFrame):
+        return file_body(frame)
     w = Writer()
     match frame:
         case Ordered():

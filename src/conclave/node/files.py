@@ -1,0 +1,365 @@
+"""The node's files: what is offered and fetched, remembered in the store, sent and taken over the links.
+
+The conversation is a port of three functions (``Conversations``); the links are those of the node. Records are
+committed before anything is sent or told for their sake. Left out: one file's way here (``node.files_fetching``),
+sending (``node.files_serving``), the disk (``node.files_disk``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from conclave.errors import ConclaveError, LocalError, Refused, StorageError
+from conclave.files.limits import FileLimits
+from conclave.files.offer import KEY_BYTES, Offered
+from conclave.files.record import FileRecord, Stage
+from conclave.node import files_commands as ask
+from conclave.node import files_disk as disk
+from conclave.node.files_fetching import Download
+from conclave.node.files_records import Records
+from conclave.node.files_serving import Sender, Serving
+from conclave.node.notices import FileDone, FileFailed, FileOffered, FileProgress, Notice, Trouble
+from conclave.store.ports import PeerStore
+from conclave.wire.files import Ask, FileFrame
+from conclave.wire.frames import ID_BYTES
+
+log = logging.getLogger(__name__)
+
+THREADS = 3
+"""One that writes, one that reads for others, one that waits for a slow disk."""
+TELL_SECONDS = 0.2
+"""Progress of one file is told at most so often."""
+_FETCHING = frozenset({Stage.FETCHING, Stage.PLACING})
+
+
+class FileLinks(Sender, Protocol):
+    """What files need of the links: ``node.peers.Peers``."""
+
+    def linked(self) -> Collection[str]:
+        """Handles of everybody with an open link."""
+
+    def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001 - as the pump's
+        """Dial ``peer`` until linked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """The conversations, as far as files need them. ``say(conversation, message id, offer)`` says an offer.
+
+    ``others(conversation)`` is everybody else who is in it now: whoever may have its files, and may be asked for
+    them. ``may_have(peer, root)``: whether a file of this root was offered where ``peer`` is in.
+    """
+
+    say: Callable[[str, bytes, Offered], Awaitable[None]]
+    others: Callable[[str], Collection[str]]
+    may_have: Callable[[str, bytes], bool]
+
+
+class Files:
+    """All files of one node. Called on the loop's thread only; ``run`` must be running."""
+
+    def __init__(
+        self,
+        me: str,
+        home: Path,
+        store: PeerStore,
+        links: FileLinks,
+        conversations: Conversations,
+        tell: Callable[[Notice], None],
+        limits: FileLimits,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._me = me
+        self._links = links
+        self._conversations = conversations
+        self._tell = tell
+        self._limits = limits
+        self._clock = clock
+        self._random = random
+        self._downloads: dict[bytes, Download] = {}
+        self._tasks: dict[bytes, asyncio.Task[None]] = {}
+        self._told: dict[bytes, float] = {}
+        self._places = asyncio.Semaphore(limits.downloads)
+        self._pool = ThreadPoolExecutor(THREADS, "files")
+        self._loop = asyncio.get_running_loop()
+        self._records = Records(store, home / "files", self._on_thread)
+        find, leaves = self._served, self._records.leaves_path
+        self._serving = Serving(links, limits, find, leaves, self._on_thread, self._loop.time)
+
+    async def run(self) -> None:
+        """Send what is asked for, fetch what was accepted before a restart; until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for record in self._records:
+                    if record.stage in _FETCHING:
+                        self._start(record)
+                await self._serving.run()
+        finally:
+            self._pool.shutdown(wait=True)
+
+    # What the links tell.
+
+    def arrived(self, peer: str, frame: FileFrame) -> None:
+        """A frame of files came in."""
+        if isinstance(frame, Ask):
+            self._serving.asked(peer, frame)
+            return
+        for name, download in self._downloads.items():
+            record = self._records[name]
+            if record.offered.root == frame.root and peer in self._conversations.others(record.conversation):
+                only = len(self._conversations.others(record.conversation)) == 1
+                download.arrived(peer, frame, last_hope=only)
+
+    def linked(self, peer: str) -> None:
+        """A link is open."""
+        for name, download in self._downloads.items():
+            if peer in self._conversations.others(self._records[name].conversation):
+                download.found(peer)
+
+    def unlinked(self, peer: str) -> None:
+        """A link ended."""
+        self._serving.lost(peer)
+        for download in self._downloads.values():
+            download.lost(peer)
+
+    def drained(self, peer: str) -> None:
+        """A slow link has room again."""
+        del peer
+        self._serving.drained()
+
+    # What the conversation tells.
+
+    async def heard(self, record: FileRecord) -> None:
+        """An offer arrived (``files.record.record_of``). The same one again changes nothing."""
+        if record.id in self._records or record.sender == self._me:
+            return
+        try:
+            await self._records.make_room(record.conversation, self._limits.offers)
+        except LocalError as error:
+            self._tell(Trouble(record.sender, f"{record.offered.name} is not taken note of: {error}"))
+            return
+        await self._records.keep(record)
+        offered = record.offered
+        self._tell(FileOffered(record.conversation, record.id, record.sender, offered.name, offered.size))
+
+    # What fronts ask.
+
+    async def serve(self, command: ask.FileCommand) -> dict[str, Any]:
+        """The answer to a command. Raises ``ConclaveError``. A conversation's name must have been checked."""
+        match command:
+            case ask.FileOffer():
+                return await self._offer(command.to, Path(command.path))
+            case ask.FileList():
+                wanted = [r for r in self._records if command.conversation in ("", r.conversation)]
+                return {"files": [self._shown(record) for record in sorted(wanted, key=lambda each: each.at)]}
+            case ask.FileAccept():
+                return await self._accept(self._records.named(command.id, command.conversation), Path(command.into))
+            case ask.FileCancel():
+                return await self._cancel(self._records.named(command.id, command.conversation))
+
+    async def _offer(self, conversation: str, path: Path) -> dict[str, Any]:
+        if not path.is_absolute():
+            raise LocalError(f"{path} is no absolute path")
+        message = self._random(ID_BYTES)
+        progress: Callable[[int, int], None] = lambda done, size: self._read(  # noqa: E731
+            conversation, message, path.name, done, size
+        )
+        offered, leaves = await self._on_thread(disk.read_offered, path, self._random(KEY_BYTES), progress)
+        record = FileRecord(conversation, self._me, message, offered, self._clock(), Stage.HERE, str(path))
+        await self._on_thread(disk.keep_leaves, self._records.leaves_path(record), leaves)
+        await self._records.make_room(conversation, self._limits.offers)
+        await self._records.keep(record)
+        try:
+            await self._conversations.say(conversation, message, offered)
+        except BaseException:
+            await self._records.forget(record)
+            raise
+        return self._shown(record)
+
+    async def _accept(self, record: FileRecord, folder: Path) -> dict[str, Any]:
+        offered = record.offered
+        if record.sender == self._me:
+            raise LocalError(f"{offered.name} is your own: it is at {record.path}")
+        if record.id in self._tasks:
+            return self._shown(record)
+        if record.stage is Stage.HERE and await self._on_thread(Path(record.path).is_file):
+            raise LocalError(f"{offered.name} is here already: {record.path}")
+        if offered.size > self._limits.largest_bytes:
+            raise Refused(
+                f"{offered.name} has {offered.size} bytes, at most {self._limits.largest_bytes} are fetched",
+                reason="too-large",
+                remedy="raise files.largest_bytes in the settings",
+            )
+        if not folder.is_absolute() or not await self._on_thread(_writable, folder):
+            raise LocalError(f"{folder} is no folder that can be written to", remedy="--into DIR")
+        record = replace(record, stage=Stage.FETCHING, path=str(folder / offered.name), why="")
+        await self._records.keep(record)
+        self._start(record)
+        return self._shown(record)
+
+    async def _cancel(self, record: FileRecord) -> dict[str, Any]:
+        if record.id in self._tasks:
+            task = self._tasks[record.id]
+            task.cancel()
+            await asyncio.wait([task])
+            record = self._records[record.id]
+        if record.stage in _FETCHING or record.stage is Stage.FAILED:
+            await self._on_thread(self._part(record).discard)
+        elif record.stage is Stage.HERE and record.sender != self._me:
+            raise LocalError(f"{record.offered.name} is here already: {record.path}", remedy="remove it yourself")
+        why = "taken back" if record.sender == self._me else ""
+        record = replace(record, stage=Stage.CANCELLED, why=why)
+        await self._records.keep(record)
+        self._serving.forget(record.offered.root)
+        await self._records.drop_leaves(record)
+        return self._shown(record)
+
+    # Fetching.
+
+    def _start(self, record: FileRecord) -> None:
+        task = self._spawn(self._fetch(record))
+        self._tasks[record.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(record.id, None))
+
+    async def _fetch(self, record: FileRecord) -> None:
+        async with self._places:
+            part = self._part(record)
+            try:
+                placed = await self._on_thread(self._placed, record, part)
+                path = placed or await self._download(record, part)
+                await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
+                await self._on_thread(part.discard)
+            except ConclaveError as error:
+                await self._failed(record, error)
+            except Exception as error:  # a fault of ours, or of the disk's: it costs this file, not the node
+                log.exception("%s was not fetched", record.id.hex()[:8])
+                await self._failed(record, LocalError(f"by a fault of the program: {error}", remedy="see its log"))
+            else:
+                self._tell(FileDone(record.conversation, record.id, record.offered.name, str(path)))
+
+    async def _download(self, record: FileRecord, part: disk.PartFile) -> Path:
+        download = self._downloads[record.id] = Download(
+            record.offered,
+            part,
+            self._records.leaves_path(record),
+            self._links,
+            self._limits,
+            self._on_thread,
+            self._loop.time,
+            lambda done: self._progressed(record, done),
+            lambda peer, text: self._tell(Trouble(peer, f"{record.offered.name}: {text}")),
+        )
+        try:
+            others = self._conversations.others(record.conversation)
+            for peer in others:
+                self._links.want(peer, True)
+            for peer in set(others) & set(self._links.linked()):
+                download.found(peer)
+            begun = record.path if record.stage is Stage.PLACING else ""
+            return await download.run(begun, lambda path: self._placing(record, path))
+        finally:
+            del self._downloads[record.id]
+            self._told.pop(record.id, None)
+
+    def _placed(self, record: FileRecord, part: disk.PartFile) -> Path | None:
+        """Where an earlier life moved the whole file, on a disk without hard links. Runs on a thread."""
+        path = Path(record.path)
+        if record.stage is not Stage.PLACING or part.exists or not path.is_file():
+            return None
+        descriptor = disk.open_regular(path)
+        try:
+            whole = disk.is_whole(descriptor, record.offered)
+        finally:
+            os.close(descriptor)
+        return path if whole else None
+
+    def _placing(self, record: FileRecord, path: Path) -> None:
+        """Note the name that was taken for a file. Runs on a thread."""
+        self._records.commit(replace(record, stage=Stage.PLACING, path=str(path)))
+
+    async def _failed(self, record: FileRecord, error: ConclaveError) -> None:
+        with suppress(StorageError):  # it is taken up again with the next start
+            await self._records.keep(replace(self._records[record.id], stage=Stage.FAILED, why=str(error)))
+        name = record.offered.name
+        self._tell(FileFailed(record.conversation, record.id, name, str(error), error.remedy))
+
+    def _progressed(self, record: FileRecord, done: int) -> None:
+        now = self._loop.time()
+        if now >= self._told.get(record.id, 0.0) + TELL_SECONDS or done == record.offered.size:
+            self._told[record.id] = now
+            offered = record.offered
+            self._tell(FileProgress(record.conversation, record.id, offered.name, done, offered.size))
+
+    def _read(self, conversation: str, message: bytes, name: str, done: int, size: int) -> None:
+        """Tell how far a file was read that is to be offered. Called on a thread."""
+        self._loop.call_soon_threadsafe(self._tell, FileProgress(conversation, message, name, done, size))
+
+    def _served(self, peer: str, root: bytes) -> FileRecord | None:
+        """A file that is here and that ``peer`` may have."""
+        if not self._conversations.may_have(peer, root):
+            return None
+        return self._records.here(root)
+
+    def _shown(self, record: FileRecord) -> dict[str, Any]:
+        record = self._records[record.id]
+        download = self._downloads.get(record.id)
+        shown: dict[str, Any] = {
+            "id": record.id.hex(),
+            "conversation": record.conversation,
+            "from": record.sender,
+            "name": record.offered.name,
+            "size": record.offered.size,
+            "at": record.at,
+            "status": "fetching" if record.stage in _FETCHING else record.stage.word,
+            "path": record.path,
+            "why": record.why,
+        }
+        if record.stage in _FETCHING:
+            shown["done"] = download.fetch.kept_bytes if download is not None else 0
+            shown["why"] = self._waits(record, download)
+        return shown
+
+    def _waits(self, record: FileRecord, download: Download | None) -> str:
+        if download is None:
+            return "waits for its turn"
+        if not download.fetch.sources:
+            return (
+                f"waits for {' or '.join(sorted(self._conversations.others(record.conversation))[:3]) or 'somebody'}"
+            )
+        lacks = download.fetch.lacking()
+        if len(lacks) == len(download.fetch.sources):
+            return "; ".join(f"{peer}: {why.name.lower()}" for peer, why in sorted(lacks.items())[:3])
+        return ""
+
+    # Places and threads.
+
+    def _part(self, record: FileRecord) -> disk.PartFile:
+        return disk.PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._group.create_task(work)
+
+    async def _on_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Its result. Whoever is cancelled meanwhile goes on only once it is over: nothing is closed beneath it."""
+        work = self._loop.run_in_executor(self._pool, function, *arguments)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if not work.done():
+                await asyncio.wait([work])
+            raise
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
