@@ -209,7 +209,8 @@ class Files:
         return self._shown(record)
 
     async def _cancel(self, record: FileRecord) -> dict[str, Any]:
-        if record.id in self._tasks:
+        running = record.id in self._tasks
+        if running:
             task = self._tasks[record.id]
             task.cancel()
             await asyncio.wait([task])
@@ -223,6 +224,8 @@ class Files:
         await self._records.keep(record)
         self._serving.forget(record.offered.root)
         await self._records.drop_leaves(record)
+        if running:
+            self._tell(FileFailed(record.conversation, record.id, record.offered.name, "cancelled", ""))
         return self._shown(record)
 
     # Fetching.
