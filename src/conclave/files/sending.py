@@ -18,10 +18,10 @@ from conclave.wire.files import CHUNK_BYTES, Ask, Part
 
 TURN_CHUNKS = 8
 """Chunks of one turn: what a link gets at once (512 KiB)."""
-WAITING_ASKS = 64
-"""Asks of one peer that wait; a peer that asks for chunks one by one has as many chunks ahead as its window."""
-WAITING_CHUNKS = 256
-"""Chunks that these ask for, together."""
+WAITING_ASKS = 256
+"""Asks of one peer that wait."""
+WAITING_CHUNKS = 1024
+"""Chunks that these ask for, together: several files, each as far ahead as ``receiving.HELD_CHUNKS``."""
 UPLOAD_SECONDS = 5.0
 """A file that a peer has not asked for in so long is no upload under way any more."""
 _SHARE = 2  # one peer has at most this part of all uploads
@@ -63,7 +63,7 @@ class Uploads:
         self._admit((peer, ask.root), now)
         count = min(ask.count, chunks - ask.first)
         held = self._peers.setdefault(peer, _Peer())
-        if count < 1 or held.asks >= WAITING_ASKS or held.chunks + count > WAITING_CHUNKS + ask.count:
+        if count < 1 or held.asks >= WAITING_ASKS or held.chunks + count > WAITING_CHUNKS:
             return
         held.asks += 1
         held.chunks += count if ask.part is Part.CHUNKS else 0
