@@ -1,4 +1,4 @@
-"""One end of the file benchmark, in a process of its own: ``python -m benchmarks._files_end KIND FOLDER [HOST PORT]``.
+"""One end of the file benchmark, in its own process: ``python -m benchmarks._files_end KIND FOLDER [HOST PORT]``.
 
 KIND is ``serve`` (ours: offers FOLDER/source and sends it), or ``bare`` (TLS by hand: reads the file and writes it to
 the socket that it dials). Keys and certificates come on standard input.

@@ -14,7 +14,6 @@ import os
 import shutil
 import socket
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -130,16 +129,9 @@ def run(*, quick: bool = False) -> list[Row]:
             for _ in range(size >> 20):
                 file.write(os.urandom(1 << 20))
         for _ in range(2 if quick else ROUNDS):
-            rounds.append(
-                (
-                    floor(realm, folder, size, kept=False),
-                    floor(realm, folder, size, kept=True),
-                    runner.run(ours(realm, folder, size)),
-                )
-            )
+            floors = (floor(realm, folder, size, kept=False), floor(realm, folder, size, kept=True))
+            rounds.append((*floors, runner.run(ours(realm, folder, size))))
     bare, kept, rate = (max(values) for values in zip(*rounds, strict=True))
-    ratios = statistics.median(each[2] / each[1] for each in rounds)
-    print(rounds, ratios, file=sys.stderr)
     what = f"a file of {size >> 20} MiB between two processes"
     return [
         Row(f"{what}, to bare TLS thrown away", rate, "MB/s", bare, 0.6),

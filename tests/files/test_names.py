@@ -38,7 +38,7 @@ from conclave.files.names import NAME_BYTES, numbered, safe_name
         ("photo\u202egpj.exe", "photo_gpj.exe"),
         ("zero\u200bwidth", "zero_width"),
         ("full\uff0fwidth", "full_width"),
-        ("what?*|<>\".txt", "what______.txt"),
+        ('what?*|<>".txt', "what______.txt"),
     ],
 )  # fmt: skip
 def test_names(name: str, safe: str) -> None:

@@ -198,8 +198,7 @@ def test_without_an_honest_source_nothing_wrong_is_taken(seed: int, kinds: list[
 
 
 def started(count: int = 200, **limits: int) -> Play:
-    play = Play(world(count), 1, {}, FileLimits(**limits))
-    return play
+    return Play(world(count), 1, {}, FileLimits(**limits))
 
 
 def trusted(play: Play, *kept: int) -> Fetch:
@@ -246,7 +245,7 @@ def test_two_sources_share_the_work() -> None:
     fetch = trusted(started(200))
     fetch.found("ayse", 0.0)
     fetch.found("cem", 0.0)
-    asked = {peer: ask for peer, ask in fetch.asks(0.0)}
+    asked = dict(fetch.asks(0.0))
     assert set(asked) == {"ayse", "cem"}
     assert asked["ayse"].first != asked["cem"].first
 
@@ -296,7 +295,7 @@ def test_nobody_makes_us_take_what_was_not_asked_for() -> None:
     fetch = trusted(started(300))
     fetch.found("ayse", 0.0)
     fetch.found("cem", 0.0)
-    asked = {peer: ask for peer, ask in fetch.asks(0.0)}
+    asked = dict(fetch.asks(0.0))
     theirs = asked["cem"].first
     for peer, number in (("ayse", theirs), ("ayse", 299), ("ayse", 300), ("ayse", 1 << 31), ("deniz", 0)):
         assert fetch.chunk_arrived(peer, Chunk(b"", number, b""), 0.1) is None

@@ -53,7 +53,7 @@ def test_an_id_names_all_that_was_offered_and_where() -> None:
     others = [
         record_of("#ops", "burak", bytes(16), OFFER, 1.0),
         *(
-            record_of("@burak", "burak", bytes(16), replace(OFFER, **changed), 1.0)  # type: ignore[arg-type]
+            record_of("@burak", "burak", bytes(16), replace(OFFER, **changed), 1.0)
             for changed in ({"key": b"x" * 32}, {"size": 1}, {"name": "other"}, {"root": b"x" * 32})
         ),
     ]

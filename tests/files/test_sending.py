@@ -19,7 +19,7 @@ def ask(root: bytes = A, first: int = 0, count: int = 64, part: Part = Part.CHUN
 
 
 def turns(uploads: Uploads, now: float = 0.0, most: int = 1000) -> list[tuple[str, bytes, int, int]]:
-    given_out = []
+    given_out: list[tuple[str, bytes, int, int]] = []
     while len(given_out) < most and (turn := uploads.turn(lambda _: True, now)) is not None:
         given_out.append((turn.peer, turn.root, turn.first, turn.count))
     return given_out
@@ -50,14 +50,22 @@ def test_a_slow_link_holds_up_nobody_else() -> None:
     assert uploads.turn(lambda peer: peer != "ayse", 0.0) is None
 
 
-@pytest.mark.parametrize(("first", "count", "given_out"), [(98, 64, 2), (99, 1, 1), (100, 1, 0), ((1 << 32) - 1, 1, 0)])
+@pytest.mark.parametrize(
+    ("first", "count", "given_out"), [(98, 64, 2), (99, 1, 1), (100, 1, 0), ((1 << 32) - 1, 1, 0)]
+)
 def test_what_is_beyond_the_end_is_not_there(first: int, count: int, given_out: int) -> None:
     uploads = Uploads(FileLimits())
     uploads.asked("ayse", ask(first=first, count=count), 100, 0.0)
     assert sum(each[3] for each in turns(uploads)) == given_out
 
 
-@given(st.lists(st.builds(ask, st.sampled_from([A, B]), st.integers(0, 5000), st.integers(1, ASK_CHUNKS)), min_size=1, max_size=300))
+@given(
+    st.lists(
+        st.builds(ask, st.sampled_from([A, B]), st.integers(0, 5000), st.integers(1, ASK_CHUNKS)),
+        min_size=1,
+        max_size=300,
+    )
+)
 def test_what_waits_is_bounded_and_comes_out(asks: list[Ask]) -> None:
     uploads = Uploads(FileLimits())
     for each in asks:
@@ -80,6 +88,9 @@ def test_more_uploads_than_allowed_are_busy_until_one_ends() -> None:
     uploads.asked("cem", ask(A), 100, 0.0)
     with pytest.raises(Refused):
         uploads.asked("deniz", ask(A), 100, 0.0)
+    with pytest.raises(Refused):
+        uploads.asked("deniz", ask(A), 100, UPLOAD_SECONDS + 0.1)  # what both asked for still waits
+    turns(uploads)
     uploads.asked("ayse", ask(A, first=64), 100, UPLOAD_SECONDS)
     uploads.asked("deniz", ask(A), 100, UPLOAD_SECONDS + 0.1)
 

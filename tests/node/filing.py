@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
 from conclave.node import files_commands as ask
 from conclave.node.files import Conversations, FileLinks, Files
-from conclave.node.notices import FileDone, FileFailed, FileOffered, FileProgress, Notice
+from conclave.node.notices import FileDone, FileFailed, Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import PeerStore
@@ -158,7 +159,10 @@ class Filer:
     async def links(self, *others: Filer) -> None:
         for other in others:
             self.peers.want(other.me, True)
-            await self.until(lambda other=other: other.me in self.peers.linked() and self.me in other.peers.linked())
+            await self.until(partial(self._sees, other))
+
+    def _sees(self, other: Filer) -> bool:
+        return other.me in self.peers.linked() and self.me in other.peers.linked()
 
     async def offer(self, to: str, path: Path) -> dict[str, Any]:
         return await self.files.serve(ask.FileOffer(to, str(path)))

@@ -154,9 +154,7 @@ def _until_over(node: NodeClient, told: NodeClient, name: str, bar: Bar) -> dict
     """Follow a file until it is no longer fetched; what is known of it then, with the remedy where it failed."""
     time.sleep(LOOK_SECONDS)
     shown = _look(node, name)
-    if shown["status"] != "fetching":
-        return shown
-    if shown["why"]:
+    if shown["status"] == "fetching" and shown["why"]:
         note(shown["why"])
     for notice in told.notices():
         if notice.get("id") != name:

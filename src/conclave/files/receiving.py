@@ -33,7 +33,7 @@ HELD_CHUNKS = 128
 FIRST_WINDOW = 4
 PROMPT_SECONDS = 0.25
 """An answer that takes longer than this has waited behind others: the window shrinks."""
-REST_SECONDS = {Why.UNKNOWN: 60.0, Why.BUSY: 3.0, Why.CHANGED: 600.0, Why.OTHER: 60.0}
+REST_SECONDS = {Why.UNKNOWN: 60.0, Why.BUSY: 1.0, Why.CHANGED: 600.0, Why.OTHER: 60.0}
 """How long a source is left alone after it lacked something."""
 MOST_REST_SECONDS = 600.0
 _REASKED = 2

@@ -22,8 +22,8 @@ WAITING_ASKS = 256
 """Asks of one peer that wait."""
 WAITING_CHUNKS = 1024
 """Chunks that these ask for, together: several files, each as far ahead as ``receiving.HELD_CHUNKS``."""
-UPLOAD_SECONDS = 5.0
-"""A file that a peer has not asked for in so long is no upload under way any more."""
+UPLOAD_SECONDS = 1.0
+"""A file of which nothing waits and nothing was asked for so long is no upload under way any more."""
 _SHARE = 2  # one peer has at most this part of all uploads
 _BURST_SECONDS = 1.0
 
@@ -103,11 +103,15 @@ class Uploads:
 
     def _admit(self, key: tuple[str, bytes], now: float) -> None:
         if key not in self._latest:
-            self._latest = {k: at for k, at in self._latest.items() if now - at < UPLOAD_SECONDS}
+            self._latest = {k: at for k, at in self._latest.items() if now - at < UPLOAD_SECONDS or self._waits(k)}
             own = sum(peer == key[0] for peer, _ in self._latest)
             if len(self._latest) >= self._limits.uploads or own >= -(-self._limits.uploads // _SHARE):
                 raise Refused("as many files as are allowed are being sent", reason="busy")
         self._latest[key] = now
+
+    def _waits(self, key: tuple[str, bytes]) -> bool:
+        held = self._peers.get(key[0])
+        return held is not None and key[1] in held.files
 
     def _next(self, peer: str, held: _Peer) -> Turn:
         root, asks = next(iter(held.files.items()))

@@ -104,6 +104,9 @@ class Files:
                 for record in self._records:
                     if record.stage in _FETCHING:
                         self._start(record)
+                    elif record.stage is Stage.HERE and record.sender != self._me:
+                        with suppress(StorageError):  # an earlier life may not have come to it
+                            await self._on_thread(self._part(record).discard)
                 await self._serving.run()
         finally:
             self._pool.shutdown(wait=True)
@@ -242,7 +245,8 @@ class Files:
                 placed = await self._on_thread(self._placed, record, part)
                 path = placed or await self._download(record, part)
                 await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
-                await self._on_thread(part.discard)
+                with suppress(StorageError):  # a second name of the same file: the next start tries again
+                    await self._on_thread(part.discard)
             except ConclaveError as error:
                 await self._failed(record, error)
             except Exception as error:  # a fault of ours, or of the disk's: it costs this file, not the node
