@@ -12,7 +12,6 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
@@ -29,6 +28,7 @@ from conclave.node.notices import Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore
 from conclave.wire.files import CHUNK_BYTES, FileFrame
+from conclave.wire.frames import Have, encode_frame
 
 
 class End:
@@ -38,7 +38,7 @@ class End:
         self.realm, self.me, self.other, self.home = realm, me, other, home
         self.done: asyncio.Future[Notice] = asyncio.get_running_loop().create_future()
         self.said: list[Offered] = []
-        self.frames: list[Any] = []
+        self.heard = asyncio.Event()
 
     async def start(self, group: asyncio.TaskGroup) -> str:
         self.peers = Peers(
@@ -59,6 +59,17 @@ class End:
         self.running = group.create_task(self.files.run())
         await asyncio.sleep(0)
         return "{}:{}".format(*self.listener.address)
+
+    async def words(self, times: list[float]) -> None:
+        """Say something every 20 ms, and note how long it takes to come back (seconds)."""
+        word = encode_frame(Have(bytes(16), 1))
+        while True:
+            self.heard.clear()
+            start = time.perf_counter()
+            self.peers.send(self.other, word)
+            await self.heard.wait()
+            times.append(time.perf_counter() - start)
+            await asyncio.sleep(0.02)
 
     def end(self) -> None:
         self.listener.close()
@@ -81,8 +92,10 @@ class End:
         match event:
             case Arrived(peer, frame) if isinstance(frame, FileFrame):
                 self.files.arrived(peer, frame)
-            case Arrived(peer, frame):
-                self.frames.append(frame)
+            case Arrived(peer, frame) if self.me == "burak":  # words: sent back as they are
+                self.peers.send(peer, encode_frame(frame))
+            case Arrived():
+                self.heard.set()
             case Linked(peer):
                 self.files.linked(peer)
             case Unlinked(peer):

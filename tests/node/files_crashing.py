@@ -23,6 +23,7 @@ from typing import Any
 from conclave.chat.effects import Record
 from conclave.files.offer import Offered
 from conclave.files.record import Stage, record_of
+from conclave.node.notices import FileProgress
 from conclave.store.peer import PeerDatabase
 from conclave.wire.files import CHUNK_BYTES
 from tests.link.identities import usual
@@ -109,6 +110,7 @@ async def live(folder: Path, who: str, fuse: Fuse) -> None:
             if address:
                 one.peers.at(other, address)
             await asyncio.sleep(0.005)
+        (folder / "burak.first").write_text(str(one.told(FileProgress)[0].done))
         (folder / "burak.passed").write_text(str(fuse.passed))
         (folder / "burak.done").write_text(one.files._records[record.id].path)
 

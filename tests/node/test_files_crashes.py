@@ -39,10 +39,10 @@ class Theatre:
             text=True,
         )
 
-    def perform(self, who: str, point: int, *, links: bool) -> dict[str, Any]:
+    def perform(self, who: str, point: int, *, links: bool, chunks: int = CHUNKS) -> dict[str, Any]:
         stage = self.folder / f"{who}-{point}-{links}"
         stage.mkdir()
-        content = os.urandom(CHUNKS * CHUNK_BYTES - 100)
+        content = os.urandom(chunks * CHUNK_BYTES - 100)
         (stage / "report.pdf").write_bytes(content)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -53,6 +53,7 @@ class Theatre:
         told = [path.read_text() for path in stage.glob("*.failed")]
         assert not answer["failed"], (who, point, answer, *told)
         check(stage, content, answer)
+        answer["first"] = int((stage / "burak.first").read_text())
         shutil.rmtree(stage)
         return answer
 
@@ -108,3 +109,14 @@ def test_a_file_outlives_a_death_at_every_point(theatre: Theatre, who: str, link
     while theatre.perform(who, point, links=links)["died"]:
         point += 1
     assert point > (20 if who == "burak" else 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_hundred_megabytes_go_on_where_they_were(theatre: Theatre, share: float) -> None:
+    """Killed in the middle of a write: the next life begins with what is on disk, and sends for the rest alone."""
+    chunks = 100_000_000 // CHUNK_BYTES
+    writes = int(chunks * share)
+    answer = theatre.perform("burak", 2 * writes, links=True, chunks=chunks)
+    assert answer["died"]
+    assert answer["first"] >= (writes - 20) * CHUNK_BYTES
