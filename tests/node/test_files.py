@@ -22,7 +22,7 @@ from conclave.files.offer import Offered
 from conclave.files.record import Stage, record_of
 from conclave.node import files_commands as ask
 from conclave.node.files import FileLinks
-from conclave.node.notices import FileDone, FileFailed, FileOffered, FileProgress, Trouble
+from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileKind, Lack, Part, Why, file_body
@@ -98,10 +98,10 @@ def both(tmp_path: Path, **limits: float) -> tuple[Valved, Valved]:
 
 async def offered(one: Filer, other: Filer, path: Path) -> bytes:
     """One offers the other a file; its id there."""
-    count = len(other.told(FileOffered))
+    count = len(other.told(FileListed))
     await one.offer(f"@{other.me}", path)
-    await other.until(lambda: len(other.told(FileOffered)) > count)
-    return other.told(FileOffered)[-1].id
+    await other.until(lambda: len(other.told(FileListed)) > count)
+    return other.told(FileListed)[-1].id
 
 
 # It arrives.
@@ -211,7 +211,7 @@ async def test_a_lobbys_file_comes_from_any_member_who_has_it(tmp_path: Path, so
         async with ayse.running():
             ayse.meets(burak, cem)
             await ayse.offer("#ops", source)
-            name = burak.told(FileOffered)[0].id
+            name = burak.told(FileListed)[0].id
             await burak.accept(name)
             await burak.fetched()
         burak.peers.at("cem", cem.address)
@@ -227,7 +227,7 @@ async def test_members_share_the_work(tmp_path: Path) -> None:
     source.write_bytes(os.urandom(200 * CHUNK_BYTES))
     async with filers(ayse, burak, cem):
         await ayse.offer("#ops", source)
-        name = burak.told(FileOffered)[0].id
+        name = burak.told(FileListed)[0].id
         await burak.accept(name)
         await burak.fetched()
         await cem.links(ayse, burak)
@@ -452,7 +452,7 @@ async def test_one_members_lies_do_not_spoil_the_file(tmp_path: Path, source: Pa
 
     async with filers(ayse, burak, cem):
         await ayse.offer("#ops", source)
-        name = burak.told(FileOffered)[0].id
+        name = burak.told(FileListed)[0].id
         await burak.accept(name)
         await burak.fetched()
         burak.valve.change = wrong
@@ -553,7 +553,7 @@ async def test_the_same_offer_again_changes_nothing(tmp_path: Path, source: Path
         _, message, good = ayse.offered[0]
         await burak.files.heard(record_of("@ayse", "ayse", message, good, 99.0))
         assert [each["status"] for each in await burak.list()] == ["here"]
-        assert len(burak.told(FileOffered)) == 1
+        assert len(burak.told(FileListed)) == 1
 
 
 async def test_cancelling_removes_what_is_there_and_it_can_be_fetched_again(tmp_path: Path, source: Path) -> None:

@@ -134,7 +134,7 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "certificate-renewed", "profile": profile, "until": until}:
             day = datetime.fromtimestamp(until).astimezone()
             return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"
-        case {"notice": "file-offered", "conversation": conversation, "sender": sender, "name": name, "id": name_id}:
+        case {"notice": "file-listed", "conversation": conversation, "sender": sender, "name": name, "id": name_id}:
             return f"{conversation}  {sender} offers {name}: conclave fetch {name_id[:8]}"
         case {"notice": "file-done", "name": name, "path": path}:
             return f"{name} is here: {path}"

@@ -26,7 +26,7 @@ from conclave.node import files_disk as disk
 from conclave.node.files_fetching import Download
 from conclave.node.files_records import Records
 from conclave.node.files_serving import Sender, Serving
-from conclave.node.notices import FileDone, FileFailed, FileOffered, FileProgress, Notice, Trouble
+from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
 from conclave.wire.files import Ask, FileFrame
 from conclave.wire.frames import ID_BYTES
@@ -154,7 +154,7 @@ class Files:
             return
         await self._records.keep(record)
         offered = record.offered
-        self._tell(FileOffered(record.conversation, record.id, record.sender, offered.name, offered.size))
+        self._tell(FileListed(record.conversation, record.id, record.sender, offered.name, offered.size))
 
     # What fronts ask.
 

@@ -18,7 +18,7 @@ __all__ = [
     "CertificateRenewed",
     "FileDone",
     "FileFailed",
-    "FileOffered",
+    "FileListed",
     "FileProgress",
     "LineAdded",
     "LineMarked",
@@ -87,7 +87,7 @@ class CertificateRenewed:
 
 
 @dataclass(frozen=True, slots=True)
-class FileOffered:
+class FileListed:
     """``sender`` offers a file of ``size`` bytes; ``id`` is what ``file.accept`` takes."""
 
     conversation: str
@@ -131,7 +131,7 @@ class FileFailed:
 
 Notice = (
     LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged
-    | AuthorityReached | Revoked | CertificateRenewed | FileOffered | FileProgress | FileDone | FileFailed
+    | AuthorityReached | Revoked | CertificateRenewed | FileListed | FileProgress | FileDone | FileFailed
 )  # fmt: skip
 
 

@@ -240,6 +240,7 @@ def _post_body(post: Post) -> bytes:
 
 
 _DECODERS: dict[int, Callable[[Reader], Frame]] = {
+    **FILE_DECODERS,
     Kind.HELLO: lambda r: Hello(r.uint16(), r.uint16(), r.uint32(), r.uint16(), r.text(TEXT_BYTES)),
     Kind.PING: lambda r: Ping(r.uint64()),
     Kind.PONG: lambda r: Pong(r.uint64()),
@@ -253,7 +254,6 @@ _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.FETCH: lambda r: Fetch(r.fixed(ID_BYTES), r.uint64(), r.uint16()),
     Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES)),
     Kind.HAVE: lambda r: Have(r.fixed(ID_BYTES), r.uint64()),
-    **FILE_DECODERS,
 }  # fmt: skip
 
 
