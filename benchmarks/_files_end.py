@@ -51,7 +51,7 @@ class End:
             tell=lambda _: None,
             jitter=lambda: 0.5,
         )
-        conversations = Conversations(self._say, lambda _: (self.other,), lambda _, __: True)
+        conversations = Conversations(self._say, lambda _: (self.other,))
         self.files = Files(
             self.me, self.home, MemoryStore(), self.peers, conversations, self._tell, FileLimits(), clock=time.time
         )  # fmt: skip

@@ -110,7 +110,8 @@ async def live(folder: Path, who: str, fuse: Fuse) -> None:
             if address:
                 one.peers.at(other, address)
             await asyncio.sleep(0.005)
-        (folder / "burak.first").write_text(str(one.told(FileProgress)[0].done))
+        progress = [notice.done for notice in one.told(FileProgress)]
+        (folder / "burak.first").write_text(str(progress[0] if progress else 0))
         (folder / "burak.passed").write_text(str(fuse.passed))
         (folder / "burak.done").write_text(one.files._records[record.id].path)
 

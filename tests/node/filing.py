@@ -78,9 +78,6 @@ class Filer:
             return [conversation[1:]]
         return [handle for handle in self.circle.get(conversation, []) if handle != self.me]
 
-    def may_have(self, peer: str, root: bytes) -> bool:
-        return any(r.offered.root == root and peer in self.members(r.conversation) for r in self.records())
-
     def records(self) -> list[FileRecord]:
         return list(self.files._records)
 
@@ -103,7 +100,7 @@ class Filer:
                     self.home,
                     self.store,
                     self.between(self.peers),
-                    Conversations(self.say, self.members, self.may_have),
+                    Conversations(self.say, self.members),
                     self.notices.append,
                     self.limits,
                     clock=time.time,

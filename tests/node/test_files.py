@@ -20,6 +20,7 @@ from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
 from conclave.files.offer import Offered
 from conclave.files.record import Stage, record_of
+from conclave.node import files as shell
 from conclave.node import files_commands as ask
 from conclave.node.files import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Trouble
@@ -249,7 +250,7 @@ async def test_who_is_not_in_the_conversation_gets_nothing(tmp_path: Path, sourc
         await deniz.accept(record.id)
         await deniz.until(lambda: Lack(root, Why.UNKNOWN) in ayse.valve.sent)
         assert not ayse.valve.chunks()
-        assert (await deniz.list())[0]["why"] == "ayse: unknown"
+        assert (await deniz.list())[0]["why"] == "ayse: does not have it"
 
 
 # Its name and place.
@@ -526,6 +527,42 @@ async def test_uploads_beyond_their_number_wait_their_turn(tmp_path: Path) -> No
             await burak.accept(await offered(ayse, burak, path))
         await burak.until(lambda: len(burak.told(FileDone)) == 3, 40)
         assert any(isinstance(frame, Lack) and frame.why is Why.BUSY for frame in ayse.valve.sent)
+
+
+async def test_a_file_that_nobody_has_holds_up_no_other(tmp_path: Path, source: Path) -> None:
+    """One place: it goes to a file that comes, whether another waits for somebody who is away or who lacks it."""
+    circle = {"#ops": ["burak", "cem"]}
+    ayse, burak = (Valved(me, tmp_path / me, circle, limits=FileLimits(downloads=1)) for me in ("ayse", "burak"))
+    async with filers(ayse, burak):
+        away = Offered("away", 70_000, CHUNK_BYTES, bytes(32), bytes(32))
+        missing = replace(away, name="missing", root=b"m" * 32)
+        for conversation, sender, offer in (("#ops", "cem", away), ("@ayse", "ayse", missing)):
+            record = record_of(conversation, sender, bytes(16), offer, 1.0)
+            await burak.files.heard(record)
+            await burak.accept(record.id)
+        await burak.until(lambda: Lack(missing.root, Why.UNKNOWN) in ayse.valve.sent)
+        name = await offered(ayse, burak, source)
+        await burak.accept(name)
+        assert (await burak.fetched()).read_bytes() == source.read_bytes()
+        why = {each["name"]: each["why"] for each in await burak.list() if each["status"] == "fetching"}
+        assert set(why.values()) == {"waits for cem", "ayse: does not have it"}
+
+
+async def test_of_a_large_lobby_few_are_dialled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "REACH_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(shell, "REACH_SECONDS", 0.01)
+    wanted: list[str] = []
+    circle = {"#ops": [f"m{n}" for n in range(500)]}
+    burak = Valved("burak", tmp_path / "burak", circle)
+    async with burak.running():
+        burak.valve.want = lambda peer, _: wanted.append(peer)  # type: ignore[method-assign, assignment]
+        offer = Offered("x", 70_000, CHUNK_BYTES, bytes(32), bytes(32))
+        record = record_of("#ops", "m7", bytes(16), offer, 1.0)
+        await burak.files.heard(record)
+        await burak.accept(record.id)
+        await asyncio.sleep(0.5)
+    assert wanted[0] == "m7"
+    assert len(set(wanted)) == len(wanted) == 1 + shell.REACHED_MOST
 
 
 # Bounds and refusals of commands.

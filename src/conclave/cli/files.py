@@ -41,7 +41,11 @@ def send(
 ) -> None:
     """Offer a file. Whoever wants it fetches it from your node, or from a member of the lobby who has it."""
     with NodeClient(context_of(ctx).home) as node:
-        offered = node.call("file.offer", patience=READ_SECONDS, to=to, path=str(file.absolute()))
+        try:
+            offered = node.call("file.offer", patience=READ_SECONDS, to=to, path=str(file.absolute()))
+        except KeyboardInterrupt:
+            note("your node may offer it all the same: conclave files; to take it back: conclave fetch ID --cancel")
+            raise
     if as_json:
         emit([offered])
     else:

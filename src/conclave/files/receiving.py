@@ -99,6 +99,10 @@ class Fetch:
         """Who is asked, or will be after a rest."""
         return list(self._sources)
 
+    def awake(self, now: float) -> bool:
+        """Whether anybody can be asked now, or owes something."""
+        return any(source.rests_until <= now for source in self._sources.values())
+
     def lacking(self) -> dict[str, Why]:
         """Which sources said that they lack the file, and why."""
         return {peer: source.lacks for peer, source in self._sources.items() if source.lacks is not None}

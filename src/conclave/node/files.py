@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from conclave.node import files_disk as disk
 from conclave.node.files_fetching import Download
 from conclave.node.files_records import Records
 from conclave.node.files_serving import Sender, Serving
+from conclave.node.files_views import shown
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
 from conclave.wire.files import Ask, FileFrame
@@ -33,8 +35,16 @@ from conclave.wire.frames import ID_BYTES
 
 log = logging.getLogger(__name__)
 
-THREADS = 3
-"""One that writes, one that reads for others, one that waits for a slow disk."""
+THREADS = 6
+"""Two that read for others, and for each download by default one that writes, or waits for a slow disk."""
+REACHED = 8
+"""Others whom a file is asked of besides its sender are dialled so many at a time,"""
+REACHED_MOST = 32
+"""so many at most, since a lobby may have a thousand members,"""
+REACH_FIRST_SECONDS = 3.0
+"""the first ones after so long,"""
+REACH_SECONDS = 30.0
+"""and the next ones after so long without the whole file."""
 TELL_SECONDS = 0.2
 """Progress of one file is told at most so often."""
 _FETCHING = frozenset({Stage.FETCHING, Stage.PLACING})
@@ -52,15 +62,15 @@ class FileLinks(Sender, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Conversations:
-    """The conversations, as far as files need them. ``say(conversation, message id, offer)`` says an offer.
+    """The conversations, as far as files need them.
 
+    ``say(conversation, message id, offer)`` says an offer, and raises ``ConclaveError`` where that cannot be.
     ``others(conversation)`` is everybody else who is in it now: whoever may have its files, and may be asked for
-    them. ``may_have(peer, root)``: whether a file of this root was offered where ``peer`` is in.
+    them. A file is never sent to anybody else.
     """
 
     say: Callable[[str, bytes, Offered], Awaitable[None]]
     others: Callable[[str], Collection[str]]
-    may_have: Callable[[str, bytes], bool]
 
 
 class Files:
@@ -206,6 +216,9 @@ class Files:
             )
         if not folder.is_absolute() or not await self._on_thread(_writable, folder):
             raise LocalError(f"{folder} is no folder that can be written to", remedy="--into DIR")
+        if record.path and Path(record.path).parent != folder:  # what an earlier attempt left elsewhere
+            with suppress(StorageError):
+                await self._on_thread(self._part(record).discard)
         record = replace(record, stage=Stage.FETCHING, path=str(folder / offered.name), why="")
         await self._records.keep(record)
         self._start(record)
@@ -239,21 +252,20 @@ class Files:
         task.add_done_callback(lambda _: self._tasks.pop(record.id, None))
 
     async def _fetch(self, record: FileRecord) -> None:
-        async with self._places:
-            part = self._part(record)
-            try:
-                placed = await self._on_thread(self._placed, record, part)
-                path = placed or await self._download(record, part)
-                await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
-                with suppress(StorageError):  # a second name of the same file: the next start tries again
-                    await self._on_thread(part.discard)
-            except ConclaveError as error:
-                await self._failed(record, error)
-            except Exception as error:  # a fault of ours, or of the disk's: it costs this file, not the node
-                log.exception("%s was not fetched", record.id.hex()[:8])
-                await self._failed(record, LocalError(f"by a fault of the program: {error}", remedy="see its log"))
-            else:
-                self._tell(FileDone(record.conversation, record.id, record.offered.name, str(path)))
+        part = self._part(record)
+        try:
+            placed = await self._on_thread(self._placed, record, part)
+            path = placed or await self._download(record, part)
+            await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
+            with suppress(StorageError):  # a second name of the same file: the next start tries again
+                await self._on_thread(part.discard)
+        except ConclaveError as error:
+            await self._failed(record, error)
+        except Exception as error:  # a fault of ours, or of the disk's: it costs this file, not the node
+            log.exception("%s was not fetched", record.id.hex()[:8])
+            await self._failed(record, LocalError(f"by a fault of the program: {error}", remedy="see its log"))
+        else:
+            self._tell(FileDone(record.conversation, record.id, record.offered.name, str(path)))
 
     async def _download(self, record: FileRecord, part: disk.PartFile) -> Path:
         download = self._downloads[record.id] = Download(
@@ -262,6 +274,7 @@ class Files:
             self._records.leaves_path(record),
             self._links,
             self._limits,
+            self._places,
             self._on_thread,
             self._loop.time,
             lambda done: self._progressed(record, done),
@@ -269,15 +282,29 @@ class Files:
         )
         try:
             others = self._conversations.others(record.conversation)
-            for peer in others:
-                self._links.want(peer, True)
             for peer in set(others) & set(self._links.linked()):
                 download.found(peer)
             begun = record.path if record.stage is Stage.PLACING else ""
-            return await download.run(begun, lambda path: self._placing(record, path))
+            reaching = self._spawn(self._reach(record, others))
+            try:
+                return await download.run(begun, lambda path: self._placing(record, path))
+            finally:
+                reaching.cancel()
         finally:
             del self._downloads[record.id]
             self._told.pop(record.id, None)
+
+    async def _reach(self, record: FileRecord, others: Collection[str]) -> None:
+        """Have links dialled: to the sender, then, if the file does not come, to others in an order of our own."""
+        if record.sender in others:
+            self._links.want(record.sender, True)
+        rest = sorted(
+            set(others) - {record.sender}, key=lambda peer: sha256(record.id + f"{self._me} {peer}".encode()).digest()
+        )
+        for at in range(0, min(len(rest), REACHED_MOST), REACHED):
+            await asyncio.sleep(REACH_SECONDS if at else REACH_FIRST_SECONDS)
+            for peer in rest[at : at + REACHED]:
+                self._links.want(peer, True)
 
     def _placed(self, record: FileRecord, part: disk.PartFile) -> Path | None:
         """Where an earlier life moved the whole file, on a disk without hard links. Runs on a thread."""
@@ -313,41 +340,13 @@ class Files:
         self._loop.call_soon_threadsafe(self._tell, FileProgress(conversation, message, name, done, size))
 
     def _served(self, peer: str, root: bytes) -> FileRecord | None:
-        """A file that is here and that ``peer`` may have."""
-        if not self._conversations.may_have(peer, root):
-            return None
-        return self._records.here(root)
+        """A file that is here, from a conversation that ``peer`` is in."""
+        here = self._records.here(root)
+        return next((each for each in here if peer in self._conversations.others(each.conversation)), None)
 
     def _shown(self, record: FileRecord) -> dict[str, Any]:
         record = self._records[record.id]
-        download = self._downloads.get(record.id)
-        shown: dict[str, Any] = {
-            "id": record.id.hex(),
-            "conversation": record.conversation,
-            "from": record.sender,
-            "name": record.offered.name,
-            "size": record.offered.size,
-            "at": record.at,
-            "status": "fetching" if record.stage in _FETCHING else record.stage.word,
-            "path": record.path,
-            "why": record.why,
-        }
-        if record.stage in _FETCHING:
-            shown["done"] = download.fetch.kept_bytes if download is not None else 0
-            shown["why"] = self._waits(record, download)
-        return shown
-
-    def _waits(self, record: FileRecord, download: Download | None) -> str:
-        if download is None:
-            return "waits for its turn"
-        if not download.fetch.sources:
-            return (
-                f"waits for {' or '.join(sorted(self._conversations.others(record.conversation))[:3]) or 'somebody'}"
-            )
-        lacks = download.fetch.lacking()
-        if len(lacks) == len(download.fetch.sources):
-            return "; ".join(f"{peer}: {why.name.lower()}" for peer, why in sorted(lacks.items())[:3])
-        return ""
+        return shown(record, self._downloads.get(record.id), self._conversations.others(record.conversation))
 
     # Places and threads.
 

@@ -34,7 +34,10 @@ _Arrived = tuple[str, int, bytes, bytes]
 
 
 class Download:
-    """One file on its way to us. ``moved`` is called when more of it is kept, ``accuse`` when a source lied."""
+    """One file on its way to us. ``moved`` is called when more of it is kept, ``accuse`` when a source lied.
+
+    It takes one of ``places`` while it has somebody to ask; without, it waits for a source and lets others go ahead.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Download:
         leaves_path: Path,
         links: Sender,
         limits: FileLimits,
+        places: asyncio.Semaphore,
         on_thread: OnThread,
         clock: Callable[[], float],
         moved: Callable[[int], None],
@@ -54,6 +58,9 @@ class Download:
         self._leaves_path = leaves_path
         self._links = links
         self._limits = limits
+        self._places = places
+        self.placed = False
+        """Whether it has one of the places."""
         self._on_thread = on_thread
         self._clock = clock
         self._moved = moved
@@ -102,10 +109,15 @@ class Download:
         ``begun`` and ``beginning`` are those of ``PartFile.place``.
         """
         try:
+            await self._take_place()
             await self._on_thread(self.part.open, self._limits.keep_free_bytes)
             await self._take_up()
             while not self.fetch.whole:
-                self._ask()
+                if self.fetch.awake(self._clock()):
+                    await self._take_place()
+                    self._ask()
+                else:
+                    self._leave_place()
                 await self._rest()
                 self.fetch.tick(self._clock())
                 if self._list is not None:
@@ -122,6 +134,17 @@ class Download:
                 with suppress(BaseException):
                     await asyncio.shield(self._flushing)
             self.part.close()
+            self._leave_place()
+
+    async def _take_place(self) -> None:
+        if not self.placed:
+            await self._places.acquire()
+            self.placed = True
+
+    def _leave_place(self) -> None:
+        if self.placed:
+            self.placed = False
+            self._places.release()
 
     async def _take_up(self) -> None:
         offered = self._offered

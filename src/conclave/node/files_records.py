@@ -87,9 +87,9 @@ class Records:
             )
         return found[0]
 
-    def here(self, root: bytes) -> FileRecord | None:
-        """A file of this root that is here, whole."""
-        return next((each for each in self if each.offered.root == root and each.stage is Stage.HERE), None)
+    def here(self, root: bytes) -> list[FileRecord]:
+        """Files of this root that are here, whole: one for each conversation that it was fetched in or offered to."""
+        return [each for each in self if each.offered.root == root and each.stage is Stage.HERE]
 
     def leaves_path(self, record: FileRecord) -> Path:
         """Where the leaves of a file are kept."""

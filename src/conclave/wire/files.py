@@ -49,6 +49,19 @@ class Why(IntEnum):
     CHANGED = 3  # it was changed or removed since it was offered
     OTHER = 255  # a reason that a newer peer has
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Why.UNKNOWN: "does not have it",
+    Why.BUSY: "is busy with other files",
+    Why.CHANGED: "has changed or removed it",
+    Why.OTHER: "does not give it",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
