@@ -278,6 +278,18 @@ def test_a_silent_source_rests_and_its_late_chunks_are_welcome() -> None:
     assert [(ask.first, ask.count) for _, ask in fetch.asks(40.0)] == [(0, 1)], "carefully"
 
 
+def test_a_rest_that_is_over_wakes_nobody_again() -> None:
+    """While others do all the work, whoever rested is no reason to look again and again."""
+    fetch = trusted(started(4))
+    fetch.found("ayse", 0.0)
+    fetch.lacked("ayse", Why.BUSY, 0.0)
+    fetch.found("cem", 0.0)
+    fetch.asks(0.0)
+    assert fetch.timer() == REST_SECONDS[Why.BUSY]
+    fetch.tick(REST_SECONDS[Why.BUSY])
+    assert fetch.timer() == 20.0
+
+
 @pytest.mark.parametrize("why", Why)
 def test_a_source_that_lacks_the_file_is_asked_again_later(why: Why) -> None:
     play = started(4)

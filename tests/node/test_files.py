@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -608,6 +609,44 @@ async def test_cancelling_removes_what_is_there_and_it_can_be_fetched_again(tmp_
         ayse.open()
         await burak.accept(name)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
+
+
+async def test_who_cancels_or_ends_does_not_wait_for_what_is_being_read(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is taken up again, or is to be offered, may have gigabytes to read first."""
+    ayse, burak = both(tmp_path)
+    ayse.left = 30
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        await burak.accept(name)
+        await burak.until(lambda: ayse.valve.left <= 0)
+        await asyncio.sleep(0.2)
+    real = os.pread
+
+    def pread(descriptor: int, size: int, at: int) -> bytes:
+        time.sleep(0.5)
+        return real(descriptor, size, at)
+
+    def zeros(_: int, size: int, __: int) -> bytes:
+        time.sleep(0.01)
+        return bytes(size)
+
+    burak = Valved("burak", burak.home, store=burak.store)
+    began = time.monotonic()
+    async with burak.running():
+        monkeypatch.setattr(os, "pread", pread)
+        await asyncio.sleep(0.3)
+        assert (await burak.files.serve(ask.FileCancel(name.hex())))["status"] == "cancelled"
+        large = tmp_path / "large"
+        with large.open("wb") as file:
+            file.truncate(CHUNK_BYTES * 300)
+        monkeypatch.setattr(os, "pread", zeros)
+        offering = asyncio.ensure_future(burak.offer("@ayse", large))
+        await asyncio.sleep(0.1)
+    assert time.monotonic() - began < 10
+    with pytest.raises(LocalError, match="ending"):
+        await offering
 
 
 async def test_an_offer_that_is_taken_back_is_served_no_more(tmp_path: Path, source: Path) -> None:

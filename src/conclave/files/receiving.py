@@ -242,6 +242,8 @@ class Fetch:
         """Time passed: whoever is silent for too long rests, and others get its share."""
         patience = self._limits.patience_seconds
         for peer, source in list(self._sources.items()):
+            if source.rests_until <= now:
+                source.rests_until = 0.0
             waits = bool(source.owes) or (self._asked_leaves is not None and self._asked_leaves[0] == peer)
             if not waits or now < source.heard + patience:
                 continue

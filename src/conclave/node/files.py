@@ -99,6 +99,7 @@ class Files:
         self._downloads: dict[bytes, Download] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
         self._told: dict[bytes, float] = {}
+        self._ending = False
         self._places = asyncio.Semaphore(limits.downloads)
         self._pool = ThreadPoolExecutor(THREADS, "files")
         self._loop = asyncio.get_running_loop()
@@ -117,7 +118,12 @@ class Files:
                     elif record.stage is Stage.HERE and record.sender != self._me:
                         with suppress(StorageError):  # an earlier life may not have come to it
                             await self._on_thread(self._part(record).discard)
-                await self._serving.run()
+                try:
+                    await self._serving.run()
+                finally:
+                    self._ending = True
+                    for download in self._downloads.values():
+                        download.part.stop()
         finally:
             self._pool.shutdown(wait=True)
 
@@ -228,6 +234,8 @@ class Files:
         running = record.id in self._tasks
         if running:
             task = self._tasks[record.id]
+            if (download := self._downloads.get(record.id)) is not None:
+                download.part.stop()
             task.cancel()
             await asyncio.wait([task])
             record = self._records[record.id]
@@ -336,7 +344,9 @@ class Files:
             self._tell(FileProgress(record.conversation, record.id, offered.name, done, offered.size))
 
     def _read(self, conversation: str, message: bytes, name: str, done: int, size: int) -> None:
-        """Tell how far a file was read that is to be offered. Called on a thread."""
+        """Tell how far a file to be offered was read. Called on a thread. Raises ``LocalError`` as the node ends."""
+        if self._ending:
+            raise LocalError("the node is ending: nothing was offered", remedy="start it again: conclave up")
         self._loop.call_soon_threadsafe(self._tell, FileProgress(conversation, message, name, done, size))
 
     def _served(self, peer: str, root: bytes) -> FileRecord | None:

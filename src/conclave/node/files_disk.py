@@ -2,8 +2,9 @@
 
 Everything here blocks and runs on a thread. An unfinished file is ``.NAME.ID.part`` in the folder of its goal. What
 of it counts after a crash is what its hashes say, chunk by chunk: no note of progress has to be true. The finished
-file is flushed to disk, then linked to the first free name, which fails where a file has it. Errors of the system
-leave as ``StorageError`` with its own words. Left out: who may have what (``node.files``).
+file, readable by its owner alone, is flushed to disk, then linked to the first free name, which fails where a file
+has it. Errors of the system leave as ``StorageError`` with its own words. Left out: who may have what
+(``node.files``).
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class PartFile:
         self.path = folder / f".{offered.name}.{mark}.part"
         self._offered = offered
         self._descriptor = -1
+        self._stopped = False
 
     @property
     def exists(self) -> bool:
@@ -149,6 +151,8 @@ class PartFile:
             last = min(self._offered.chunks, -(-size // self._offered.chunk))
             found = []
             for number in range(last):
+                if self._stopped:
+                    raise LocalError(f"{self._offered.name} was stopped")
                 plain = os.pread(self._descriptor, self._offered.plain_size(number), number * self._offered.chunk)
                 if leaf_hash(seal_chunk(self._offered.key, number, plain)) == leaves[number]:
                     found.append(number)
@@ -210,6 +214,10 @@ class PartFile:
 
     def _names(self) -> Sequence[Path]:
         return [self.folder / numbered(self._offered.name, number) for number in range(NAMES)]
+
+    def stop(self) -> None:
+        """Have ``kept`` end soon, which may have gigabytes to read. From any thread."""
+        self._stopped = True
 
     def close(self) -> None:
         """Let go of it; what is on disk stays."""

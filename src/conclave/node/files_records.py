@@ -30,13 +30,14 @@ class Records:
         self._folder = folder
         self._on_thread = on_thread
         self._records: dict[bytes, FileRecord] = {}
+        self._roots: dict[bytes, set[bytes]] = {}  # strangers may ask for any root, often
         for key, value in store.states(PREFIX):
             try:
                 record = decode_record(value)
             except DecodeError as error:
                 log.warning("%s is left alone: %s", key, error)
                 continue
-            self._records[record.id] = record
+            self._remember(record)
 
     def __iter__(self) -> Iterator[FileRecord]:
         return iter(list(self._records.values()))
@@ -50,7 +51,7 @@ class Records:
     async def keep(self, record: FileRecord) -> None:
         """Commit a record, then remember it. Raises ``StorageError``."""
         await self._on_thread(self.commit, record)
-        self._records[record.id] = record
+        self._remember(record)
 
     def commit(self, record: FileRecord) -> None:
         """Put a record into the store. Blocks. Raises ``StorageError``."""
@@ -59,8 +60,15 @@ class Records:
     async def forget(self, record: FileRecord) -> None:
         """Drop a record and its leaves. Raises ``StorageError``."""
         await self._on_thread(self._store.commit, [DropState(record.key)])
-        self._records.pop(record.id, None)
+        if self._records.pop(record.id, None) is not None:
+            self._roots[record.offered.root].discard(record.id)
+            if not self._roots[record.offered.root]:
+                del self._roots[record.offered.root]
         await self.drop_leaves(record)
+
+    def _remember(self, record: FileRecord) -> None:
+        self._records[record.id] = record
+        self._roots.setdefault(record.offered.root, set()).add(record.id)
 
     async def make_room(self, conversation: str, most: int) -> None:
         """Have room for one more offer of a conversation: the oldest that is idle goes. Raises ``LocalError``."""
@@ -89,7 +97,8 @@ class Records:
 
     def here(self, root: bytes) -> list[FileRecord]:
         """Files of this root that are here, whole: one for each conversation that it was fetched in or offered to."""
-        return [each for each in self if each.offered.root == root and each.stage is Stage.HERE]
+        found = (self._records[name] for name in self._roots.get(root, ()))
+        return [record for record in found if record.stage is Stage.HERE]
 
     def leaves_path(self, record: FileRecord) -> Path:
         """Where the leaves of a file are kept."""
