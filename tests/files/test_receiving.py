@@ -327,6 +327,20 @@ def test_leaves_that_were_not_asked_for_change_nothing() -> None:
     assert [(p, a.first, a.count) for p, a in fetch.asks(0.1)] == [(peer, 1024, 976)]
 
 
+def test_a_late_answer_to_an_earlier_ask_is_no_lie() -> None:
+    play = started(2000)
+    fetch = play.fetch
+    fetch.found("ayse", 0.0)
+    fetch.asks(0.0)
+    fetch.tick(20.0)  # too slow: asked again later
+    assert [(ask.first, ask.count) for _, ask in fetch.asks(40.0)] == [(0, 1024)]
+    first = Leaves(b"", 0, play.world.leaves[: 32 * 1024])
+    assert fetch.leaves_arrived("ayse", first, 40.1) is None
+    fetch.asks(40.1)
+    assert fetch.leaves_arrived("ayse", first, 40.2) is None, "the second answer to the same"
+    assert fetch.leaves_arrived("ayse", Leaves(b"", 1024, play.world.leaves[32 * 1024 :]), 40.3) == play.world.leaves
+
+
 def test_a_source_whose_list_is_a_lie_is_dropped_and_another_asked() -> None:
     play = started(3)
     fetch = play.fetch

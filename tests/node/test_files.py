@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import random  # noqa: TID251 - seeded
 import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -27,7 +28,7 @@ from conclave.node.files import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
-from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileKind, Lack, Part, Why, file_body
+from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileFrame, FileKind, Lack, Leaves, Part, Why, file_body
 from conclave.wire.frames import FRAME_BYTES, CloseReason, Frame, decode_frame, encode_frame
 from tests.node.filing import Filer, filers
 
@@ -517,6 +518,45 @@ async def test_nothing_that_a_linked_stranger_asks_or_sends_hurts(tmp_path: Path
         await burak.accept(name)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
         assert "ayse" in burak.peers.linked()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_frames_whatever_raise_or_spoil_a_file(tmp_path: Path, source: Path, seed: int) -> None:
+    """Both ends get thousands of frames that fit almost, before, during and after a transfer."""
+    r = random.Random(seed)
+    ayse, burak = both(tmp_path, patience_seconds=0.3)  # for what ayse drops of too many asks in burak's name
+    ayse.left = 15
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        good = ayse.offered[0][2]
+
+        def some() -> FileFrame:
+            root = r.choice([good.root, good.root, bytes(32)])
+            number = r.choice([0, 1, 39, 40, 41, (1 << 32) - 1, r.randrange(60)])
+            frames: list[FileFrame] = [
+                Ask(root, Part.LEAVES, number, r.choice([1, 41, 1024])),
+                Ask(root, Part.CHUNKS, number, r.choice([1, 2, 64])),
+                Leaves(root, number, r.choice([b"", bytes(32), bytes(32 * 41), bytes(32 * 1024)])),
+                Chunk(root, number, r.choice([b"", bytes(16), bytes(65552)])),
+                Lack(root, Why.BUSY),
+            ]
+            return r.choice(frames)
+
+        def flood() -> None:
+            for _ in range(300):
+                ayse.files.arrived("burak", some())
+                ayse.files.arrived("stranger", some())
+                burak.files.arrived("stranger", some())
+            burak.files.arrived("stranger", Lack(good.root, Why.CHANGED))
+
+        flood()
+        await burak.accept(name)
+        await burak.until(lambda: ayse.valve.left <= 0)
+        flood()
+        ayse.open()
+        assert (await burak.fetched()).read_bytes() == source.read_bytes()
+        flood()
+        assert "stranger" not in {notice.peer for notice in burak.told(Trouble)}
 
 
 async def test_uploads_beyond_their_number_wait_their_turn(tmp_path: Path) -> None:

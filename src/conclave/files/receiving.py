@@ -149,8 +149,7 @@ class Fetch:
         have = len(self._joined) // DIGEST_BYTES
         count = len(frame.hashes) // DIGEST_BYTES
         if frame.first != have or count != min(ASK_LEAVES, len(self._chunks) - have):
-            self.lied(peer)
-            return None
+            return None  # the late answer to an earlier ask, at best
         source.heard, source.lacks = now, None
         self._joined += frame.hashes
         self._asked_leaves = None

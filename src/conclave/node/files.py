@@ -30,7 +30,7 @@ from conclave.node.files_serving import Sender, Serving
 from conclave.node.files_views import shown
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
-from conclave.wire.files import Ask, FileFrame
+from conclave.wire.files import Ask, FileFrame, Lack
 from conclave.wire.frames import ID_BYTES
 
 log = logging.getLogger(__name__)
@@ -135,10 +135,11 @@ class Files:
             self._serving.asked(peer, frame)
             return
         for name, download in self._downloads.items():
-            record = self._records[name]
-            if record.offered.root == frame.root and peer in self._conversations.others(record.conversation):
-                only = len(self._conversations.others(record.conversation)) == 1
-                download.arrived(peer, frame, last_hope=only)
+            if download.fetch.offered.root == frame.root:  # from whom it is taken, the fetch knows
+                pair = (
+                    isinstance(frame, Lack) and len(self._conversations.others(self._records[name].conversation)) == 1
+                )
+                download.arrived(peer, frame, last_hope=pair)
 
     def linked(self, peer: str) -> None:
         """A link is open."""

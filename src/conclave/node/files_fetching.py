@@ -95,7 +95,7 @@ class Download:
                     self._ask()
             case Leaves():
                 self._list = self.fetch.leaves_arrived(peer, frame, now) or self._list
-            case Lack():
+            case Lack() if peer in self.fetch.sources:
                 self.fetch.lacked(peer, frame.why, now)
                 if last_hope and frame.why is Why.CHANGED:
                     self._hopeless = f"{peer} has changed or removed it since"
