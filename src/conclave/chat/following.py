@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from conclave.chat import audience, ending, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
-from conclave.chat.effects import DropEntries, PutEntry, Send, Status
+from conclave.chat.effects import PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
@@ -26,7 +26,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered, Refusal, Refused
+from conclave.wire.frames import EntryKind, Fetch, Head, Ordered, Refusal, Refused
 
 _IN = (Stage.MEMBER, Stage.LEAVING)
 _DEAF = (Step.UNWIND, Step.REJOIN)
@@ -123,10 +123,10 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         opened = groups.open_words(work, state, entry.payload)
         author = opened.identity.decode()
         if author != entry.sender:
-            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")  # noqa: TRY301
+            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")
         stand = read_stand(opened.authenticated_data)
         if stand.number != entry.number:
-            raise VerificationError("it has another number inside than outside")  # noqa: TRY301
+            raise VerificationError("it has another number inside than outside")
         content = decode_content(opened.data)
     except RemoteError as error:
         _lost(work, lobby, entry, error)
@@ -376,4 +376,3 @@ def catch_up(work: Work, group: bytes) -> None:
     watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
     work.keep_lobby(replace(lobby, watch=watch))
     work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
-
