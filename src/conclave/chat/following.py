@@ -339,15 +339,17 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """Somebody who is not in, as far as we know, shows an order of our lobby.
 
     Perhaps it came in behind what we have, and leads by now: then what we have is a beginning of what it has, and the
-    entries prove the rest. Or another half put us in and we put it out: it is told, and nothing of it is believed.
+    entries prove the rest. Or we put it out, while it went on in another half: it is told, and not believed.
     """
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
     if common == lobby.order.seq:
         if not work.peer(lobby.leader).linked:
             noticed(work, lobby, handle, head.seq)
-    elif common >= 0:
+    elif common >= 0 and handle in lobby.healing.gone:
         send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+    elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
+        send(work, handle, orders.head(lobby.order))  # it was let in in a half that lost, and may learn that
 
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
