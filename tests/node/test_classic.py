@@ -224,7 +224,7 @@ async def test_an_expired_certificate_is_told_before_dialling(tmp_path: Path) ->
 
 
 async def test_links_enough_are_answered_busy(tmp_path: Path) -> None:
-    async with people(tmp_path, "ayse", "burak", "cem", classic=ClassicLimits(links=1)) as (ayse, burak, cem):
+    async with people(tmp_path, "ayse", "burak", "cem", classic=ClassicLimits(connections=1)) as (ayse, burak, cem):
         await befriend_classic(ayse, burak)
         answer = await say(cem, "@burak", "hello", wait=True)
         assert answer["why"] == "burak is busy"

@@ -106,7 +106,7 @@ class Classic:
 
     def accept(self, gate: Gate) -> ClassicStream:
         """The protocol for a connection that began as a classic one."""
-        free: Callable[[], bool] = lambda: not self._ending and len(self.streams) < self._limits.links  # noqa: E731
+        free: Callable[[], bool] = lambda: not self._ending and len(self.streams) < self._limits.connections  # noqa: E731
         handshake = Receiver(self._own(), self._verify(None), self._random(NONCE_BYTES), free=free)
         return ClassicStream(handshake, self._limits, self, gate=gate)
 
