@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 
 from conclave.classic.calls import Desk, Stage
-from conclave.classic.desk import ASKING_MOST, LOBBIES_MOST, SNUB_SECONDS, WAITING_TEXTS, step
+from conclave.classic.desk import ASKING_MOST, HASTE_SECONDS, LOBBIES_MOST, SNUB_SECONDS, WAITING_TEXTS, step
 from conclave.classic.events import Answer, Ending
 from conclave.classic.happenings import (
     AnswerCall,
@@ -145,6 +145,18 @@ def test_whoever_was_rejected_and_is_called_is_not_turned_away_any_more() -> Non
     player.do(Connected(link))
     player.do(Ended(link, Ending.DONE, "gone"))
     assert only(player.do(Called(2, "ayse")), Reply).answer is Answer.OK
+
+
+def test_calling_and_hanging_up_fills_no_history() -> None:
+    player = Player("burak")
+    assert only(player.do(Called(1, "ayse")), TellAsked)
+    assert player.do(Called(2, "ayse")) == [Hang(1)]  # asks still, on another link, and is not told anew
+    player.do(Ended(1, Ending.DONE, "hung up"))
+    player.do(Ended(2, Ending.TRUNCATED, "cut"))
+    assert player.do(Called(3, "ayse")) == [Reply(3, Answer.BUSY)]
+    player.now += HASTE_SECONDS + 1
+    assert only(player.do(Called(4, "ayse")), TellAsked)
+    assert only(player.do(AnswerCall("ayse", accept=True)), Reply) == Reply(4, Answer.OK)
 
 
 def test_who_is_busy_turns_new_requests_away() -> None:
@@ -310,8 +322,9 @@ def test_a_member_of_a_lobby_whose_numbers_are_used_up_is_called_again() -> None
     again = player.dial(player.do(Ended(link, Ending.EXHAUSTED, "used up")))
     assert player.desk.calls[again].lobby == "ops"
     assert player.do(Unsent("burak", "relayed", "", b"", again=True)) == []
-    effects = player.do(Connected(again))
-    assert [e.text for e in effects if isinstance(e, Send)] == ["relayed"]  # nothing is lost, nobody left or entered
+    player.do(Say("#ops", ID, "meanwhile"))
+    effects = player.do(Connected(again))  # nothing is lost, nobody left or entered
+    assert [e.text for e in effects if isinstance(e, Send)] == ["relayed", "* ayse says:", "meanwhile"]
     again = player.dial(player.do(Ended(again, Ending.EXHAUSTED, "used up")))
     assert kept(player.do(Ended(again, Ending.BUSY, "busy")))[0][2] == "burak left: busy"
     assert player.desk.lobbies["ops"].members == ()

@@ -11,6 +11,7 @@ import pytest
 
 from conclave.classic.limits import ClassicLimits
 from conclave.errors import LocalError
+from conclave.net.classic import ClassicStream
 from conclave.node import classic_commands as ask
 from conclave.node import commands
 from tests.node.classics import (
@@ -23,7 +24,7 @@ from tests.node.classics import (
     classic_texts,
     people,
 )
-from tests.node.homes import make_home, running
+from tests.node.homes import Running, make_home, running, stranger_realm
 
 LENGTHS = (0, 1, 15, 16, 17, 32, 38, 1000, 100_000)
 
@@ -151,18 +152,40 @@ async def test_the_leaders_loss_is_told(tmp_path: Path) -> None:
 async def test_at_999999_a_new_handshake_follows(tmp_path: Path) -> None:
     async with people(tmp_path, "ayse", "burak") as (ayse, burak):
         await befriend_classic(ayse, burak)
-        (stream,) = classic_of(ayse).streams.values()
-        (far,) = classic_of(burak).streams.values()
-        assert stream._link is not None
-        assert far._link is not None
-        assert stream._link._writer is not None
-        assert far._link._reader is not None
-        stream._link._writer._next = far._link._reader._next = 999_998
+        stream = used_up(ayse, burak, 999_998)
         await say(ayse, "@burak", "x" * 40)  # three fragments where two numbers are left
         await burak.until(lambda: classic_texts(burak, "@ayse") == ["may I?", "x" * 40])
         assert any("a new handshake follows" in text for text in classic_notices(ayse, "@burak"))
         (again,) = classic_of(ayse).streams.values()
         assert again is not stream
+
+
+def used_up(ayse: Running, burak: Running, number: int) -> ClassicStream:
+    """As if so many fragments had gone from one to the other."""
+    (near,) = [s for s in classic_of(ayse).streams.values() if s.peer is not None and s.peer.handle == burak.me]
+    (far,) = classic_of(burak).streams.values()
+    assert near._link is not None
+    assert far._link is not None
+    assert near._link._writer is not None
+    assert far._link._reader is not None
+    near._link._writer._next = far._link._reader._next = number
+    return near
+
+
+async def test_a_lobby_loses_nothing_where_a_members_numbers_are_used_up(tmp_path: Path) -> None:
+    async with people(tmp_path, "ayse", "burak", "cem") as (ayse, burak, cem):
+        await ayse.serve(ask.ClassicGather("ops", ("burak", "cem")))
+        for member in (burak, cem):
+            await accept(member, "ayse")
+        await ayse.until(lambda: len(classic_of(ayse).desk.lobbies["ops"].members) == 2)
+        await burak.until(lambda: any("cem" in text for text in classic_texts(burak, "@ayse")))  # all announced
+        used_up(ayse, burak, 999_997)
+        texts = [f"word {number} of many" for number in range(6)]
+        for text in texts:
+            await say(cem, "@ayse", text)
+        await burak.until(lambda: [t for t in classic_texts(burak, "@ayse") if t.startswith("word")] == texts)
+        assert not any("left" in text for text in classic_texts(cem, "@ayse"))
+        assert set(classic_of(ayse).desk.lobbies["ops"].members) == {"burak", "cem"}
 
 
 # Never where it is off; never instead of TLS.
@@ -204,8 +227,6 @@ async def test_both_kinds_of_link_on_one_port(tmp_path: Path) -> None:
 
 
 async def test_a_stranger_of_another_realm_is_turned_away(tmp_path: Path) -> None:
-    from tests.node.homes import stranger_realm
-
     classic_home(tmp_path / "mallory", "ayse", ward=stranger_realm())
     async with people(tmp_path, "burak") as (burak,), running(tmp_path / "mallory", kinds="tls,classic") as other:
         classic_of(other).hints["burak"] = burak.address

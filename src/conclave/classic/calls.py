@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from conclave.classic.events import Answer
 from conclave.classic.lobby import Lobby
 
 LEGACY = "legacy:"
@@ -55,7 +56,8 @@ class Desk:
     blocked: frozenset[str] = frozenset()
     calls: Mapping[int, Call] = field(default_factory=dict)
     lobbies: Mapping[str, Lobby] = field(default_factory=dict)
-    snubbed: Mapping[str, float] = field(default_factory=dict)
+    snubbed: Mapping[str, tuple[float, Answer]] = field(default_factory=dict)
+    """Whom we answer at once for a while, until when, and what."""
     dialled: int = 0
 
     def call_of(self, peer: str) -> tuple[int, Call | None]:

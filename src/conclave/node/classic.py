@@ -94,6 +94,7 @@ class Classic:
         self.hints: dict[str, str] = {}
         """Addresses that people gave."""
         self._dials: dict[int, asyncio.Task[None]] = {}
+        self._used_up: dict[int, str] = {}  # links whose numbers are, and their peers, until the desk has heard
         self._accepted = 0
         self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
         self._texts = self._bytes = 0
@@ -206,6 +207,8 @@ class Classic:
         for (_, done), answer in zip(taken, answers, strict=True):
             if done is not None and not done.done():
                 done.set_exception(answer) if answer is not None else done.set_result(None)
+        for link in [link for link in self._used_up if link not in self.desk.calls]:
+            del self._used_up[link]
         if self._held and self._texts <= QUEUE_TEXTS // 2 and self._bytes <= QUEUE_BYTES // 2:
             self._hold(held=False)
         await asyncio.sleep(0)  # links have a turn of their own, however full the queue is
@@ -279,14 +282,10 @@ class Classic:
 
     def _send(self, send: ev.Send) -> None:
         stream = self.streams.get(send.link)
-        if stream is None or stream.peer is None:
-            if send.id:
-                self._put(ev.Unsent("", send.text, send.conversation, send.id, again=False))
+        if stream is not None and stream.send(send.text.encode()):
             return
-        was_open = stream.open
-        if not stream.send(send.text.encode()):
-            again = was_open or stream.ending is Ending.EXHAUSTED
-            self._put(ev.Unsent(stream.peer.handle, send.text, send.conversation, send.id, again))
+        peer = self._used_up.get(send.link, "")
+        self._put(ev.Unsent(peer, send.text, send.conversation, send.id, again=bool(peer)))
 
     async def _dial(self, link: int, peer: str) -> None:
         try:
@@ -348,6 +347,8 @@ class Classic:
         if not stream.number:
             return
         self.streams.pop(stream.number, None)
+        if stream.peer is not None and closed.ending is Ending.EXHAUSTED:
+            self._used_up[stream.number] = stream.peer.handle
         if stream.peer is not None:
             log.info("legacy link with %s ended: %s", stream.peer.handle, closed.text)
             self._tell(LegacyClosed(stream.peer.handle, closed.ending.value, closed.text))
