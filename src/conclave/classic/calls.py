@@ -23,8 +23,9 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text that waits for its link."""
+    """A text that waits for its link. ``order`` is its place among all that were given to links."""
 
+    order: int
     conversation: str
     id: bytes
     text: str
@@ -59,6 +60,7 @@ class Desk:
     snubbed: Mapping[str, tuple[float, Answer]] = field(default_factory=dict)
     """Whom we answer at once for a while, until when, and what."""
     dialled: int = 0
+    said: int = 0  # texts given to links, or to those that are being made
 
     def call_of(self, peer: str) -> tuple[int, Call | None]:
         """The link with ``peer``, and its number."""
@@ -67,6 +69,11 @@ class Desk:
     def put(self, link: int, call: Call) -> Desk:
         """With this call."""
         return replace(self, calls={**self.calls, link: call})
+
+    def wait(self, link: int, line: Line) -> Desk:
+        """With ``line`` waiting for this link, in its place: one that could not leave goes before later ones."""
+        call = self.calls[link]
+        return self.put(link, replace(call, waiting=tuple(sorted((*call.waiting, line), key=lambda one: one.order))))
 
     def drop(self, link: int) -> Desk:
         """Without it."""

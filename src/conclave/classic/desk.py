@@ -107,15 +107,16 @@ def _say(desk: Desk, say: Say, now: float) -> Outcome:
         raise LocalError(
             f"{peer} is in your legacy lobby #{call.lobby}", remedy=f"say it there: --link classic '#{call.lobby}'"
         )
-    line = Line(LEGACY + say.to, say.id, say.text)
+    desk = replace(desk, said=desk.said + 1)
+    line = Line(desk.said, LEGACY + say.to, say.id, say.text)
     keep = Keep(line.conversation, desk.me, say.text, Status.WAITING, say.id)
     if call is None:
         return _dial(desk, peer, now, keep, line=line)
     if call.stage is Stage.OPEN:
-        return desk, [replace(keep, status=Status.SENT), Send(link, say.text, line.conversation, say.id)]
+        return desk, [replace(keep, status=Status.SENT), _send(link, line)]
     if len(call.waiting) >= WAITING_TEXTS:
         raise LocalError(f"{WAITING_TEXTS} texts wait for the link to {peer}", remedy="wait for its answer")
-    desk = desk.put(link, replace(call, waiting=(*call.waiting, line)))
+    desk = desk.wait(link, line)
     if call.stage is Stage.ASKING:  # whoever speaks to somebody accepts them
         return _accept(desk, link, peer, keep)
     return desk, [keep]
@@ -231,11 +232,17 @@ def _tell(desk: Desk, lobby: Lobby, out: lobbies.Out, *before: Effect) -> Outcom
     for member, text in out:
         link = links.get(member, 0)
         call = desk.calls.get(link)
+        desk = replace(desk, said=desk.said + 1)
+        line = Line(desk.said, "", b"", text)
         if call is not None and call.stage is Stage.OPEN:
-            effects.append(Send(link, text))
+            effects.append(_send(link, line))
         elif call is not None and len(call.waiting) < WAITING_TEXTS:
-            desk = desk.put(link, replace(call, waiting=(*call.waiting, Line("", b"", text))))
+            desk = desk.wait(link, line)
     return desk, effects
+
+
+def _send(link: int, line: Line) -> Send:
+    return Send(link, line.text, line.order, line.conversation, line.id)
 
 
 # What links tell.
@@ -294,7 +301,7 @@ def _connected(desk: Desk, link: int) -> Outcome:
         effects += told
     for line in call.waiting:
         effects += _mark(line, Status.SENT)
-        effects.append(Send(link, line.text, line.conversation, line.id))
+        effects.append(_send(link, line))
     return desk, effects
 
 
@@ -314,17 +321,17 @@ def _heard(desk: Desk, heard: Heard) -> Outcome:
 
 
 def _unsent(desk: Desk, unsent: Unsent, now: float) -> Outcome:
-    line = Line(unsent.conversation, unsent.id, unsent.text)
+    line = Line(unsent.order, unsent.conversation, unsent.id, unsent.text)
     link, call = desk.call_of(unsent.peer)
     if not unsent.again or (call is None and not line.id):
         return desk, _mark(line, Status.FAILED)
     if call is None:  # whose numbers are used up without having dialled, dials now
         return _dial(desk, unsent.peer, now, *_mark(line, Status.WAITING), line=line)
     if call.stage is Stage.OPEN:
-        return desk, [Send(link, line.text, line.conversation, line.id)]
+        return desk, [_send(link, line)]
     if len(call.waiting) >= WAITING_TEXTS:
         return desk, _mark(line, Status.FAILED)
-    return desk.put(link, replace(call, waiting=(*call.waiting, line))), _mark(line, Status.WAITING)
+    return desk.wait(link, line), _mark(line, Status.WAITING)
 
 
 _ANSWERED = {Ending.REJECTED: "rejected", Ending.BUSY: "busy"}

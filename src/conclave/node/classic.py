@@ -285,7 +285,7 @@ class Classic:
         if stream is not None and stream.send(send.text.encode()):
             return
         peer = self._used_up.get(send.link, "")
-        self._put(ev.Unsent(peer, send.text, send.conversation, send.id, again=bool(peer)))
+        self._put(ev.Unsent(peer, send.text, send.conversation, send.id, send.order, again=bool(peer)))
 
     async def _dial(self, link: int, peer: str) -> None:
         try:
