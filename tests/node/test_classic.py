@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from conclave.chat.effects import Record
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import LocalError
+from conclave.errors import LocalError, StorageError
 from conclave.net.classic import ClassicStream
 from conclave.node import classic_commands as ask
 from conclave.node import commands
+from conclave.store.peer import PeerDatabase
+from conclave.store.ports import PeerStore
 from tests.node.classics import (
     accept,
     asking,
@@ -283,6 +287,48 @@ async def test_what_cannot_be_said(tmp_path: Path) -> None:
             await ayse.serve(ask.ClassicAnswer("burak", accept=True))
         answer = await say(ayse, "@burak", "hello", at="127.0.0.1:9", wait=True)
         assert (answer["status"], "cannot be reached" in answer["why"]) == ("not sent", True)
+
+
+class Disk:
+    """A store whose disk can be full."""
+
+    def __init__(self, database: PeerDatabase) -> None:
+        self._database = database
+        self.full = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        if self.full:
+            raise StorageError("the disk is full")
+        self._database.commit(records)
+
+
+async def test_a_full_disk_is_told_and_whoever_is_not_heard_is_hung_up_on(tmp_path: Path) -> None:
+    classic_home(tmp_path / "burak", "burak")
+    disks: list[Disk] = []
+
+    def wrap(database: PeerDatabase) -> PeerStore:
+        disks.append(Disk(database))
+        return cast("PeerStore", disks[0])
+
+    async with (
+        people(tmp_path, "ayse") as (ayse,),
+        running(tmp_path / "burak", kinds="tls,classic", wrap=wrap) as burak,
+    ):
+        classic_of(ayse).hints["burak"] = burak.address
+        await befriend_classic(ayse, burak)
+        disks[0].full = True
+        with pytest.raises(StorageError, match="full"):
+            await say(burak, "@ayse", "not kept, so not sent")
+        await say(ayse, "@burak", "nobody hears this")
+        await ayse.until(lambda: ayse.told("legacy-closed"))
+        disks[0].full = False
+        await ayse.until(lambda: not classic_of(ayse).streams)
+        assert (await say(ayse, "@burak", "and now?", wait=True))["status"] == "sent"
+        await burak.until(lambda: classic_texts(burak, "@ayse") == ["may I?", "and now?"])
+        assert classic_texts(ayse, "@burak") == ["may I?", "nobody hears this", "and now?"]
 
 
 async def test_what_waits_when_the_node_ends_is_marked_as_not_sent(tmp_path: Path) -> None:

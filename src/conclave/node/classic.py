@@ -186,17 +186,19 @@ class Classic:
             if isinstance(event, ev.Heard):
                 self._texts -= 1
                 self._bytes -= len(event.text)
-        before, effects, answers = self.desk, list[ev.Effect](), list[ConclaveError | None]()
+        desk, effects, answers = self.desk, list[ev.Effect](), list[ConclaveError | None]()
         for event, _ in taken:
-            answers.append(self._decide(event, effects))
+            desk, answer = self._decide(desk, event, effects)
+            answers.append(answer)
         records, notices = self._records(effects)
         try:
             if records:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
         except StorageError as error:
             log.error("legacy conversations could not be kept: %s", error)  # noqa: TRY400 - for people
-            effects, answers = self._without_disk(before, taken, error), [error] * len(taken)
-            notices = []
+            desk, effects = self._without_disk(self.desk, taken, error)
+            answers, notices = [error] * len(taken), []
+        self.desk = desk  # only now it counts
         for notice in notices:
             self._tell(notice)
         for effect in effects:
@@ -213,31 +215,32 @@ class Classic:
             self._hold(held=False)
         await asyncio.sleep(0)  # links have a turn of their own, however full the queue is
 
-    def _decide(self, event: ev.Event, effects: list[ev.Effect]) -> ConclaveError | None:
+    def _decide(self, desk: Desk, event: ev.Event, effects: list[ev.Effect]) -> tuple[Desk, ConclaveError | None]:
+        """The desk after ``event``, whose effects are added; or as it was, and why."""
         try:
-            self.desk, decided = step(self.desk, event, self._clock())
+            after, decided = step(desk, event, self._clock())
         except ConclaveError as error:
-            return error
+            return desk, error
         except Exception:  # a fault of ours: whoever found it must not be able to end the node with it
             log.exception("%s could not be decided", type(event).__name__)
-            return LocalError("this was not done, by a fault of the program", remedy="see the node's log")
+            return desk, LocalError("this was not done, by a fault of the program", remedy="see the node's log")
         effects += decided
-        return None
+        return after, None
 
     def _without_disk(
         self, before: Desk, taken: list[tuple[ev.Event, asyncio.Future[None] | None]], error: StorageError
-    ) -> list[ev.Effect]:
+    ) -> tuple[Desk, list[ev.Effect]]:
         """What is still true where nothing could be kept: what links did. Whose words are lost is hung up on."""
-        self.desk = before
+        desk = before
         effects: list[ev.Effect] = []
         for event, _ in taken:
             match event:
                 case ev.Heard(link):
                     effects.append(ev.Hang(link))
-                    self._decide(ev.Ended(link, Ending.DONE, str(error)), effects)
+                    desk, _ = self._decide(desk, ev.Ended(link, Ending.DONE, str(error)), effects)
                 case ev.Called() | ev.Connected() | ev.Ended():
-                    self._decide(event, effects)
-        return [effect for effect in effects if not isinstance(effect, ev.Record)]
+                    desk, _ = self._decide(desk, event, effects)
+        return desk, [effect for effect in effects if not isinstance(effect, ev.Record)]
 
     def _records(self, effects: list[ev.Effect]) -> tuple[list[Record], list[Notice]]:
         records, notices, now = list[Record](), list[Notice](), self._clock()
