@@ -15,7 +15,23 @@ from typing import Annotated
 import typer
 
 from conclave import __version__
-from conclave.cli import about, authority, backup, demo, files, join, lines, lobby, people, record, roll, talk, up
+from conclave.cli import (
+    about,
+    authority,
+    backup,
+    classic,
+    demo,
+    files,
+    identity,
+    join,
+    lines,
+    lobby,
+    people,
+    record,
+    roll,
+    talk,
+    up,
+)
 from conclave.cli.context import Context, note
 from conclave.errors import (
     ConclaveError,
@@ -78,7 +94,8 @@ def before(
 
 app.add_typer(authority.app, name="authority")
 app.add_typer(lobby.app, name="lobby")
-for commands in (join, up, people, talk, lines, roll, files, record, backup, about, demo):
+app.add_typer(identity.app, name="identity")
+for commands in (join, up, people, talk, lines, roll, files, record, backup, classic, about, demo):
     commands.add_to(app)
 
 

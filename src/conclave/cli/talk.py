@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from conclave.cli import classic
+from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.errors import LocalError, StorageError
 from conclave.node.client import NodeClient
@@ -56,15 +58,26 @@ def speak(
     ] = "",
     wait: Annotated[
         Wait | None,
-        typer.Option(help="Return only when it is in a mailbox or in order; or on every device.", show_default=False),
+        typer.Option(
+            help="Return only when it is in a mailbox or in order (on a legacy link: sent); or on every device.",
+            show_default=False,
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, help="How long to wait (seconds).")] = 30.0,
     at: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Dial the peer there, without the directory.", show_default=False)
     ] = "",
+    link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
     """Say something to a peer or in a lobby. It is kept and sent again until it has arrived."""
+    if classic.is_legacy(to, link):
+        if wait is Wait.DELIVERED:
+            raise LocalError("nothing confirms what is said on a legacy link", remedy="--wait sent")
+        target = to.removeprefix(classic.LEGACY)
+        words = text_of(text)
+        classic.speak(ctx, target, words, wait=wait is not None, timeout=timeout, at=at, as_json=as_json)
+        return
     asked: dict[str, Any] = {"to": to, "text": text_of(text), "reply": reply, "at": at, "timeout": timeout}
     if expires:
         asked["expires"] = seconds_of(expires)
@@ -121,6 +134,7 @@ def read(
         bool, typer.Option("--receipts", help="Show who has what you said, and who read it.")
     ] = False,
     peek: Annotated[bool, typer.Option("--peek", help="Do not tell anybody that you read it.")] = False,
+    link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
     """Show a conversation's history, and with --follow what arrives. What is shown counts as read."""
@@ -130,7 +144,8 @@ def read(
             return
         if follow:
             node.call("follow")
-        answer = node.call("lines", conversation=of, limit=limit, after=after)
+        method = "classic.lines" if classic.is_legacy(of, link) else "lines"
+        answer = node.call(method, conversation=of, limit=limit, after=after)
         conversation = answer["conversation"]
         if not as_json:
             note(f"{conversation} · {answer['protection']}")

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from conclave.errors import LocalError
+from conclave.node.classic_commands import CLASSIC_METHODS, ClassicCommand
 from conclave.node.files_commands import METHODS as FILE_METHODS
 from conclave.node.files_commands import FileCommand
 
@@ -334,7 +335,7 @@ InLobbies = (
     LobbyOpen | LobbyInvite | LobbyLeave | LobbyClose | LobbyRemove | LobbyDeputies | LobbyList | LobbyWho | Roll
 )  # fmt: skip
 Command = (
-    OfWords | InLobbies | FileCommand | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who | Find | Verify
+    OfWords | InLobbies | FileCommand | ClassicCommand | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who | Find | Verify
     | Status | Stop
 )  # fmt: skip
 
@@ -373,6 +374,7 @@ METHODS: dict[str, type[Command]] = {
     "status": Status,
     "stop": Stop,
     **FILE_METHODS,
+    **CLASSIC_METHODS,
 }
 _NAMES = {command: name for name, command in METHODS.items()}
 

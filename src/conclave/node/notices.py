@@ -22,6 +22,7 @@ from conclave.chat.notices import (
     RollCalled,
     Trouble,
 )
+from conclave.node.classic_notices import LegacyNotice
 
 __all__ = [
     "AuthorityReached",
@@ -147,7 +148,7 @@ Notice = (
     LineAdded | LineMarked | LineChanged | Receipted | LeaderChanged | RollCalled | RequestArrived
     | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged | AuthorityReached | Revoked
     | CertificateRenewed
-    | FileListed | FileProgress | FileDone | FileFailed
+    | FileListed | FileProgress | FileDone | FileFailed | LegacyNotice
 )  # fmt: skip
 
 
