@@ -1,0 +1,397 @@
+"""Classic conversations: who is asked and who asks, texts in and out, and the lobbies that we lead. Pure.
+
+``step(desk, event, now) -> (desk, effects)``. With each peer there is one link at most, and one conversation; where
+two peers call each other at once, the call of the smaller handle stays. There is no outbox: a text waits only while
+its link is being made. Who was accepted once is answered OK from then on; whoever was rejected is turned away for
+``SNUB_SECONDS`` without asking anybody. Left out: links (``machine``), what is on a wire (``lobby``), history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from conclave.classic import lobby as lobbies
+from conclave.classic.events import Answer, Ending
+from conclave.classic.happenings import (
+    AnswerCall,
+    Called,
+    CloseLobby,
+    Connected,
+    Dial,
+    Effect,
+    Ended,
+    Event,
+    Gather,
+    Hang,
+    HangUp,
+    Heard,
+    Keep,
+    Mark,
+    Remember,
+    Reply,
+    Say,
+    Send,
+    Status,
+    TellAnswered,
+    TellAsked,
+    Unblock,
+    Unsent,
+)
+from conclave.classic.lobby import MEMBERS_MOST, Lobby
+from conclave.errors import LocalError
+
+LEGACY = "legacy:"
+"""What the names of classic conversations begin with; those of all others begin with ``@`` or ``#``."""
+WAITING_TEXTS = 32
+"""Texts that wait for one link to be made."""
+ASKING_MOST = 16
+"""People who wait for our answer; more are answered *busy*."""
+SNUB_SECONDS = 60.0
+LOBBIES_MOST = 16
+
+
+class Stage(Enum):
+    """Where we stand with a peer."""
+
+    CALLING = auto()  # we dial, or wait for its answer
+    ASKING = auto()  # it waits for ours
+    OPEN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text that waits for its link."""
+
+    conversation: str
+    id: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A link to a peer, or one that is being made. ``lobby``: the lobby of ours that it is for, or empty."""
+
+    peer: str
+    stage: Stage
+    initiator: bool
+    since: float
+    lobby: str = ""
+    waiting: tuple[Line, ...] = ()
+
+    @property
+    def conversation(self) -> str:
+        """Where what is said on it belongs."""
+        return LEGACY + (f"#{self.lobby}" if self.lobby else f"@{self.peer}")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything of one user's classic conversations. Immutable."""
+
+    me: str
+    accepted: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+    calls: Mapping[int, Call] = field(default_factory=dict)
+    lobbies: Mapping[str, Lobby] = field(default_factory=dict)
+    snubbed: Mapping[str, float] = field(default_factory=dict)
+    dialled: int = 0
+
+    def call_of(self, peer: str) -> tuple[int, Call | None]:
+        """The link with ``peer``, and its number."""
+        return next(((link, call) for link, call in self.calls.items() if call.peer == peer), (0, None))
+
+    def put(self, link: int, call: Call) -> Desk:
+        """With this call."""
+        return replace(self, calls={**self.calls, link: call})
+
+    def drop(self, link: int) -> Desk:
+        """Without it."""
+        return replace(self, calls={number: call for number, call in self.calls.items() if number != link})
+
+
+Outcome = tuple[Desk, list[Effect]]
+
+
+def step(desk: Desk, event: Event, now: float) -> Outcome:
+    """What becomes of the desk, and what is to be done. Raises ``LocalError`` for a command that cannot be."""
+    match event:
+        case Say():
+            return _say(desk, event, now)
+        case AnswerCall():
+            return _answer(desk, event, now)
+        case Unblock(peer):
+            return _remember(replace(desk, blocked=desk.blocked - {peer}))
+        case Gather():
+            return _gather(desk, event, now)
+        case CloseLobby(name):
+            return _close_lobby(desk, name)
+        case HangUp(peer):
+            link, call = desk.call_of(peer)
+            if call is None:
+                raise LocalError(f"there is no legacy link with {peer}", remedy="conclave status")
+            gone, effects = _ended(desk, Ended(link, Ending.DONE, "you hung up"), now)
+            return gone, [*effects, Hang(link)]
+        case Called():
+            return _called(desk, event, now)
+        case Connected(link):
+            return _connected(desk, link)
+        case Heard():
+            return _heard(desk, event)
+        case Unsent():
+            return _unsent(desk, event, now)
+        case Ended():
+            return _ended(desk, event, now)
+
+
+def _remember(desk: Desk) -> Outcome:
+    return desk, [Remember(desk.accepted, desk.blocked)]
+
+
+def _notice(conversation: str, about: str, text: str) -> Keep:
+    return Keep(conversation, about, text, Status.RECEIVED, notice=True)
+
+
+# What people ask.
+
+
+def _say(desk: Desk, say: Say, now: float) -> Outcome:
+    if say.to.startswith("#"):
+        return _say_in_lobby(desk, say)
+    peer = say.to.removeprefix("@")
+    _demand_other(desk, peer)
+    link, call = desk.call_of(peer)
+    if call is not None and call.lobby:
+        raise LocalError(
+            f"{peer} is in your legacy lobby #{call.lobby}", remedy=f"say it there: --link classic '#{call.lobby}'"
+        )
+    line = Line(LEGACY + say.to, say.id, say.text)
+    keep = Keep(line.conversation, desk.me, say.text, Status.WAITING, say.id)
+    if call is None:
+        return _dial(desk, peer, now, keep, line=line)
+    if call.stage is Stage.OPEN:
+        return desk, [replace(keep, status=Status.SENT), Send(link, say.text, line.conversation, say.id)]
+    if len(call.waiting) >= WAITING_TEXTS:
+        raise LocalError(f"{WAITING_TEXTS} texts wait for the link to {peer}", remedy="wait for its answer")
+    desk = desk.put(link, replace(call, waiting=(*call.waiting, line)))
+    if call.stage is Stage.ASKING:  # whoever speaks to somebody accepts them
+        return _accept(desk, link, peer, keep)
+    return desk, [keep]
+
+
+def _say_in_lobby(desk: Desk, say: Say) -> Outcome:
+    name = say.to.removeprefix("#")
+    kept, out = lobbies.relay(_led(desk, name), desk.me, say.text)
+    keep = Keep(f"{LEGACY}#{name}", desk.me, say.text, Status.SENT, say.id)
+    return replace(desk, lobbies={**desk.lobbies, name: kept}), [keep, *_sends(desk, out)]
+
+
+def _answer(desk: Desk, answer: AnswerCall, now: float) -> Outcome:
+    peer = answer.peer
+    link, call = desk.call_of(peer)
+    asking = call is not None and call.stage is Stage.ASKING
+    if answer.accept:
+        if not asking:
+            raise LocalError(f"{peer} does not ask to chat over a legacy link", remedy="conclave requests")
+        return _accept(replace(desk, blocked=desk.blocked - {peer}), link, peer)
+    if not asking and not answer.block:
+        raise LocalError(f"{peer} does not ask to chat over a legacy link", remedy="conclave requests")
+    effects: list[Effect] = []
+    if call is not None:
+        effects.append(Reply(link, Answer.REJECT) if asking else Hang(link))
+        desk = desk.drop(link)
+    snubbed = {other: until for other, until in desk.snubbed.items() if until > now} | {peer: now + SNUB_SECONDS}
+    desk = replace(desk, accepted=desk.accepted - {peer}, snubbed=snubbed)
+    if answer.block:
+        desk = replace(desk, blocked=desk.blocked | {peer})
+    effects.append(_notice(f"{LEGACY}@{peer}", peer, f"you {'blocked' if answer.block else 'rejected'} {peer}"))
+    return desk, [*effects, Remember(desk.accepted, desk.blocked)]
+
+
+def _accept(desk: Desk, link: int, peer: str, *before: Effect) -> Outcome:
+    desk, remembered = _remember(replace(desk, accepted=desk.accepted | {peer}))
+    return desk, [*before, *remembered, Reply(link, Answer.OK)]
+
+
+def _gather(desk: Desk, gather: Gather, now: float) -> Outcome:
+    name = gather.lobby
+    effects: list[Effect] = []
+    kept = desk.lobbies.get(name)
+    if kept is None:
+        if len(desk.lobbies) >= LOBBIES_MOST:
+            raise LocalError(f"you lead {LOBBIES_MOST} legacy lobbies", remedy="close one: conclave lobby close")
+        kept = Lobby(name, desk.me)
+        effects.append(_notice(f"{LEGACY}#{name}", desk.me, f"{desk.me} opened the legacy lobby {name}"))
+    coming = sum(call.lobby == name for call in desk.calls.values())
+    if coming + len(gather.invited) > MEMBERS_MOST:
+        raise LocalError(f"a legacy lobby has at most {MEMBERS_MOST} members")
+    desk = replace(desk, lobbies={**desk.lobbies, name: kept})
+    for peer in gather.invited:
+        _demand_other(desk, peer)
+        link, call = desk.call_of(peer)
+        if call is not None and call.lobby:
+            raise LocalError(f"{peer} is in your legacy lobby #{call.lobby}, or was asked into it")
+        if call is not None:  # one link for each peer: the chat goes on in the lobby
+            ending = Ended(link, Ending.DONE, f"{peer} was asked into #{name}")
+            desk, ended = _ended(desk, ending, now)
+            effects += [*ended, Hang(link)]
+        desk, dialled = _dial(desk, peer, now, lobby=name)
+        effects += dialled
+    return desk, effects
+
+
+def _close_lobby(desk: Desk, name: str) -> Outcome:
+    told = _sends(desk, lobbies.close(_led(desk, name)))
+    hung = [link for link, call in desk.calls.items() if call.lobby == name]
+    for link in hung:
+        desk = desk.drop(link)
+    kept = {other: one for other, one in desk.lobbies.items() if other != name}
+    notice = _notice(f"{LEGACY}#{name}", desk.me, f"{desk.me} closed the legacy lobby {name}")
+    return replace(desk, lobbies=kept), [notice, *told, *(Hang(link) for link in hung)]
+
+
+def _led(desk: Desk, name: str) -> Lobby:
+    kept = desk.lobbies.get(name)
+    if kept is None:
+        raise LocalError(
+            f"you lead no legacy lobby {name!r}", remedy=f"conclave lobby open --link classic {name} @PEER…"
+        )
+    return kept
+
+
+def _demand_other(desk: Desk, peer: str) -> None:
+    if peer == desk.me:
+        raise LocalError("that is you", remedy="conclave who lists the others")
+    if peer in desk.blocked:
+        raise LocalError(f"you blocked {peer}", remedy=f"conclave unblock --link classic {peer}")
+
+
+def _dial(desk: Desk, peer: str, now: float, *before: Effect, line: Line | None = None, lobby: str = "") -> Outcome:
+    link = desk.dialled - 1
+    call = Call(peer, Stage.CALLING, True, now, lobby, (line,) if line is not None else ())
+    return replace(desk.put(link, call), dialled=link), [*before, Dial(link, peer)]
+
+
+def _sends(desk: Desk, out: lobbies.Out) -> list[Effect]:
+    links = {call.peer: link for link, call in desk.calls.items() if call.stage is Stage.OPEN and call.lobby}
+    return [Send(links[member], text) for member, text in out if member in links]
+
+
+# What links tell.
+
+
+def _called(desk: Desk, called: Called, now: float) -> Outcome:
+    peer = called.peer
+    if peer in desk.blocked or desk.snubbed.get(peer, 0.0) > now or peer == desk.me:
+        return desk, [Reply(called.link, Answer.REJECT)]
+    link, call = desk.call_of(peer)
+    effects: list[Effect] = []
+    waiting: tuple[Line, ...] = ()
+    wanted = peer in desk.accepted
+    if call is not None:
+        if call.stage is Stage.CALLING and (call.lobby or desk.me < peer):
+            return desk, [Reply(called.link, Answer.BUSY)]  # ours stays
+        if call.stage is Stage.CALLING:
+            wanted, waiting = True, call.waiting
+            desk = desk.drop(link)
+        else:  # it begins anew, so it has forgotten the other link
+            desk, effects = _ended(desk, Ended(link, Ending.DONE, f"{peer} connects anew"), now)
+        effects.append(Hang(link))
+    asking = sum(one.stage is Stage.ASKING for one in desk.calls.values())
+    if not wanted and (called.busy or asking >= ASKING_MOST):
+        return desk, [*effects, Reply(called.link, Answer.BUSY)]
+    desk = desk.put(called.link, Call(peer, Stage.ASKING, False, now, "", waiting))
+    if wanted:
+        desk, accepted = _accept(desk, called.link, peer)
+        return desk, [*effects, *accepted]
+    notice = _notice(f"{LEGACY}@{peer}", peer, f"{peer} asks to chat over a legacy link")
+    return desk, [*effects, notice, TellAsked(peer)]
+
+
+def _connected(desk: Desk, link: int) -> Outcome:
+    call = desk.calls.get(link)
+    if call is None:
+        return desk, [Hang(link)]
+    desk = desk.put(link, replace(call, stage=Stage.OPEN, waiting=()))
+    words = f"{call.peer} accepted; legacy link open" if call.initiator else f"legacy link with {call.peer} open"
+    effects: list[Effect] = []
+    if call.initiator:
+        effects.append(TellAnswered(call.peer, "accepted"))
+        if call.peer not in desk.accepted:
+            desk, remembered = _remember(replace(desk, accepted=desk.accepted | {call.peer}))
+            effects += remembered
+    if call.lobby:
+        kept, out = lobbies.enter(desk.lobbies[call.lobby], call.peer)
+        desk = replace(desk, lobbies={**desk.lobbies, call.lobby: kept})
+        return desk, [*effects, _notice(call.conversation, call.peer, f"{call.peer} entered"), *_sends(desk, out)]
+    effects.append(_notice(call.conversation, call.peer, words))
+    for line in call.waiting:
+        effects += [
+            Mark(line.conversation, line.id, Status.SENT),
+            Send(link, line.text, line.conversation, line.id),
+        ]
+    return desk, effects
+
+
+def _heard(desk: Desk, heard: Heard) -> Outcome:
+    call = desk.calls.get(heard.link)
+    if call is None or call.stage is not Stage.OPEN:
+        return desk, []
+    keep = Keep(call.conversation, call.peer, heard.text, Status.RECEIVED)
+    if not call.lobby:
+        return desk, [keep]
+    kept, out = lobbies.relay(desk.lobbies[call.lobby], call.peer, heard.text)
+    return replace(desk, lobbies={**desk.lobbies, call.lobby: kept}), [keep, *_sends(desk, out)]
+
+
+def _unsent(desk: Desk, unsent: Unsent, now: float) -> Outcome:
+    if not unsent.conversation.startswith(f"{LEGACY}@") or not unsent.again:
+        return desk, [Mark(unsent.conversation, unsent.id, Status.FAILED)] if unsent.id else []
+    peer = unsent.conversation.removeprefix(f"{LEGACY}@")
+    line = Line(unsent.conversation, unsent.id, unsent.text)
+    mark = Mark(line.conversation, line.id, Status.WAITING)
+    link, call = desk.call_of(peer)
+    if call is None:
+        return _dial(desk, peer, now, mark, line=line)
+    if call.stage is Stage.OPEN:
+        return desk, [Send(link, line.text, line.conversation, line.id)]
+    return desk.put(link, replace(call, waiting=(*call.waiting, line))), [mark]
+
+
+_ANSWERED = {Ending.REJECTED: "rejected", Ending.BUSY: "busy"}
+
+
+def _ended(desk: Desk, ended: Ended, now: float) -> Outcome:
+    call = desk.calls.get(ended.link)
+    if call is None:
+        return desk, []
+    desk = desk.drop(ended.link)
+    effects: list[Effect] = [Mark(line.conversation, line.id, Status.FAILED) for line in call.waiting]
+    if call.stage is Stage.OPEN and call.lobby:
+        kept, out = lobbies.leave(desk.lobbies[call.lobby], call.peer)
+        desk = replace(desk, lobbies={**desk.lobbies, call.lobby: kept})
+        words = f"{call.peer} left: {ended.text}"
+        effects += [_notice(call.conversation, call.peer, words), *_sends(desk, out)]
+    else:
+        effects.append(_notice(call.conversation, call.peer, _words(call, ended)))
+    if call.stage is Stage.CALLING and ended.ending in _ANSWERED:
+        effects.append(TellAnswered(call.peer, _ANSWERED[ended.ending]))
+    if ended.ending is Ending.EXHAUSTED and call.initiator:
+        desk, dialled = _dial(desk, call.peer, now, lobby=call.lobby)
+        effects += dialled
+    return desk, effects
+
+
+def _words(call: Call, ended: Ended) -> str:
+    match call.stage, ended.ending:
+        case Stage.CALLING, Ending.REJECTED:
+            return f"{call.peer} said no"
+        case Stage.CALLING, Ending.BUSY:
+            return f"{call.peer} is busy"
+        case Stage.CALLING, _:
+            return f"no legacy link to {call.peer}: {ended.text}"
+        case Stage.ASKING, _:
+            return f"{call.peer} does not ask any more: {ended.text}"
+        case _:
+            return f"legacy link with {call.peer} ended: {ended.text}"
