@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from conclave.errors import ConclaveError, LocalError
-from conclave.lab import tls_bytes, tls_identity, tls_lobby, tls_relay, tls_secrets, tls_stream
+from conclave.lab import (
+    classic_bytes,
+    classic_identity,
+    classic_lobby,
+    classic_oracle,
+    classic_secrets,
+    classic_stream,
+    tls_bytes,
+    tls_identity,
+    tls_lobby,
+    tls_relay,
+    tls_secrets,
+    tls_stream,
+)
 from conclave.lab.lesson import Lesson, LinkKind, Story
 from conclave.lab.scene import Scene
 
@@ -18,6 +31,12 @@ LESSONS: tuple[Lesson, ...] = (
     *tls_relay.LESSONS,
     *tls_lobby.LESSONS,
     *tls_secrets.LESSONS,
+    *classic_stream.LESSONS,
+    *classic_bytes.LESSONS,
+    *classic_identity.LESSONS,
+    *classic_lobby.LESSONS,
+    *classic_oracle.LESSONS,
+    *classic_secrets.LESSONS,
 )
 """In the order in which they are taught."""
 

@@ -8,7 +8,7 @@ bytes mean (``lab.tls_wire``, ``lab.classic_wire``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -150,6 +150,34 @@ async def between(target: int, cutter: Callable[[Way], Cutter]) -> AsyncIterator
     finally:
         server.close()
         await middle._close()  # noqa: SLF001
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def answering(serve: Serve) -> AsyncIterator[int]:
+    """A port on loopback where ``serve`` answers whoever calls; every connection ends with it at the latest."""
+    writers: list[asyncio.StreamWriter] = []
+    over: list[asyncio.Event] = []
+
+    async def careful(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        over.append(done := asyncio.Event())
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+        done.set()
+
+    server = await asyncio.start_server(careful, LOOPBACK, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+        for done in over:
+            await done.wait()
 
 
 async def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:

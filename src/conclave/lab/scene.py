@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+from conclave.lab.classic_peer import ClassicWire, classic_wire
 from conclave.lab.lesson import Story
 from conclave.lab.realm import Realm
 from conclave.lab.tls_peer import TlsWire, tls_wire
@@ -21,3 +22,7 @@ class Scene:
     def tls(self, *, dial: bool = True) -> AbstractAsyncContextManager[TlsWire]:
         """A fresh default link between ayse and burak, with mallory in the middle."""
         return tls_wire(self.realm, self.without, dial=dial)
+
+    def classic(self, *, dial: bool = True, first: int = 1) -> AbstractAsyncContextManager[ClassicWire]:
+        """The same on the classic link; ``first``: the number of the first fragment."""
+        return classic_wire(self.realm, self.without, dial=dial, first=first)

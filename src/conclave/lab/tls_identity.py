@@ -14,7 +14,7 @@ from conclave.lab.careless import verifier
 from conclave.lab.fields import Span, paint
 from conclave.lab.judging import told
 from conclave.lab.lesson import Attempt, Field, Lesson, LinkKind
-from conclave.lab.middle import LOOPBACK, Unit, Way, happens, play, until
+from conclave.lab.middle import Unit, Way, answering, happens, play, until
 from conclave.lab.realm import Realm
 from conclave.lab.scene import Scene
 from conclave.lab.tls_peer import TlsPeer
@@ -187,9 +187,8 @@ async def _as_classic(ayse: TlsPeer) -> bytes:
         await reader.read(65536)
         writer.close()
 
-    server = await asyncio.start_server(answer, LOOPBACK, 0)
-    async with server:
-        await ayse.dial(server.sockets[0].getsockname()[1], "burak")
+    async with answering(answer) as port:
+        await ayse.dial(port, "burak")
     return seen[0]
 
 

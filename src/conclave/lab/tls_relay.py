@@ -16,7 +16,7 @@ from conclave.lab import tls13
 from conclave.lab.careless import client_context, server_context
 from conclave.lab.fields import cut_spans, paint
 from conclave.lab.lesson import Lesson, LinkKind
-from conclave.lab.middle import LOOPBACK, Way, happens
+from conclave.lab.middle import LOOPBACK, Way, answering, happens
 from conclave.lab.scene import Scene
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import HANDSHAKE, HEADER_BYTES, SEALED, RecordCutter
@@ -76,9 +76,8 @@ async def lure(scene: Scene) -> Flight:
             writer.close()
 
         ayse = TlsPeer("ayse", realm.credentials("ayse"), realm)
-        server = await asyncio.start_server(serve, LOOPBACK, 0)
-        async with server:
-            await ayse.dial(server.sockets[0].getsockname()[1], "mallory")
+        async with answering(serve) as port:
+            await ayse.dial(port, "mallory")
         secret = tls13.logged(path)["CLIENT_HANDSHAKE_TRAFFIC_SECRET"]
     await ayse.away()
     return read_flight(bytes(heard), tls13.Sealer(*tls13.suite_of(bytes(said)), secret))
