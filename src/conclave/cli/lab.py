@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 
 from conclave.cli.context import Json, emit, say, table
+from conclave.errors import LocalError
 from conclave.lab.lesson import Attempt, Field, LinkKind, Step, Story, Verdict
 from conclave.wire.safe_text import safe_text
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-WIDEST = 100
+NARROWEST, WIDEST = 70, 100
 _MARGIN, _COLUMN = "  ", 9
 _SHOWN_BYTES = 6
 _COLOURS = ("36", "33", "35", "32", "34", "96")
@@ -92,25 +93,30 @@ def run(
 ) -> None:
     """Run lessons against real peers on loopback. Exit 1 if any attack that must fail succeeds."""
     from conclave.lab import catalogue
-    from conclave.lab.careless import parse_checks
+    from conclave.lab.careless import CHECKS, parse_checks
     from conclave.lab.realm import Realm
     from conclave.lab.scene import Scene
 
-    checks = parse_checks(without or ())
-    lessons = catalogue.choose(name, link.kinds)
+    try:
+        checks = parse_checks(without or ())
+        lessons = catalogue.choose(name, link.kinds)
+    except LocalError as error:
+        raise typer.BadParameter(f"{error}; try {error.remedy}") from error
     realm = Realm()
     screen = _Screen()
     begun = time.monotonic()
     verdicts: Counter[Verdict] = Counter()
     if not as_json and not brief:
-        say("Bytes are shown by field; a * marks what the attacker made or changed.")
+        screen.text("Bytes are shown by field; a * marks what the attacker made or changed.")
+        for check in sorted(checks):
+            screen.text(f"Without the check {check!r}: the victim {CHECKS[check]}.")
     for lesson in lessons:
         given = asyncio.run(catalogue.give(lesson, Scene(realm, checks)))
         verdicts[given.story.verdict] += 1
         if as_json:
             emit([given.as_json()])
         elif brief:
-            screen.line(f"{lesson.name:<10} {lesson.link:<8} ", given.story.verdict, lesson.title)
+            screen.brief(lesson.name, lesson.link, given.story.verdict, lesson.title)
         else:
             screen.lesson(f"{lesson.name} · {lesson.link}", lesson.title, lesson.teaches, given.story)
     if not as_json and len(lessons) > 1:
@@ -126,14 +132,18 @@ class _Screen:
 
     def __init__(self) -> None:
         self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self._width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
+        self._width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
+
+    def text(self, text: str, margin: str = "", colour: str = "") -> None:
+        """A paragraph."""
+        for line in wrap(safe_text(text), self._width - len(margin)):
+            self._put(margin + (self._paint(line, colour) if colour else line))
 
     def lesson(self, name: str, title: str, teaches: str, story: Story) -> None:
         """One lesson from its heading to its verdict."""
         say()
-        self._put(self._paint(f"{name}   {title}", "1"))
-        for line in wrap(teaches, self._width - len(_MARGIN)):
-            say(_MARGIN + line)
+        self.text(f"{name} · {title}", colour="1")
+        self.text(teaches, _MARGIN)
         before = ""
         for number, attempt in enumerate(story.attempts, 1):
             say()
@@ -141,12 +151,16 @@ class _Screen:
         if story.trouble:
             self._words("trouble", story.trouble)
         say()
-        self.line(_MARGIN, story.verdict, _count(story.attempts))
+        self._put(f"{_MARGIN}{self._judged(story.verdict, _WORDS[story.verdict])} · {_count(story.attempts)}")
 
-    def line(self, before: str, verdict: Verdict, after: str) -> None:
-        """A verdict in one line."""
+    def brief(self, name: str, link: str, verdict: Verdict, title: str) -> None:
+        """One lesson in one line."""
+        word = str(verdict) if verdict.good else str(verdict).upper()
+        self._put(f"{name:<10}{link:<9}{self._judged(verdict, f'{word:<9}')}  {title}")
+
+    def _judged(self, verdict: Verdict, words: str) -> str:
         mark, colour = _MARKS[verdict]
-        self._put(f"{before}{self._paint(f'{mark} {_WORDS[verdict]}', colour)} · {safe_text(after)}")
+        return self._paint(f"{mark} {words}", colour)
 
     def _attempt(self, number: int, attempt: Attempt, before: str) -> str:
         """One attempt; ``before`` is what stopped the one before it, so as not to repeat it."""
@@ -156,8 +170,7 @@ class _Screen:
         for step in attempt.steps:
             before = self._step(step, before)
         verdict = attempt.verdict or Verdict.UNSHOWN
-        mark, colour = _MARKS[verdict]
-        self._put(f"     {self._paint(f'{mark} {_WORDS[verdict]}', colour)}")
+        self._put(f"     {self._judged(verdict, _WORDS[verdict])}")
         return before
 
     def _step(self, step: Step, before: str) -> str:
@@ -197,7 +210,7 @@ class _Screen:
     def _fields(self, fields: Sequence[Field]) -> Iterator[tuple[str, str]]:
         """Each field as it reads, and the same with its colour."""
         for at, one in enumerate(fields):
-            plain = f"{'*' if one.changed else ''}{one.name} {shown(one.data)}"
+            plain = f"{'*' if one.changed else ''}{safe_text(one.name)} {shown(one.data)}"
             colour = _COLOURS[at % len(_COLOURS)]
             yield plain, self._paint(plain, f"7;{colour}" if one.changed else colour)
 

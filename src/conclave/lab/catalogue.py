@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -24,21 +25,22 @@ from conclave.lab import (
 from conclave.lab.lesson import Lesson, LinkKind, Story
 from conclave.lab.scene import Scene
 
-LESSONS: tuple[Lesson, ...] = (
-    *tls_stream.LESSONS,
-    *tls_bytes.LESSONS,
-    *tls_identity.LESSONS,
-    *tls_relay.LESSONS,
-    *tls_lobby.LESSONS,
-    *tls_secrets.LESSONS,
-    *classic_stream.LESSONS,
-    *classic_bytes.LESSONS,
-    *classic_identity.LESSONS,
-    *classic_lobby.LESSONS,
-    *classic_oracle.LESSONS,
-    *classic_secrets.LESSONS,
+_TAUGHT = (
+    tls_stream, tls_bytes, tls_identity, tls_relay, tls_lobby, tls_secrets,
+    classic_stream, classic_bytes, classic_identity, classic_lobby, classic_secrets, classic_oracle,
+)  # fmt: skip
+_ORDER = (
+    "replay", "reorder", "drop", "truncate", "flip", "splice", "reflect", "exhaust", "impostor", "relay", "downgrade",
+    "liar", "leader", "later", "oracle", "iv", "strength",
+)  # fmt: skip
+LESSONS: tuple[Lesson, ...] = tuple(
+    sorted(
+        (lesson for home in _TAUGHT for lesson in home.LESSONS), key=lambda one: (_ORDER.index(one.name), one.link)
+    )
 )
-"""In the order in which they are taught."""
+"""In the order in which they are taught: each on the classic link, then the same attack on the default one."""
+LESSON_SECONDS = 60.0
+"""How long one lesson may take; they take about half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ async def give(lesson: Lesson, scene: Scene) -> Given:
     """Give one lesson. Whatever goes wrong in it is part of its story, and no good verdict."""
     begun = time.monotonic()
     try:
-        await lesson.give(scene)
+        async with asyncio.timeout(LESSON_SECONDS):
+            await lesson.give(scene)
     except TimeoutError:
         scene.story.trouble = "something that should have happened did not happen in time"
     except ConclaveError as error:

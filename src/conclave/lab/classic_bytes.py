@@ -18,7 +18,7 @@ from conclave.lab.scene import Scene
 
 
 async def flip_bits(scene: Scene) -> None:
-    """Two bits of every field of the nine messages and of a fragment, each on a link of its own."""
+    """A bit of every field of the nine messages and of a fragment, each on a link of its own."""
     async with scene.classic() as wire:
         wire.ayse.say(SAID)
         await wire.burak.heard(1)

@@ -115,7 +115,7 @@ async def oracle(scene: Scene) -> None:
                 unit = await wire.middle.take(Way.THERE)
                 before = sum(len(one.data) for one in wire.middle.passed(Way.BACK))
                 wire.middle.send(Way.THERE, flip(unit.data, place), unit.data)
-                await happens(lambda: wire.burak.ended, SETTLE_SECONDS)
+                await happens(lambda: Way.BACK in wire.middle.ended, SETTLE_SECONDS)
                 answer = b"".join(one.data for one in wire.middle.passed(Way.BACK))[before:]
                 answers[answer, wire.burak.end] = answers.get((answer, wire.burak.end), 0) + 1
         attempt.did(f"breaks {', '.join(places)} in turn, each on a link of its own", shown(units[0]))

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from conclave.classic.events import Answer, Arrived, Asked, Closed, Ending, Opened, Peer, Proven, Verify
@@ -30,7 +31,7 @@ from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
 from conclave.pki.trust import Trust
 
-LIMITS = ClassicLimits(handshake_seconds=2.0, answer_seconds=2.0)
+LIMITS = ClassicLimits(handshake_seconds=5.0, answer_seconds=5.0)
 
 
 def classic_verifier(
@@ -41,9 +42,14 @@ def classic_verifier(
     return lambda pem, now: cast("Peer", judge(read_certificate(pem).der, now))
 
 
+@lru_cache(32)
+def _own(certificate: bytes, key: bytes) -> Own:
+    return Own(certificate, RsaPrivate(key))
+
+
 def own(credentials: Credentials) -> Own:
-    """What a peer shows and proves."""
-    return Own(credentials.certificate.pem, RsaPrivate(credentials.key.der()))
+    """What a peer shows and proves; read once, for the library examines an RSA key for long."""
+    return _own(credentials.certificate.pem, credentials.key.der())
 
 
 class ClassicPeer:

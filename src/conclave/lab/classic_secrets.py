@@ -176,7 +176,7 @@ def _seals(fragment: bytes, plain: bytes, salt: bytes) -> Callable[[bytes], bool
 async def strength(scene: Scene) -> None:
     """How many bits stand between an attacker and the words: with the nonce, and without."""
     async with scene.classic() as wire:
-        wire.ayse.say("hello burak", "the code: 1234")
+        wire.ayse.say("hello burak", "code 1234")
         await wire.burak.heard(2)
         wire.burak.say("hello ayse", "thank you")
         await wire.ayse.heard(2)

@@ -12,7 +12,8 @@ from typing import Protocol
 from conclave.lab.lesson import Attempt
 from conclave.lab.middle import happens
 
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 4.0
+"""How long a victim may take to notice, on a machine with other things to do."""
 _SHOWN = 3
 
 
@@ -35,10 +36,14 @@ class Victim(Protocol):
         """Whether it knows that its link ended badly, so that something may be missing."""
 
 
+def misled(victim: Victim, said: Sequence[str]) -> bool:
+    """Whether the victim was shown what nobody said, or not so."""
+    return victim.texts != list(said[: len(victim.texts)])
+
+
 def fooled(victim: Victim, said: Sequence[str]) -> bool:
     """Whether the victim believes something of what was said that is not so."""
-    got = victim.texts
-    return got != list(said[: len(got)]) or (len(got) < len(said) and not victim.alarmed)
+    return misled(victim, said) or (len(victim.texts) < len(said) and not victim.alarmed)
 
 
 def told(texts: Sequence[str]) -> str:
@@ -51,7 +56,7 @@ def told(texts: Sequence[str]) -> str:
 
 
 async def judge(attempt: Attempt, victim: Victim, said: Sequence[str], stopped: str, let: str = "") -> None:
-    """Wait until the victim's link is over or it was shown more than was said; then judge."""
-    await happens(lambda: victim.ended or len(victim.texts) > len(said), SETTLE_SECONDS)
+    """Wait until the victim's link is over or it was misled; then judge."""
+    await happens(lambda: victim.ended or misled(victim, said), SETTLE_SECONDS)
     attempt.saw(victim.name, f"was shown {told(victim.texts)}; {victim.end}")
     attempt.ends(succeeded=fooled(victim, said), stopped=stopped, let=let)

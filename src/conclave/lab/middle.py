@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
+from conclave.errors import Truncated
+
 LOOPBACK: Final = "127.0.0.1"
 PATIENCE_SECONDS: Final = 5.0
 """How long the attacker waits for the next unit before the lesson counts as not given."""
@@ -68,6 +70,8 @@ class Middle:
         """Whether what comes from the dialler goes back to it, whatever else is asked for."""
         self.connections = 0
         """How often somebody dialled; only the first is carried on."""
+        self.ended: set[Way] = set()
+        """Directions in which nothing more will come."""
         self.port = 0
 
     def passed(self, way: Way) -> list[Unit]:
@@ -128,6 +132,7 @@ class Middle:
                         self._queues[way].put_nowait(unit)
                     else:
                         self.send(way, *self.rule(unit))
+        self.ended.add(way)
         with suppress(OSError):
             if not self._writers[way].is_closing():
                 self._writers[way].write_eof()
@@ -178,6 +183,13 @@ async def answering(serve: Serve) -> AsyncIterator[int]:
             writer.transport.abort()
         for done in over:
             await done.wait()
+
+
+async def more(reader: asyncio.StreamReader) -> bytes:
+    """What comes next on a connection. Raises ``Truncated`` where it is over."""
+    if data := await reader.read(_CHUNK):
+        return data
+    raise Truncated("the connection was ended in the middle of the attack")
 
 
 async def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:

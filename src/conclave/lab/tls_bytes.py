@@ -17,7 +17,7 @@ from conclave.lab.tls_wire import HEADER_BYTES, TAG_BYTES, record_name, record_s
 
 
 async def flip_bits(scene: Scene) -> None:
-    """Two bits of every field of every record of a whole session, each on a link of its own."""
+    """A bit of every field of every record of a whole session, each on a link of its own."""
     async with scene.tls() as wire:
         wire.ayse.say(SAID)
         await wire.burak.heard(1)

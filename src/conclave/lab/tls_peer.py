@@ -26,7 +26,7 @@ from conclave.pki.credentials import Credentials
 from conclave.wire.frames import CloseReason, Frame, Post, PostKind, encode_frame
 
 _STREAM = b"lesson 1"
-LIMITS = LinkLimits(handshake_seconds=2.0, close_seconds=1.0)
+LIMITS = LinkLimits(handshake_seconds=5.0, close_seconds=1.0)
 
 
 class TlsPeer:

@@ -16,7 +16,7 @@ from conclave.lab import tls13
 from conclave.lab.careless import client_context, server_context
 from conclave.lab.fields import cut_spans, paint
 from conclave.lab.lesson import Lesson, LinkKind
-from conclave.lab.middle import LOOPBACK, Way, answering, happens
+from conclave.lab.middle import LOOPBACK, Way, answering, happens, more
 from conclave.lab.scene import Scene
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import HANDSHAKE, HEADER_BYTES, SEALED, RecordCutter
@@ -71,7 +71,7 @@ async def lure(scene: Scene) -> Flight:
                     break
                 said.extend(outgoing.read())
                 writer.write(bytes(said))
-                heard.extend(data := await reader.read(65536))
+                heard.extend(data := await more(reader))
                 incoming.write(data)
             writer.close()
 
@@ -100,7 +100,7 @@ async def pass_for(scene: Scene, burak: TlsPeer, stolen: Flight | None) -> None:
                 break
             if not hello:
                 writer.write(hello := outgoing.read())
-            heard += (data := await reader.read(65536))
+            heard += (data := await more(reader))
             incoming.write(data)
         secrets = tls13.logged(path)
     suite = tls13.suite_of(heard)

@@ -20,7 +20,7 @@ from conclave.lab.careless import client_context
 from conclave.lab.fields import flip, paint
 from conclave.lab.judging import SETTLE_SECONDS
 from conclave.lab.lesson import Lesson, LinkKind
-from conclave.lab.middle import LOOPBACK, Way, happens
+from conclave.lab.middle import LOOPBACK, Way, happens, more
 from conclave.lab.scene import Scene
 from conclave.lab.tls_stream import shown
 from conclave.lab.tls_wire import HEADER_BYTES, SEALED, RecordCutter, find_span
@@ -139,7 +139,7 @@ async def _control(scene: Scene) -> bool:
         heard: list[bytes] = []
         cutter = RecordCutter(Way.BACK)
         while not any(record[0] == SEALED for record in heard):
-            heard += cutter.cut(await reader.read(65536))
+            heard += cutter.cut(await more(reader))
         writer.transport.abort()
     recording = Recording([hello], heard)
     theirs = heard[0][: find_span(heard[0], "key_share").stop][-_SHARE_BYTES:]
@@ -178,7 +178,7 @@ async def oracle(scene: Scene) -> None:
                     before = len(wire.middle.passed(Way.BACK))
                     wire.middle.send(Way.THERE, flip(unit.data, place % len(unit.data), bit))
                     await happens(lambda: wire.burak.ended, SETTLE_SECONDS)
-                    await happens(lambda: len(wire.middle.passed(Way.BACK)) > before, 0.1)  # noqa: B023
+                    await happens(lambda: Way.BACK in wire.middle.ended, SETTLE_SECONDS)
                     after = tuple(len(one.data) for one in wire.middle.passed(Way.BACK)[before:])
                     answers.setdefault(after, []).append(f"{name}, bit {bit}")
                     survived += not wire.burak.ended
