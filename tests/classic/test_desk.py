@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import pytest
 
-from conclave.classic.desk import ASKING_MOST, LOBBIES_MOST, SNUB_SECONDS, WAITING_TEXTS, Desk, Stage, step
+from conclave.classic.calls import Desk, Stage
+from conclave.classic.desk import ASKING_MOST, LOBBIES_MOST, SNUB_SECONDS, WAITING_TEXTS, step
 from conclave.classic.events import Answer, Ending
 from conclave.classic.happenings import (
     AnswerCall,
@@ -228,10 +229,10 @@ def test_at_999999_a_new_handshake_follows_and_the_text_that_did_not_fit_goes_ou
     player.do(Say("@burak", ID, "does not fit"))
     again = player.dial(player.do(Ended(link, Ending.EXHAUSTED, "used up")))
     assert again != link
-    effects = player.do(Unsent("legacy:@burak", ID, "does not fit", again=True))
+    effects = player.do(Unsent("burak", "does not fit", "legacy:@burak", ID, again=True))
     assert effects == [Mark("legacy:@burak", ID, Status.WAITING)]
     assert only(player.do(Connected(again)), Send).text == "does not fit"
-    effects = player.do(Unsent("legacy:@burak", ID, "sent late", again=True))
+    effects = player.do(Unsent("burak", "sent late", "legacy:@burak", ID, again=True))
     assert only(effects, Send).link == again
 
 
@@ -239,9 +240,10 @@ def test_a_text_that_met_the_end_of_its_link_is_not_sent() -> None:
     player = Player()
     link = player.chat("burak")
     player.do(Ended(link, Ending.DONE, "gone"))
-    assert player.do(Unsent("legacy:@burak", ID, "x", again=False)) == [Mark("legacy:@burak", ID, Status.FAILED)]
-    assert player.do(Unsent("", b"", "relayed", again=False)) == []
-    effects = player.do(Unsent("legacy:@burak", ID, "x", again=True))  # who was dialled writes: it dials now
+    failed = [Mark("legacy:@burak", ID, Status.FAILED)]
+    assert player.do(Unsent("burak", "x", "legacy:@burak", ID, again=False)) == failed
+    assert player.do(Unsent("burak", "relayed", "", b"", again=False)) == []
+    effects = player.do(Unsent("burak", "x", "legacy:@burak", ID, again=True))  # who was dialled writes: it dials
     assert only(effects, Dial).peer == "burak"
 
 
@@ -295,8 +297,14 @@ def test_a_lobby_goes_on_without_who_says_no() -> None:
 def test_a_member_of_a_lobby_whose_numbers_are_used_up_is_called_again() -> None:
     player = Player()
     (link,) = lobby(player, "burak")
-    again = only(player.do(Ended(link, Ending.EXHAUSTED, "used up")), Dial)
-    assert player.desk.calls[again.link].lobby == "ops"
+    again = player.dial(player.do(Ended(link, Ending.EXHAUSTED, "used up")))
+    assert player.desk.calls[again].lobby == "ops"
+    assert player.do(Unsent("burak", "relayed", "", b"", again=True)) == []
+    effects = player.do(Connected(again))
+    assert [e.text for e in effects if isinstance(e, Send)] == ["relayed"]  # nothing is lost, nobody left or entered
+    again = player.dial(player.do(Ended(again, Ending.EXHAUSTED, "used up")))
+    assert kept(player.do(Ended(again, Ending.BUSY, "busy")))[0][2] == "burak left: busy"
+    assert player.desk.lobbies["ops"].members == ()
 
 
 def test_one_link_for_each_peer() -> None:

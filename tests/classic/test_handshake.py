@@ -390,7 +390,7 @@ def test_limits_that_cannot_work() -> None:
         {"handshake_seconds": 0},
         {"answer_seconds": -1},
         {"outgoing_bytes": 1},
-        {"links": 0},
+        {"connections": 0},
     ):
         with pytest.raises(LocalError):
             ClassicLimits(**wrong)

@@ -22,6 +22,7 @@ from typing import Any
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.classic.limits import ClassicLimits
 from conclave.crypto.seal import Cost
 from conclave.link.limits import LinkLimits
 from conclave.node.commands import Command
@@ -132,7 +133,7 @@ class Running:
                 await asyncio.sleep(0.005)
 
     async def serve(self, command: Command) -> Any:
-        return await self.node.service.serve(command)
+        return await self.node.serve(command)
 
     async def ask(self, command: ev.Command) -> None:
         await self.node.pump.ask(command)
@@ -158,9 +159,15 @@ class Running:
         await self.ask(ev.Say(conversation, identity or os.urandom(16), text))
 
 
-def settings(**link: Any) -> NodeSettings:
+def settings(*, kinds: str = "tls", classic: ClassicLimits | None = None, **link: Any) -> NodeSettings:
     return NodeSettings.model_construct(
-        listen="127.0.0.1:0", announce="", authority="", log_level="warning", link=LinkLimits(**link)
+        listen="127.0.0.1:0",
+        announce="",
+        authority="",
+        log_level="warning",
+        links=kinds,
+        link=LinkLimits(**link),
+        classic=classic or ClassicLimits(),
     )
 
 

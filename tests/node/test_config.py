@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conclave.classic.limits import ClassicLimits
 from conclave.errors import LocalError
 from conclave.link.limits import LinkLimits
 from conclave.node.config import NodeSettings, load
@@ -13,8 +14,10 @@ from conclave.node.config import NodeSettings, load
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
-def documented() -> dict[str, str]:
-    return dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", DOCUMENT.read_text(), re.MULTILINE))
+def documented() -> list[dict[str, str]]:
+    """The settings of each section."""
+    sections = DOCUMENT.read_text().split("\n## ")[1:]
+    return [dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.MULTILINE)) for section in sections]
 
 
 def shown(value: object) -> str:
@@ -24,9 +27,11 @@ def shown(value: object) -> str:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    node = {name: shown(field.default) for name, field in NodeSettings.model_fields.items() if name != "link"}
+    fields = NodeSettings.model_fields
+    node = {name: shown(field.default) for name, field in fields.items() if name not in ("link", "classic")}
     link = {field.name: shown(field.default) for field in dataclasses.fields(LinkLimits)}
-    assert documented() == node | link
+    classic = {field.name: shown(field.default) for field in dataclasses.fields(ClassicLimits)}
+    assert documented() == [node, link, classic]
 
 
 def test_flags_win_over_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +56,9 @@ def test_limits_of_links_come_from_the_same_places(tmp_path: Path, monkeypatch: 
         ("listen = 3", "listen"),
         ("listen =", "config.toml"),
         ("[link]\nheartbeat_seconds = 90", "heartbeat"),
+        ('links = "classic"', "TLS is always on"),
+        ('links = "tls,tls"', "links"),
+        ("[classic]\nmessage_bytes = 0", "message_bytes"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, complaint: str) -> None:

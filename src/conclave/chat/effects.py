@@ -20,6 +20,7 @@ class Status(StrEnum):
     """
 
     WAITING = "waiting"  # in the outbox: the peer is away, busy, or not linked yet
+    SENT = "sent"  # given to a legacy link, which confirms nothing
     DELIVERED = "delivered"  # committed on the peer's device; in a lobby: ordered by the leader
     FAILED = "not sent"  # refused: rejected, blocked, lobby closed
     RECEIVED = "received"  # not ours

@@ -8,11 +8,10 @@ its link is being made. Who was accepted once is answered OK from then on; whoev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import replace
 
 from conclave.classic import lobby as lobbies
+from conclave.classic.calls import LEGACY, Call, Desk, Line, Stage
 from conclave.classic.events import Answer, Ending
 from conclave.classic.happenings import (
     AnswerCall,
@@ -42,74 +41,12 @@ from conclave.classic.happenings import (
 from conclave.classic.lobby import MEMBERS_MOST, Lobby
 from conclave.errors import LocalError
 
-LEGACY = "legacy:"
-"""What the names of classic conversations begin with; those of all others begin with ``@`` or ``#``."""
 WAITING_TEXTS = 32
 """Texts that wait for one link to be made."""
 ASKING_MOST = 16
 """People who wait for our answer; more are answered *busy*."""
 SNUB_SECONDS = 60.0
 LOBBIES_MOST = 16
-
-
-class Stage(Enum):
-    """Where we stand with a peer."""
-
-    CALLING = auto()  # we dial, or wait for its answer
-    ASKING = auto()  # it waits for ours
-    OPEN = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A text that waits for its link."""
-
-    conversation: str
-    id: bytes
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A link to a peer, or one that is being made. ``lobby``: the lobby of ours that it is for, or empty."""
-
-    peer: str
-    stage: Stage
-    initiator: bool
-    since: float
-    lobby: str = ""
-    waiting: tuple[Line, ...] = ()
-
-    @property
-    def conversation(self) -> str:
-        """Where what is said on it belongs."""
-        return LEGACY + (f"#{self.lobby}" if self.lobby else f"@{self.peer}")
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Everything of one user's classic conversations. Immutable."""
-
-    me: str
-    accepted: frozenset[str] = frozenset()
-    blocked: frozenset[str] = frozenset()
-    calls: Mapping[int, Call] = field(default_factory=dict)
-    lobbies: Mapping[str, Lobby] = field(default_factory=dict)
-    snubbed: Mapping[str, float] = field(default_factory=dict)
-    dialled: int = 0
-
-    def call_of(self, peer: str) -> tuple[int, Call | None]:
-        """The link with ``peer``, and its number."""
-        return next(((link, call) for link, call in self.calls.items() if call.peer == peer), (0, None))
-
-    def put(self, link: int, call: Call) -> Desk:
-        """With this call."""
-        return replace(self, calls={**self.calls, link: call})
-
-    def drop(self, link: int) -> Desk:
-        """Without it."""
-        return replace(self, calls={number: call for number, call in self.calls.items() if number != link})
-
 
 Outcome = tuple[Desk, list[Effect]]
 
@@ -314,24 +251,28 @@ def _connected(desk: Desk, link: int) -> Outcome:
     if call is None:
         return desk, [Hang(link)]
     desk = desk.put(link, replace(call, stage=Stage.OPEN, waiting=()))
-    words = f"{call.peer} accepted; legacy link open" if call.initiator else f"legacy link with {call.peer} open"
     effects: list[Effect] = []
     if call.initiator:
         effects.append(TellAnswered(call.peer, "accepted"))
         if call.peer not in desk.accepted:
             desk, remembered = _remember(replace(desk, accepted=desk.accepted | {call.peer}))
             effects += remembered
-    if call.lobby:
+    if not call.lobby:
+        words = f"{call.peer} accepted; legacy link open" if call.initiator else f"legacy link with {call.peer} open"
+        effects.append(_notice(call.conversation, call.peer, words))
+    elif call.peer not in desk.lobbies[call.lobby].members:  # else it is back: only its numbers were used up
         kept, out = lobbies.enter(desk.lobbies[call.lobby], call.peer)
         desk = replace(desk, lobbies={**desk.lobbies, call.lobby: kept})
-        return desk, [*effects, _notice(call.conversation, call.peer, f"{call.peer} entered"), *_sends(desk, out)]
-    effects.append(_notice(call.conversation, call.peer, words))
+        effects += [_notice(call.conversation, call.peer, f"{call.peer} entered"), *_sends(desk, out)]
     for line in call.waiting:
-        effects += [
-            Mark(line.conversation, line.id, Status.SENT),
-            Send(link, line.text, line.conversation, line.id),
-        ]
+        effects += _mark(line, Status.SENT)
+        effects.append(Send(link, line.text, line.conversation, line.id))
     return desk, effects
+
+
+def _mark(line: Line, status: Status) -> list[Effect]:
+    """What a lobby relays has no line of its own for each member."""
+    return [Mark(line.conversation, line.id, status)] if line.id else []
 
 
 def _heard(desk: Desk, heard: Heard) -> Outcome:
@@ -346,17 +287,17 @@ def _heard(desk: Desk, heard: Heard) -> Outcome:
 
 
 def _unsent(desk: Desk, unsent: Unsent, now: float) -> Outcome:
-    if not unsent.conversation.startswith(f"{LEGACY}@") or not unsent.again:
-        return desk, [Mark(unsent.conversation, unsent.id, Status.FAILED)] if unsent.id else []
-    peer = unsent.conversation.removeprefix(f"{LEGACY}@")
     line = Line(unsent.conversation, unsent.id, unsent.text)
-    mark = Mark(line.conversation, line.id, Status.WAITING)
-    link, call = desk.call_of(peer)
-    if call is None:
-        return _dial(desk, peer, now, mark, line=line)
+    link, call = desk.call_of(unsent.peer)
+    if not unsent.again or (call is None and not line.id):
+        return desk, _mark(line, Status.FAILED)
+    if call is None:  # whose numbers are used up without having dialled, dials now
+        return _dial(desk, unsent.peer, now, *_mark(line, Status.WAITING), line=line)
     if call.stage is Stage.OPEN:
         return desk, [Send(link, line.text, line.conversation, line.id)]
-    return desk.put(link, replace(call, waiting=(*call.waiting, line))), [mark]
+    if len(call.waiting) >= WAITING_TEXTS:
+        return desk, _mark(line, Status.FAILED)
+    return desk.put(link, replace(call, waiting=(*call.waiting, line))), _mark(line, Status.WAITING)
 
 
 _ANSWERED = {Ending.REJECTED: "rejected", Ending.BUSY: "busy"}
@@ -367,8 +308,14 @@ def _ended(desk: Desk, ended: Ended, now: float) -> Outcome:
     if call is None:
         return desk, []
     desk = desk.drop(ended.link)
-    effects: list[Effect] = [Mark(line.conversation, line.id, Status.FAILED) for line in call.waiting]
-    if call.stage is Stage.OPEN and call.lobby:
+    effects: list[Effect] = []
+    if ended.ending is Ending.EXHAUSTED and call.initiator:  # a new handshake follows
+        words = f"the numbers of the legacy link with {call.peer} are used up: a new handshake follows"
+        desk, dialled = _dial(desk, call.peer, now, lobby=call.lobby)
+        return desk, [_notice(call.conversation, call.peer, words), *dialled]
+    for line in call.waiting:
+        effects += _mark(line, Status.FAILED)
+    if call.lobby and call.peer in desk.lobbies[call.lobby].members:
         kept, out = lobbies.leave(desk.lobbies[call.lobby], call.peer)
         desk = replace(desk, lobbies={**desk.lobbies, call.lobby: kept})
         words = f"{call.peer} left: {ended.text}"
@@ -377,9 +324,6 @@ def _ended(desk: Desk, ended: Ended, now: float) -> Outcome:
         effects.append(_notice(call.conversation, call.peer, _words(call, ended)))
     if call.stage is Stage.CALLING and ended.ending in _ANSWERED:
         effects.append(TellAnswered(call.peer, _ANSWERED[ended.ending]))
-    if ended.ending is Ending.EXHAUSTED and call.initiator:
-        desk, dialled = _dial(desk, call.peer, now, lobby=call.lobby)
-        effects += dialled
     return desk, effects
 
 

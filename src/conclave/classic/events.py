@@ -58,6 +58,7 @@ class Ending(StrEnum):
     EXPIRED = "expired"
     TIMEOUT = "timeout"
     OVERLOADED = "overloaded"
+    UNREACHABLE = "unreachable"  # nobody could be dialled
 
 
 @dataclass(frozen=True, slots=True)

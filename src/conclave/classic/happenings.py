@@ -93,11 +93,12 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A text could not leave: the link's numbers are used up, or it had just ended."""
+    """A text for ``peer`` could not leave: the link's numbers are used up, or it had just ended."""
 
+    peer: str
+    text: str
     conversation: str
     id: bytes
-    text: str
     again: bool
     """Whether it goes out on the next link: the numbers were used up, and nobody was cut off."""
 
@@ -173,7 +174,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a text; ``conversation`` and ``id`` name its line, where it has one."""
+    """Send a text; ``conversation`` and ``id`` name its line, where it has one of its own."""
 
     link: int
     text: str

@@ -22,7 +22,7 @@ class ClassicLimits:
     """How long a person may take to answer; then the answer is *busy*, and the caller gives up a little later."""
     outgoing_bytes: int = 4 * 1024 * 1024
     """Unsent bytes above which a link is cut: the peer has stopped reading."""
-    links: int = 128
+    connections: int = 128
     """Classic links at once; more are answered *busy* at once."""
 
     def __post_init__(self) -> None:
@@ -32,5 +32,5 @@ class ClassicLimits:
             raise LocalError("handshake_seconds and answer_seconds must be more than 0")
         if self.outgoing_bytes < 1024 * 1024:
             raise LocalError("outgoing_bytes must be at least 1048576: the largest message must fit")
-        if self.links < 1:
-            raise LocalError("links must be at least 1")
+        if self.connections < 1:
+            raise LocalError("connections must be at least 1")

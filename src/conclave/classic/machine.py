@@ -18,6 +18,8 @@ from conclave.errors import LocalError, Refused, RemoteError, VerificationError
 _ANSWERS = {Answer.OK: Step.OK, Answer.REJECT: Step.REJECT, Answer.BUSY: Step.BUSY}
 _ENDINGS = {"busy": Ending.BUSY, "rejected": Ending.REJECTED, "denied": Ending.DENIED}
 _WAITING = frozenset({State.ASKING, State.ASKED})
+_OFF = ": perhaps the classic suite is not switched on there (conclave up --links tls,classic)"
+_REFUSED = ": perhaps it does not accept our certificate, or is not of our authority"
 
 
 class ClassicLink:
@@ -78,16 +80,15 @@ class ClassicLink:
         except VerificationError as error:
             self._end(self._fault(), "; ".join(filter(None, (str(error), error.remedy))), by_us=True)
         except RemoteError as error:
-            self._end(Ending.PROTOCOL, str(error), by_us=True)
+            text = f"{error}{_OFF}" if self.state is State.GREETING else str(error)
+            self._end(Ending.PROTOCOL, text, by_us=True)
 
     def receive_eof(self) -> None:
         """The network will give no more: the connection ended, or broke."""
         if self.state is State.CLOSED:
             return
         if self._reader is None:
-            hint = ""
-            if self.state is State.SHOWN:
-                hint = ": perhaps it does not accept our certificate, or is not of our authority"
+            hint = {State.GREETING: _OFF, State.SHOWN: _REFUSED}.get(self.state, "")
             self._end(
                 Ending.TRUNCATED, f"the other side ended the connection before the chat began{hint}", by_us=False
             )

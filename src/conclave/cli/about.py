@@ -30,6 +30,8 @@ def whoami(ctx: typer.Context, as_json: Json = False) -> None:
         until = datetime.fromtimestamp(certificate["until"]).astimezone().strftime("%d.%m.%Y %H:%M")
         say(f"  {certificate['profile']:<8} valid until {until}  SHA-256 {certificate['fingerprint'][:16]}…")
     say(f"  listening on {status['listen']}")
+    if "classic" in status["kinds"]:
+        say(f"  legacy links are on; open now: {', '.join(one['peer'] for one in status['legacy_links']) or 'none'}")
     say(f"  authority {status['authority']['text']}")
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from conclave.cli import classic
+from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.node.client import NodeClient
 
@@ -19,8 +21,13 @@ People = Annotated[list[str], typer.Argument(metavar="@PEER…", help="Whom to a
 
 
 @app.command("open", epilog="Example: conclave lobby open ops @burak @cem")
-def open_lobby(ctx: typer.Context, name: Lobby, invited: People, as_json: Json = False) -> None:
+def open_lobby(
+    ctx: typer.Context, name: Lobby, invited: People, link: ByLink = Link.TLS, as_json: Json = False
+) -> None:
     """Open a lobby that you lead, and ask people in."""
+    if link is Link.CLASSIC:
+        classic.gather(ctx, name, invited, opening=True, as_json=as_json)
+        return
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("lobby.open", name=name, invited=invited)
     if as_json:
@@ -30,8 +37,11 @@ def open_lobby(ctx: typer.Context, name: Lobby, invited: People, as_json: Json =
 
 
 @app.command(epilog="Example: conclave lobby invite ops @deniz")
-def invite(ctx: typer.Context, lobby: Lobby, invited: People, as_json: Json = False) -> None:
+def invite(ctx: typer.Context, lobby: Lobby, invited: People, link: ByLink = Link.TLS, as_json: Json = False) -> None:
     """Ask more people into a lobby that you lead."""
+    if link is Link.CLASSIC:
+        classic.gather(ctx, lobby, invited, opening=False, as_json=as_json)
+        return
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("lobby.invite", lobby=lobby, invited=invited)
     if as_json:
@@ -41,8 +51,11 @@ def invite(ctx: typer.Context, lobby: Lobby, invited: People, as_json: Json = Fa
 
 
 @app.command(epilog="Example: conclave lobby who ops")
-def who(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
+def who(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json = False) -> None:
     """Show who is in a lobby, who was asked, and who is there now."""
+    if link is Link.CLASSIC:
+        classic.lobbies(ctx, lobby, as_json=as_json)
+        return
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("lobby.who", lobby=lobby)
     if as_json:
@@ -58,8 +71,11 @@ def who(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
 
 
 @app.command("list", epilog="Example: conclave lobby list --json")
-def list_lobbies(ctx: typer.Context, as_json: Json = False) -> None:
+def list_lobbies(ctx: typer.Context, link: ByLink = Link.TLS, as_json: Json = False) -> None:
     """List the lobbies that you lead, are in, or are invited to."""
+    if link is Link.CLASSIC:
+        classic.lobbies(ctx, as_json=as_json)
+        return
     with NodeClient(context_of(ctx).home) as node:
         lobbies = node.call("lobby.list")["lobbies"]
     if as_json:
@@ -81,8 +97,11 @@ def leave(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: conclave lobby close ops")
-def close(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
+def close(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json = False) -> None:
     """Close a lobby that you lead, for everybody."""
+    if link is Link.CLASSIC:
+        classic.close_lobby(ctx, lobby, as_json=as_json)
+        return
     _end(ctx, "lobby.close", lobby, "closed", as_json=as_json)
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from conclave.cli import classic
+from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.node.client import NodeClient
 
@@ -81,10 +83,12 @@ def requests(ctx: typer.Context, as_json: Json = False) -> None:
     """List who asks to chat, and who invites you to a lobby."""
     with NodeClient(context_of(ctx).home) as node:
         waiting = node.call("requests")["requests"]
+        legacy = node.call("classic.requests")["requests"]
     if as_json:
-        emit(waiting)
+        emit([*waiting, *legacy])
         return
-    if not waiting:
+    classic.requests(legacy)
+    if not waiting and not legacy:
         note("no requests")
     for request in waiting:
         when = (
@@ -96,8 +100,13 @@ def requests(ctx: typer.Context, as_json: Json = False) -> None:
             say(f"{when}  {request['from']} asks to chat: {request['text']}   conclave accept {request['from']}")
 
 
-def accept(ctx: typer.Context, peer: Who, lobby: OfLobby = "", as_json: Json = False) -> None:
+def accept(
+    ctx: typer.Context, peer: Who, lobby: OfLobby = "", link: ByLink = Link.TLS, as_json: Json = False
+) -> None:
     """Accept somebody's request to chat, and the invitations that came from them."""
+    if link is Link.CLASSIC:
+        classic.answer(ctx, peer, as_json=as_json, accept=True)
+        return
     _answer(ctx, peer, lobby, as_json=as_json, accept=True)
 
 
@@ -106,9 +115,13 @@ def reject(
     peer: Who,
     lobby: OfLobby = "",
     block: Annotated[bool, typer.Option("--block", help="Refuse everything that they send from now on.")] = False,
+    link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
     """Reject somebody's request to chat, and the invitations that came from them."""
+    if link is Link.CLASSIC:
+        classic.answer(ctx, peer, as_json=as_json, accept=False, block=block)
+        return
     _answer(ctx, peer, lobby, as_json=as_json, accept=False, block=block)
 
 
@@ -123,8 +136,11 @@ def _answer(ctx: typer.Context, peer: str, lobby: str, *, as_json: bool, **answe
         note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
 
 
-def unblock(ctx: typer.Context, peer: Who, as_json: Json = False) -> None:
+def unblock(ctx: typer.Context, peer: Who, link: ByLink = Link.TLS, as_json: Json = False) -> None:
     """Let somebody ask again whom you blocked."""
+    if link is Link.CLASSIC:
+        classic.unblock(ctx, peer, as_json=as_json)
+        return
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("unblock", peer=peer)
     if as_json:

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from conclave.cli import classic
+from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.errors import LocalError
 from conclave.node.client import NodeClient
@@ -24,6 +26,7 @@ class Wait(StrEnum):
     """What ``say --wait`` may wait for."""
 
     DELIVERED = "delivered"
+    SENT = "sent"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,12 +41,16 @@ def speak(
     to: To,
     text: Annotated[str, typer.Argument(help="What to say; - reads it from standard input.")],
     wait: Annotated[
-        Wait | None, typer.Option(help="Return only when the peer has stored it.", show_default=False)
+        Wait | None,
+        typer.Option(
+            help="Return when the peer has stored it; on a legacy link, when it was sent.", show_default=False
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, help="How long to wait (seconds).")] = 30.0,
     at: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Dial the peer there, without the directory.", show_default=False)
     ] = "",
+    link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
     """Say something to a peer or in a lobby. It is kept and sent again until it has arrived."""
@@ -54,6 +61,14 @@ def speak(
             raise LocalError(
                 "what came from standard input is not text in UTF-8", remedy="send files as text"
             ) from error
+    if classic.is_legacy(to, link):
+        if wait is Wait.DELIVERED:
+            raise LocalError("nothing confirms what is said on a legacy link", remedy="--wait sent")
+        target = to.removeprefix(classic.LEGACY)
+        classic.speak(ctx, target, text, wait=wait is not None, timeout=timeout, at=at, as_json=as_json)
+        return
+    if wait is Wait.SENT:
+        raise LocalError("what is sent is kept until it is confirmed", remedy="--wait delivered")
     with NodeClient(context_of(ctx).home) as node:
         result = node.call(
             "say", patience=timeout + 30, to=to, text=text, wait=wait is not None, timeout=timeout, at=at
@@ -80,13 +95,15 @@ def read(
     after: Annotated[
         int | None, typer.Option(min=0, help="Only lines after this position.", show_default=False)
     ] = None,
+    link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
     """Show a conversation's history, and with --follow what arrives."""
     with NodeClient(context_of(ctx).home) as node:
         if follow:
             node.call("follow")
-        answer = node.call("lines", conversation=of, limit=limit, after=after)
+        method = "classic.lines" if classic.is_legacy(of, link) else "lines"
+        answer = node.call(method, conversation=of, limit=limit, after=after)
         conversation = answer["conversation"]
         if not as_json:
             note(f"{conversation} · {answer['protection']}")
@@ -123,7 +140,9 @@ def _show(line: dict[str, Any], conversation: str, *, as_json: bool) -> None:
     if line["kind"] == "notice":
         say(f"{when}  — {line['text']}")
         return
-    status = "" if line["status"] in ("received", "delivered") else f"  [{line['status']}]"
+    status = {"received": "", "delivered": "", "sent": "  [sent, legacy link]"}.get(
+        line["status"], f"  [{line['status']}]"
+    )
     first, *rest = safe_text(line["text"], newlines=True).split("\n")
     name = line["from"]
     say(f"{when}  {name:<10} {first}{status}")

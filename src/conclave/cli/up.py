@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from conclave.cli import classic
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
 from conclave.wire.safe_text import safe_text
 
@@ -38,6 +39,12 @@ def up(
     authority: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The authority, if it moved.", show_default=False)
     ] = None,
+    links: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tls|tls,classic", help="Kinds of link; classic is the report's legacy suite.", show_default=False
+        ),
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option(help="debug, info, warning or error, on stderr.", show_default=False)
     ] = None,
@@ -48,7 +55,8 @@ def up(
     from conclave.node.run import run_node
 
     context = context_of(ctx)
-    settings = {"listen": listen, "announce": announce, "authority": authority, "log_level": log_level}
+    settings = {"listen": listen, "announce": announce, "authority": authority, "links": links}
+    settings["log_level"] = log_level
     passphrase = read_passphrase(context, "passphrase", file=passphrase_file)
 
     def show(notice: dict[str, Any]) -> None:
@@ -139,7 +147,7 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "trouble", "peer": peer, "text": text}:
             return f"{peer}: {text}"
         case _:
-            return ""
+            return classic.words(notice)
 
 
 _ANSWERS = {

@@ -10,7 +10,7 @@ import os
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
-from conclave.classic.frames import LENGTH_BYTES, put_frame
+from conclave.classic.frames import put_frame
 from conclave.classic.handshake import ACK, HELLO, OK
 from conclave.classic.keys import NONCE_BYTES, SECRET_BYTES, derive_keys
 from conclave.classic.records import Writer
@@ -24,6 +24,7 @@ from conclave.lab.judging import SETTLE_SECONDS, told
 from conclave.lab.lesson import Attempt, Field, Lesson, LinkKind
 from conclave.lab.middle import LOOPBACK, Unit, Way, answering, happens, until
 from conclave.lab.scene import Scene
+from conclave.lab.stripping import frame_fields, read_frame
 from conclave.lab.tls_identity import GUISES, SECRET, certificate_field
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
@@ -31,17 +32,6 @@ from conclave.pki.profile import Profile
 
 ANYBODY = frozenset({"certificate"})
 FORGED = "pay mallory 10"
-
-
-async def read_frame(reader: StreamReader) -> bytes:
-    """The next frame's body."""
-    return await reader.readexactly(int(await reader.readexactly(LENGTH_BYTES)))
-
-
-def frame_fields(body: bytes, *, changed: bool = False) -> tuple[Field, ...]:
-    """A frame's bytes, for a body of it."""
-    frame = put_frame(body)
-    return paint(frame, frame_spans(frame), range(len(frame)) if changed else ())
 
 
 async def impostor(scene: Scene) -> None:
@@ -246,16 +236,24 @@ async def downgrade(scene: Scene) -> None:
                 attempt.saw("ayse", wire.ayse.end)
                 attempt.ends(succeeded=bool(wire.ayse.met), stopped=stopped)
 
-    with scene.story.attempt("a call that began as TLS, at a classic peer's port") as attempt:
-        async with scene.tls(dial=False) as caller, scene.classic(dial=False) as wire:
-            opened = await caller.ayse.dial(wire.burak.port, "burak")
-            attempt.did("leads ayse's TLS call to a port where only the classic link is spoken")
-            attempt.saw("ayse", caller.ayse.end)
-            attempt.saw("burak", wire.burak.end)
+    with scene.story.attempt("the first byte of a classic call made that of TLS") as attempt:
+        async with scene.classic(dial=False) as wire:
+            wire.middle.rule = lambda unit: (
+                b"\x16" + unit.data[1:] if (unit.way, unit.number) == (Way.THERE, 1) else unit.data,
+            )
+            opened = await wire.ayse.dial(wire.middle.port, "burak")
+            hello = wire.middle.passed(Way.THERE)[0].data
+            forged = b"\x16" + hello[1:]
+            attempt.did(
+                "writes 16 over the first digit, for burak's port speaks both",
+                paint(forged, frame_spans(forged), [0]),
+            )
+            attempt.saw("ayse", wire.ayse.end)
             attempt.ends(
                 succeeded=opened or bool(wire.burak.asked),
-                stopped="the first byte of TLS is 16, of the classic suite a digit: neither takes the other for "
-                "its own",
+                stopped="the port hands the connection to TLS, for which it is none: whoever rewrites the first "
+                "byte only "
+                "changes who refuses",
             )
 
 

@@ -1,4 +1,4 @@
-"""A real peer on the classic link: ``classic.machine`` on a TCP connection, and what it saw.
+"""A real peer on the classic link: ``net.classic`` and all below it, as a node has it, and what it saw.
 
 Left out: conversations (``classic.desk``); a person who is asked says OK at once.
 """
@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
-from conclave.classic.events import Answer, Arrived, Asked, Closed, Ending, Opened, Peer, Proven, Verify
+from conclave.classic.events import Answer, Closed, Ending, Peer, Verify
 from conclave.classic.handshake import Own, Receiver, Sender
 from conclave.classic.keys import NONCE_BYTES, SECRET_BYTES
 from conclave.classic.limits import ClassicLimits
 from conclave.classic.machine import ClassicLink
-from conclave.classic.state import State
 from conclave.crypto.classic import RsaPrivate
-from conclave.lab.careless import verifier
+from conclave.lab.careless import server_context, verifier
 from conclave.lab.classic_wire import FragmentCutter
 from conclave.lab.middle import LOOPBACK, Middle, between, until
 from conclave.lab.realm import Realm
 from conclave.lab.report_reader import OFF_BY_CHECK, CarelessLink
+from conclave.lab.tls_peer import TlsPeer
+from conclave.link.limits import LinkLimits
+from conclave.net.classic import ClassicStream
+from conclave.net.gate import Gate
+from conclave.net.listener import Listener, listen
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
@@ -75,31 +78,40 @@ class ClassicPeer:
         self.proven = False
         """Whether whoever is there has used the key of its certificate."""
         self.closed: Closed | None = None
+        """How its link ended, or why none opened."""
         self.port = 0
         self._realm = realm
         self._without = without
-        self._server: asyncio.Server | None = None
-        self._line: _Line | None = None
+        self._listener: Listener | None = None
+        self._stream: _Stream | None = None
 
-    async def listen(self, verify: Verify | None = None) -> int:
-        """Listen on loopback; the port, also kept in ``port``."""
+    async def listen(self, verify: Verify | None = None, *, beside: TlsPeer | None = None) -> int:
+        """Listen on loopback; the port, also kept in ``port``.
+
+        ``beside`` takes TLS on the same port; where it is not given, somebody of the same name does.
+        """
         verify = verify or classic_verifier(self._realm, self._without)
 
-        def accepted() -> _Line:
+        def accepted(gate: Gate) -> ClassicStream:
             self.nonce = os.urandom(NONCE_BYTES)
-            self._line = _Line(self, Receiver(own(self.credentials), verify, self.nonce))
-            return self._line
+            self._stream = _Stream(self, Receiver(own(self.credentials), verify, self.nonce), gate)
+            return self._stream
 
-        self._server = await asyncio.get_running_loop().create_server(accepted, LOOPBACK, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        other = beside or TlsPeer(self.name, self._realm.credentials(self.name), self._realm)
+        context = server_context(other.credentials, self._realm)
+        limits = LinkLimits(handshake_seconds=LIMITS.handshake_seconds)
+        self._listener = await listen(
+            LOOPBACK, 0, lambda: context, verifier(self._realm, self._without), limits, other, accepted
+        )
+        self.port = self._listener.address[1]
         return self.port
 
     async def dial(self, port: int, expected: str, verify: Verify | None = None) -> bool:
         """Dial; whether the other side's person said OK."""
         verify = verify or classic_verifier(self._realm, self._without, expected)
         sender = Sender(own(self.credentials), verify, self.secret)
-        self._line = line = _Line(self, sender)
-        await asyncio.get_running_loop().create_connection(lambda: line, LOOPBACK, port)
+        self._stream = stream = _Stream(self, sender)
+        await asyncio.get_running_loop().create_connection(lambda: stream, LOOPBACK, port)
         await until(lambda: bool(self.met) or self.ended)
         return bool(self.met)
 
@@ -112,10 +124,10 @@ class ClassicPeer:
         return link
 
     def say(self, *texts: str) -> None:
-        """Send each as one message, in a write of its own."""
+        """Send each as one message; on a link that is over, words are lost."""
         for text in texts:
-            if self._line is not None:
-                self._line.say(text.encode())
+            if self._stream is not None:
+                self._stream.send(text.encode())
 
     async def heard(self, count: int) -> None:
         """Wait for the ``count``-th message. Raises ``TimeoutError``."""
@@ -124,11 +136,6 @@ class ClassicPeer:
     async def over(self) -> None:
         """Wait for the end of the link. Raises ``TimeoutError``."""
         await until(lambda: self.ended)
-
-    def hang_up(self) -> None:
-        """End the link, as the suite does: by ending the connection."""
-        if self._line is not None:
-            self._line.close()
 
     @property
     def ended(self) -> bool:
@@ -149,93 +156,61 @@ class ClassicPeer:
 
     async def away(self) -> None:
         """Leave nothing open."""
-        if self._line is not None:
-            self._line.close()
-        if self._server is not None:
-            self._server.close()
+        if self._stream is not None:
+            self._stream.abort()
+        if self._listener is not None:
+            self._listener.close()
         await asyncio.sleep(0)
 
-    def on_event(self, event: object, link: ClassicLink, now: float) -> None:
-        """What the machine tells."""
-        match event:
-            case Asked():
-                self.asked.append(event.peer.handle)
-                if link.state is State.ASKED:  # it may be over already
-                    link.answer(Answer.OK, now)
-            case Opened():
-                self.met.append(event.peer.handle)
-                self.proven = not event.initiator
-            case Proven():
-                self.proven = True
-            case Arrived():
-                self.texts.append(event.message.decode(errors="replace"))
-            case Closed():
-                self.closed = event
+    # ClassicOwner
+
+    def on_asked(self, stream: ClassicStream, peer: Peer) -> None:
+        """Somebody asks; the person says OK."""
+        self.asked.append(peer.handle)
+        stream.answer(Answer.OK)
+
+    def on_opened(self, stream: ClassicStream, peer: Peer) -> None:
+        """A link is there."""
+        self.met.append(peer.handle)
+        self.proven = not stream.initiator
+
+    def on_proven(self, stream: ClassicStream, peer: Peer) -> None:
+        """The other side has used its key."""
+        del stream, peer
+        self.proven = True
+
+    def on_message(self, stream: ClassicStream, message: bytes) -> None:
+        """Words came."""
+        del stream
+        self.texts.append(message.decode(errors="replace"))
+
+    def on_ended(self, stream: ClassicStream, closed: Closed) -> None:
+        """It is over."""
+        del stream
+        self.closed = closed
+
+    def on_turned_away(self, address: str, closed: Closed) -> None:
+        """Somebody did not come as far as the question."""
+        del address
+        self.closed = closed
 
 
-class _Line(asyncio.Protocol):
-    """One connection of a peer."""
+class _Stream(ClassicStream):
+    """A peer's connection: the real one, with the machine that its peer wants."""
 
-    def __init__(self, peer: ClassicPeer, handshake: Sender | Receiver) -> None:
-        self._peer = peer
-        self._link = peer.make(handshake, time.time())
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+    __slots__ = ("_lab_peer",)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The TCP connection is there."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._act()
+    def __init__(self, peer: ClassicPeer, handshake: Sender | Receiver, gate: Gate | None = None) -> None:
+        super().__init__(handshake, LIMITS, peer, gate=gate)
+        self._lab_peer = peer
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes came."""
-        self._link.receive(data, time.time())
-        self._act()
+    def _make_link(self) -> ClassicLink:
+        return self._lab_peer.make(self._handshake, self._now())
 
-    def eof_received(self) -> None:
-        """No more will come."""
-        self._link.receive_eof()
-        self._act()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The TCP connection is gone."""
-        del exc
-        self._link.receive_eof()
-        self._act()
-
-    def say(self, message: bytes) -> None:
-        """Send one message."""
-        if self._link.state is State.OPEN:  # on a link that is over, words are lost
-            self._link.send(message)
-        self._act()
-
-    def close(self) -> None:
-        """End the link."""
-        self._link.close()
-        self._act()
-
-    def _act(self) -> None:
-        now = time.time()
-        for event in self._link.events():
-            self._peer.on_event(event, self._link, now)
-        for event in self._link.events():  # what the answer to a question brought about
-            self._peer.on_event(event, self._link, now)
-        if self._transport is None:
-            return
-        if data := self._link.data_to_send():
-            self._transport.write(data)
-        if self._timer is not None:
-            self._timer.cancel()
-        due = self._link.timer()
-        if self._link.state is State.CLOSED:
-            self._transport.close()
-        elif due is not None:
-            wait = min(max(0.0, due - now), LIMITS.answer_seconds)
-            self._timer = asyncio.get_running_loop().call_later(wait, self._ring)
-
-    def _ring(self) -> None:
-        self._link.tick(time.time())
-        self._act()
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 @dataclass(frozen=True, slots=True)

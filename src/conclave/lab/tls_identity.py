@@ -17,6 +17,7 @@ from conclave.lab.lesson import Attempt, Field, Lesson, LinkKind
 from conclave.lab.middle import Unit, Way, answering, happens, play, until
 from conclave.lab.realm import Realm
 from conclave.lab.scene import Scene
+from conclave.lab.stripping import strip
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import find_span, record_spans
 from conclave.pki.credentials import Credentials
@@ -142,7 +143,10 @@ async def downgrade(scene: Scene) -> None:
                 before = wire.middle.passed(way)[0].data
                 after = change(before)
                 touched = [place for place, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-                attempt.did("rewrites the first record", paint(after, record_spans(before), touched))
+                fields = paint(after, record_spans(before), touched)
+                attempt.did(
+                    "rewrites a field of the first record", [*fields[:4], *(one for one in fields if one.changed)]
+                )
                 wire.middle.hang_up()
                 await happens(lambda: wire.burak.ended, 0.5)
                 attempt.saw("ayse", wire.ayse.end)
@@ -175,6 +179,7 @@ async def downgrade(scene: Scene) -> None:
                 succeeded=b"OK" in heard or bool(wire.burak.met),
                 stopped="who has not switched the classic link on takes its first bytes for broken TLS",
             )
+    await strip(scene)
 
 
 async def _as_classic(ayse: TlsPeer) -> bytes:

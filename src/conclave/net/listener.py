@@ -1,4 +1,4 @@
-"""Accepting links. Left out: what an accepted link does (``net.streams``), how many may wait (``net.gate``)."""
+"""Accepting links. Left out: what they do (``net.streams``, ``net.classic``), how many may wait (``net.gate``)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from conclave.errors import LocalError
 from conclave.link.events import Verify
 from conclave.link.limits import LinkLimits
+from conclave.net.door import Door
 from conclave.net.gate import Gate
 from conclave.net.streams import LinkOwner, LinkStream
 
@@ -44,16 +45,23 @@ async def listen(
     verify: Verify,
     limits: LinkLimits,
     owner: LinkOwner,
+    classic: Callable[[Gate], asyncio.BufferedProtocol] | None = None,
 ) -> Listener:
     """Accept links at ``host`` and ``port`` (0 picks one).
 
-    ``context`` is asked anew for every connection, so that a renewed certificate counts at once. Raises
-    ``LocalError`` where the address cannot be listened on.
+    ``context`` is asked anew for every connection, so that a renewed certificate counts at once. With ``classic``,
+    which makes a stream for who begins so, the port takes classic links too. Raises ``LocalError`` where the address
+    cannot be listened on.
     """
     gate = Gate(limits)
 
-    def accepted() -> LinkStream:
+    def tls() -> LinkStream:
         return LinkStream(context(), verify, limits, owner, gate=gate)
+
+    def accepted() -> asyncio.BufferedProtocol:
+        if classic is None:
+            return tls()
+        return Door(gate, limits.handshake_seconds, tls=tls, classic=lambda: classic(gate))
 
     try:
         server = await asyncio.get_running_loop().create_server(accepted, host, port, backlog=_BACKLOG)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from conclave.errors import LocalError
+from conclave.node.classic_commands import CLASSIC_METHODS, ClassicCommand
 
 _STRICT = ConfigDict(extra="forbid", strict=False, str_max_length=70_000)
 
@@ -187,7 +188,7 @@ class Stop:
 
 Command = (
     Say | Lines | Conversations | Search | Follow | Requests | AnswerTo | Unblock | Busy | LobbyOpen | LobbyInvite
-    | LobbyLeave | LobbyClose | LobbyList | LobbyWho | Who | Find | Status | Stop
+    | LobbyLeave | LobbyClose | LobbyList | LobbyWho | Who | Find | Status | Stop | ClassicCommand
 )  # fmt: skip
 
 METHODS: dict[str, type[Command]] = {
@@ -210,6 +211,7 @@ METHODS: dict[str, type[Command]] = {
     "find": Find,
     "status": Status,
     "stop": Stop,
+    **CLASSIC_METHODS,
 }
 _NAMES = {command: name for name, command in METHODS.items()}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from conclave.classic.limits import ClassicLimits
 from conclave.errors import LocalError
 from conclave.link.limits import LinkLimits
 from conclave.node.paths import config_path
@@ -37,7 +38,24 @@ class NodeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="How much is told on stderr: debug, info, warning, error."
     )
+    links: str = Field(
+        default="tls", description="The kinds of link: tls, and with tls,classic the legacy suite of the report too."
+    )
     link: LinkLimits = Field(default=LinkLimits(), description="Limits of links: the table of section 2.")
+    classic: ClassicLimits = Field(default=ClassicLimits(), description="Limits of legacy links: section 3.")
+
+    @field_validator("links")
+    @classmethod
+    def _known_links(cls, links: str) -> str:
+        names = [name.strip() for name in links.split(",")]
+        if len(set(names)) != len(names) or "tls" not in names or set(names) - {"tls", "classic"}:
+            raise ValueError("write tls, or tls,classic: TLS is always on, the classic suite is legacy")
+        return ",".join(names)
+
+    @property
+    def classic_on(self) -> bool:
+        """Whether the legacy suite is switched on."""
+        return "classic" in self.links.split(",")
 
 
 def load(home: Path, **flags: Any) -> NodeSettings:

@@ -12,6 +12,7 @@ from typing import Any
 
 from conclave.chat.effects import Line
 from conclave.chat.notices import LineAdded, LineMarked, RequestAnswered, RequestArrived, Trouble
+from conclave.node.classic_notices import LegacyNotice
 
 __all__ = [
     "AuthorityReached",
@@ -84,7 +85,7 @@ class CertificateRenewed:
 
 Notice = (
     LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged
-    | AuthorityReached | Revoked | CertificateRenewed
+    | AuthorityReached | Revoked | CertificateRenewed | LegacyNotice
 )  # fmt: skip
 
 

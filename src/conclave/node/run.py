@@ -25,6 +25,12 @@ from conclave.errors import ConclaveError, LocalError, NotEnrolled, StorageError
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
+from conclave.node import classic_identity
+from conclave.node.classic import Classic
+from conclave.node.classic import Notice as ClassicNotice
+from conclave.node.classic_commands import ClassicCommand
+from conclave.node.classic_service import ClassicService
+from conclave.node.commands import Command
 from conclave.node.config import NodeSettings, load
 from conclave.node.directory import Directory
 from conclave.node.identity import Identity
@@ -97,7 +103,11 @@ class Node:
             self.service = Service(
                 me, self.pump, self._store, self.peers, self.directory, self._expelled, self._describe, self.stop
             )  # fmt: skip
-            self._socket = SocketServer(self._home, self.service.serve)
+            self.classic = self._make_classic() if self._settings.classic_on else None
+            self.classic_service = ClassicService(
+                me, self._store, self.directory, self._expelled, self._settings.classic, self.classic
+            )
+            self._socket = SocketServer(self._home, self.serve)
             await self._socket.start()
             try:
                 await self._serve()
@@ -107,11 +117,18 @@ class Node:
     async def _serve(self) -> None:
         where = parse_listen(self._settings.listen)
         listener = await listen(
-            *where, self._identity.server_context, self._identity.verify_anyone, self._settings.link, self.peers
+            *where,
+            self._identity.server_context,
+            self._identity.verify_anyone,
+            self._settings.link,
+            self.peers,
+            None if self.classic is None else self.classic.accept,
         )
         host, port = listener.address
         self._listening = _join(host, port)
-        pumping = self._spawn(self.pump.run())
+        pumping = [self._spawn(self.pump.run())]
+        if self.classic is not None:
+            pumping.append(self._spawn(self.classic.run()))
         directory = self._spawn(self.directory.run(self._settings.announce or _announced(host, port)))
         self.pump.start()
         self._tell_front(
@@ -129,11 +146,41 @@ class Node:
             self.peers.close()
             directory.cancel()
             await asyncio.wait([directory], timeout=END_SECONDS)
-            pumping.cancel()
+            for task in pumping:
+                task.cancel()
+
+    async def serve(self, command: Command) -> Any:
+        """The answer to what a front asked. Raises ``ConclaveError``."""
+        if isinstance(command, ClassicCommand):
+            return await self.classic_service.serve(command)
+        return await self.service.serve(command)
 
     def stop(self) -> None:
         """End the node in good order."""
         self._ended.set()
+
+    def _make_classic(self) -> Classic:
+        identity = self._identity
+        classic_identity.demand_classic(identity)
+        return Classic(
+            identity.handle,
+            self._store,
+            self._settings.classic,
+            own=classic_identity.own(identity),
+            demand_valid=classic_identity.demand_valid(identity),
+            verify=classic_identity.verifier(identity),
+            find=self._address_of,
+            expelled=self._expelled,
+            busy=lambda: self.pump.desk.busy,
+            tell=self._tell_classic,
+            clock=time.time,
+            random=os.urandom,
+            spawn=self._spawn,
+        )
+
+    def _tell_classic(self, notice: ClassicNotice) -> None:
+        self.classic_service.noticed(notice)
+        self._tell(notice)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
@@ -178,6 +225,8 @@ class Node:
             words = f"{words}: {reason}"
         self._expelled[handle] = words
         self.peers.cut(handle, CloseReason.REVOKED, words)
+        if self.classic is not None:
+            self.classic.cut(handle, words)
         self.pump.put(Expelled(handle, words))
         self._tell(Revoked(handle, words))
 
@@ -196,10 +245,15 @@ class Node:
                 if error.reason == "revoked":
                     self.peers.cut(peer.handle, CloseReason.REVOKED, "certificate revoked")
 
+        if self.classic is not None:
+            self.classic.recheck()
+
     def _describe(self) -> dict[str, Any]:
         return {
             **self._identity.describe(),
             "listen": self._listening,
+            "kinds": self._settings.links,
+            "legacy_links": self.classic_service.describe(),
             "authority": self.directory.describe(),
             "clock_offset": self.directory.clock_offset,
         }
