@@ -15,11 +15,11 @@ from typer.testing import CliRunner, Result
 from conclave.cli.main import app
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lab.md"
-BLOCK = re.compile(r"^```console\n\$ conclave (lab .+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```console\n\$ conclave (lab [^\n]+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _BYTES = re.compile(r"^ {14}\*?[a-z][\w ]* (\"[^\"]*\"|[0-9a-f]{2}( [0-9a-f]{2})*( … \([\d,]+ bytes\))?)( ·|$)")
 _MASKS = (
-    (re.compile(r"[\d,]+ (bytes|guesses|units|records|links|of [\d,]+ bytes)"), r"N \1"),
     (re.compile(r"[\d,]+ and [\d,]+ guesses"), "N and N guesses"),
+    (re.compile(r"[\d,]+ (bytes|guesses|units|records|links|of [\d,]+ bytes)"), r"N \1"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "TIME"),
     (re.compile(r"[0-9a-f]{12}…"), "HASH"),
     (re.compile(r"(as it should|trusted here) \([^)]*\)|\(alert [^)]*\)"), "OPENSSL"),
