@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from conclave.cli.lab import _Screen, shown
 from conclave.cli.main import app
 from conclave.errors import LocalError
+from conclave.lab.careless import CHECKS
 from conclave.lab.catalogue import LESSONS
 from conclave.lab.lesson import Field, Story, Verdict
 from tests.lab.transcripts import run
@@ -40,6 +43,22 @@ def test_what_cannot_be_run_is_a_mistake_of_usage(words: str) -> None:
     done = run(f"lab run {words}")
     assert done.exit_code == 2
     assert "Traceback" not in done.output
+
+
+def test_the_help_names_every_check() -> None:
+    printed = " ".join(run("lab run --help").output.replace("│", " ").split())
+    assert ", ".join(CHECKS) in printed
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_no_traceback() -> None:
+    command = [sys.executable, "-m", "conclave", "lab", "run", "all", "--link", "classic", "--brief"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors == b""
 
 
 def test_what_a_victim_saw_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

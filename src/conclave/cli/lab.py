@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from conclave.cli.context import Json, emit, say, table
+from conclave.cli.context import Json, emit, note, say, table
 from conclave.errors import LocalError
 from conclave.lab.lesson import Attempt, Field, LinkKind, Step, Story, Verdict
 from conclave.wire.safe_text import safe_text
@@ -33,7 +33,7 @@ app = typer.Typer(
 NARROWEST, WIDEST = 70, 100
 _MARGIN, _COLUMN = "  ", 9
 _SHOWN_BYTES = 6
-_COLOURS = ("36", "33", "35", "32", "34", "96")
+_COLOURS = ("36", "33", "35", "32", "94", "96")
 _MARKS = {
     Verdict.HELD: ("✓", "32"),
     Verdict.FELL: ("▼", "33"),
@@ -78,6 +78,7 @@ def list_(link: Link = Links.BOTH, as_json: Json = False) -> None:
         return
     rows = [(one.name, one.link, "falls" if one.falls else "holds", one.title) for one in lessons]
     table(("LESSON", "LINK", "ENDS", "WHAT HAPPENS"), rows)
+    note("holds: every attack must fail; falls: a known weakness is shown. Run one: conclave lab run NAME")
 
 
 @app.command("run", epilog="Example: conclave lab run replay --link tls")
@@ -87,7 +88,12 @@ def run(
     brief: Annotated[bool, typer.Option("--brief", help="One line a lesson.")] = False,
     without: Annotated[
         list[str] | None,
-        typer.Option("--without", help="Have the victims leave this check out, to see what it is good for."),
+        typer.Option(
+            "--without",
+            metavar="CHECK",
+            help="Have the victims leave a check out, to see what it is good for; may come several times: "
+            "certificate, handle, revocation, sequence, mac, ending, chain.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
