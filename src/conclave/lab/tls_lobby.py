@@ -20,6 +20,9 @@ from conclave.lobby.member import Following, Place, follow, place, told
 from conclave.mls import group
 from conclave.wire.frames import EntryKind, Head, Ordered
 
+ENGINE = (
+    "Shown with the engine for it, MLS itself: docs/threats.md says how far the lobbies of this version rest on it."
+)
 GROUP = b"the lobby of ops"
 _MOST = 100
 CREW = ("ayse", "burak", "cem")
@@ -231,12 +234,13 @@ LESSONS = (
     Lesson(
         "liar", "The lobby's leader lies", LinkKind.TLS,
         "Somebody must put a group's messages in order, and he holds them all. He must not be able to speak for "
-        "others, to change, repeat or withhold unnoticed, or to tell two people two stories.",
+        "others, to change, repeat or withhold unnoticed, or to tell two people two stories. " + ENGINE,
         liar,
     ),
     Lesson(
         "leader", "What the leader can read", LinkKind.TLS,
-        "Hop by hop encryption protects from the network and not from those who carry. Words need it end to end.",
+        "Hop by hop encryption protects from the network and not from those who carry. Words need it end to end. "
+        + ENGINE,
         leader,
     ),
 )  # fmt: skip
