@@ -137,6 +137,16 @@ def test_somebody_asks_and_is_rejected_snubbed_blocked_and_unblocked() -> None:
     assert only(player.do(Called(5, "ayse")), TellAsked)
 
 
+def test_whoever_was_rejected_and_is_called_is_not_turned_away_any_more() -> None:
+    player = Player("burak")
+    player.do(Called(1, "ayse"))
+    player.do(AnswerCall("ayse", accept=False))
+    link = player.dial(player.do(Say("@ayse", ID, "on second thoughts")))
+    player.do(Connected(link))
+    player.do(Ended(link, Ending.DONE, "gone"))
+    assert only(player.do(Called(2, "ayse")), Reply).answer is Answer.OK
+
+
 def test_who_is_busy_turns_new_requests_away() -> None:
     player = Player("burak")
     assert player.do(Called(1, "ayse", busy=True)) == [Reply(1, Answer.BUSY)]

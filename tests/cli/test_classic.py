@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_certificates
+
+from conclave.node.client import NodeClient
 
 PATIENCE = 20.0
 
@@ -55,14 +57,16 @@ class Ward:
         process.stdout.close()
         return process.wait(PATIENCE)
 
-    def until(self, who: str, *words: str, holds: Any) -> list[dict[str, Any]]:
+    def until(self, who: str, method: str, holds: Callable[[Any], bool], **parameters: Any) -> None:
+        """Ask the node, as the command line does, until the answer is so."""
         end = time.monotonic() + PATIENCE
-        while True:
-            rows = self.rows(who, *words)
-            if holds(rows) or time.monotonic() > end:
-                assert holds(rows), rows
-                return rows
-            time.sleep(0.2)
+        with NodeClient(self.folder / who) as node:
+            while not holds(answer := node.call(method, **parameters)):
+                assert time.monotonic() < end, answer
+                time.sleep(0.05)
+
+    def until_read(self, who: str, conversation: str, holds: Callable[[list[str]], bool]) -> None:
+        self.until(who, "classic.lines", lambda answer: holds(texts(answer["lines"])), conversation=conversation)
 
 
 @pytest.fixture
@@ -79,70 +83,14 @@ def texts(rows: list[dict[str, Any]]) -> list[str]:
     return [row["text"] for row in rows if row["kind"] == "text"]
 
 
-def test_a_day_with_the_legacy_suite(ward: Ward) -> None:
-    for who, classic in (("ayse", ("--classic",)), ("burak", ())):
-        ward.rows(who, "join", ward.rows("authority", "authority", "invite", who)[0]["invite"], *classic)
-
-    refused = ward.done("burak", "up", "--links", "tls,classic", "--listen", "127.0.0.1:0", code=3)
-    assert "conclave identity add classic" in refused.stderr
-    assert "legacy" in ward.done("burak", "identity", "add", "classic").stderr
-    assert "already" in ward.done("burak", "identity", "add", "classic", code=3).stderr
-    wrong = ward.done("ayse", "up", "--links", "classic", code=3)
-    assert "TLS is always on" in wrong.stderr
-
-    ward.start("ayse", "up", "--listen", "127.0.0.1:0", "--links", "tls,classic")
-    ward.start("burak", "up", "--listen", "127.0.0.1:0", "--links", "tls,classic")
-    ward.until("ayse", "find", "burak", holds=lambda rows: rows[0]["online"])
-
-    # No address is given: the directory knows it, for both kinds of link.
-    first = ward.done(
-        "ayse", "say", "--link", "classic", "@burak", "hello", "--wait", "sent", "--timeout", "0.5", code=5
-    )
-    assert "burak has not answered yet" in first.stderr
-    assert "legacy link" in first.stderr
-    shown = ward.done("burak", "requests")
-    assert "ayse asks to chat over a legacy link" in shown.stdout
-    assert "conclave accept ayse --link classic" in shown.stdout
-    assert "legacy link" in ward.done("burak", "accept", "ayse", "--link", "classic").stderr
-    ward.until("burak", "read", "--link", "classic", "@ayse", holds=lambda rows: texts(rows) == ["hello"])
-    sent = ward.done("burak", "say", "--link", "classic", "@ayse", "")
-    assert "sent, legacy link" in sent.stderr
-    assert "nothing confirms it" in sent.stderr
-    ward.until("ayse", "read", "legacy:@burak", holds=lambda rows: texts(rows) == ["hello", ""])
-    printed = ward.done("ayse", "read", "legacy:@burak")
-    assert "[sent, legacy link]" in printed.stdout
-    assert "legacy:@burak · legacy link, classic suite" in printed.stderr
-    assert ward.rows("ayse", "read", "@burak") == []
-    assert ward.rows("ayse", "search", "hello")[0]["conversation"] == "legacy:@burak"
-    assert "legacy links are on; open now: burak" in ward.done("ayse", "whoami").stdout
-
-    opened = ward.done("ayse", "lobby", "open", "--link", "classic", "ops", "@burak")
-    assert "you lead it and read everything in it" in opened.stderr
-    ward.until("ayse", "lobby", "who", "--link", "classic", "ops", holds=lambda rows: rows[0]["members"] == ["burak"])
-    ward.rows("ayse", "say", "--link", "classic", "#ops", "all here?")
-    ward.until("burak", "read", "legacy:@ayse", holds=lambda rows: "all here?" in texts(rows))
-    ward.done("burak", "hangup", "ayse")
-    ward.until("ayse", "lobby", "list", "--link", "classic", holds=lambda rows: rows[0]["members"] == [])
-    ward.done("ayse", "lobby", "close", "--link", "classic", "ops")
-    assert "you lead no legacy lobby" in ward.done("ayse", "lobby", "list", "--link", "classic").stderr
-
-    assert (
-        "--wait sent"
-        in ward.done("ayse", "say", "--link", "classic", "@burak", "x", "--wait", "delivered", code=3).stderr
-    )
-    assert ward.end("ayse") == ward.end("burak") == 0
-
-
-def test_key_and_certificate_for_other_programs(ward: Ward) -> None:
-    ward.rows("ayse", "join", ward.rows("authority", "authority", "invite", "ayse")[0]["invite"])
+def exported(ward: Ward, who: str) -> None:
+    """Key and certificate for other programs."""
     out = ward.folder / "pem"
     arguments = ("identity", "export", "--profile", "classic", "--out", str(out))
     own = ("--export-passphrase-file", str(ward.folder / "export"))
-    assert "identity add classic" in ward.done("ayse", *arguments, *own, code=3).stderr
-    ward.rows("ayse", "identity", "add", "classic")
-    assert "a passphrase of its own" in ward.done("ayse", *arguments, code=3).stderr
-    assert "can speak as you" in ward.done("ayse", *arguments, *own).stderr
-    assert "is there already" in ward.done("ayse", *arguments, *own, code=3).stderr
+    assert "a passphrase of its own" in ward.done(who, *arguments, code=3).stderr
+    assert "can speak as you" in ward.done(who, *arguments, *own).stderr
+    assert "is there already" in ward.done(who, *arguments, *own, code=3).stderr
 
     pem = (out / "key.pem").read_bytes()
     assert (out / "key.pem").stat().st_mode & 0o077 == 0
@@ -157,13 +105,52 @@ def test_key_and_certificate_for_other_programs(ward: Ward) -> None:
     certificate.verify_directly_issued_by(issuing)
     issuing.verify_directly_issued_by(root)
     if shutil.which("openssl"):
-        command = [
-            "openssl",
-            "pkey",
-            "-in",
-            str(out / "key.pem"),
-            "-passin",
-            f"file:{ward.folder / 'export'}",
-            "-noout",
-        ]
+        passphrase = f"file:{ward.folder / 'export'}"
+        command = ["openssl", "pkey", "-in", str(out / "key.pem"), "-passin", passphrase, "-noout"]
         assert subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_day_with_the_legacy_suite(ward: Ward) -> None:
+    for who, classic in (("ayse", ("--classic",)), ("burak", ())):
+        ward.rows(who, "join", ward.rows("authority", "authority", "invite", who)[0]["invite"], *classic)
+    refused = ward.done("burak", "up", "--links", "tls,classic", "--listen", "127.0.0.1:0", code=3)
+    assert "conclave identity add classic" in refused.stderr
+    assert "legacy" in ward.done("burak", "identity", "add", "classic").stderr
+    assert "already" in ward.done("burak", "identity", "add", "classic", code=3).stderr
+    exported(ward, "burak")
+    for who in ("ayse", "burak"):
+        ward.start(who, "up", "--listen", "127.0.0.1:0", "--links", "tls,classic")
+    ward.until("ayse", "find", lambda person: person["online"], handle="burak")
+
+    # No address is given: the directory knows it, for both kinds of link.
+    waits = ("--wait", "sent", "--timeout", "0.5")
+    first = ward.done("ayse", "say", "--link", "classic", "@burak", "hello", *waits, code=5)
+    assert "burak has not answered yet" in first.stderr
+    assert "legacy link" in first.stderr
+    shown = ward.done("burak", "requests")
+    assert "ayse asks to chat over a legacy link" in shown.stdout
+    assert "conclave accept ayse --link classic" in shown.stdout
+    assert "legacy link" in ward.done("burak", "accept", "ayse", "--link", "classic").stderr
+    ward.until_read("burak", "@ayse", lambda said: said == ["hello"])
+    sent = ward.done("burak", "say", "--link", "classic", "@ayse", "")
+    assert "sent, legacy link" in sent.stderr
+    assert "nothing confirms it" in sent.stderr
+    ward.until_read("ayse", "legacy:@burak", lambda said: said == ["hello", ""])
+    printed = ward.done("ayse", "read", "legacy:@burak")
+    assert "[sent, legacy link]" in printed.stdout
+    assert "legacy:@burak · legacy link, classic suite" in printed.stderr
+    assert "legacy links are on; open now: burak" in ward.done("ayse", "whoami").stdout
+
+    opened = ward.done("ayse", "lobby", "open", "--link", "classic", "ops", "@burak")
+    assert "you lead it and read everything in it" in opened.stderr
+    ward.until("ayse", "classic.who", lambda answer: answer["lobbies"][0]["members"] == ["burak"])
+    ward.done("ayse", "say", "--link", "classic", "#ops", "all here?")
+    ward.until_read("burak", "@ayse", lambda said: "all here?" in said)
+    ward.done("burak", "hangup", "ayse")
+    ward.until("ayse", "classic.who", lambda answer: answer["lobbies"][0]["members"] == [])
+    assert "#ops" in ward.done("ayse", "lobby", "list", "--link", "classic").stdout
+    ward.done("ayse", "lobby", "close", "--link", "classic", "ops")
+    promised = ward.done("ayse", "say", "--link", "classic", "@burak", "x", "--wait", "delivered", code=3)
+    assert "--wait sent" in promised.stderr
+    assert ward.end("ayse") == ward.end("burak") == 0

@@ -147,7 +147,7 @@ def _answer(desk: Desk, answer: AnswerCall, now: float) -> Outcome:
 
 
 def _accept(desk: Desk, link: int, peer: str, *before: Effect) -> Outcome:
-    desk, remembered = _remember(replace(desk, accepted=desk.accepted | {peer}))
+    desk, remembered = _remember(replace(_forgiven(desk, peer), accepted=desk.accepted | {peer}))
     return desk, [*before, *remembered, Reply(link, Answer.OK)]
 
 
@@ -207,7 +207,12 @@ def _demand_other(desk: Desk, peer: str) -> None:
 def _dial(desk: Desk, peer: str, now: float, *before: Effect, line: Line | None = None, lobby: str = "") -> Outcome:
     link = desk.dialled - 1
     call = Call(peer, Stage.CALLING, True, now, lobby, (line,) if line is not None else ())
-    return replace(desk.put(link, call), dialled=link), [*before, Dial(link, peer)]
+    return replace(_forgiven(desk.put(link, call), peer), dialled=link), [*before, Dial(link, peer)]
+
+
+def _forgiven(desk: Desk, peer: str) -> Desk:
+    """Whoever speaks to somebody, or accepts them, does not turn them away any more."""
+    return replace(desk, snubbed={other: until for other, until in desk.snubbed.items() if other != peer})
 
 
 def _sends(desk: Desk, out: lobbies.Out) -> list[Effect]:
