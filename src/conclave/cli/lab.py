@@ -6,7 +6,6 @@ Exit 1 where an attack that must fail succeeds, or where a weakness that is taug
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -98,6 +97,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run lessons against real peers on loopback. Exit 1 if any attack that must fail succeeds."""
+    import asyncio
+
     from conclave.lab import catalogue
     from conclave.lab.careless import CHECKS, parse_checks
     from conclave.lab.realm import Realm

@@ -24,10 +24,10 @@ CHECKS: Final[dict[str, str]] = {
     "certificate": "takes any certificate for what it says, whoever signed it",
     "handle": "does not compare the certificate's name with the one that was dialled",
     "revocation": "has never seen a revocation list",
-    "sequence": "classic: does not compare sequence numbers, as in the report's own program",
-    "mac": "classic: does not compare the MAC",
-    "ending": "classic: shows what it has of a message when the connection ends",
-    "chain": "lobby: takes entries that do not follow the one before",
+    "sequence": "does not compare sequence numbers, as in the report's own program (classic)",
+    "mac": "does not compare the MAC (classic)",
+    "ending": "shows what it has of a message when the connection ends (classic)",
+    "chain": "takes entries of a lobby that do not follow the one before",
 }
 """What a victim can be made to leave out, and what it then does."""
 

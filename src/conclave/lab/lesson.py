@@ -68,6 +68,8 @@ class Attempt:
 
     title: str
     must_fail: bool
+    careless: bool = False
+    """Whether the victims leave a check out: what stops a whole one may not be what stopped them."""
     steps: list[Step] = field(default_factory=list)
     verdict: Verdict | None = None
 
@@ -89,7 +91,13 @@ class Attempt:
             self.verdict = Verdict.BROKEN if succeeded else Verdict.HELD
         else:
             self.verdict = Verdict.FELL if succeeded else Verdict.UNSHOWN
-        text = (let or "nothing did: the attack got through") if succeeded else (stopped or "the attack did not work")
+        if self.careless and not succeeded:
+            stopped = f"in a whole victim: {stopped}"
+        text = (
+            (let or "nothing stopped it: the attack got through")
+            if succeeded
+            else (stopped or "the attack did not work")
+        )
         self.steps.append(Step("let" if succeeded else "stopped", "", text))
 
     def as_json(self) -> dict[str, Any]:
@@ -116,6 +124,7 @@ class Attempt:
 class Story:
     """Everything that happened in one lesson."""
 
+    careless: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     trouble: str = ""
     """Why the lesson could not be given to its end, or empty."""
@@ -123,7 +132,7 @@ class Story:
     @contextmanager
     def attempt(self, title: str, *, must_fail: bool = True) -> Iterator[Attempt]:
         """Begin an attack; it must be judged by ``Attempt.ends`` before it is over."""
-        one = Attempt(title, must_fail)
+        one = Attempt(title, must_fail, self.careless)
         self.attempts.append(one)
         yield one
         if one.verdict is None:

@@ -6,7 +6,7 @@ Its keys exist for the length of one run and are good for nothing else. Left out
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from cryptography import x509
@@ -109,4 +109,4 @@ class Realm:
     def trust_without(self, stolen: Credentials) -> Trust:
         """What a member believes once the authority has revoked ``stolen``."""
         entry = Revoked(stolen.certificate.serial, self.now - 60, "keyCompromise")
-        return replace(self.trust).with_crl(make_crl(self.issuer, [entry], self.now - 30))
+        return self.trust.with_crl(make_crl(self.issuer, [entry], self.now - 30))

@@ -19,6 +19,9 @@ class Scene:
     without: frozenset[str] = frozenset()
     story: Story = field(default_factory=Story)
 
+    def __post_init__(self) -> None:
+        self.story.careless = bool(self.without)
+
     def tls(self, *, dial: bool = True) -> AbstractAsyncContextManager[TlsWire]:
         """A fresh default link between ayse and burak, with mallory in the middle."""
         return tls_wire(self.realm, self.without, dial=dial)
