@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 
 from conclave.classic.calls import Desk, Stage
-from conclave.classic.desk import ASKING_MOST, LOBBIES_MOST, SNUB_SECONDS, WAITING_TEXTS, step
+from conclave.classic.desk import ASKING_MOST, HASTE_SECONDS, LOBBIES_MOST, SNUB_SECONDS, WAITING_TEXTS, step
 from conclave.classic.events import Answer, Ending
 from conclave.classic.happenings import (
     AnswerCall,
@@ -85,7 +85,7 @@ def test_a_first_text_waits_for_the_answer_and_goes_out_with_it() -> None:
     assert only(effects, Remember).accepted == {"burak"}
     effects = player.do(Say("@burak", ID, "again"))
     assert kept(effects) == [("legacy:@burak", "ayse", "again", "sent")]
-    assert only(effects, Send) == Send(link, "again", "legacy:@burak", ID)
+    assert only(effects, Send) == Send(link, "again", 3, "legacy:@burak", ID)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,18 @@ def test_whoever_was_rejected_and_is_called_is_not_turned_away_any_more() -> Non
     player.do(Connected(link))
     player.do(Ended(link, Ending.DONE, "gone"))
     assert only(player.do(Called(2, "ayse")), Reply).answer is Answer.OK
+
+
+def test_calling_and_hanging_up_fills_no_history() -> None:
+    player = Player("burak")
+    assert only(player.do(Called(1, "ayse")), TellAsked)
+    assert player.do(Called(2, "ayse")) == [Hang(1)]  # asks still, on another link, and is not told anew
+    player.do(Ended(1, Ending.DONE, "hung up"))
+    player.do(Ended(2, Ending.TRUNCATED, "cut"))
+    assert player.do(Called(3, "ayse")) == [Reply(3, Answer.BUSY)]
+    player.now += HASTE_SECONDS + 1
+    assert only(player.do(Called(4, "ayse")), TellAsked)
+    assert only(player.do(AnswerCall("ayse", accept=True)), Reply) == Reply(4, Answer.OK)
 
 
 def test_who_is_busy_turns_new_requests_away() -> None:
@@ -239,10 +251,10 @@ def test_at_999999_a_new_handshake_follows_and_the_text_that_did_not_fit_goes_ou
     player.do(Say("@burak", ID, "does not fit"))
     again = player.dial(player.do(Ended(link, Ending.EXHAUSTED, "used up")))
     assert again != link
-    effects = player.do(Unsent("burak", "does not fit", "legacy:@burak", ID, again=True))
+    effects = player.do(Unsent("burak", "does not fit", "legacy:@burak", ID, 1, again=True))
     assert effects == [Mark("legacy:@burak", ID, Status.WAITING)]
     assert only(player.do(Connected(again)), Send).text == "does not fit"
-    effects = player.do(Unsent("burak", "sent late", "legacy:@burak", ID, again=True))
+    effects = player.do(Unsent("burak", "sent late", "legacy:@burak", ID, 1, again=True))
     assert only(effects, Send).link == again
 
 
@@ -251,9 +263,9 @@ def test_a_text_that_met_the_end_of_its_link_is_not_sent() -> None:
     link = player.chat("burak")
     player.do(Ended(link, Ending.DONE, "gone"))
     failed = [Mark("legacy:@burak", ID, Status.FAILED)]
-    assert player.do(Unsent("burak", "x", "legacy:@burak", ID, again=False)) == failed
-    assert player.do(Unsent("burak", "relayed", "", b"", again=False)) == []
-    effects = player.do(Unsent("burak", "x", "legacy:@burak", ID, again=True))  # who was dialled writes: it dials
+    assert player.do(Unsent("burak", "x", "legacy:@burak", ID, 1, again=False)) == failed
+    assert player.do(Unsent("burak", "relayed", "", b"", 1, again=False)) == []
+    effects = player.do(Unsent("burak", "x", "legacy:@burak", ID, 1, again=True))  # who was dialled writes: it dials
     assert only(effects, Dial).peer == "burak"
 
 
@@ -282,7 +294,7 @@ def test_a_lobby_is_gathered_and_relays() -> None:
     assert [e.link for e in effects if isinstance(e, Send) and e.text == "thanks"] == [burak, cem]
     effects = player.do(Ended(cem, Ending.DONE, "the other side ended the connection"))
     assert kept(effects)[0][2] == "cem left: the other side ended the connection"
-    assert only(effects, Send) == Send(burak, "* cem left")
+    assert (only(effects, Send).link, only(effects, Send).text) == (burak, "* cem left")
     effects = player.do(CloseLobby("ops"))
     assert only(effects, Send).text == "* the lobby ops is closed"
     assert only(effects, Hang).link == burak
@@ -309,9 +321,10 @@ def test_a_member_of_a_lobby_whose_numbers_are_used_up_is_called_again() -> None
     (link,) = lobby(player, "burak")
     again = player.dial(player.do(Ended(link, Ending.EXHAUSTED, "used up")))
     assert player.desk.calls[again].lobby == "ops"
-    assert player.do(Unsent("burak", "relayed", "", b"", again=True)) == []
-    effects = player.do(Connected(again))
-    assert [e.text for e in effects if isinstance(e, Send)] == ["relayed"]  # nothing is lost, nobody left or entered
+    player.do(Say("#ops", ID, "meanwhile"))  # and only then it is known that something said before could not leave
+    assert player.do(Unsent("burak", "relayed", "", b"", 1, again=True)) == []
+    effects = player.do(Connected(again))  # nothing is lost, nobody left or entered
+    assert [e.text for e in effects if isinstance(e, Send)] == ["relayed", "* ayse says:", "meanwhile"]
     again = player.dial(player.do(Ended(again, Ending.EXHAUSTED, "used up")))
     assert kept(player.do(Ended(again, Ending.BUSY, "busy")))[0][2] == "burak left: busy"
     assert player.desk.lobbies["ops"].members == ()

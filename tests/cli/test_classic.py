@@ -110,7 +110,7 @@ def exported(ward: Ward, who: str) -> None:
         assert subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_day_with_the_legacy_suite(ward: Ward) -> None:
     for who, classic in (("ayse", ("--classic",)), ("burak", ())):
         ward.rows(who, "join", ward.rows("authority", "authority", "invite", who)[0]["invite"], *classic)
@@ -122,6 +122,9 @@ def test_a_day_with_the_legacy_suite(ward: Ward) -> None:
     for who in ("ayse", "burak"):
         ward.start(who, "up", "--listen", "127.0.0.1:0", "--links", "tls,classic")
     ward.until("ayse", "find", lambda person: person["online"], handle="burak")
+
+    # One port takes both kinds of link.
+    ward.done("ayse", "say", "@burak", "over TLS", "--wait", "delivered", "--timeout", "20")
 
     # No address is given: the directory knows it, for both kinds of link.
     waits = ("--wait", "sent", "--timeout", "0.5")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from conclave.chat.effects import Record
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import LocalError
+from conclave.errors import LocalError, StorageError
+from conclave.net.classic import ClassicStream
 from conclave.node import classic_commands as ask
 from conclave.node import commands
+from conclave.store.peer import PeerDatabase
+from conclave.store.ports import PeerStore
 from tests.node.classics import (
     accept,
     asking,
@@ -23,7 +28,7 @@ from tests.node.classics import (
     classic_texts,
     people,
 )
-from tests.node.homes import make_home, running
+from tests.node.homes import Running, make_home, running, stranger_realm
 
 LENGTHS = (0, 1, 15, 16, 17, 32, 38, 1000, 100_000)
 
@@ -151,18 +156,40 @@ async def test_the_leaders_loss_is_told(tmp_path: Path) -> None:
 async def test_at_999999_a_new_handshake_follows(tmp_path: Path) -> None:
     async with people(tmp_path, "ayse", "burak") as (ayse, burak):
         await befriend_classic(ayse, burak)
-        (stream,) = classic_of(ayse).streams.values()
-        (far,) = classic_of(burak).streams.values()
-        assert stream._link is not None
-        assert far._link is not None
-        assert stream._link._writer is not None
-        assert far._link._reader is not None
-        stream._link._writer._next = far._link._reader._next = 999_998
+        stream = used_up(ayse, burak, 999_998)
         await say(ayse, "@burak", "x" * 40)  # three fragments where two numbers are left
         await burak.until(lambda: classic_texts(burak, "@ayse") == ["may I?", "x" * 40])
         assert any("a new handshake follows" in text for text in classic_notices(ayse, "@burak"))
         (again,) = classic_of(ayse).streams.values()
         assert again is not stream
+
+
+def used_up(ayse: Running, burak: Running, number: int) -> ClassicStream:
+    """As if so many fragments had gone from one to the other."""
+    (near,) = [s for s in classic_of(ayse).streams.values() if s.peer is not None and s.peer.handle == burak.me]
+    (far,) = classic_of(burak).streams.values()
+    assert near._link is not None
+    assert far._link is not None
+    assert near._link._writer is not None
+    assert far._link._reader is not None
+    near._link._writer._next = far._link._reader._next = number
+    return near
+
+
+async def test_a_lobby_loses_nothing_where_a_members_numbers_are_used_up(tmp_path: Path) -> None:
+    async with people(tmp_path, "ayse", "burak", "cem") as (ayse, burak, cem):
+        await ayse.serve(ask.ClassicGather("ops", ("burak", "cem")))
+        for member in (burak, cem):
+            await accept(member, "ayse")
+        await ayse.until(lambda: len(classic_of(ayse).desk.lobbies["ops"].members) == 2)
+        await burak.until(lambda: any("cem" in text for text in classic_texts(burak, "@ayse")))  # all announced
+        used_up(ayse, burak, 999_997)
+        texts = [f"word {number} of many" for number in range(6)]
+        for text in texts:
+            await say(cem, "@ayse", text)
+        await burak.until(lambda: [t for t in classic_texts(burak, "@ayse") if t.startswith("word")] == texts)
+        assert not any("left" in text for text in classic_texts(cem, "@ayse"))
+        assert set(classic_of(ayse).desk.lobbies["ops"].members) == {"burak", "cem"}
 
 
 # Never where it is off; never instead of TLS.
@@ -204,8 +231,6 @@ async def test_both_kinds_of_link_on_one_port(tmp_path: Path) -> None:
 
 
 async def test_a_stranger_of_another_realm_is_turned_away(tmp_path: Path) -> None:
-    from tests.node.homes import stranger_realm
-
     classic_home(tmp_path / "mallory", "ayse", ward=stranger_realm())
     async with people(tmp_path, "burak") as (burak,), running(tmp_path / "mallory", kinds="tls,classic") as other:
         classic_of(other).hints["burak"] = burak.address
@@ -262,6 +287,48 @@ async def test_what_cannot_be_said(tmp_path: Path) -> None:
             await ayse.serve(ask.ClassicAnswer("burak", accept=True))
         answer = await say(ayse, "@burak", "hello", at="127.0.0.1:9", wait=True)
         assert (answer["status"], "cannot be reached" in answer["why"]) == ("not sent", True)
+
+
+class Disk:
+    """A store whose disk can be full."""
+
+    def __init__(self, database: PeerDatabase) -> None:
+        self._database = database
+        self.full = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        if self.full:
+            raise StorageError("the disk is full")
+        self._database.commit(records)
+
+
+async def test_a_full_disk_is_told_and_whoever_is_not_heard_is_hung_up_on(tmp_path: Path) -> None:
+    classic_home(tmp_path / "burak", "burak")
+    disks: list[Disk] = []
+
+    def wrap(database: PeerDatabase) -> PeerStore:
+        disks.append(Disk(database))
+        return cast("PeerStore", disks[0])
+
+    async with (
+        people(tmp_path, "ayse") as (ayse,),
+        running(tmp_path / "burak", kinds="tls,classic", wrap=wrap) as burak,
+    ):
+        classic_of(ayse).hints["burak"] = burak.address
+        await befriend_classic(ayse, burak)
+        disks[0].full = True
+        with pytest.raises(StorageError, match="full"):
+            await say(burak, "@ayse", "not kept, so not sent")
+        await say(ayse, "@burak", "nobody hears this")
+        await ayse.until(lambda: ayse.told("legacy-closed"))
+        disks[0].full = False
+        await ayse.until(lambda: not classic_of(ayse).streams)
+        assert (await say(ayse, "@burak", "and now?", wait=True))["status"] == "sent"
+        await burak.until(lambda: classic_texts(burak, "@ayse") == ["may I?", "and now?"])
+        assert classic_texts(ayse, "@burak") == ["may I?", "nobody hears this", "and now?"]
 
 
 async def test_what_waits_when_the_node_ends_is_marked_as_not_sent(tmp_path: Path) -> None:

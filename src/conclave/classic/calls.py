@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from conclave.classic.events import Answer
 from conclave.classic.lobby import Lobby
 
 LEGACY = "legacy:"
@@ -22,8 +23,9 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text that waits for its link."""
+    """A text that waits for its link. ``order`` is its place among all that were given to links."""
 
+    order: int
     conversation: str
     id: bytes
     text: str
@@ -55,8 +57,10 @@ class Desk:
     blocked: frozenset[str] = frozenset()
     calls: Mapping[int, Call] = field(default_factory=dict)
     lobbies: Mapping[str, Lobby] = field(default_factory=dict)
-    snubbed: Mapping[str, float] = field(default_factory=dict)
+    snubbed: Mapping[str, tuple[float, Answer]] = field(default_factory=dict)
+    """Whom we answer at once for a while, until when, and what."""
     dialled: int = 0
+    said: int = 0  # texts given to links, or to those that are being made
 
     def call_of(self, peer: str) -> tuple[int, Call | None]:
         """The link with ``peer``, and its number."""
@@ -65,6 +69,11 @@ class Desk:
     def put(self, link: int, call: Call) -> Desk:
         """With this call."""
         return replace(self, calls={**self.calls, link: call})
+
+    def wait(self, link: int, line: Line) -> Desk:
+        """With ``line`` waiting for this link, in its place: one that could not leave goes before later ones."""
+        call = self.calls[link]
+        return self.put(link, replace(call, waiting=tuple(sorted((*call.waiting, line), key=lambda one: one.order))))
 
     def drop(self, link: int) -> Desk:
         """Without it."""

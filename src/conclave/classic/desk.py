@@ -2,8 +2,9 @@
 
 ``step(desk, event, now) -> (desk, effects)``. With each peer there is one link at most, and one conversation; where
 two peers call each other at once, the call of the smaller handle stays. There is no outbox: a text waits only while
-its link is being made. Who was accepted once is answered OK from then on; whoever was rejected is turned away for
-``SNUB_SECONDS`` without asking anybody. Left out: links (``machine``), what is on a wire (``lobby``), history.
+its link is being made, or made anew. Who was accepted once is answered OK from then on; whoever was rejected is
+turned away for ``SNUB_SECONDS`` without asking anybody. Left out: links (``machine``), what is said to a lobby's
+members (``lobby``), history.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ WAITING_TEXTS = 32
 ASKING_MOST = 16
 """People who wait for our answer; more are answered *busy*."""
 SNUB_SECONDS = 60.0
+"""How long whoever was rejected is rejected again without a question."""
+HASTE_SECONDS = 10.0
+"""How long whoever gave up before we answered finds us busy: calling and hanging up fills no history."""
 LOBBIES_MOST = 16
 
 Outcome = tuple[Desk, list[Effect]]
@@ -103,15 +107,16 @@ def _say(desk: Desk, say: Say, now: float) -> Outcome:
         raise LocalError(
             f"{peer} is in your legacy lobby #{call.lobby}", remedy=f"say it there: --link classic '#{call.lobby}'"
         )
-    line = Line(LEGACY + say.to, say.id, say.text)
+    desk = replace(desk, said=desk.said + 1)
+    line = Line(desk.said, LEGACY + say.to, say.id, say.text)
     keep = Keep(line.conversation, desk.me, say.text, Status.WAITING, say.id)
     if call is None:
         return _dial(desk, peer, now, keep, line=line)
     if call.stage is Stage.OPEN:
-        return desk, [replace(keep, status=Status.SENT), Send(link, say.text, line.conversation, say.id)]
+        return desk, [replace(keep, status=Status.SENT), _send(link, line)]
     if len(call.waiting) >= WAITING_TEXTS:
         raise LocalError(f"{WAITING_TEXTS} texts wait for the link to {peer}", remedy="wait for its answer")
-    desk = desk.put(link, replace(call, waiting=(*call.waiting, line)))
+    desk = desk.wait(link, line)
     if call.stage is Stage.ASKING:  # whoever speaks to somebody accepts them
         return _accept(desk, link, peer, keep)
     return desk, [keep]
@@ -119,9 +124,8 @@ def _say(desk: Desk, say: Say, now: float) -> Outcome:
 
 def _say_in_lobby(desk: Desk, say: Say) -> Outcome:
     name = say.to.removeprefix("#")
-    kept, out = lobbies.relay(_led(desk, name), desk.me, say.text)
     keep = Keep(f"{LEGACY}#{name}", desk.me, say.text, Status.SENT, say.id)
-    return replace(desk, lobbies={**desk.lobbies, name: kept}), [keep, *_sends(desk, out)]
+    return _tell(desk, *lobbies.relay(_led(desk, name), desk.me, say.text), keep)
 
 
 def _answer(desk: Desk, answer: AnswerCall, now: float) -> Outcome:
@@ -138,8 +142,7 @@ def _answer(desk: Desk, answer: AnswerCall, now: float) -> Outcome:
     if call is not None:
         effects.append(Reply(link, Answer.REJECT) if asking else Hang(link))
         desk = desk.drop(link)
-    snubbed = {other: until for other, until in desk.snubbed.items() if until > now} | {peer: now + SNUB_SECONDS}
-    desk = replace(desk, accepted=desk.accepted - {peer}, snubbed=snubbed)
+    desk = _snub(replace(desk, accepted=desk.accepted - {peer}), peer, now, SNUB_SECONDS, Answer.REJECT)
     if answer.block:
         desk = replace(desk, blocked=desk.blocked | {peer})
     effects.append(_notice(f"{LEGACY}@{peer}", peer, f"you {'blocked' if answer.block else 'rejected'} {peer}"))
@@ -179,7 +182,8 @@ def _gather(desk: Desk, gather: Gather, now: float) -> Outcome:
 
 
 def _close_lobby(desk: Desk, name: str) -> Outcome:
-    told = _sends(desk, lobbies.close(_led(desk, name)))
+    lobby = _led(desk, name)
+    desk, told = _tell(desk, lobby, lobbies.close(lobby))
     hung = [link for link, call in desk.calls.items() if call.lobby == name]
     for link in hung:
         desk = desk.drop(link)
@@ -212,12 +216,33 @@ def _dial(desk: Desk, peer: str, now: float, *before: Effect, line: Line | None 
 
 def _forgiven(desk: Desk, peer: str) -> Desk:
     """Whoever speaks to somebody, or accepts them, does not turn them away any more."""
-    return replace(desk, snubbed={other: until for other, until in desk.snubbed.items() if other != peer})
+    return replace(desk, snubbed={other: snub for other, snub in desk.snubbed.items() if other != peer})
 
 
-def _sends(desk: Desk, out: lobbies.Out) -> list[Effect]:
-    links = {call.peer: link for link, call in desk.calls.items() if call.stage is Stage.OPEN and call.lobby}
-    return [Send(links[member], text) for member, text in out if member in links]
+def _snub(desk: Desk, peer: str, now: float, seconds: float, answer: Answer) -> Desk:
+    snubbed = {other: snub for other, snub in desk.snubbed.items() if snub[0] > now}
+    return replace(desk, snubbed={**snubbed, peer: (now + seconds, answer)})
+
+
+def _tell(desk: Desk, lobby: Lobby, out: lobbies.Out, *before: Effect) -> Outcome:
+    """Send what a lobby of ours has to say; a member whose link is being made anew gets it on the next one."""
+    desk = replace(desk, lobbies={**desk.lobbies, lobby.name: lobby})
+    links = {call.peer: link for link, call in desk.calls.items() if call.lobby == lobby.name}
+    effects: list[Effect] = [*before]
+    for member, text in out:
+        link = links.get(member, 0)
+        call = desk.calls.get(link)
+        desk = replace(desk, said=desk.said + 1)
+        line = Line(desk.said, "", b"", text)
+        if call is not None and call.stage is Stage.OPEN:
+            effects.append(_send(link, line))
+        elif call is not None and len(call.waiting) < WAITING_TEXTS:
+            desk = desk.wait(link, line)
+    return desk, effects
+
+
+def _send(link: int, line: Line) -> Send:
+    return Send(link, line.text, line.order, line.conversation, line.id)
 
 
 # What links tell.
@@ -225,8 +250,11 @@ def _sends(desk: Desk, out: lobbies.Out) -> list[Effect]:
 
 def _called(desk: Desk, called: Called, now: float) -> Outcome:
     peer = called.peer
-    if peer in desk.blocked or desk.snubbed.get(peer, 0.0) > now or peer == desk.me:
+    if peer in desk.blocked or peer == desk.me:
         return desk, [Reply(called.link, Answer.REJECT)]
+    until, answer = desk.snubbed.get(peer, (0.0, Answer.OK))
+    if until > now:
+        return desk, [Reply(called.link, answer)]
     link, call = desk.call_of(peer)
     effects: list[Effect] = []
     waiting: tuple[Line, ...] = ()
@@ -237,6 +265,8 @@ def _called(desk: Desk, called: Called, now: float) -> Outcome:
         if call.stage is Stage.CALLING:
             wanted, waiting = True, call.waiting
             desk = desk.drop(link)
+        elif call.stage is Stage.ASKING and not wanted:  # it asks still, on another link
+            return desk.drop(link).put(called.link, call), [Hang(link)]
         else:  # it begins anew, so it has forgotten the other link
             desk, effects = _ended(desk, Ended(link, Ending.DONE, f"{peer} connects anew"), now)
         effects.append(Hang(link))
@@ -266,12 +296,12 @@ def _connected(desk: Desk, link: int) -> Outcome:
         words = f"{call.peer} accepted; legacy link open" if call.initiator else f"legacy link with {call.peer} open"
         effects.append(_notice(call.conversation, call.peer, words))
     elif call.peer not in desk.lobbies[call.lobby].members:  # else it is back: only its numbers were used up
-        kept, out = lobbies.enter(desk.lobbies[call.lobby], call.peer)
-        desk = replace(desk, lobbies={**desk.lobbies, call.lobby: kept})
-        effects += [_notice(call.conversation, call.peer, f"{call.peer} entered"), *_sends(desk, out)]
+        entered = _notice(call.conversation, call.peer, f"{call.peer} entered")
+        desk, told = _tell(desk, *lobbies.enter(desk.lobbies[call.lobby], call.peer), entered)
+        effects += told
     for line in call.waiting:
         effects += _mark(line, Status.SENT)
-        effects.append(Send(link, line.text, line.conversation, line.id))
+        effects.append(_send(link, line))
     return desk, effects
 
 
@@ -287,22 +317,21 @@ def _heard(desk: Desk, heard: Heard) -> Outcome:
     keep = Keep(call.conversation, call.peer, heard.text, Status.RECEIVED)
     if not call.lobby:
         return desk, [keep]
-    kept, out = lobbies.relay(desk.lobbies[call.lobby], call.peer, heard.text)
-    return replace(desk, lobbies={**desk.lobbies, call.lobby: kept}), [keep, *_sends(desk, out)]
+    return _tell(desk, *lobbies.relay(desk.lobbies[call.lobby], call.peer, heard.text), keep)
 
 
 def _unsent(desk: Desk, unsent: Unsent, now: float) -> Outcome:
-    line = Line(unsent.conversation, unsent.id, unsent.text)
+    line = Line(unsent.order, unsent.conversation, unsent.id, unsent.text)
     link, call = desk.call_of(unsent.peer)
     if not unsent.again or (call is None and not line.id):
         return desk, _mark(line, Status.FAILED)
     if call is None:  # whose numbers are used up without having dialled, dials now
         return _dial(desk, unsent.peer, now, *_mark(line, Status.WAITING), line=line)
     if call.stage is Stage.OPEN:
-        return desk, [Send(link, line.text, line.conversation, line.id)]
+        return desk, [_send(link, line)]
     if len(call.waiting) >= WAITING_TEXTS:
         return desk, _mark(line, Status.FAILED)
-    return desk.put(link, replace(call, waiting=(*call.waiting, line))), _mark(line, Status.WAITING)
+    return desk.wait(link, line), _mark(line, Status.WAITING)
 
 
 _ANSWERED = {Ending.REJECTED: "rejected", Ending.BUSY: "busy"}
@@ -321,12 +350,13 @@ def _ended(desk: Desk, ended: Ended, now: float) -> Outcome:
     for line in call.waiting:
         effects += _mark(line, Status.FAILED)
     if call.lobby and call.peer in desk.lobbies[call.lobby].members:
-        kept, out = lobbies.leave(desk.lobbies[call.lobby], call.peer)
-        desk = replace(desk, lobbies={**desk.lobbies, call.lobby: kept})
-        words = f"{call.peer} left: {ended.text}"
-        effects += [_notice(call.conversation, call.peer, words), *_sends(desk, out)]
+        left = _notice(call.conversation, call.peer, f"{call.peer} left: {ended.text}")
+        desk, told = _tell(desk, *lobbies.leave(desk.lobbies[call.lobby], call.peer), left)
+        effects += told
     else:
         effects.append(_notice(call.conversation, call.peer, _words(call, ended)))
+    if call.stage is Stage.ASKING:
+        desk = _snub(desk, call.peer, now, HASTE_SECONDS, Answer.BUSY)
     if call.stage is Stage.CALLING and ended.ending in _ANSWERED:
         effects.append(TellAnswered(call.peer, _ANSWERED[ended.ending]))
     return desk, effects

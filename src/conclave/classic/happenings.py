@@ -99,6 +99,7 @@ class Unsent:
     text: str
     conversation: str
     id: bytes
+    order: int
     again: bool
     """Whether it goes out on the next link: the numbers were used up, and nobody was cut off."""
 
@@ -174,10 +175,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a text; ``conversation`` and ``id`` name its line, where it has one of its own."""
+    """Send a text; ``conversation`` and ``id`` name its line, where it has one of its own.
+
+    ``order`` is its place among all texts: what could not leave comes back with it, and keeps its place.
+    """
 
     link: int
     text: str
+    order: int
     conversation: str = ""
     id: bytes = b""
 

@@ -120,7 +120,8 @@ def _show(notice: dict[str, Any]) -> None:
 def _words(notice: dict[str, Any]) -> str:
     match notice:
         case {"notice": "node-started"}:
-            return f"{notice['handle']}@{notice['realm']} is up, listening on {notice['listen']}. Ctrl-C ends it."
+            where = notice["listen"] + ("; legacy links are on" if "classic" in notice.get("kinds", "") else "")
+            return f"{notice['handle']}@{notice['realm']} is up, listening on {where}. Ctrl-C ends it."
         case {"notice": "line-added", "conversation": conversation, "line": line}:
             if line["kind"] == "notice":
                 return f"{conversation}  — {line['text']}"

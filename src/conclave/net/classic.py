@@ -131,7 +131,10 @@ class ClassicStream(asyncio.BufferedProtocol):
         Raises ``LocalError`` for a message that is too long for every peer.
         """
         link = self._link
-        if link is None or link.state is not State.OPEN:
+        if link is None:
+            return False
+        if link.state is not State.OPEN:
+            self._act()  # its user may not have heard of the end yet
             return False
         fits = link.room(message)
         link.send(message)

@@ -94,6 +94,7 @@ class Classic:
         self.hints: dict[str, str] = {}
         """Addresses that people gave."""
         self._dials: dict[int, asyncio.Task[None]] = {}
+        self._used_up: dict[int, str] = {}  # links whose numbers are, and their peers, until the desk has heard
         self._accepted = 0
         self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
         self._texts = self._bytes = 0
@@ -185,17 +186,19 @@ class Classic:
             if isinstance(event, ev.Heard):
                 self._texts -= 1
                 self._bytes -= len(event.text)
-        before, effects, answers = self.desk, list[ev.Effect](), list[ConclaveError | None]()
+        desk, effects, answers = self.desk, list[ev.Effect](), list[ConclaveError | None]()
         for event, _ in taken:
-            answers.append(self._decide(event, effects))
+            desk, answer = self._decide(desk, event, effects)
+            answers.append(answer)
         records, notices = self._records(effects)
         try:
             if records:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
         except StorageError as error:
             log.error("legacy conversations could not be kept: %s", error)  # noqa: TRY400 - for people
-            effects, answers = self._without_disk(before, taken, error), [error] * len(taken)
-            notices = []
+            desk, effects = self._without_disk(self.desk, taken, error)
+            answers, notices = [error] * len(taken), []
+        self.desk = desk  # only now it counts
         for notice in notices:
             self._tell(notice)
         for effect in effects:
@@ -206,35 +209,38 @@ class Classic:
         for (_, done), answer in zip(taken, answers, strict=True):
             if done is not None and not done.done():
                 done.set_exception(answer) if answer is not None else done.set_result(None)
+        for link in [link for link in self._used_up if link not in self.desk.calls]:
+            del self._used_up[link]
         if self._held and self._texts <= QUEUE_TEXTS // 2 and self._bytes <= QUEUE_BYTES // 2:
             self._hold(held=False)
         await asyncio.sleep(0)  # links have a turn of their own, however full the queue is
 
-    def _decide(self, event: ev.Event, effects: list[ev.Effect]) -> ConclaveError | None:
+    def _decide(self, desk: Desk, event: ev.Event, effects: list[ev.Effect]) -> tuple[Desk, ConclaveError | None]:
+        """The desk after ``event``, whose effects are added; or as it was, and why."""
         try:
-            self.desk, decided = step(self.desk, event, self._clock())
+            after, decided = step(desk, event, self._clock())
         except ConclaveError as error:
-            return error
+            return desk, error
         except Exception:  # a fault of ours: whoever found it must not be able to end the node with it
             log.exception("%s could not be decided", type(event).__name__)
-            return LocalError("this was not done, by a fault of the program", remedy="see the node's log")
+            return desk, LocalError("this was not done, by a fault of the program", remedy="see the node's log")
         effects += decided
-        return None
+        return after, None
 
     def _without_disk(
         self, before: Desk, taken: list[tuple[ev.Event, asyncio.Future[None] | None]], error: StorageError
-    ) -> list[ev.Effect]:
+    ) -> tuple[Desk, list[ev.Effect]]:
         """What is still true where nothing could be kept: what links did. Whose words are lost is hung up on."""
-        self.desk = before
+        desk = before
         effects: list[ev.Effect] = []
         for event, _ in taken:
             match event:
                 case ev.Heard(link):
                     effects.append(ev.Hang(link))
-                    self._decide(ev.Ended(link, Ending.DONE, str(error)), effects)
+                    desk, _ = self._decide(desk, ev.Ended(link, Ending.DONE, str(error)), effects)
                 case ev.Called() | ev.Connected() | ev.Ended():
-                    self._decide(event, effects)
-        return [effect for effect in effects if not isinstance(effect, ev.Record)]
+                    desk, _ = self._decide(desk, event, effects)
+        return desk, [effect for effect in effects if not isinstance(effect, ev.Record)]
 
     def _records(self, effects: list[ev.Effect]) -> tuple[list[Record], list[Notice]]:
         records, notices, now = list[Record](), list[Notice](), self._clock()
@@ -279,14 +285,10 @@ class Classic:
 
     def _send(self, send: ev.Send) -> None:
         stream = self.streams.get(send.link)
-        if stream is None or stream.peer is None:
-            if send.id:
-                self._put(ev.Unsent("", send.text, send.conversation, send.id, again=False))
+        if stream is not None and stream.send(send.text.encode()):
             return
-        was_open = stream.open
-        if not stream.send(send.text.encode()):
-            again = was_open or stream.ending is Ending.EXHAUSTED
-            self._put(ev.Unsent(stream.peer.handle, send.text, send.conversation, send.id, again))
+        peer = self._used_up.get(send.link, "")
+        self._put(ev.Unsent(peer, send.text, send.conversation, send.id, send.order, again=bool(peer)))
 
     async def _dial(self, link: int, peer: str) -> None:
         try:
@@ -348,6 +350,8 @@ class Classic:
         if not stream.number:
             return
         self.streams.pop(stream.number, None)
+        if stream.peer is not None and closed.ending is Ending.EXHAUSTED:
+            self._used_up[stream.number] = stream.peer.handle
         if stream.peer is not None:
             log.info("legacy link with %s ended: %s", stream.peer.handle, closed.text)
             self._tell(LegacyClosed(stream.peer.handle, closed.ending.value, closed.text))

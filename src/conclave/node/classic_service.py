@@ -90,7 +90,8 @@ class ClassicService:
                 return await self._say(self._classic, command)
             case ask.ClassicRequests():
                 calls = [call for call in self._classic.desk.calls.values() if call.stage is Stage.ASKING]
-                asking = [{"from": call.peer, "since": call.since, "link": "classic"} for call in calls]
+                plain = {"lobby": "", "text": "", "lines": 0, "link": "classic"}  # the others' fields, and which link
+                asking = [{"from": call.peer, "since": call.since, **plain} for call in calls]
                 return {"requests": sorted(asking, key=lambda one: str(one["from"]))}
             case ask.ClassicAnswer():
                 peer = _handle(command.peer)

@@ -137,6 +137,7 @@ class Node:
                 "handle": self._identity.handle,
                 "realm": self._identity.realm,
                 "listen": self._listening,
+                "kinds": self._settings.links,
             }
         )
         try:
