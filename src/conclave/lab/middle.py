@@ -112,7 +112,7 @@ class Middle:
             far, onward = await asyncio.open_connection(LOOPBACK, self._target)
             self._writers = {Way.THERE: onward, Way.BACK: writer}
             await asyncio.gather(self._carry(Way.THERE, reader), self._carry(Way.BACK, far))
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # cancelled where the loop ends: nobody waits for this task
             pass
         finally:
             for one in (writer, *self._writers.values()):
@@ -169,7 +169,7 @@ async def answering(serve: Serve) -> AsyncIterator[int]:
     async def careful(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
         over.append(done := asyncio.Event())
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # as in Middle
             await serve(reader, writer)
         writer.close()
         done.set()
