@@ -18,7 +18,7 @@ from conclave.lab.middle import Middle, Unit, Way, happens
 SAID = "pay cem 10"
 _LONG_BYTES = 32
 """In a longer field a bit in the middle and one at the end are flipped, else one in the middle."""
-ARRIVED = "means nothing: the words arrived as they were said"
+ARRIVED = "the words arrived as they were said; it means nothing"
 
 
 class Person(Protocol):

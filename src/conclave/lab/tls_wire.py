@@ -14,12 +14,11 @@ HEADER_BYTES = 5
 TAG_BYTES = 16
 HANDSHAKE, SEALED, CLIENT_HELLO, SERVER_HELLO = 22, 23, 1, 2
 _EXTENSIONS = {
-    10: "supported_groups",
-    13: "signature_algorithms",
-    16: "alpn",
-    43: "supported_versions",
+    10: "supported_groups", 11: "ec_point_formats", 13: "signature_algorithms", 16: "alpn", 22: "encrypt_then_mac",
+    23: "extended_master_secret", 35: "session_ticket", 43: "supported_versions", 45: "psk_key_exchange_modes",
     51: "key_share",
-}
+}  # fmt: skip
+"""The IANA registry's names of those that OpenSSL sends."""
 
 
 class RecordCutter:
@@ -44,7 +43,7 @@ def record_name(record: bytes) -> str:
     """What a record is called: the hellos by name, everything else by its type."""
     if record[0] == HANDSHAKE:
         return {CLIENT_HELLO: "ClientHello", SERVER_HELLO: "ServerHello"}.get(record[5], "handshake record")
-    return {20: "change_cipher_spec", 21: "alert"}.get(record[0], "sealed record")
+    return {20: "change_cipher_spec", 21: "alert"}.get(record[0], "sealed")
 
 
 def record_spans(record: bytes) -> list[Span]:
