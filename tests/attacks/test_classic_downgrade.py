@@ -25,6 +25,7 @@ async def between(target: str, upwards: Rewrite) -> AsyncIterator[tuple[str, lis
     """A man in the middle that rewrites the first bytes which a dialler sends; and all that the target answered."""
     host, port = target.rsplit(":", 1)
     answered: list[bytes] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: list[bytes] | None) -> None:
         while data := await reader.read(65_536):
@@ -35,6 +36,7 @@ async def between(target: str, upwards: Rewrite) -> AsyncIterator[tuple[str, lis
 
     async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        writers.extend((writer, far_writer))
         far_writer.write(upwards(await reader.read(65_536)))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -52,6 +54,9 @@ async def between(target: str, upwards: Rewrite) -> AsyncIterator[tuple[str, lis
         yield f"{address[0]}:{address[1]}", answered
     finally:
         server.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
 @pytest.mark.parametrize(

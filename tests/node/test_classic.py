@@ -331,6 +331,22 @@ async def test_a_full_disk_is_told_and_whoever_is_not_heard_is_hung_up_on(tmp_pa
         assert classic_texts(ayse, "@burak") == ["may I?", "nobody hears this", "and now?"]
 
 
+async def test_a_node_that_ends_leaves_no_connection_behind(tmp_path: Path) -> None:
+    async with people(tmp_path, "ayse") as (ayse,):
+        async with people(tmp_path, "burak") as (burak,):
+            classic_of(burak).hints["ayse"] = ayse.address
+            await befriend_classic(burak, ayse)
+            host, port = burak.address.rsplit(":", 1)
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"000005HELLO")
+            assert await reader.readexactly(8) == b"000002OK"
+            streams = tuple(classic_of(burak)._all)
+            assert len(streams) == 2
+        assert not any(stream.connected for stream in streams)
+        assert await reader.read() == b""
+        writer.close()
+
+
 async def test_what_waits_when_the_node_ends_is_marked_as_not_sent(tmp_path: Path) -> None:
     async with people(tmp_path, "burak") as (burak,):
         async with people(tmp_path, "ayse") as (ayse,):

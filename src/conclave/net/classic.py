@@ -115,6 +115,11 @@ class ClassicStream(asyncio.BufferedProtocol):
         return self._link is not None and self._link.proven
 
     @property
+    def connected(self) -> bool:
+        """Whether the TCP connection is there; for a while it is, after the link is over."""
+        return self._transport is not None
+
+    @property
     def open(self) -> bool:
         """Whether messages can be sent."""
         return self._link is not None and self._link.state is State.OPEN
@@ -161,6 +166,11 @@ class ClassicStream(asyncio.BufferedProtocol):
             self._act()
             self._link.close(ending, text)
             self._act()
+
+    def abort(self) -> None:
+        """Cut the connection, whatever is still to leave."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # For asyncio.
 

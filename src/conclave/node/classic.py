@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from conclave.chat.effects import AddLine, LineKind, MarkLine, PutState, Record
@@ -44,6 +45,8 @@ from conclave.wire.frames import ID_BYTES
 
 log = logging.getLogger(__name__)
 
+END_SECONDS = 1.0
+"""How long the other sides may take to end their halves when the node ends."""
 TURN_EVENTS = 64
 QUEUE_TEXTS = 256
 """Texts that wait to be kept; above it, links are asked to stop reading."""
@@ -91,6 +94,7 @@ class Classic:
         self._spawn = spawn
         self.desk = _restored(me, store)
         self.streams: dict[int, ClassicStream] = {}
+        self._all: set[ClassicStream] = set()  # those too that are not, or not any more, links
         self.hints: dict[str, str] = {}
         """Addresses that people gave."""
         self._dials: dict[int, asyncio.Task[None]] = {}
@@ -109,7 +113,11 @@ class Classic:
         """The protocol for a connection that began as a classic one."""
         free: Callable[[], bool] = lambda: not self._ending and len(self.streams) < self._limits.connections  # noqa: E731
         handshake = Receiver(self._own(), self._verify(None), self._random(NONCE_BYTES), free=free)
-        return ClassicStream(handshake, self._limits, self, gate=gate)
+        return self._noted(ClassicStream(handshake, self._limits, self, gate=gate))
+
+    def _noted(self, stream: ClassicStream) -> ClassicStream:
+        self._all = {one for one in self._all if one.connected} | {stream}
+        return stream
 
     async def ask(self, command: ev.Command) -> None:
         """Carry out a command; returns once its records are on disk. Raises what it was refused with."""
@@ -156,11 +164,17 @@ class Classic:
             task.cancel()
         for link in tuple(self._dials):
             self._put(ev.Ended(link, Ending.DONE, "the node ended"))
-        for stream in tuple(self.streams.values()):
+        for stream in self._all:
             stream.close(Ending.DONE, "the node ended")
         while self._queue:  # what was waiting is marked as not sent
             await self._turn()
         self._thread.shutdown(wait=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                while any(stream.connected for stream in self._all):  # noqa: ASYNC110 - the other sides hang up
+                    await asyncio.sleep(0.01)
+        for stream in self._all:
+            stream.abort()
 
     # Turns.
 
@@ -299,7 +313,7 @@ class Classic:
             where = parse_address(address)
             self._demand_valid()
             handshake = Sender(self._own(), self._verify(peer), self._random(SECRET_BYTES))
-            stream = await dial_classic(where.host, where.port, handshake, self._limits, self, link)
+            stream = self._noted(await dial_classic(where.host, where.port, handshake, self._limits, self, link))
             if stream.ending is None:
                 self.streams[link] = stream
         except ConclaveError as error:
