@@ -117,15 +117,19 @@ def run(
         screen.text("Bytes are shown by field; a * marks what the attacker made or changed.")
         for check in sorted(checks):
             screen.text(f"Without the check {check!r}: the victim {CHECKS[check]}.")
-    for lesson in lessons:
-        given = asyncio.run(catalogue.give(lesson, Scene(realm, checks)))
-        verdicts[given.story.verdict] += 1
-        if as_json:
-            emit([given.as_json()])
-        elif brief:
-            screen.brief(lesson.name, lesson.link, given.story.verdict, lesson.title)
-        else:
-            screen.lesson(f"{lesson.name} · {lesson.link}", lesson.title, lesson.teaches, given.story)
+
+    async def teach() -> None:
+        for lesson in lessons:
+            given = await catalogue.give(lesson, Scene(realm, checks))
+            verdicts[given.story.verdict] += 1
+            if as_json:
+                emit([given.as_json()])
+            elif brief:
+                screen.brief(lesson.name, lesson.link, given.story.verdict, lesson.title)
+            else:
+                screen.lesson(f"{lesson.name} · {lesson.link}", lesson.title, lesson.teaches, given.story)
+
+    asyncio.run(teach())  # one loop for all: Ctrl-C never meets one that is half made
     if not as_json and len(lessons) > 1:
         say()
         counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
