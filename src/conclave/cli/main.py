@@ -24,6 +24,7 @@ from conclave.cli import (
     files,
     identity,
     join,
+    lab,
     lines,
     lobby,
     people,
@@ -95,6 +96,7 @@ def before(
 app.add_typer(authority.app, name="authority")
 app.add_typer(lobby.app, name="lobby")
 app.add_typer(identity.app, name="identity")
+app.add_typer(lab.app, name="lab")
 for commands in (join, up, people, talk, lines, roll, files, record, backup, classic, about, demo):
     commands.add_to(app)
 
