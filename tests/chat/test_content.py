@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from conclave.chat.protection import HOP_BY_HOP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from conclave.chat.content import TEXT_BYTES, Text, decode_content, encode_conte
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
 from conclave.chat.events import SetBusy
-from conclave.chat.protection import HOP_BY_HOP
 from conclave.chat.records import encode_peer
 from conclave.chat.state import Peer
 from conclave.errors import DecodeError, StorageError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conclave.lobby.roster import Change, Turn, encode_change
 
 from conclave.chat import events as ev
 from conclave.chat import views
@@ -15,7 +16,6 @@ from conclave.chat.state import Stage
 from conclave.errors import LocalError, Refused
 from conclave.lobby import leader as core
 from conclave.lobby.leader import Leading
-from conclave.lobby.roster import Change, Turn, encode_change
 from conclave.wire.frames import EntryKind, Fetch, Frame, Have, Head, Ordered, Post
 from conclave.wire.posts import Invite, Submit, pack_parcel
 from tests.chat.desks import Table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random as chance  # noqa: TID251 - a seeded source of bytes for the core
 
+from conclave.chat.orders import ENDED_KEPT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from conclave.chat import events as ev
 from conclave.chat.delivery import STREAMS_KEPT
 from conclave.chat.desk import Desk, Settings, restore, step
 from conclave.chat.effects import Deed, Send
-from conclave.chat.orders import ENDED_KEPT
 from conclave.chat.state import Stage
 from conclave.errors import LocalError, Refused
 from conclave.store.memory import MemoryStore

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conclave.lobby.member import Following, Place
+from conclave.lobby.roster import Change, Turn, encode_change
 
 from conclave.errors import RemoteError, VerificationError
 from conclave.lobby import chain
 from conclave.lobby import leader as lead
 from conclave.lobby import member as mem
 from conclave.lobby.leader import FETCH_ENTRIES, Leading
-from conclave.lobby.member import Following, Place
-from conclave.lobby.roster import Change, Turn, encode_change
 from conclave.wire.frames import EntryKind, Fetch, Head, Ordered
 
 GROUP = b"g" * 16

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from conclave.lobby.roster import Change, Turn, decode_change, encode_change
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.errors import RemoteError
-from conclave.lobby.roster import Change, Turn, decode_change, encode_change
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ Two things stand against him: the order is a hash chain (``lobby``), and the wor
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 from conclave.errors import ConclaveError
@@ -14,17 +13,13 @@ from conclave.lab.circle import Circle
 from conclave.lab.fields import cut_spans, flip, paint
 from conclave.lab.lesson import Attempt, Field, Lesson, LinkKind
 from conclave.lab.scene import Scene
-from conclave.lobby import chain
-from conclave.lobby.leader import Leading, append, found
-from conclave.lobby.member import Following, Place, follow, place, told
+from conclave.lobby import order as orders
+from conclave.lobby.order import Order
 from conclave.mls import group
-from conclave.wire.frames import EntryKind, Head, Ordered
+from conclave.wire.frames import EntryKind, Ordered
 
-ENGINE = (
-    "Shown with the engine for it, MLS itself: docs/threats.md says how far the lobbies of this version rest on it."
-)
+ENGINE = "Shown with the two parts that every lobby stands on: its order (a hash chain) and MLS."
 GROUP = b"the lobby of ops"
-_MOST = 100
 CREW = ("ayse", "burak", "cem")
 
 
@@ -35,8 +30,7 @@ class Follower:
         self.name = name
         self.circle = circle
         self.without = without
-        roster = frozenset({"mallory", *CREW})
-        self.following = Following(GROUP, "mallory", 1, 0, chain.start(GROUP, "mallory"), roster)
+        self.order = orders.begin(GROUP, "mallory")
         self.shown: list[tuple[str, str]] = []
         """Who said what, as the person sees it."""
         self.trouble = ""
@@ -45,12 +39,12 @@ class Follower:
         """An entry from the leader."""
         try:
             if "chain" in self.without:
-                self.following = replace(self.following, seq=entry.seq)
-            elif place(self.following, entry.seq) is not Place.NEXT:
-                self.trouble = f"entry {self.following.seq + 1} is missing: nothing is shown until it is fetched"
+                self.order = replace(self.order, seq=entry.seq)
+            elif entry.seq > self.order.seq + 1:
+                self.trouble = f"entry {self.order.seq + 1} is missing: nothing is shown until it is fetched"
                 return
             else:
-                self.following, _ = follow(self.following, entry, _MOST)
+                self.order, _ = orders.take(self.order, entry)
             opened = self.circle.read(self.name, entry.payload)
             if opened.identity.decode() != entry.sender:
                 self.trouble = f"the words are signed by {opened.identity.decode()}, not by {entry.sender}"
@@ -59,14 +53,10 @@ class Follower:
         except ConclaveError as error:
             self.trouble = str(error)
 
-    def hear(self, head: Head) -> None:
-        """How far the order goes, as the leader says or as another member has it."""
-        if "chain" in self.without:
-            return
-        try:
-            self.following = told(self.following, head)
-        except ConclaveError as error:
-            self.trouble = str(error)
+    def hear(self, seq: int, digest: bytes) -> None:
+        """Where another member stood when speaking: the hash of its last entry, under its signature."""
+        if "chain" not in self.without and orders.contradicts(self.order, self.order.run, seq, digest):
+            self.trouble = f"entry {seq} is another one for others: mallory shows two different orders"
 
     @property
     def account(self) -> str:
@@ -82,8 +72,9 @@ def entry_fields(entry: Ordered, *changed: str) -> tuple[Field, ...]:
     return tuple(Field(name, data, name in changed) for name, data in parts.items())
 
 
-def _order(leading: Leading, sender: str, payload: bytes) -> tuple[Leading, Ordered]:
-    after, entry, _ = append(leading, sender, os.urandom(16), 1, EntryKind.MESSAGE, payload)
+def _order(order: Order, sender: str, payload: bytes) -> tuple[Order, Ordered]:
+    number = (order.numbers.get(sender) or 0) + 1
+    after, entry, _ = orders.write(order, sender, number, 1, EntryKind.MESSAGE, payload)
     return after, entry
 
 
@@ -98,7 +89,7 @@ def _ends(attempt: Attempt, *victims: Follower, said: list[tuple[str, str]], sto
 async def liar(scene: Scene) -> None:
     """The leader forges, alters, repeats, withholds, and shows two orders."""
     circle = Circle(scene.realm, ("mallory", *CREW))
-    start = found(GROUP, "ops", "mallory")
+    start = orders.begin(GROUP, "mallory")
 
     def victims(*names: str) -> list[Follower]:
         return [Follower(name, circle, scene.without) for name in names]
@@ -163,7 +154,7 @@ async def liar(scene: Scene) -> None:
         sealed = circle.say("burak", "agreed", left.hash)
         _, third = _order(right, "burak", sealed)
         seen = circle.read("cem", sealed).authenticated_data
-        cem.hear(Head(GROUP, 1, 1, seen))
+        cem.hear(1, seen)
         attempt.saw("burak", burak.account)
         attempt.saw(
             "cem", f"{cem.account} (entry {third.seq} names {seen[:6].hex()}…, cem has {right.hash[:6].hex()}…)"

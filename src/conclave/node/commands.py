@@ -335,8 +335,8 @@ InLobbies = (
     LobbyOpen | LobbyInvite | LobbyLeave | LobbyClose | LobbyRemove | LobbyDeputies | LobbyList | LobbyWho | Roll
 )  # fmt: skip
 Command = (
-    OfWords | InLobbies | FileCommand | ClassicCommand | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who | Find | Verify
-    | Status | Stop
+    OfWords | InLobbies | FileCommand | ClassicCommand | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who
+    | Find | Verify | Status | Stop
 )  # fmt: skip
 
 METHODS: dict[str, type[Command]] = {

@@ -17,7 +17,7 @@ from conclave.errors import LocalError, StorageError
 from conclave.net.authority_client import AuthorityClient
 from conclave.node.identity import Identity
 from conclave.node.paths import vault_path
-from conclave.node.run import alone
+from conclave.node.process import alone
 from conclave.pki.bundle import encode_pem
 from conclave.pki.certificate import Certificate, moment
 from conclave.pki.export import IV_BYTES, SALT_BYTES, seal_pem

@@ -17,6 +17,7 @@ from typing import Any
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.node import commands as ask
+from conclave.node.classic_commands import ClassicCommand
 from conclave.node.directory import Directory
 from conclave.node.files_commands import FileAccept, FileCancel, FileCommand, FileList, FileOffer
 from conclave.node.folk import Folk
@@ -99,6 +100,8 @@ class Service:
                 | ask.LobbyDeputies() | ask.LobbyList() | ask.LobbyWho() | ask.Roll()
             ):  # fmt: skip
                 return await self._in_lobbies(command)
+            case ClassicCommand():
+                raise LocalError("legacy commands are answered elsewhere")
             case _:
                 return await self._of_words(command)
 
