@@ -16,6 +16,7 @@ from typing import Any
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node.classic_commands import ClassicCommand
 from conclave.node.directory import Directory
@@ -68,6 +69,8 @@ class Service:
 
     async def serve(self, command: ask.Command) -> Any:
         """The answer to ``command``. Raises ``ConclaveError`` that says what is wrong and what to do."""
+        if isinstance(command, ClassicCommand):
+            raise LocalError("legacy links are not served here", remedy="conclave up --links tls,classic")
         match command:
             case ask.Follow():
                 return {}
@@ -100,8 +103,6 @@ class Service:
                 | ask.LobbyDeputies() | ask.LobbyList() | ask.LobbyWho() | ask.Roll()
             ):  # fmt: skip
                 return await self._in_lobbies(command)
-            case ClassicCommand():
-                raise LocalError("legacy commands are answered elsewhere")
             case _:
                 return await self._of_words(command)
 
