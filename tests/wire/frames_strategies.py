@@ -15,13 +15,32 @@ HASHES = st.binary(min_size=32, max_size=32)
 SMALL = st.integers(0, 6) | U64
 PAYLOADS = st.binary(max_size=60)
 ROSTERS = st.lists(HANDLES, max_size=5).map(tuple)
+KINDS = st.sampled_from(f.EntryKind)
+
+
+@st.composite
+def _runs(draw: st.DrawFn) -> tuple[f.Run, ...]:
+    """Terms that follow one another, the newest first."""
+    first, term = draw(SMALL.filter(bool)), draw(st.integers(0, 6) | U32)
+    runs: list[f.Run] = []
+    for _ in range(draw(st.integers(1, 3))):
+        last = min(first - 1 + draw(st.integers(0, 4)), (1 << 64) - 1)
+        runs.insert(0, f.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
+        first, term = last + 1, term + 1
+        if first >= 1 << 64 or term >= 1 << 32:
+            break
+    return tuple(runs)
+
+
+RUNS = _runs()
 
 parcels = st.one_of(
-    st.builds(p.Message, IDS, U64, PAYLOADS),
-    st.builds(p.Answer, GROUPS | st.just(b""), st.sampled_from(p.Choice)),
+    st.builds(p.Begin, PAYLOADS),
+    st.builds(p.Handshake, GROUPS, PAYLOADS),
+    st.builds(p.Message, IDS, GROUPS, PAYLOADS),
+    st.builds(p.Answer, GROUPS | st.just(b""), st.sampled_from(p.Choice), PAYLOADS),
     st.builds(p.Invite, GROUPS, st.sampled_from(["ops", "night", "a\x1bb", ""]), ROSTERS),
-    st.builds(p.Submit, GROUPS, IDS, U64, st.sampled_from(f.EntryKind), PAYLOADS),
-    st.builds(p.Welcome, GROUPS, st.just("ops"), st.just(1) | U32, SMALL, HASHES, ROSTERS),
+    st.builds(p.Welcome, GROUPS, st.just("ops"), SMALL, HASHES, RUNS, PAYLOADS),
     st.builds(p.Leave, GROUPS),
 )
 
@@ -33,16 +52,22 @@ def _post(stream: bytes, number: int, base: int, parcel: p.Parcel, junk: bytes |
 
 STREAMS = st.sampled_from([bytes([n]) * 8 for n in range(6)])
 posts = st.builds(_post, STREAMS, SMALL, SMALL | st.just(1), parcels, st.none() | st.none() | st.binary(max_size=20))
-ordered = st.builds(
-    f.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, IDS, U64, st.sampled_from(f.EntryKind), PAYLOADS
-)
+ordered = st.builds(f.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, SMALL, SMALL, KINDS, PAYLOADS)
 conversation_frames = st.one_of(
     posts,
     st.builds(f.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),
     ordered,
     st.builds(f.Fetch, GROUPS, SMALL, U16),
-    st.builds(f.Head, GROUPS, st.just(1) | U32, SMALL, HASHES),
+    st.builds(f.Head, GROUPS, SMALL, HASHES, RUNS),
     st.builds(f.Have, GROUPS, SMALL),
+    st.builds(f.Submit, GROUPS, SMALL, SMALL, SMALL, KINDS, PAYLOADS),
+    st.builds(f.Refused, GROUPS, SMALL, SMALL, st.sampled_from(f.Refusal)),
+    st.builds(f.AskInfo, GROUPS),
+    st.builds(f.Info, GROUPS, SMALL, HASHES, RUNS, PAYLOADS),
+    st.builds(f.Recall, GROUPS, SMALL, SMALL),
+    st.builds(f.Originals, GROUPS, st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple), st.booleans()),
+    st.just(f.AskPackage()),
+    st.builds(f.Package, PAYLOADS),
 )
 link_frames = st.one_of(
     st.builds(f.Hello, U16, U16, U32, U16, st.text(max_size=40)),
