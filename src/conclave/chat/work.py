@@ -270,7 +270,8 @@ class Work:
 
     def check_room(self, handle: str) -> None:
         """Raise ``Refused`` where too much waits for ``handle`` already."""
-        if self.peer(handle).out.count >= self.settings.outbox_posts:
+        peer = self.peer(handle)
+        if peer.out.count + len(peer.waiting) >= self.settings.outbox_posts:
             raise Refused(
                 f"{self.settings.outbox_posts} messages already wait for {handle}",
                 reason="outbox-full",
