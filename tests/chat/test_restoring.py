@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.chat import records
@@ -29,8 +29,8 @@ OPS, OLD = b"g" * 16, b"h" * 16
 
 
 def states() -> list[tuple[str, bytes]]:
-    lobby = Lobby(OPS, "ops", "#ops", "burak", Stage.INVITED)
-    ended = Lobby(OLD, "old", "#old", "burak", Stage.ENDED)
+    lobby = Lobby(OPS, "ops", "#ops", Stage.INVITED, "burak")
+    ended = Lobby(OLD, "old", "#old", Stage.ENDED, "burak")
     return [
         ("desk", records.encode_busy(busy=True)),
         ("lobby/" + OPS.hex(), records.encode_lobby(lobby)),
@@ -77,6 +77,7 @@ def test_done_again_it_changes_nothing() -> None:
     assert forget([], [], [], []) == [PutState(RESTORED_KEY, encode_remains(Remains()))]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_remains_of_any_bytes(data: bytes) -> None:
     with suppress(DecodeError):

@@ -23,6 +23,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    KeepOriginal,
     Line,
     LineKind,
     MarkLine,
@@ -252,6 +253,7 @@ TOUCH_ALL: list[Record] = [
         UnplaceLines("@burak", -1),
         CutEntries(b"short", 1),
         CutEntries(GROUP, 1 << 63),
+        KeepOriginal("@burak", "\ud800", line(1).id, b""),
         PutCertificate(b""),
         PutCertificate(bytes((1 << 16) + 1)),
     ],
@@ -496,6 +498,17 @@ def test_lines_that_are_there_for_their_signature(store: PeerStore) -> None:
     assert kept == {7: b"", 1: b"", 2: b"", 4: b"", 5: b"five", 6: b"words6", 8: b""}
 
 
+def test_an_original_that_comes_after_its_line(store: PeerStore) -> None:
+    about = replace(line(3, ""), kind=LineKind.ABOUT, reply=("ayse", line(1).id))
+    store.commit([AddLine("#ops", line(1)), AddLine("#ops", line(2)), AddLine("#ops", about)])
+    store.commit(
+        [KeepOriginal("#ops", "ayse", line(2).id, b"two"), KeepOriginal("#ops", "ayse", line(9).id, b"none")]
+    )
+    store.commit([KeepOriginal("#ops", "ayse", line(2).id, b"another"), EraseLine("#ops", "ayse", line(1).id)])
+    store.commit([KeepOriginal("#ops", "ayse", line(n).id, b"erased words") for n in (1, 3)])
+    assert [one.original for one in store.recorded("#ops", 0, 9)] == [b"", b"two", b""]
+
+
 def test_certificates(store: PeerStore) -> None:
     store.commit([PutCertificate(b"one"), PutCertificate(b"two"), PutCertificate(b"one")])
     store.commit([PutCertificate(b"two")])
@@ -531,6 +544,7 @@ RECORDS = st.one_of(
     ),
     st.builds(AmendLine, NAMES, NAMES, IDS, TEXTS, st.sampled_from([1.0, 2.0, 3.0])),
     st.builds(EraseLine, NAMES, NAMES, IDS),
+    st.builds(KeepOriginal, NAMES, NAMES, IDS, st.binary(max_size=2)),
     st.builds(SetReaction, NAMES, NAMES, IDS, NAMES, st.sampled_from(["+", "\0", "👍"]), FLAGS),
     st.builds(SetPin, NAMES, NAMES, IDS, FLAGS),
     st.builds(DropExpired, st.sampled_from([1.0, 3.0, 9.0])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.crypto.stream import PIECE_BYTES, SEALED_BYTES, open_piece, seal_piece
@@ -43,6 +43,7 @@ def test_another_key_number_or_place(key: bytes, number: int, last: bool) -> Non
         open_piece(key, number, sealed, last=last)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_changed_byte_or_length_opens(data: st.DataObject) -> None:
     sealed = bytearray(seal_piece(KEY, 1, b"some words", last=True))

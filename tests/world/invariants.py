@@ -142,7 +142,7 @@ def _said_to_all(town: Town) -> Iterator[str]:
         author, _, text = town.said[identity]
         speaker = town.nodes[author]
         lobby = speaker.desk.lobbies.get(group)
-        if lobby is None or author in town.expelled:
+        if lobby is None or author in town.expelled or lobby.stage is not Stage.MEMBER:
             continue
         own = speaker.store.line(lobby.label, author, identity)
         if own is None:  # it was never taken: a crash came first, or it was refused

@@ -49,6 +49,9 @@ SETTINGS = Settings(request_messages=3, window_posts=4, push_window=3, stock=4, 
 """Small windows, so that the limits are met in a small world."""
 
 
+FULL = "the disk is full"
+
+
 class Crashed(Exception):
     """The process is gone in the middle of its turn."""
 
@@ -135,7 +138,9 @@ class Node:
             world.perhaps_crash()
             self.desk = desk
             steps[1]()
-        except StorageError:
+        except StorageError as error:
+            if str(error) != FULL:
+                raise AssertionError(f"{self.name}: {error}") from error
             for event in batch:
                 if isinstance(event, ev.Linked | ev.Unlinked | ev.Tick):
                     self.put(event)
@@ -143,7 +148,7 @@ class Node:
 
     def _commit(self, records: list[Record]) -> None:
         if records and self.world.chance(self.world.faults.full_disk):
-            raise StorageError("the disk is full")
+            raise StorageError(FULL)
         self.store.commit(records)
 
     def _do(self, deeds: list[Deed]) -> None:

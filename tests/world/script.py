@@ -92,7 +92,7 @@ class Town(World):
                 assert view is not None
                 if view.waiting or view.healing or lobby.healing.orphans or lobby.healing.pull:
                     return False
-                if lobby.intents.some or lobby.invited:
+                if lobby.intents.some:
                     return False
         return not self.differences()
 

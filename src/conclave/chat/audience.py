@@ -16,7 +16,7 @@ from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
-from conclave.wire.frames import Fetch, Have
+from conclave.wire.frames import Fetch, Have, Refusal, Refused
 
 
 def leads(work: Work, lobby: Lobby) -> bool:
@@ -110,6 +110,10 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
     if lobby is None or lobby.order is None:
         return
     people = lobby.watch.followers
+    since = lobby.healing.entered.get(handle, 0) + 1
+    if max(fetch.first, since) <= lobby.order.base and known(work, lobby, handle):
+        send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
+        return
     if people is not None:
         people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
@@ -117,7 +121,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
         if not known(work, lobby, handle):
             return
         last = lobby.healing.gone[handle][0] if handle in lobby.healing.gone else lobby.order.seq
-        first = max(fetch.first, lobby.healing.entered.get(handle, 0) + 1)
+        first = max(fetch.first, since)
         count = min(fetch.count, core.FETCH_ENTRIES, last - first + 1)
     if count > 0:
         work.deed(Replay(handle, fetch.group, first, count))

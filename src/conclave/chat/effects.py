@@ -48,7 +48,7 @@ class Line:
     stored: float  # by ours
     status: Status
     seq: int = 0  # place in the lobby's order; in a pair the sender's counter; 0 until ordered
-    reply: tuple[str, bytes] | None = None  # author and id of what it answers; of an edit's line: what it edits
+    reply: tuple[str, bytes] | None = None  # author and id of what it answers; of a line ABOUT: what it is about
     expires: float = 0.0  # when it is to disappear; 0: never
 
 

@@ -12,6 +12,7 @@ from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work
 from conclave.wire.frames import Have
+from conclave.wire.posts import Answer, Choice
 
 CLOSING_SECONDS = 14 * 86_400.0
 """For so long at most a lobby that we closed waits until everybody has heard."""
@@ -33,6 +34,8 @@ def end(work: Work, lobby: Lobby) -> None:
     for flying in lobby.voice.flying:
         if flying.id:
             work.mark_line(lobby.label, flying.id, Status.FAILED)
+    for handle in lobby.intents.adds:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))  # it accepted, and we cannot let it in any more
     for author, identity in lobby.healing.orphans:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.FAILED)

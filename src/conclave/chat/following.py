@@ -300,7 +300,12 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*_IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if state is None or not audience.known(work, lobby, handle):
+    if state is None:
+        return
+    if not audience.known(work, lobby, handle):
+        # Somebody who came in behind what we have, and may lead by now: whoever names our head is no stranger to it.
+        if not work.peer(lobby.leader).linked and orders.parting(lobby.order, head) == lobby.order.seq:
+            noticed(work, lobby, handle, head.seq)
         return
     top = head.runs[0]
     if handle == lobby.leader and orders.same(top, lobby.lead):

@@ -132,6 +132,18 @@ def rejoin(work: Work, lobby: Lobby, common: int) -> None:
     work.deed(Unwind(lobby.group, lobby.label, common))
 
 
+def too_late(work: Work, lobby: Lobby, handle: str) -> None:
+    """What we lack is kept nowhere that we know: come in anew; what was said is asked for in its authors' own words."""
+    if lobby.order is None or lobby.healing.step is not Step.SOUND:
+        return
+    if handle != lobby.leader:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, goal_by=lobby.leader, fetching=0)))
+        return
+    healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0)
+    work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
+    work.stir(lobby.group)
+
+
 # --- coming in again ---
 
 
@@ -190,7 +202,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return
-    order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1)
+    order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
     work.record(DropEntries(info.group))
     number = max(lobby.voice.next, int(work.now * 1000))
     commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)

@@ -57,7 +57,13 @@ def hear(work: Work, heard: Heard) -> bool:
     if not isinstance(content.body, Edit | Delete | Reaction | Pin):
         return False
     body = content.body
-    line_at = (author, body.id) if isinstance(body, Edit | Delete) else (body.about.author, body.about.id)
+    match body:
+        case Edit(target):
+            line_at: tuple[str, bytes] | None = (author, target)
+        case Delete():
+            line_at = None  # else its own original would go with the words
+        case Reaction(at) | Pin(at):
+            line_at = (at.author, at.id)
     about = Line(
         content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, line_at
     )  # kept for its signature

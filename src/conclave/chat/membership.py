@@ -272,7 +272,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     if lobby.order is not None:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
     order = orders.Order(
-        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),)
+        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),),
+        base=welcome.seq,
     )
     number = max(lobby.voice.next, int(work.now * 1000))
     lead = replace(welcome.runs[0], first=0, last=0)
@@ -418,6 +419,8 @@ def act(work: Work, group: bytes) -> None:
         )
     except (LocalError, RemoteError) as error:
         work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
+        for handle in lobby.intents.adds:
+            work.post(handle, Answer(group, Choice.REJECT))
         work.keep_lobby(replace(lobby, intents=replace(Intents(), removes=lobby.intents.removes)), reworded=True)
         work.wake(work.now + RETRY_SECONDS)
         return

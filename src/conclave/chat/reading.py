@@ -15,6 +15,7 @@ from conclave.chat.originals import Signed, read_kept
 from conclave.errors import DecodeError
 from conclave.lobby import chain
 from conclave.lobby.order import LAST_SEQ
+from conclave.mls.group import read_original
 from conclave.wire.frames import Ordered, Originals, decode_ordered
 
 READ_ENTRIES = 256
@@ -79,7 +80,7 @@ def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:
     after = asked.common
     while read := store.originals(asked.conversation, after, LAST_SEQ, READ_LINES):
         for one in read:
-            if one.original:
+            if _of_group(one.original, asked.group):
                 yield one.sender, one.id, one.seq
         after = read[-1].seq
 
@@ -100,7 +101,7 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
     while True:
         read = store.originals(asked.conversation, after, asked.before, READ_LINES)
         for recorded in read:
-            signed = _signed(store, recorded.original)
+            signed = _signed(store, recorded.original) if _of_group(recorded.original, asked.group) else b""
             if not signed:
                 continue
             batch.append((recorded.seq, signed))
@@ -112,6 +113,16 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
             yield Originals(asked.group, tuple(batch), done=True)
             return
         after = read[-1].seq
+
+
+def _of_group(kept: bytes, group: bytes) -> bool:
+    """Whether signed words are of this lobby, and not of an older one whose name and history it has."""
+    if not kept:
+        return False
+    try:
+        return read_original(read_kept(kept)[0]).group_id == group
+    except DecodeError:
+        return False
 
 
 def _signed(store: Store, kept: bytes | None) -> bytes:

@@ -208,7 +208,7 @@ def _mark(r: Reader) -> tuple[str, Mark]:
 
 
 def _write_order(w: Writer, order: Order) -> None:
-    w.uint64(order.seq).fixed(order.hash, HASH_BYTES).uint64(order.epoch)
+    w.uint64(order.seq).fixed(order.hash, HASH_BYTES).uint64(order.epoch).uint64(order.base)
     write_runs(w, order.runs).vector(order.numbers.items(), _write_number)
 
 
@@ -231,8 +231,8 @@ def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
     """The inverse of ``encode_lobby`` and ``encode_place`` (empty where there is none). Raises ``DecodeError``."""
 
     def order(r: Reader) -> Order:
-        seq, digest, epoch, runs = r.uint64(), r.fixed(HASH_BYTES), r.uint64(), read_runs(r)
-        return Order(group, seq, digest, runs, epoch, _shelf(r.vector(_number)))
+        seq, digest, epoch, base = r.uint64(), r.fixed(HASH_BYTES), r.uint64(), r.uint64()
+        return Order(group, seq, digest, read_runs(r), epoch, _shelf(r.vector(_number)), base=base)
 
     def place(r: Reader) -> tuple[Order | None, Voice, Ears]:
         where, voice = r.optional(order), Voice(r.uint64(), r.uint64())

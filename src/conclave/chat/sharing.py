@@ -159,16 +159,23 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
 
 
 def ask(work: Work, group: bytes) -> None:
-    """Ask the leader for what was said while our half was another one."""
+    """Ask the leader, or where that is us any other, for what was said while our half was another one."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.healing.pull is None or not work.peer(lobby.leader).linked:
+    state = work.session(group)
+    if lobby is None or lobby.healing.pull is None or state is None:
+        return
+    people = [one for one in (lobby.leader, *groups.roster(state)) if one != work.me]
+    source = next((one for one in people if work.peer(one).linked), None)
+    if not people:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None)), reworded=True)
+    if source is None:
         return
     work.pending = True
     if abs(work.now - lobby.healing.pulled) < work.settings.resend_after:
         return
     after, before = lobby.healing.pull
     work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pulled=work.now)))
-    send(work, lobby.leader, Recall(group, after, before))
+    send(work, source, Recall(group, after, before))
 
 
 def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
@@ -184,7 +191,8 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
 def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     """What we asked for."""
     lobby = work.lobby(frame.group)
-    if lobby is None or lobby.healing.pull is None or handle != lobby.leader:
+    state = work.session(frame.group)
+    if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
         return
     after, before = lobby.healing.pull
     items = [(seq, data) for seq, data in frame.items if after < seq < before]

@@ -175,11 +175,14 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     """The leader does not order something of ours."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
-    if lobby is None or lobby.leader != handle or lobby.order is None:
+    if lobby is None or lobby.order is None or handle not in (lobby.leader, lobby.watch.goal_by):
         return
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
         if not lobby.invited:
             ending.out(work, lobby, "in the other half of the lobby")
+        return
+    if frame.reason is Refusal.GONE:
+        healing.too_late(work, lobby, handle)
         return
     if frame.reason is not Refusal.STALE:
         audience.show_head(work, lobby, handle)

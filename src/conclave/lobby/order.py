@@ -41,6 +41,7 @@ class Order:
     epoch: int = 0
     numbers: Shelf[str, int] = field(default_factory=Shelf)
     recent: tuple[tuple[int, bytes], ...] = ()
+    base: int = 0  # entries up to this one are not kept here: we came in by it
 
     @property
     def run(self) -> Run:
@@ -122,7 +123,7 @@ def _extended(order: Order, entry: Ordered, encoded: bytes) -> Order:
     if entry.number > (numbers.get(entry.sender) or 0):
         numbers = numbers.put(entry.sender, entry.number)
     recent = (*order.recent[1 - RECENT :], (entry.seq, digest))
-    return Order(order.group, entry.seq, digest, runs, order.epoch, numbers, recent)
+    return Order(order.group, entry.seq, digest, runs, order.epoch, numbers, recent, order.base)
 
 
 def parting(ours: Order, theirs: Head) -> int:
@@ -153,7 +154,7 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
         numbers = numbers.put(entry.sender, min(numbers.get(entry.sender) or 0, entry.number - 1))
     runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
     recent = tuple(one for one in order.recent if one[0] <= seq)
-    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent)
+    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent, order.base)
 
 
 def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:

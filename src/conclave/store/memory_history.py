@@ -54,6 +54,11 @@ class History:
         at = self.at.get((sender, identity))
         return None if at is None else self.lines[at]
 
+    def is_about_erased(self, line: Line) -> bool:
+        """Whether a line says something of another whose words are gone."""
+        about = self.find(*line.reply) if line.kind is LineKind.ABOUT and line.reply is not None else None
+        return about is not None and about.stored.deleted
+
     def shown(self) -> list[StoredLine]:
         """The lines that people see."""
         return [kept.stored for kept in self.lines if kept.stored.line.kind is not LineKind.ABOUT]
@@ -104,8 +109,7 @@ class Histories:
             self._expiring.pop((record.conversation, name), None)
 
         undo.append(forget)
-        about = None if line.kind is not LineKind.ABOUT or line.reply is None else history.find(*line.reply)
-        if about is not None and about.stored.deleted:
+        if history.is_about_erased(line):
             self._put(history, len(history.lines) - 1, replace(history.lines[-1], original=b""), undo)
         waiting = {key: one for key, one in history.early.items() if (one.sender, one.id) == name}
         if waiting:
@@ -135,7 +139,7 @@ class Histories:
         if at is None:
             return
         kept = history.lines[at]
-        if not kept.original and not kept.stored.deleted:
+        if not kept.original and not kept.stored.deleted and not history.is_about_erased(kept.stored.line):
             self._put(history, at, replace(kept, original=record.original), undo)
 
     def amend(self, record: Amendment, undo: Undo) -> None:

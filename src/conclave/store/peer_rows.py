@@ -59,7 +59,10 @@ ADD_LINE = f"""
     WHERE seq = 0 AND excluded.seq > 0"""  # noqa: S608
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
 PLACE_LINE = f"UPDATE lines SET status = ?4, seq = ?5, position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
-KEEP_ORIGINAL = f"UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x''"  # noqa: S608
+KEEP_ORIGINAL = f"""
+    UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x'' AND NOT (kind = 'about' AND EXISTS (
+        SELECT 1 FROM lines l WHERE l.conversation = lines.conversation AND l.sender = lines.reply_author
+            AND l.id = lines.reply_id AND l.deleted))"""  # noqa: S608
 AMEND_LINE = f"""
     UPDATE lines SET text = ?4, edited = ?5
     WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608

@@ -1,0 +1,85 @@
+"""What the cores keep of a lobby and a pair is a record that a stranger can check, on every member's device."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.content import About, Delete, Edit, Reaction
+from conclave.chat.originals import read_kept
+from conclave.chat.state import Judges, Own
+from conclave.chat.transcript import Entry, Header, write_transcript
+from conclave.chat.transcript_proof import VerifiedTranscript, verify_transcript
+from conclave.crypto.signature import ED25519
+from conclave.crypto.suite import CLASSICAL
+from conclave.mls.group import Credential, read_original
+from conclave.node.authentication import verifier
+from conclave.pki.profile import Profile
+from tests.chat import desks
+from tests.pki.ward import NOW, ward
+
+CREDENTIALS = {name: ward().enrol(name, Profile.IM) for name in ("ayse", "burak", "cem")}
+
+
+def own(name: str) -> Own:
+    held = CREDENTIALS[name]
+    return Own(Credential.x509((held.certificate.der,)), held.key.raw(), CLASSICAL.code, held.certificate.not_after)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> desks.Table:
+    """Three people certified by one authority, linked with one another."""
+    judge = verifier(ward().trust)
+    monkeypatch.setattr(desks, "own", own)
+    monkeypatch.setattr(desks, "JUDGES", Judges(judge, judge))
+    made = desks.Table(*CREDENTIALS)
+    made.now = NOW + 10
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        made.link(one, other)
+    return made
+
+
+def record(table: desks.Table, name: str, conversation: str) -> tuple[list[str], VerifiedTranscript]:
+    """The kinds of the lines that ``name`` exports, and what they prove."""
+    store, trust, key = table.stores[name], ward().trust, CREDENTIALS[name].key.raw()
+    kept = store.recorded(conversation, 0, 10_000)
+    groups = dict.fromkeys(read_original(read_kept(one.original)[0]).group_id for one in kept if one.original)
+    header = Header(
+        conversation, trust.realm, tuple(groups), name, CREDENTIALS[name].certificate.der, table.now,
+        trust.root.fingerprint, tuple(one.der for one in trust.issuing),
+    )  # fmt: skip
+    entries = [Entry(one.stored.line, one.original, one.stored.deleted) for one in kept]
+    lines = list(write_transcript(header, entries, store.certificate, lambda data: ED25519.sign(key, data)))
+    kinds = [json.loads(line)["kind"] for line in lines]
+    return [kind for kind in kinds if kind not in ("notice", "certificate")], verify_transcript(lines, trust.root)
+
+
+def test_a_lobby(table: desks.Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    ids = []
+    for n in range(9):
+        table.now += 1
+        ids.append(table.say(("ayse", "burak", "cem")[n % 3], "#ops", f"words {n}"))
+    table.put("burak", ev.Utter("#ops", table.random(16), Edit(ids[1], "other words")))
+    table.put("cem", ev.Utter("#ops", table.random(16), Delete(ids[2])))
+    table.put("cem", ev.Utter("#ops", table.random(16), Reaction(About("burak", ids[1]), "+", on=True)))
+    table.wait(2.0)
+    for name in CREDENTIALS:
+        kinds, proven = record(table, name, "#ops")
+        said = ["message", "message", "deleted", *["message"] * 6]
+        assert kinds == ["transcript", *said, "edit", "deletion", "reaction", "end"]
+        assert proven.authors == {"ayse": 3, "burak": 4, "cem": 4}
+        assert (len(proven.groups), proven.gaps) == (1, ())
+
+
+def test_a_pair(table: desks.Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
+    table.say("burak", "@ayse", "hi")
+    table.wait(2.0)
+    for name, other in (("ayse", "burak"), ("burak", "ayse")):
+        kinds, proven = record(table, name, f"@{other}")
+        assert kinds == ["transcript", "message", "message", "end"]
+        assert proven.authors == {"ayse": 1, "burak": 1}
