@@ -293,6 +293,9 @@ class Work:
             self._deeds.append(Send(handle, Post(out.stream, number, out.base, kind, body)))
             flight = replace(flight, sent=number, moved=self.now if out.count == 1 else flight.moved)
             self.pending = True
+        if not peer.linked:
+            peer = replace(peer, away=peer.away or self.now)
+            self.wake(self.now + self.settings.mail_after)
         self.keep(replace(peer, out=out, flight=flight))
         return number
 
