@@ -108,7 +108,7 @@ def _lobbies(town: Town) -> Iterator[str]:
     groups: dict[bytes, list[Node]] = {}
     for node in town.nodes.values():
         for lobby in node.desk.lobbies.values():
-            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING):
+            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING) and node.name not in town.expelled:
                 yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
             if lobby.stage is Stage.MEMBER and node.name not in town.expelled:
                 groups.setdefault(lobby.group, []).append(node)
@@ -118,6 +118,15 @@ def _lobbies(town: Town) -> Iterator[str]:
 
 
 def _roster(town: Town, group: bytes, nodes: list[Node]) -> Iterator[str]:
+    """Everybody who is in knows it. Whom nobody else takes for a member is another half, alone."""
+    rosters = {}
+    for node in nodes:
+        lobby = node.desk.lobbies.get(group)
+        assert lobby is not None
+        view = views.lobby(node.desk, lobby.label)
+        rosters[node.name] = set(view.roster) if view is not None else set()
+    alone = {name for name, roster in rosters.items() if roster == {name}}
+    nodes = [node for node in nodes if node.name not in alone] or nodes[:1]
     first = nodes[0].desk.lobbies.get(group)
     assert first is not None
     view = views.lobby(nodes[0].desk, first.label)

@@ -101,7 +101,7 @@ class Town(World):
         return set(views.queued(node.desk)) <= self.expelled
 
     def differences(self) -> list[str]:
-        """Members of one lobby who are not at one place."""
+        """Members of one lobby, who know of each other, and are not at one place."""
         found = []
         for group in {group for node in self.nodes.values() for group in node.desk.lobbies}:
             seen: dict[tuple[object, ...], list[str]] = {}
@@ -110,11 +110,19 @@ class Town(World):
                 if name in self.expelled or lobby is None or lobby.stage is not Stage.MEMBER or lobby.order is None:
                     continue
                 state = node.desk.sessions.get(group)
-                where = (lobby.order.seq, lobby.order.hash, lobby.leader, state.authenticator if state else b"")
+                if state is None or not self._together(name, group):
+                    continue
+                where = (lobby.order.seq, lobby.order.hash, lobby.leader, state.authenticator)
                 seen.setdefault(where, []).append(name)
             if len(seen) > 1:
                 found.append(f"{group.hex()[:8]}: {[(who, at[0], at[2]) for at, who in seen.items()]}")
         return found
+
+    def _together(self, name: str, group: bytes) -> bool:
+        """Whether ``name`` takes somebody else for a member: else two halves put each other out."""
+        view = views.lobby(self.nodes[name].desk, self.nodes[name].desk.lobbies.get(group).label)  # type: ignore[union-attr]
+        assert view is not None
+        return any(one != name and one in self.nodes and one not in self.expelled for one in view.roster)
 
     def _forget_who_left(self) -> None:
         """Who is out, or asked anew, need not have what was said meanwhile."""

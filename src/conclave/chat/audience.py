@@ -47,9 +47,9 @@ def followers(work: Work, lobby: Lobby) -> Followers:
 
 
 def known(work: Work, lobby: Lobby, handle: str) -> bool:
-    """Whether somebody is in, or was put out and may not know it."""
+    """Whether somebody is in, leads (in another half), or was put out and may not know it."""
     state = work.session(lobby.group)
-    return handle in lobby.healing.gone or (state is not None and handle in groups.roster(state))
+    return handle == lobby.leader or handle in lobby.healing.gone or (state is not None and handle in groups.roster(state))
 
 
 def reachable(work: Work, lobby: Lobby) -> bool:

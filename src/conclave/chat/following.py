@@ -26,7 +26,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered
+from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered, Refusal, Refused
 
 _IN = (Stage.MEMBER, Stage.LEAVING)
 _DEAF = (Step.UNWIND, Step.REJOIN)
@@ -110,7 +110,8 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
     if entry.epoch < min((past.number for past in state.past), default=state.number):
-        return  # it was said before we came in, though ordered after
+        sharing.want(work, lobby, entry.seq)  # it was sealed before we came in, though ordered after
+        return
     known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
     if known is not None:
         author, identity = known
@@ -302,23 +303,21 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     if state is None:
         return
-    if not audience.known(work, lobby, handle):
-        # Somebody who came in behind what we have, and may lead by now: whoever names our head is no stranger to it.
-        if not work.peer(lobby.leader).linked and orders.parting(lobby.order, head) == lobby.order.seq:
-            noticed(work, lobby, handle, head.seq)
+    if handle != lobby.leader and handle not in groups.roster(state):
+        _outsider(work, lobby, handle, head)
         return
     top = head.runs[0]
     if handle == lobby.leader and orders.same(top, lobby.lead):
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
         work.keep_lobby(lobby)
-    if orders.counts_before(top, lobby.lead):
+    lead = lobby.lead
+    if lead is None or lobby.order is None:
+        return
+    if orders.counts_before(top, lead):
         healing.adopt(work, lobby, handle, head)
         return
-    assert lobby.order is not None
-    if lobby.lead is None:
-        return
-    if orders.counts_before(lobby.lead, top):
-        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lobby.lead):
+    if orders.counts_before(lead, top):
+        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
             send(work, handle, orders.head(lobby.order))
         common = orders.parting(lobby.order, head)
         if lobby.watch.followers is not None and common == head.seq:
@@ -334,6 +333,21 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)
+
+
+def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """Somebody who is not in, as far as we know, shows an order of our lobby.
+
+    Perhaps it came in behind what we have, and leads by now: then what we have is a beginning of what it has, and the
+    entries prove the rest. Or another half put us in and we put it out: it is told, and nothing of it is believed.
+    """
+    assert lobby.order is not None
+    common = orders.parting(lobby.order, head)
+    if common == lobby.order.seq:
+        if not work.peer(lobby.leader).linked:
+            noticed(work, lobby, handle, head.seq)
+    elif common >= 0:
+        send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
 
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:

@@ -141,7 +141,8 @@ def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) 
 def unknown_head(work: Work, handle: str, head: Head) -> None:
     """A head of a lobby that we are not in: we lost our home, or were out before its leader heard."""
     lobby = work.lobby(head.group)
-    if lobby is None and not work.peer(handle).out.count and head.runs[0].leader == handle:
+    out = lobby is None or lobby.stage is Stage.ENDED
+    if out and not work.peer(handle).out.count and head.runs[0].leader == handle:
         work.post(handle, Leave(head.group))
     if lobby is None or lobby.stage is Stage.ENDED:
         send(work, handle, Have(head.group, head.seq))

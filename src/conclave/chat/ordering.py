@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conclave.chat import following
-from conclave.chat.audience import leads
+from conclave.chat.audience import known, leads
 from conclave.chat.effects import Send
 from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage
@@ -58,6 +58,9 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
     """Somebody hands in an entry."""
     lobby = work.lobby(submit.group)
     if lobby is None or lobby.order is None:
+        return
+    if work.session(submit.group) is not None and not known(work, lobby, handle):
+        _refuse(work, handle, submit, 0, Refusal.OUTSIDER)
         return
     if not leads(work, lobby) or lobby.stage is Stage.CLOSING:
         _refuse(work, handle, submit, 0, Refusal.NO_LEADER)
