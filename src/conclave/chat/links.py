@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from conclave.chat import delivery
+from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place, Waiting
-from conclave.chat.effects import DropPosts, Recollect, Send, Status
+from conclave.chat.effects import DropPosts, DropState, Recollect, Send, Status
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.work import Work, window_for
@@ -114,6 +114,12 @@ def resend(work: Work, peer: Peer) -> None:
 def abandon(work: Work, handle: str) -> None:
     """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good."""
     peer = work.peer(handle)
+    for unsaid in peer.waiting:
+        work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
+        work.mark_line("@" + handle, unsaid.id, Status.FAILED)
+    if len(peer.waiting):
+        peer = replace(peer, waiting=type(peer.waiting)())
+        work.keep(peer)
     if not peer.out.count:
         return
     work.record(DropPosts(handle, peer.out.next - 1))
