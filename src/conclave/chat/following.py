@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from conclave.chat import audience, ending, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
-from conclave.chat.effects import DropEntries, PutEntry, Send, Status
+from conclave.chat.effects import PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
@@ -26,7 +26,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered, Refusal, Refused
+from conclave.wire.frames import EntryKind, Fetch, Head, Ordered, Refusal, Refused
 
 _IN = (Stage.MEMBER, Stage.LEAVING)
 _DEAF = (Step.UNWIND, Step.REJOIN)
@@ -113,24 +113,23 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         sharing.want(work, lobby, entry.seq)  # it was sealed before we came in, though ordered after
         return
     known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
-    if known is not None:
-        author, identity = known
-        if identity:
-            work.place_line(lobby.label, author, identity, entry.seq)
-            sharing.said_again(work, lobby.group, author, identity)
+    if known is not None and known[1]:
+        work.place_line(lobby.label, *known, entry.seq)
+        sharing.said_again(work, lobby.group, *known)
         return
     try:
         opened = groups.open_words(work, state, entry.payload)
         author = opened.identity.decode()
         if author != entry.sender:
-            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")  # noqa: TRY301
+            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")
         stand = read_stand(opened.authenticated_data)
         if stand.number != entry.number:
-            raise VerificationError("it has another number inside than outside")  # noqa: TRY301
+            raise VerificationError("it has another number inside than outside")
         content = decode_content(opened.data)
     except RemoteError as error:
-        _lost(work, lobby, entry, error)
-        return
+        if known is None:
+            _lost(work, lobby, entry, error)
+        return  # else it was opened in a half that lost, and made no line
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
         work.trouble(
@@ -339,15 +338,17 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """Somebody who is not in, as far as we know, shows an order of our lobby.
 
     Perhaps it came in behind what we have, and leads by now: then what we have is a beginning of what it has, and the
-    entries prove the rest. Or another half put us in and we put it out: it is told, and nothing of it is believed.
+    entries prove the rest. Or we put it out, while it went on in another half: it is told, and not believed.
     """
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
     if common == lobby.order.seq:
         if not work.peer(lobby.leader).linked:
             noticed(work, lobby, handle, head.seq)
-    elif common >= 0:
+    elif common >= 0 and handle in lobby.healing.gone:
         send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+    elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
+        send(work, handle, orders.head(lobby.order))  # it was let in in a half that lost, and may learn that
 
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
@@ -376,4 +377,3 @@ def catch_up(work: Work, group: bytes) -> None:
     watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
     work.keep_lobby(replace(lobby, watch=watch))
     work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
-

@@ -24,6 +24,7 @@ from conclave.mls.group import Staged
 from conclave.wire.frames import EntryKind, Refusal, Submit
 from conclave.wire.frames import Refused as RefusedFrame
 
+
 def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool = True) -> None:
     """Something of ours for a lobby. Raises ``Refused`` where we are not in, or too much waits already."""
     if lobby.stage in (Stage.INVITED, Stage.JOINING):
@@ -135,7 +136,9 @@ def _order_own(work: Work, group: bytes) -> None:
             return
         one = lobby.voice.flying[0]
         state = work.session(group)
-        if one.kind is EntryKind.COMMIT and (lobby.voice.staged is None or state is None or state.number != one.epoch):
+        if one.kind is EntryKind.COMMIT and (
+            lobby.voice.staged is None or state is None or state.number != one.epoch
+        ):
             give_up_commit(work, lobby)
             work.stir(group)
             return

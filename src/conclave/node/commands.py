@@ -14,6 +14,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from conclave.errors import LocalError
+from conclave.node.files_commands import METHODS as FILE_METHODS
+from conclave.node.files_commands import FileCommand
 
 _STRICT = ConfigDict(extra="forbid", strict=False, str_max_length=70_000)
 
@@ -197,6 +199,7 @@ class Stop:
 Command = (
     Say | Lines | Conversations | Search | Export | Follow | Requests | AnswerTo | Unblock | Busy | LobbyOpen
     | LobbyInvite | LobbyLeave | LobbyClose | LobbyList | LobbyWho | Who | Find | Status | Stop
+    | FileCommand
 )  # fmt: skip
 
 METHODS: dict[str, type[Command]] = {
@@ -220,6 +223,7 @@ METHODS: dict[str, type[Command]] = {
     "find": Find,
     "status": Status,
     "stop": Stop,
+    **FILE_METHODS,
 }
 _NAMES = {command: name for name, command in METHODS.items()}
 

@@ -16,6 +16,10 @@ from conclave.chat.notices import LineAdded, LineMarked, RequestAnswered, Reques
 __all__ = [
     "AuthorityReached",
     "CertificateRenewed",
+    "FileDone",
+    "FileFailed",
+    "FileListed",
+    "FileProgress",
     "LineAdded",
     "LineMarked",
     "LinkClosed",
@@ -82,9 +86,52 @@ class CertificateRenewed:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class FileListed:
+    """``sender`` offers a file of ``size`` bytes; ``id`` is what ``file.accept`` takes."""
+
+    conversation: str
+    id: bytes
+    sender: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """So many bytes of a file (``done`` of ``size``) are fetched and kept, or, of one to be offered, read."""
+
+    conversation: str
+    id: bytes
+    name: str
+    done: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """A file was fetched whole, checked, and is at ``path``."""
+
+    conversation: str
+    id: bytes
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file is not fetched any more; ``text`` says why, what is on disk is kept."""
+
+    conversation: str
+    id: bytes
+    name: str
+    text: str
+    remedy: str
+
+
 Notice = (
     LineAdded | LineMarked | RequestArrived | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged
-    | AuthorityReached | Revoked | CertificateRenewed
+    | AuthorityReached | Revoked | CertificateRenewed | FileListed | FileProgress | FileDone | FileFailed
 )  # fmt: skip
 
 
