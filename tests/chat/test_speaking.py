@@ -6,8 +6,8 @@ import pytest
 
 from conclave.chat import content as c
 from conclave.chat import events as ev
-from conclave.chat.effects import DropExpired, LineKind
-from conclave.chat.notices import FileOffered, RollCalled
+from conclave.chat.effects import DropExpired, HearFile, LineKind
+from conclave.chat.notices import RollCalled
 from conclave.chat.settings import Settings
 from conclave.errors import LocalError, Refused
 from tests.chat.desks import Table
@@ -108,11 +108,13 @@ def test_one_message_may_disappear_by_itself(table: Table) -> None:
 
 def test_a_file_is_a_line_and_an_offer(table: Table) -> None:
     offer = c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32)
-    identity = utter(table, "burak", "#ops", offer)
+    utter(table, "burak", "#ops", offer)
     for name in ("ayse", "cem"):
-        assert table.notices(name, FileOffered) == [FileOffered("#ops", "burak", identity, offer)]
+        (heard,) = [one for one in table.effects[name] if isinstance(one, HearFile)]
+        assert heard.record.author == "burak"
         line = table.lines(name, "#ops")[-1]
         assert (line.kind, line.text) == (LineKind.FILE, "plan.pdf")
+    assert not [one for one in table.effects["burak"] if isinstance(one, HearFile)]
 
 
 def test_a_roll_call_is_answered_by_everybody_who_is_there(table: Table) -> None:

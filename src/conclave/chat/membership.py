@@ -33,7 +33,7 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
 from conclave.wire.frames import ID_BYTES, EntryKind, Head, Run
-from conclave.wire.posts import Answer, Choice, Invite, Welcome
+from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
