@@ -111,7 +111,7 @@ def test_a_file_is_a_line_and_an_offer(table: Table) -> None:
     utter(table, "burak", "#ops", offer)
     for name in ("ayse", "cem"):
         (heard,) = [one for one in table.effects[name] if isinstance(one, HearFile)]
-        assert heard.record.author == "burak"
+        assert heard.record.sender == "burak"
         line = table.lines(name, "#ops")[-1]
         assert (line.kind, line.text) == (LineKind.FILE, "plan.pdf")
     assert not [one for one in table.effects["burak"] if isinstance(one, HearFile)]

@@ -168,7 +168,9 @@ def original_of(work: Work, state: State, opened: Opened) -> bytes:
 
 def _still_there(state: State, key: bytes) -> bytes:
     """The certificate of a signature key of a past epoch, where its owner still signs with it."""
-    return next((certificate(state, leaf) for leaf, one in mls.members(state).items() if one.signature_key == key), b"")
+    return next(
+        (certificate(state, leaf) for leaf, one in mls.members(state).items() if one.signature_key == key), b""
+    )
 
 
 def need_session(work: Work, group: bytes) -> State:

@@ -113,9 +113,9 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flying:
-    """Something of ours that is handed in under ``number`` and not seen ordered; ``payload`` is empty until protected.
+    """Something of ours that is handed in under ``number`` and not seen ordered.
 
-    A commit has no ``content``, and no ``id``.
+    ``payload`` is empty until it is protected. A commit has no ``content``, and no ``id``.
     """
 
     number: int
@@ -129,7 +129,7 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Intents:
-    """Changes of the group that we want to commit: key packages by handle, reasons by handle, whether to renew keys."""
+    """Changes of the group that we want to commit: key packages by handle, reasons by handle, our keys anew."""
 
     adds: Mapping[str, bytes] = field(default_factory=dict)
     removes: Mapping[str, str] = field(default_factory=dict)

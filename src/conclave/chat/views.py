@@ -30,9 +30,9 @@ class Request:
 class LobbyView:
     """A lobby: who is in (in the order of succession, the leader first), and who has what.
 
-    ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them. ``hash``
-    is of entry ``seq``: equal at two members exactly if they were shown the same order; ``authenticator`` (of the MLS
-    epoch) exactly if they are in the same group.
+    ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them.
+    ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``authenticator``
+    (of the MLS epoch) exactly if they are in the same group.
     """
 
     label: str
