@@ -14,6 +14,7 @@ from conclave.chat.effects import Deed, Effect
 from conclave.chat.state import Desk
 from tests.chat.desks import Table
 from tests.chat.people import own
+
 Script = Callable[[Table], None]
 
 
@@ -141,9 +142,7 @@ def test_a_crash_of_either_at_any_commit_of_a_pair_loses_and_doubles_nothing() -
     assert crashes > 20
 
 
-@pytest.mark.parametrize(
-    "every", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("every", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("victim", ["ayse", "burak", "cem"])
 def test_a_crash_of_anybody_at_any_commit_of_a_lobby_loses_and_doubles_nothing(victim: str, every: int) -> None:
     crashes = 0

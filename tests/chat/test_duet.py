@@ -139,7 +139,9 @@ def test_keys_are_renewed_in_turns_after_a_reconnect_and_daily(table: Table) -> 
         count = len(table.frames)
         table.run(130, 10)
         renewed += [
-            one for one, _, frame in table.frames[count:] if isinstance(frame, Post) and frame.kind is PostKind.HANDSHAKE
+            one
+            for one, _, frame in table.frames[count:]
+            if isinstance(frame, Post) and frame.kind is PostKind.HANDSHAKE
         ]
     assert renewed[:4] in (["ayse", "burak"] * 2, ["burak", "ayse"] * 2)
     assert same_group(table)
@@ -208,9 +210,7 @@ def test_a_commit_out_of_turn_is_refused(table: Table) -> None:
     assert group.turn  # ours: burak made the group
     state = table.desks["burak"].sessions.get(group.id)
     assert state is not None
-    staged = mls.commit(
-        state, verify=table.desks["burak"].judges.members, now=table.now, random=table.random
-    )
+    staged = mls.commit(state, verify=table.desks["burak"].judges.members, now=table.now, random=table.random)
     assert "not the turn" in deliver(table, "ayse", "burak", Handshake(group.id, staged.message))
     assert "could not renew" in deliver(table, "ayse", "burak", Handshake(group.id, b"junk"))
     assert epochs(table) == {1}

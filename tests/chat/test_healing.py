@@ -133,7 +133,7 @@ def test_somebody_let_in_in_the_losing_half_is_asked_in_anew_without_being_bothe
     heal(table, 180)
     agreed(table, *ALL, "elif", lines=False)
     assert set(table.view("cem").roster) == {*ALL, "elif"}
-    assert {name: sorted(table.words(name)) for name in ALL} == dict.fromkeys(ALL, ["new here", "together"])
+    assert {name: sorted(table.words(name)) for name in ALL} == {key: ["new here", "together"] for key in ALL}
     assert table.words("elif") == ["new here"]
     assert views.requests(table.desks["elif"]) == ()
 

@@ -57,7 +57,9 @@ def held(table: Table, name: str, author: str, *texts: str) -> list[Ordered]:
         ({"kind": EntryKind.TERM}, "in term 1"),
     ],
 )
-def test_an_entry_that_does_not_fit_is_refused_and_told_once(table: Table, how: dict[str, object], words: str) -> None:
+def test_an_entry_that_does_not_fit_is_refused_and_told_once(
+    table: Table, how: dict[str, object], words: str
+) -> None:
     (entry,) = held(table, "burak", "ayse", "two")
     for _ in range(5):
         table.step("burak", ev.Arrived("ayse", replace(entry, **how)))  # type: ignore[arg-type]
@@ -74,7 +76,9 @@ def test_an_entry_that_does_not_fit_is_refused_and_told_once(table: Table, how: 
         ({"number": 77}, "another number inside than outside"),
     ],
 )
-def test_an_entry_that_was_changed_shows_nothing_and_is_told(table: Table, how: dict[str, object], words: str) -> None:
+def test_an_entry_that_was_changed_shows_nothing_and_is_told(
+    table: Table, how: dict[str, object], words: str
+) -> None:
     (entry,) = held(table, "burak", "ayse", "two")
     table.now += 100
     table.step("burak", ev.Arrived("ayse", replace(entry, **how)))  # type: ignore[arg-type]

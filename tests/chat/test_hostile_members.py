@@ -90,7 +90,7 @@ def test_no_frame_of_a_member_breaks_a_step(frames: list[tuple[str, f.Frame]]) -
         for victim, frame in frames:
             aimed = frame
             if getattr(frame, "group", b"")[:1] == b"\x00":  # one of the groups that are drawn
-                aimed = replace(frame, group=SHARED.group)  # type: ignore[type-var,call-arg]
+                aimed = replace(frame, group=SHARED.group)  # type: ignore[arg-type]
             for sender in {"burak", "ayse"} - {victim}:
                 SHARED.table.put(victim, ev.Arrived(sender, aimed))
             check_bounds(SHARED.table.desks[victim], SHARED.table.settings)
@@ -161,7 +161,7 @@ def test_a_payload_of_another_group_or_epoch_or_kind_is_not_ordered(room: Room) 
 
 
 def test_a_member_cannot_lead_by_saying_so(room: Room) -> None:
-    """Words of a term in an entry that is none change nothing, and a head without the entries behind it leads nowhere."""
+    """Words of a term in an entry that begins none."""
     room.submit(encode_content(Content(b"i" * 16, 0, 1.0, Term(9, 1, bytes(32)))))
     for name in ("ayse", "cem"):
         assert room.table.view(name).leader == "ayse"

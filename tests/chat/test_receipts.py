@@ -85,7 +85,7 @@ def test_what_could_not_be_opened_is_named() -> None:
             return True
         return False
 
-    table.drop = spoil  # type: ignore[assignment]
+    table.drop = spoil
     table.say("ayse", "#ops", "spoilt")
     table.drop = lambda _one, _other, _frame: False
     table.step("burak", ev.Arrived("ayse", replace(entries[0], payload=b"junk")))

@@ -111,7 +111,9 @@ def test_originals_go_to_members_only_and_none_from_before_they_came_in() -> Non
     effects = table.put("ayse", ev.Arrived("deniz", Recall(group, 0, 99)))
     assert effects == []
     (deed,) = [
-        one for one in table.put("ayse", ev.Arrived("cem", Recall(group, 0, 1 << 60))) if isinstance(one, SendOriginals)
+        one
+        for one in table.put("ayse", ev.Arrived("cem", Recall(group, 0, 1 << 60)))
+        if isinstance(one, SendOriginals)
     ]
     assert deed.after >= table.state("ayse", group).healing.entered["cem"]
     items = [item for *_, frame in table.frames if isinstance(frame, Originals) for item in frame.items]

@@ -35,7 +35,7 @@ def utter(table: Table, name: str, where: str, body: c.Body) -> bytes:
 
 ROOMS = pytest.mark.parametrize(
     ("names", "where"),
-    [(PEOPLE, {name: "#ops" for name in PEOPLE}), (("burak", "cem"), {"burak": "@cem", "cem": "@burak"})],
+    [(PEOPLE, dict.fromkeys(PEOPLE, "#ops")), (("burak", "cem"), {"burak": "@cem", "cem": "@burak"})],
     ids=["lobby", "pair"],
 )
 

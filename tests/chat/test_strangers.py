@@ -61,7 +61,9 @@ happenings = st.one_of(
     st.builds(ev.StockTold, st.integers(0, 9)),
     st.builds(ev.Deposited, PEERS, SMALL, GROUPS | st.just(b"")),
     st.builds(ev.DepositFailed, PEERS, SMALL, st.sampled_from(["away", "full", "else"]), GROUPS | st.just(b"")),
-    st.builds(ev.Unwound, GROUPS, SMALL, st.just(b"") | st.binary(min_size=32, max_size=32), st.just(()), st.just(())),
+    st.builds(
+        ev.Unwound, GROUPS, SMALL, st.just(b"") | st.binary(min_size=32, max_size=32), st.just(()), st.just(())
+    ),
     st.builds(ev.Recollected, GROUPS, st.just("#ops"), st.just((("burak", b"i" * 16, b"junk"),))),
 )
 

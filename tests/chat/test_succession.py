@@ -28,7 +28,7 @@ def die(table: Table, name: str) -> None:
 
 
 def agreed(table: Table, *names: str, lines: bool = True) -> None:
-    """These have one order and one group, and know it; and their histories show the same in the same order (``lines``)."""
+    """These have one order and one group, and know it; and, with ``lines``, histories show the same in one order."""
     seen = {
         (one.seq, one.hash, one.epoch, one.authenticator, one.leader, one.roster)
         for one in (table.view(name) for name in names)

@@ -12,7 +12,7 @@ from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_SEQ, RECENT, Order, Place
-from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run
+from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16
 
@@ -50,7 +50,7 @@ def test_an_order_is_taken_to_the_same_hash() -> None:
     written, entries = write(first, 5)
     assert where(take_all(first, entries)) == where(written)
     assert written.seq == 5
-    assert written.hash == chain.link(orders.encode_ordered(entries[-1]))
+    assert written.hash == chain.link(encode_ordered(entries[-1]))
 
 
 def test_lobbies_and_leaders_begin_with_different_hashes() -> None:
@@ -168,7 +168,7 @@ def test_the_higher_term_counts_then_the_lower_rank_then_the_lesser_name() -> No
 
 def test_another_hash_at_a_place_that_both_know_contradicts() -> None:
     order, entries = write(orders.begin(GROUP, "ayse"), 3)
-    digest = chain.link(orders.encode_ordered(entries[1]))
+    digest = chain.link(encode_ordered(entries[1]))
     run = order.run
     assert not orders.contradicts(order, run, 2, digest)
     assert orders.contradicts(order, run, 2, b"x" * 32)

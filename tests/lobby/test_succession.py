@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def test_the_first_who_is_there_takes_the_term_and_the_others_leave_it_time() ->
     known = [one for one in times if one is not None]
     assert known == sorted(known)
     assert len(set(known)) == len(PEOPLE)
-    assert all(later - earlier >= P.step for earlier, later in zip(known, known[1:], strict=False))
+    assert all(later - earlier >= P.step for earlier, later in itertools.pairwise(known))
 
 
 def test_the_last_of_many_waits_no_longer_than_for_a_few_where_the_others_are_gone() -> None:

@@ -90,7 +90,7 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
 
 
 def not_taken(work: Work, handle: str, line: Waiting) -> None:
-    """The other side dropped a line: it is not sent, or said again, once, where the other had lost the keys for it."""
+    """The other side dropped a line: it is not sent, or said again, once, where its keys were lost there."""
     peer = work.peer(handle)
     if line.id not in peer.refused:
         if any(group.dead for group in peer.groups) and peer.pair.theirs is not Theirs.REJECTED:
