@@ -31,6 +31,7 @@ from conclave.chat import (
     ordering,
     packages,
     receipts,
+    reviving,
     sharing,
     speaking,
     talk,
@@ -189,6 +190,7 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
 
 
 def _passed(work: Work) -> None:
+    reviving.revive(work)
     for peer in work.peers():
         links.resend(work, peer)
         duet.passed(work, work.peer(peer.handle))

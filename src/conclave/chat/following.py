@@ -301,6 +301,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         meaning.unknown_head(work, handle, head)
         return
     if state is None:
+        if lobby.healing.step is Step.REJOIN and handle == lobby.leader:
+            healing.adopt(work, lobby, handle, head)
         return
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)
