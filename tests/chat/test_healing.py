@@ -43,6 +43,8 @@ def once(table: Table, *said: str, lines: bool = True) -> None:
     agreed(table, *ALL, lines=lines)
     for name in ALL:
         assert sorted(table.words(name)) == sorted(("together", *said))
+    places = [{(one.id, one.seq) for one in table.lines(name, "#ops") if one.text in said} for name in ALL]
+    assert places == [places[0]] * len(ALL)
 
 
 def test_halves_without_commits_converge_and_nothing_is_lost_or_twice(table: Table) -> None:
