@@ -14,13 +14,11 @@ from conclave.chat.pair import Ours, Pair
 from conclave.chat.restoring import (
     GONE,
     RESTORED_KEY,
-    RemainingLobby,
-    Remains,
     decode_remains,
     encode_remains,
     forget,
 )
-from conclave.chat.state import Lobby, Peer, Stage
+from conclave.chat.state import Lobby, Peer, RemainingLobby, Remains, Stage
 from conclave.errors import DecodeError
 
 KEPT = {records.DESK_KEY}

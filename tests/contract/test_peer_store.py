@@ -620,5 +620,5 @@ def test_of_several_places_of_a_line_the_first_counts(store: PeerStore) -> None:
         assert [one.line.seq for one in store.lines("#ops", limit=9)][-1] == kept
     for seq, kept in ((31, 30), (20, 20)):
         store.commit([AddLine("#ops", replace(line(2), seq=seq))])
-        assert [one.line.seq for one in store.lines("#ops", limit=9)][0] == kept
+        assert next(one.line.seq for one in store.lines("#ops", limit=9)) == kept
     assert [one.line.id for one in store.lines("#ops", limit=9)] == [line(2).id, line(1).id]
