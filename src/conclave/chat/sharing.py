@@ -1,4 +1,4 @@
-"""Signed words of others: given to who missed them, taken from who has them, believed only by their authors' signatures.
+"""Signed words of others: given to who missed them, taken from who has them, believed by their authors' signatures.
 
 Where two halves of a lobby meet, each lacks what was said in the other. Authors who lost say their own words again;
 what of others stays unsaid for a while is shared through the order by those who lost. Who comes into the half that
@@ -156,6 +156,14 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
 
 
 # --- what the other half said ---
+
+
+def want(work: Work, lobby: Lobby, seq: int) -> None:
+    """We have no key for this entry: its author's own signed words are asked for."""
+    after, before = lobby.healing.pull or (seq - 1, seq + 1)
+    pull = (min(after, seq - 1), max(before, seq + 1))
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=pull)), reworded=True)
+    work.pending = True
 
 
 def ask(work: Work, group: bytes) -> None:

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception class
 
 from conclave.errors import DecodeError, LocalError
 from conclave.wire.codec import Reader, Writer, decode, encode_varint
+from conclave.wire.files import DECODERS as FILE_DECODERS
+from conclave.wire.files import FileFrame, file_body
 
 HANDLE_BYTES = 63
 """A handle is one DNS label."""
@@ -226,7 +229,7 @@ class Have:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A member hands its leader an entry to be ordered; ``base`` is the lowest number that it still has to hand in."""
+    """A member hands its leader an entry to be ordered; ``base`` is the lowest number that it has yet to hand in."""
 
     group: bytes
     base: int
@@ -304,8 +307,8 @@ class Package:
 
 
 Frame = (
-    Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | Submit | Refused | AskInfo | Info | Recall
-    | Originals | AskPackage | Package
+    Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | Submit | Refused | AskInfo | Info
+    | Recall | Originals | AskPackage | Package | FileFrame
 )  # fmt: skip
 
 
@@ -328,7 +331,7 @@ def _run(r: Reader) -> Run:
 def read_runs(r: Reader) -> tuple[Run, ...]:
     """The latest terms of an order. Raises ``DecodeError`` where they are none."""
     runs = r.vector(_run, RUNS_BYTES)
-    for newer, older in zip(runs, runs[1:], strict=False):
+    for newer, older in pairwise(runs):
         if (newer.term, older.last) != (max(newer.term, older.term + 1), newer.first - 1):
             raise DecodeError("terms of a lobby that do not follow one another")
     if not runs or any(run.first > run.last + 1 for run in runs):
@@ -379,6 +382,7 @@ def _post_body(post: Post) -> bytes:
 
 
 _DECODERS: dict[int, Callable[[Reader], Frame]] = {
+    **FILE_DECODERS,
     Kind.HELLO: lambda r: Hello(r.uint16(), r.uint16(), r.uint32(), r.uint16(), r.text(TEXT_BYTES)),
     Kind.PING: lambda r: Ping(r.uint64()),
     Kind.PONG: lambda r: Pong(r.uint64()),
@@ -415,9 +419,11 @@ def decode_frame(kind: int, body: bytes | memoryview) -> Frame:
     return decode(body, decoder)
 
 
-def _body(frame: Frame) -> tuple[Kind, bytes]:
+def _body(frame: Frame) -> tuple[int, bytes]:
     if isinstance(frame, Post):
         return Kind.POST, _post_body(frame)
+    if isinstance(frame, FileFrame):
+        return file_body(frame)
     w = Writer()
     match frame:
         case Ordered():
