@@ -1,7 +1,7 @@
 """A cipher suite whose signatures cost a hash: anybody can forge them, and in a world of honest nodes nobody does.
 
-Keys are Ed25519's, because certificates hold them. All else of the suite is the real thing, and so is the whole of MLS
-above it: a signature over other bytes, or of another's key, is refused here too.
+Keys are Ed25519's, because certificates hold them. All else of the suite is the real thing, and so is MLS above
+it: a signature over other bytes, or of another's key, is refused here too.
 """
 
 from __future__ import annotations
