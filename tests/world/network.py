@@ -260,7 +260,8 @@ def decode(data: bytes) -> Frame:
 class World:
     """All nodes, the links between them, and the clock."""
 
-    def __init__(self, seed: int, names: tuple[str, ...], faults: Faults) -> None:
+    def __init__(self, seed: int, names: tuple[str, ...], faults: Faults, suite: int) -> None:
+        self.suite = suite
         self.random = random.Random(seed)
         self.now = 1_000_000.0
         self.faults = faults
@@ -281,7 +282,7 @@ class World:
         self._count = 0
 
     def identity(self, name: str) -> Own:
-        return own(name)
+        return own(name, suite=self.suite)
 
     def cell(self, name: str) -> int:
         return self.cells.get(name, 0)

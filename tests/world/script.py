@@ -11,6 +11,7 @@ from conclave.chat import groups, views
 from conclave.chat.content import About, Reaction
 from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Stage
+from conclave.crypto.suite import CLASSICAL
 from tests.world.network import Faults, Node, World
 
 NAMES = ("ayse", "burak", "cem", "deniz", "elif", "fatma")
@@ -24,8 +25,8 @@ LOOK_SECONDS = 20.0
 class Town(World):
     """A world in which people talk. ``said``: every line that somebody asked to say, by its id."""
 
-    def __init__(self, seed: int, *, send_before_commit: bool = False) -> None:
-        super().__init__(seed, NAMES, Faults())
+    def __init__(self, seed: int, *, suite: int = CLASSICAL.code, send_before_commit: bool = False) -> None:
+        super().__init__(seed, NAMES, Faults(), suite)
         draw = self.random
         names = NAMES[: draw.randint(2, len(NAMES))]
         self.nodes = {name: self.nodes[name] for name in names}
