@@ -154,7 +154,10 @@ def _take(work: Work, group: bytes) -> None:
     state = work.session(group)
     if lobby is None or lobby.order is None or lobby.lead is None or state is None:
         return
-    run = Run(max(lobby.order.run.term, lobby.lead.term) + 1, groups.rank(state, work.me), work.me, 0, 0)
+    term = max(lobby.order.run.term, lobby.lead.term) + 1
+    if term > orders.LAST_TERM:
+        return  # somebody has used up all terms: the others find each other in another lobby
+    run = Run(term, groups.rank(state, work.me), work.me, 0, 0)
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
