@@ -34,7 +34,9 @@ bodies = st.one_of(
     st.builds(c.Present, IDS),
     st.just(c.Seen()),
 )
-contents = st.builds(Content, IDS, st.integers(0, c.LAST_COUNT), st.integers(0, 1 << 44).map(lambda ms: ms / 1000), bodies)
+contents = st.builds(
+    Content, IDS, st.integers(0, c.LAST_COUNT), st.integers(0, 1 << 44).map(lambda ms: ms / 1000), bodies
+)
 
 
 @given(contents)

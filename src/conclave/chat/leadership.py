@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, groups, speaking
+from conclave.chat import audience, ending, groups, speaking
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work
@@ -135,9 +135,12 @@ def passed(work: Work, group: bytes) -> None:
         return
     work.wake(work.now + patience.step / 2)
     _tie(work, group)
+    people = _succession(work, lobby)
+    if lobby.stage is Stage.LEAVING and people == [work.me] and lobby.leader in lobby.intents.removes:
+        ending.out(work, lobby, groups.LEFT)  # the other one leaves too, and may have gone by an entry that was lost
+        return
     if lobby.healing.step is not Step.SOUND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
         return
-    people = _succession(work, lobby)
     linked_now = {one for one in people if work.peer(one).linked}
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
