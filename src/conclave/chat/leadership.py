@@ -16,6 +16,7 @@ from conclave.lobby import order as orders
 from conclave.lobby import succession
 from conclave.lobby.succession import Move
 from conclave.wire.frames import Run
+from conclave.wire.posts import Leave
 
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
 
@@ -123,6 +124,11 @@ def passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
         return
+    if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
+        if lobby.leader != work.me:
+            work.post(lobby.leader, Leave(group))
+        ending.out(work, lobby, groups.LEFT)
+        return
     if audience.leads(work, lobby):
         return
     if not lobby.watch.heard:  # since our start
@@ -135,12 +141,9 @@ def passed(work: Work, group: bytes) -> None:
         return
     work.wake(work.now + patience.step / 2)
     _tie(work, group)
-    people = _succession(work, lobby)
-    if lobby.stage is Stage.LEAVING and people == [work.me] and lobby.leader in lobby.intents.removes:
-        ending.out(work, lobby, groups.LEFT)  # the other one leaves too, and may have gone by an entry that was lost
-        return
     if lobby.healing.step is not Step.SOUND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
         return
+    people = _succession(work, lobby)
     linked_now = {one for one in people if work.peer(one).linked}
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
@@ -149,6 +152,12 @@ def passed(work: Work, group: bytes) -> None:
             _take(work, group)
         case Move.COLLECT | Move.WAIT:
             pass
+
+
+def _all_leave(work: Work, lobby: Lobby) -> bool:
+    """Whether all others are to be out too: then nobody is left to put us out."""
+    state = work.session(lobby.group)
+    return state is not None and set(groups.roster(state)) - {work.me} <= set(lobby.intents.removes)
 
 
 def _take(work: Work, group: bytes) -> None:
