@@ -34,7 +34,9 @@ bodies = st.one_of(
     st.builds(c.Present, IDS),
     st.just(c.Seen()),
 )
-contents = st.builds(Content, IDS, U64, st.integers(0, 1 << 44).map(lambda ms: ms / 1000), bodies)
+contents = st.builds(
+    Content, IDS, st.integers(0, c.LAST_COUNT), st.integers(0, 1 << 44).map(lambda ms: ms / 1000), bodies
+)
 
 
 @given(contents)
@@ -63,6 +65,7 @@ def test_limits_and_versions() -> None:
         plain(c.Receipt(1, 1, ((1, 2),) * 65)),
         plain(c.Pin(c.About("ayse", b"i" * 16), on=True))[:-1] + b"\x02",
         b"\x01" + longest[1:],
+        encode_content(Content(b"i" * 16, c.LAST_COUNT + 1, 1.0, c.Seen())),
         longest[:33] + b"\xee" + longest[34:],
     ]
     for data in refused:

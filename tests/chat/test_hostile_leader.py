@@ -231,6 +231,17 @@ def test_sizes_show_in_steps(table: Table) -> None:
     assert sizes == [sizes[0]] * 3 + [sizes[0] + 64]
 
 
+def test_a_term_beyond_all_leads_nobody_and_stops_no_clock(table: Table) -> None:
+    head = orders.head(table.state("ayse", last(table).group).order)  # type: ignore[arg-type]
+    top = replace(head.runs[0], term=(1 << 32) - 1, leader="cem")
+    table.link("burak", "cem")
+    table.step("burak", ev.Arrived("cem", replace(head, runs=(top,))))
+    assert "a term that no lobby comes to" in table.troubles("burak")[-1]
+    table.part({"burak", "cem"}, {"ayse"})
+    table.run(30)
+    assert table.view("cem").leader == "burak"
+
+
 def test_a_head_from_nowhere_changes_nothing(table: Table) -> None:
     head = orders.head(table.state("ayse", last(table).group).order)  # type: ignore[arg-type]
     wrong = Head(head.group, 0, bytes(32), head.runs)

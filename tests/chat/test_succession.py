@@ -157,3 +157,13 @@ def test_leaders_after_leaders(table: Table) -> None:
     agreed(table, *ALL)
     assert len(table.words("ayse")) == 1 + 9
     assert table.view("ayse").term >= 3
+
+
+def test_two_who_leave_at_once_are_both_out() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(60)
+    assert table.stages() == {"ayse": "ended", "burak": "ended"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
-from conclave.lobby.order import LAST_SEQ, RECENT, Order, Place
+from conclave.lobby.order import LAST_SEQ, LAST_TERM, RECENT, Order, Place
 from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16
@@ -83,6 +83,14 @@ def test_no_order_comes_to_numbers_that_fit_no_frame() -> None:
     entry = Ordered(GROUP, 1, LAST_SEQ + 1, order.hash, "ayse", 1, 0, EntryKind.MESSAGE, b"")
     with pytest.raises(VerificationError):
         orders.take(order, entry)
+
+
+def test_no_lobby_comes_to_terms_that_fit_no_frame() -> None:
+    order = orders.begin(GROUP, "ayse")
+    for term in (LAST_TERM + 1, (1 << 32) - 1):
+        with pytest.raises(VerificationError):
+            orders.take(order, Ordered(GROUP, term, 1, order.hash, "burak", 1, 1, EntryKind.TERM, b""))
+    assert orders.take(order, Ordered(GROUP, LAST_TERM, 1, order.hash, "burak", 1, 1, EntryKind.TERM, b""))
 
 
 def test_any_other_byte_of_an_entry_gives_another_hash() -> None:

@@ -22,6 +22,8 @@ REACTION_BYTES = 32
 """One emoji with its modifiers, or a short word."""
 RANGES_BYTES = 1024
 """At most 64 ranges of what is missing."""
+LAST_COUNT = 1 << 62
+"""The highest counter; what is behind it would not fit a store."""
 _LATEST = 1 << 45  # milliseconds: about the year 3084; clocks beyond it are nonsense that fronts cannot show
 
 
@@ -278,6 +280,8 @@ def _content(r: Reader) -> Content:
     read = _READ.get(r.uint8())
     if read is None:
         raise DecodeError("a message of a kind that is not known here")
+    if count > LAST_COUNT:
+        raise DecodeError("nobody has said so much")
     return Content(identity, count, sent, read(r))
 
 

@@ -300,6 +300,9 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*_IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
+    if head.runs[0].term > orders.LAST_TERM:
+        work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
+        return
     if state is None:
         if lobby.healing.step is Step.REJOIN and handle == lobby.leader:
             healing.adopt(work, lobby, handle, head)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, groups, speaking
+from conclave.chat import audience, ending, groups, speaking
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work
@@ -16,6 +16,7 @@ from conclave.lobby import order as orders
 from conclave.lobby import succession
 from conclave.lobby.succession import Move
 from conclave.wire.frames import Run
+from conclave.wire.posts import Leave
 
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
 
@@ -123,6 +124,11 @@ def passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
         return
+    if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
+        if lobby.leader != work.me:
+            work.post(lobby.leader, Leave(group))
+        ending.out(work, lobby, groups.LEFT)
+        return
     if audience.leads(work, lobby):
         return
     if not lobby.watch.heard:  # since our start
@@ -148,13 +154,22 @@ def passed(work: Work, group: bytes) -> None:
             pass
 
 
+def _all_leave(work: Work, lobby: Lobby) -> bool:
+    """Whether all others are to be out too: then nobody is left to put us out."""
+    state = work.session(lobby.group)
+    return state is not None and set(groups.roster(state)) - {work.me} <= set(lobby.intents.removes)
+
+
 def _take(work: Work, group: bytes) -> None:
     """Our term begins where our order ends."""
     lobby = work.lobby(group)
     state = work.session(group)
     if lobby is None or lobby.order is None or lobby.lead is None or state is None:
         return
-    run = Run(max(lobby.order.run.term, lobby.lead.term) + 1, groups.rank(state, work.me), work.me, 0, 0)
+    term = max(lobby.order.run.term, lobby.lead.term) + 1
+    if term > orders.LAST_TERM:
+        return  # somebody has used up all terms: the others find each other in another lobby
+    run = Run(term, groups.rank(state, work.me), work.me, 0, 0)
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)

@@ -296,7 +296,7 @@ def left(work: Work, handle: str, group: bytes) -> None:
     """Somebody who accepted, or who is in for us alone, does not want to be in."""
     lobby = work.lobby(group)
     state = work.session(group)
-    if lobby is None or lobby.stage is not Stage.MEMBER or state is None:
+    if lobby is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING) or state is None:
         return
     intents = lobby.intents
     adds = {one: data for one, data in intents.adds.items() if one != handle}

@@ -22,6 +22,8 @@ from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ord
 
 RECENT = 64
 """Hashes of the latest entries that are kept in memory, to compare with the heads that others name."""
+LAST_TERM = 1 << 31
+"""No honest lobby has so many leaders; whoever claims more leads nobody."""
 LAST_SEQ = 1 << 62
 """No honest order comes so far; numbers behind it would not fit a frame."""
 
@@ -107,7 +109,7 @@ def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
             reason="forked",
             remedy="compare your check words with the others: conclave lobby who",
         )
-    if entry.kind is EntryKind.TERM and entry.term > order.run.term:
+    if entry.kind is EntryKind.TERM and order.run.term < entry.term <= LAST_TERM:
         rank = min(entry.epoch, 0xFFFFFFFF)
         order = new_term(order, Run(entry.term, rank, entry.sender, entry.seq, entry.seq))
     elif entry.term != order.run.term or entry.kind is EntryKind.TERM:
