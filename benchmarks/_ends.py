@@ -14,12 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from conclave.chat.state import Judges, Own
+from conclave.crypto.suite import HYBRID_CODE
 from conclave.link.events import Closed
 from conclave.link.limits import LinkLimits
+from conclave.mls import group as mls
 from conclave.net.contexts import link_client_context, link_server_context
 from conclave.net.dialling import dial
 from conclave.net.listener import Listener, listen
 from conclave.net.streams import LinkStream
+from conclave.node.authentication import verifier
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
 from conclave.pki.issue import issue, make_issuing, make_root
@@ -39,9 +43,10 @@ MANY = LinkLimits(half_open=4096, half_open_per_address=4096, handshake_seconds=
 class Realm:
     """One authority's trust and two peers; ``dumps`` and ``loads`` carry it to another process of the same run."""
 
-    def __init__(self, trust: Trust, burak: Credentials, ayse: Credentials) -> None:
+    def __init__(self, trust: Trust, burak: Credentials, ayse: Credentials, *conversing: Credentials) -> None:
         self.trust = trust
         self.peers = (burak, ayse)
+        self.conversing = conversing  # their certificates for conversations, in the same order
         self.server = link_server_context(burak, trust)
         self.client = link_client_context(ayse, trust)
 
@@ -52,17 +57,17 @@ class Realm:
         issuing = make_issuing(root, "Ward 7", now)
         trust = pin_root([root.certificate, issuing.certificate], root.certificate.fingerprint)
 
-        def enrol(handle: str) -> Credentials:
-            key = generate_device_key(Profile.TLS)
-            request = read_request(build_request(key, parse_handle(handle)), Profile.TLS)
+        def enrol(handle: str, profile: Profile) -> Credentials:
+            key = generate_device_key(profile)
+            request = read_request(build_request(key, parse_handle(handle)), profile)
             identity = Identity(parse_handle(handle), parse_device("laptop"), trust.realm)
             return Credentials(key, issue(judge(request, identity, now), issuing), issuing.chain)
 
-        return cls(trust, enrol("burak"), enrol("ayse"))
+        return cls(trust, *(enrol(handle, each) for each in (Profile.TLS, Profile.IM) for handle in ("burak", "ayse")))
 
     def dumps(self) -> str:
         parts = [certificate.der for certificate in self.trust.certificates]
-        for peer in self.peers:
+        for peer in (*self.peers, *self.conversing):
             parts += [peer.key.pem(), peer.certificate.der]
         return json.dumps([part.hex() for part in parts])
 
@@ -72,12 +77,22 @@ class Realm:
         chain = [read_certificate(root), read_certificate(issuing)]
         peers = [
             Credentials(read_key(rest[at], KeyKind.ED25519), read_certificate(rest[at + 1]), (chain[1],))
-            for at in (0, 2)
+            for at in range(0, len(rest), 2)
         ]
         return cls(pin_root(chain, chain[0].fingerprint), *peers)
 
     def verify(self, der: bytes, now: float) -> VerifiedPeer:
         return verify_peer(der, self.trust, now, Profile.TLS)
+
+    def own(self, handle: str) -> Own:
+        """Who ``handle`` is in conversations, with the suite that nodes use."""
+        held = self.conversing[("burak", "ayse").index(handle)]
+        leaf = mls.Credential.x509((held.certificate.der, *(one.der for one in held.above)))
+        return Own(leaf, held.key.raw(), HYBRID_CODE, held.certificate.not_after)
+
+    def judges(self) -> Judges:
+        """Whom nodes believe."""
+        return Judges(verifier(self.trust), verifier(self.trust))
 
 
 class Owner:

@@ -86,7 +86,9 @@ class Node:
             tell=notice,
             jitter=secrets.SystemRandom().random,
         )
-        desk = restore(me, self.store.states(), self.store.posts)
+        desk = restore(
+            me, self.store.states(), self.store.posts, own=realm.own(me), judges=realm.judges()
+        )
         self.pump = Pump(desk, self.store, self.peers, notice, time.time, os.urandom)
         self.running = spawn(self.pump.run())
 
