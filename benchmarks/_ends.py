@@ -63,7 +63,8 @@ class Realm:
             identity = Identity(parse_handle(handle), parse_device("laptop"), trust.realm)
             return Credentials(key, issue(judge(request, identity, now), issuing), issuing.chain)
 
-        return cls(trust, *(enrol(handle, each) for each in (Profile.TLS, Profile.IM) for handle in ("burak", "ayse")))
+        profiles = (Profile.TLS, Profile.IM)
+        return cls(trust, *(enrol(handle, each) for each in profiles for handle in ("burak", "ayse")))
 
     def dumps(self) -> str:
         parts = [certificate.der for certificate in self.trust.certificates]
