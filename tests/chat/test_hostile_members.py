@@ -43,9 +43,10 @@ class Room:
         """What burak's device can be made to protect."""
         table = self.table
         lobby = table.state("burak", self.group)
-        assert lobby.order is not None
+        stand = order or lobby.order
+        assert stand is not None
         work = Work(table.desks["burak"], table.now, table.random)
-        sealed = groups.seal(work, group or self.group, content, write_stand(order or lobby.order, number))
+        sealed = groups.seal(work, group or self.group, content, write_stand(stand, number))
         table.desks["burak"], _ = work.done()
         return sealed
 
@@ -110,7 +111,7 @@ def test_nothing_that_a_member_says_breaks_a_step(said: list[Content], seq: int,
                 break  # it said that it leaves, and was put out
             stand = replace(order, seq=seq, runs=(run,))
             SHARED.submit(encode_content(content), order=stand)
-            sealed = SHARED.seal(encode_content(content), group=SHARED.pair)
+            sealed = SHARED.seal(encode_content(content), order=order, group=SHARED.pair)
             _post(SHARED, Message(content.id, SHARED.pair, sealed.payload))
         SHARED.table.wait(5.0)
         for name in ("ayse", "cem"):
