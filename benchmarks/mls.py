@@ -1,233 +1,158 @@
 """MLS: words and commits, as ratios to the bare primitives that they cannot do without, called in the same run.
 
-The floor of a protected message is one signature, five key derivations and two AEAD calls; of an opened one the same
-with a verification. Commits have no single floor: their time and size are shown by group size, in a tree where nobody
-has committed yet (cold) and in one where everybody has (warm).
+*Flat* is a group as one commit made it, where nobody else has committed yet and a path is sealed to each member by
+itself; *warm* is one where everybody has. Targets are set where a floor is honest: words, and that their cost does
+not grow with the group. All times are the process's CPU time: there is nothing to wait for, and other work on the
+machine counts less. Other packages are measured beside ours where ``./run interop`` installed them.
 """
 
 from __future__ import annotations
 
 import os
-import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 
+from benchmarks._mls_floor import Floor, best, each, floor, lowest
+from benchmarks._mls_groups import NOW, commit, founded, one_by_one, process, trusting, warm
+from benchmarks._mls_others import python, rust
 from benchmarks.rows import Row
 from conclave.crypto.suite import CLASSICAL, HYBRID, CipherSuite
 from conclave.mls import group
-from conclave.mls.credentials import Credential
-from conclave.mls.keypackage import OwnKeyPackage
-from conclave.mls.staged import Opened, Staged
+from conclave.mls.staged import Opened
 from conclave.mls.state import State
 
 NAME = "mls"
-NOW = 1_800_000_000.0
 WORDS = bytes(200)
-ROUNDS = 3
+ROUNDS = 5
 
 
-def trusting(credential: Credential, _key: bytes, _now: float) -> bytes:
-    return credential.identity
-
-
-def package(suite: CipherSuite, name: int) -> OwnKeyPackage:
-    key = suite.signature.generate(os.urandom)
-    life = (int(NOW) - 1, int(NOW) + 86400)
-    return OwnKeyPackage.create(suite, Credential.basic(str(name).encode()), key, life, os.urandom)
-
-
-def adds(suite: CipherSuite, start: int, count: int) -> tuple[list[OwnKeyPackage], list[group.Add]]:
-    own = [package(suite, start + number) for number in range(count)]
-    return own, [group.Add(each.package) for each in own]
-
-
-def commit(state: State, proposals: list[group.Add]) -> Staged:
-    return group.commit(state, proposals, verify=trusting, now=NOW, random=os.urandom)
-
-
-def founded(suite: CipherSuite, size: int) -> tuple[State, State, float, float]:
-    """Creator and first joiner of a group made in one commit, with the seconds of adding all and of joining."""
-    state = group.create(package(suite, 0), b"bench", verify=trusting, now=NOW, random=os.urandom)
-    own, proposals = adds(suite, 1, size - 1)
-    start = time.perf_counter()
-    staged = commit(state, proposals)
-    added = time.perf_counter() - start
-    start = time.perf_counter()
-    joined = group.join(staged.welcome, own[0], verify=trusting, now=NOW)
-    return group.merge(state, staged), joined, added, time.perf_counter() - start
-
-
-def best(work: Callable[[], float]) -> float:
-    """The quickest of a few rounds: other work on the machine only slows."""
-    return min(work() for _ in range(ROUNDS))
-
-
-def each(count: int, work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
-    start = time.perf_counter()
-    for _ in range(count):
-        work()
-    return (time.perf_counter() - start) / count
-
-
-def floors(suite: CipherSuite, count: int) -> tuple[float, float]:
-    """The primitives of protecting and of opening 200 bytes, in seconds."""
-    private = suite.signature.generate(os.urandom)
-    public = suite.signature.public(private)
-    content = bytes(400)
-    signature = suite.signature.sign(private, content)
-    key, nonce = bytes(suite.aead.key_size), bytes(12)
-    sealed, small = suite.aead.seal(key, nonce, bytes(320), bytes(40)), suite.aead.seal(key, nonce, bytes(12), b"")
-    secret = bytes(suite.kdf.size)
-
-    def derive() -> None:
-        for _ in range(5):
-            suite.kdf.expand(secret, bytes(24), suite.kdf.size)
-
-    derived = best(lambda: each(count, derive))
-    sign = best(lambda: each(count, lambda: suite.signature.sign(private, content)))
-    verify = best(lambda: each(count, lambda: suite.signature.verify(public, content, signature)))
-    seal = best(lambda: each(count, lambda: suite.aead.seal(key, nonce, bytes(320), bytes(40))))
-    seal += best(lambda: each(count, lambda: suite.aead.seal(key, nonce, bytes(12), b"")))
-    opened = best(lambda: each(count, lambda: suite.aead.open(key, nonce, sealed, bytes(40))))
-    opened += best(lambda: each(count, lambda: suite.aead.open(key, nonce, small, b"")))
-    return sign + derived + seal, verify + derived + opened
+def name(suite: CipherSuite, size: int) -> str:
+    return f"mls {'hybrid' if suite is HYBRID else 'suite 1'} {size}:"
 
 
 def talk(speaker: State, listener: State, count: int) -> tuple[float, float]:
     """Seconds to protect and to open one message of 200 bytes."""
     messages = []
-    start = time.perf_counter()
-    for _ in range(count):
-        speaker, message, _ = group.protect(speaker, WORDS, random=os.urandom)
-        messages.append(message)
-    protected = (time.perf_counter() - start) / count
-    start = time.perf_counter()
-    for message in messages:
-        got = group.process(listener, message, verify=trusting, now=NOW)
+
+    def say() -> None:
+        nonlocal speaker
+        sending = group.protect(speaker, WORDS, random=os.urandom)
+        speaker = sending.state
+        messages.append(sending.message)
+
+    protected = each(count, say)
+    waiting = iter(messages)
+
+    def hear() -> None:
+        nonlocal listener
+        got = group.process(listener, next(waiting), verify=trusting, now=NOW)
         assert isinstance(got, Opened)
         listener = got.state
-    return protected, (time.perf_counter() - start) / count
+
+    return protected, each(count, hear)
 
 
-def words(suite: CipherSuite, size: int, count: int) -> list[Row]:
-    ours, theirs, *_ = founded(suite, size)
-    floor = floors(suite, count)
-    rounds = [talk(ours, theirs, count) for _ in range(ROUNDS)]
-    name = "hybrid" if suite is HYBRID else "classical"
-    return [
-        Row(f"mls {name} {verb} 200 B, {size} members", 1e6 * min(times), "us", 1e6 * low, 2.5, "less")
-        for verb, times, low in zip(("protect", "open"), zip(*rounds, strict=True), floor, strict=True)
+def words(suite: CipherSuite, sizes: tuple[int, ...], count: int) -> tuple[Floor, list[Row]]:
+    """The bare primitives; each size's cost to them, then the largest's to the smallest's."""
+    groups = [founded(suite, size) for size in sizes]
+    floors, rounds = [], []
+    for _ in range(ROUNDS):  # in turns, so that a busy moment of the machine falls on all alike
+        floors.append(floor(suite, count))
+        rounds.append([talk(made.ours, made.theirs, count) for made in groups])
+    bare = lowest(floors)
+    costs = [[min(turn[at][way] for turn in rounds) for way in (0, 1)] for at in range(len(sizes))]
+    rows = [
+        Row(f"{name(suite, size)} {verb} 200 B", 1e6 * ours, "us", 1e6 * low, 2.5, "less")
+        for size, cost in zip(sizes, costs, strict=True)
+        for verb, ours, low in zip(("protect", "open"), cost, (bare.protect, bare.receive), strict=True)
     ]
+    label, of_two = name(suite, sizes[-1]), f"floor: {sizes[0]} members"
+    rows += [
+        Row(f"{label} {verb} 200 B; {of_two}", 1e6 * many, "us", 1e6 * few, 1.25, "less")
+        for verb, few, many in zip(("protect", "open"), costs[0], costs[-1], strict=True)
+    ]
+    return bare, rows
 
 
-def commits(suite: CipherSuite, size: int) -> list[Row]:
-    name = "hybrid" if suite is HYBRID else "classical"
-    ours, theirs, added, joined = founded(suite, size)
-    blob = theirs.encode()
+def kept(state: State) -> tuple[bytes, float]:
+    """A state's blob, and the bytes of memory that it takes once it is read and its tree hashed."""
+    blob = state.encode()
     tracemalloc.start()
-    kept = State.decode(blob)
-    kept.epoch.tree.hash(suite.kdf)
+    state = State.decode(blob)
+    state.epoch.tree.hash(state.epoch.suite.kdf)
     memory = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
+    return blob, memory
+
+
+def commits(suite: CipherSuite, size: int, kind: str, ours: State, theirs: State, bare: Floor) -> Iterator[Row]:
+    """A commit with path, its size, and what a group's state takes. Floor: what it must sign, verify, seal, open."""
+    label = f"{name(suite, size)} {kind},"
     staged = commit(ours, [])
-    made = best(lambda: each(1, lambda: commit(ours, [])))
-    processed = best(lambda: each(1, lambda: group.process(kept, staged.message, verify=trusting, now=NOW)))
-    written = best(lambda: each(20, lambda: replace(kept, held={}).encode()))
-    label = f"mls {name} {size} members:"
-    return [
-        Row(f"{label} add all in one commit", 1e3 * added, "ms"),
-        Row(f"{label} join by its Welcome", 1e3 * joined, "ms"),
-        Row(f"{label} commit with path, cold", 1e3 * made, "ms"),
-        Row(f"{label} process it", 1e3 * processed, "ms"),
-        Row(f"{label} commit's size", len(staged.message) / 1024, "KiB"),
-        Row(f"{label} state, written", len(blob) / 1024, "KiB"),
-        Row(f"{label} state, in memory", memory / 1024, "KiB"),
-        Row(f"{label} write the state again", 1e6 * written, "us"),
-    ]
-
-
-def one_by_one(suite: CipherSuite, size: int) -> Row:
-    state = group.create(package(suite, 0), b"bench", verify=trusting, now=NOW, random=os.urandom)
-    own = [package(suite, number) for number in range(1, size)]
-    start = time.perf_counter()
-    for each_own in own:
-        state = group.merge(state, commit(state, [group.Add(each_own.package)]))
-    return Row(f"mls {size} members: add one by one", 1e3 * (time.perf_counter() - start), "ms")
-
-
-def warm(suite: CipherSuite, size: int) -> list[Row]:
-    """Everybody joins and commits once; then one more commits."""
-    state = group.create(package(suite, 0), b"bench", verify=trusting, now=NOW, random=os.urandom)
-    own, proposals = adds(suite, 1, size - 1)
-    staged = commit(state, proposals)
-    states = [group.merge(state, staged)]
-    states += [group.join(staged.welcome, each_own, verify=trusting, now=NOW) for each_own in own]
-    for number in range(size):
-        staged = commit(states[number], [])
-        for other in range(size):
-            got = (
-                staged if other == number else group.process(states[other], staged.message, verify=trusting, now=NOW)
-            )
-            assert isinstance(got, Staged)
-            states[other] = group.merge(states[other], got)
-    staged = commit(states[0], [])
-    made = best(lambda: each(1, lambda: commit(states[0], [])))
-    processed = best(lambda: each(1, lambda: group.process(states[1], staged.message, verify=trusting, now=NOW)))
-    return [
-        Row(f"mls {size} members, warm: commit with path", 1e3 * made, "ms"),
-        Row(f"mls {size} members, warm: process it", 1e3 * processed, "ms"),
-        Row(f"mls {size} members, warm: commit's size", len(staged.message) / 1024, "KiB"),
-    ]
-
-
-def another(count: int) -> list[Row]:
-    """The same words in another package, where it is installed; ours of the same run is the floor."""
-    try:
-        import rfc9420
-        from rfc9420.messages.data_structures import Welcome
-        from rfc9420.messages.key_packages import KeyPackage
-        from rfc9420.messages.messages import MLSCiphertext
-    except ModuleNotFoundError:
-        return []
-    own, proposals = adds(CLASSICAL, 1, 2)
-    state = group.create(package(CLASSICAL, 0), b"bench", verify=trusting, now=NOW, random=os.urandom)
-    staged = commit(state, proposals)
-    one, other = (
-        rfc9420.ProtocolMLSGroup.from_welcome(
-            Welcome.deserialize(staged.welcome[4:]),
-            each_own.init_key,
-            rfc9420.DefaultCryptoProvider(suite_id=1),
-            key_package=KeyPackage.deserialize(each_own.package.encode()),
-            encryption_private_key=each_own.encryption_key,
-        )
-        for each_own in own
+    assert (
+        group.merge(theirs, process(theirs, staged.message)).authenticator == group.merge(ours, staged).authenticator
     )
-    messages = [b""] * count
-    start = time.perf_counter()
-    for at in range(count):
-        messages[at] = one.protect(WORDS, own[0].signature_key).serialize()
-    protected = (time.perf_counter() - start) / count
-    start = time.perf_counter()
-    for message in messages:
-        other.unprotect(MLSCiphertext.deserialize(message))
-    opened = (time.perf_counter() - start) / count
-    ours = talk(group.merge(state, staged), group.join(staged.welcome, own[0], verify=trusting, now=NOW), count)
-    return [
-        Row("rfc9420 1.2.0 protect 200 B; floor: ours", 1e6 * protected, "us", 1e6 * ours[0]),
-        Row("rfc9420 1.2.0 open 200 B; floor: ours", 1e6 * opened, "us", 1e6 * ours[1]),
-    ]
+    made = best(lambda: each(1, lambda: commit(ours, [])))
+    processed = best(lambda: each(1, lambda: process(theirs, staged.message)))
+    path = ours.epoch.tree.filtered_path(0)
+    seals = sum(len(ours.epoch.tree.resolution(other)) for _, other in path)
+    sealing = 2 * bare.sign + seals * bare.wrap + (len(path) + 1) * bare.pair
+    opening = 2 * bare.verify + bare.unwrap + len(path) * bare.pair
+    blob, memory = kept(theirs)
+    written = best(lambda: each(20, lambda: replace(theirs, held={}).encode()))
+    yield Row(f"{label} commit with path", 1e3 * made, "ms", 1e3 * sealing)
+    yield Row(f"{label} process it", 1e3 * processed, "ms", 1e3 * opening)
+    yield Row(f"{label} commit's size", len(staged.message) / 1024, "KiB")
+    yield Row(f"{label} state, written", len(blob) / 1024, "KiB")
+    yield Row(f"{label} state, in memory", memory / 1024, "KiB")
+    yield Row(f"{label} write the state again", 1e6 * written, "us")
+
+
+def joins(suite: CipherSuite, size: int, bare: Floor) -> Iterator[Row]:
+    """Everyone at once, and the group that comes of it; then one by one, without a path in each commit and with one.
+
+    With a path each takes minutes for a thousand, of which nearly all is sealing; it is shown for one suite.
+    """
+    made, label = founded(suite, size), name(suite, size)
+    others = size - 1
+    vouched = 1e3 * (2 * bare.sign + others * (2 * bare.verify + bare.wrap))
+    yield Row(f"{label} add all in one commit", 1e3 * made.adding, "ms", vouched)
+    yield Row(f"{label} join by its Welcome", 1e3 * made.joining, "ms", 1e3 * (size * bare.verify + bare.unwrap))
+    yield from commits(suite, size, "flat", made.ours, made.theirs, bare)
+    for path, how in ((False, "no path"), (True, "a path each"))[: 2 if suite is HYBRID else 1]:
+        adding, following = one_by_one(suite, size, path=path)
+        yield Row(f"{label} add one by one, {how}", 1e3 * adding, "ms")
+        yield Row(f"{label} follow them all, {how}", 1e3 * following, "ms")
+
+
+def beside(suite: CipherSuite, size: int, count: int) -> Iterator[Row]:
+    """Other packages at the same work; the floor is ours."""
+    made = founded(suite, size)
+    state, theirs = made.ours, made.theirs
+    staged = commit(state, [])
+    protected, opened = talk(state, theirs, count)
+    ours = {
+        "protect 200 B": protected,
+        "open 200 B": opened,
+        "add all in one commit": made.adding,
+        "join by its Welcome": made.joining,
+        "commit with path, flat": best(lambda: each(1, lambda: commit(state, []))),
+        "process a commit, flat": best(lambda: each(1, lambda: process(theirs, staged.message))),
+    }
+    for package, found in (("rfc9420", python(size, count)), ("mls-rs", rust(size, count))):
+        for what, seconds in found.items():
+            yield Row(f"{package} {size}: {what}; floor: ours", 1e3 * seconds, "ms", 1e3 * ours[what])
 
 
 def run(*, quick: bool) -> list[Row]:
-    """All of it; ``quick`` leaves the large groups out."""
-    count = 200 if quick else 2000
-    rows = [row for size in ((2, 100) if quick else (2, 10, 100, 1000)) for row in words(CLASSICAL, size, count)]
-    rows += words(HYBRID, 2, count)
-    for size in (10, 100) if quick else (10, 100, 500, 1000):
-        rows += commits(CLASSICAL, size)
-    rows += commits(HYBRID, 10 if quick else 100)
-    rows.append(one_by_one(CLASSICAL, 10 if quick else 100))
-    rows += warm(CLASSICAL, 8 if quick else 100)
-    return rows + another(count)
+    """All of it, some minutes; ``quick`` leaves the large groups out."""
+    count, sizes = (200, (10, 100)) if quick else (1000, (10, 100, 500, 1000))
+    rows: list[Row] = []
+    for suite in (HYBRID, CLASSICAL):
+        bare, spoken = words(suite, (2, *sizes), count)
+        rows += spoken
+        for size in sizes:
+            rows += joins(suite, size, bare)
+            rows += commits(suite, size, "warm", *warm(suite, size), bare)
+    return rows + [row for size in (sizes[1], *sizes[3:]) for row in beside(CLASSICAL, size, count)]

@@ -209,3 +209,13 @@ def test_a_committer_makes_what_others_accept(open_trio: World) -> None:
             RANDOM,
         )
     assert caught.value.rule == "12.2-own-remove"
+
+
+def test_outsiders_propose_through_the_one_door(open_trio: World) -> None:
+    """A stranger by a group info, somebody who is listed by the context; the latter speaks of others only."""
+    info = group.group_info(open_trio["ayse"], random=RANDOM)
+    held = open_trio.process("burak", group.propose_self(open_trio.package("deniz"), info))
+    assert isinstance(held, group.Held)
+    assert isinstance(held.proposal, Add)
+    stranger = group.propose_external(open_trio["ayse"], 0, RANDOM(32), Remove(1))
+    refused("6.1-external-sender", open_trio, "burak", stranger)

@@ -23,6 +23,7 @@ from typing import Any
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.crypto.seal import Cost
+from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.node.commands import Command
 from conclave.node.config import NodeSettings
@@ -160,7 +161,12 @@ class Running:
 
 def settings(**link: Any) -> NodeSettings:
     return NodeSettings.model_construct(
-        listen="127.0.0.1:0", announce="", authority="", log_level="warning", link=LinkLimits(**link)
+        listen="127.0.0.1:0",
+        announce="",
+        authority="",
+        log_level="warning",
+        link=LinkLimits(**link),
+        files=FileLimits(),
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from conclave.errors import LocalError
 from conclave.node import commands
+from conclave.node.files_commands import FileAccept, FileCancel, FileList, FileOffer
 
 
 def test_every_command_survives_the_wire() -> None:
@@ -13,6 +14,10 @@ def test_every_command_survives_the_wire() -> None:
         commands.LobbyOpen("ops", ("@burak", "@cem")),
         commands.AnswerTo("ayse", accept=False, block=True),
         commands.Status(),
+        FileOffer("@burak", "/home/ayse/plan.pdf"),
+        FileList("#ops"),
+        FileAccept("3f9a02c1", "/home/ayse"),
+        FileCancel("3f9a02c1", "#ops"),
     ]
     for command in examples:
         assert commands.parse(*commands.unparse(command)) == command
@@ -30,6 +35,11 @@ def test_every_command_survives_the_wire() -> None:
         ("lines", {"conversation": "#ops", "limit": 0}, "limit"),
         ("lines", {"conversation": "#ops", "limit": 10**9}, "limit"),
         ("lobby.open", {"name": "x" * 141}, "name"),
+        ("file.offer", {"to": "@burak", "path": ""}, "path"),
+        ("file.offer", {"to": "@burak", "path": "/" * 4097}, "path"),
+        ("file.accept", {"id": "../x", "into": "/"}, "id"),
+        ("file.accept", {"id": "abc", "into": "/"}, "id"),
+        ("file.cancel", {"id": "a" * 33}, "id"),
     ],
 )
 def test_what_is_wrong_is_named(method: str, params: object, complaint: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conclave.errors import LocalError
+from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.node.config import NodeSettings, load
 
@@ -24,9 +25,14 @@ def shown(value: object) -> str:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    node = {name: shown(field.default) for name, field in NodeSettings.model_fields.items() if name != "link"}
+    node = {
+        name: shown(field.default)
+        for name, field in NodeSettings.model_fields.items()
+        if name not in ("link", "files")
+    }
     link = {field.name: shown(field.default) for field in dataclasses.fields(LinkLimits)}
-    assert documented() == node | link
+    files = {field.name: shown(field.default) for field in dataclasses.fields(FileLimits)}
+    assert documented() == node | link | files
 
 
 def test_flags_win_over_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +57,7 @@ def test_limits_of_links_come_from_the_same_places(tmp_path: Path, monkeypatch: 
         ("listen = 3", "listen"),
         ("listen =", "config.toml"),
         ("[link]\nheartbeat_seconds = 90", "heartbeat"),
+        ("[files]\nuploads = 0", "uploads"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, complaint: str) -> None:

@@ -19,7 +19,7 @@ from conclave.node import enrolment
 from conclave.node.enrolment import STANDARD, Joined
 from conclave.node.identity import Identity, keep_trust, read_trust
 from conclave.node.paths import prepare_home, vault_path
-from conclave.node.run import alone
+from conclave.node.process import alone
 from conclave.pki.certificate import read_certificate
 from conclave.pki.invite import Invite, decode_base32
 from conclave.pki.issue import issue

@@ -126,7 +126,7 @@ async def test_why_it_was_not_left(house: House, tmp_path: Path, ayse: Person) -
         assert told == ev.DepositFailed(peer, 5, reason)
     async with person(tmp_path, house, "burak"):
         for frames in ((big,), (b"",), (*encoded(post(1)), big)):
-            assert (await ayse.next(ev.DepositFailed, Deposit("burak", 5, frames))).reason == "refused"
+            assert (await ayse.next(ev.DepositFailed, Deposit("burak", 5, frames))).reason == "too-large"
 
 
 async def test_a_full_mailbox(tmp_path: Path) -> None:

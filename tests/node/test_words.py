@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ from conclave.chat.state import Mark
 from conclave.chat.views import LobbyView
 from conclave.errors import LocalError
 from conclave.node import commands as ask
+from conclave.node.files_commands import FileAccept, FileList, FileOffer
 from conclave.node.progress import in_lobby, in_pair, shown
 from conclave.store.ports import StoredLine
 from tests.node.homes import Running, befriend, make_home, running
@@ -154,6 +156,25 @@ async def test_a_pairs_timer_and_a_mute_are_kept(tmp_path: Path) -> None:
         await ayse.serve(ask.Say("@burak", "for good"))
         assert "expires" not in (await lines(ayse, "@burak"))[-1]
         assert not ayse.notices[-1].get("muted")
+
+
+@pytest.mark.parametrize("where", ["#ops", "@burak"])
+async def test_a_file_goes_from_one_node_to_another(trio: Trio, tmp_path: Path, where: str) -> None:
+    ayse, burak, _ = trio
+    theirs = "@ayse" if where == "@burak" else where
+    plan = tmp_path / "plan.bin"
+    plan.write_bytes(os.urandom(300_000))
+    offered = await ayse.serve(FileOffer(where, str(plan)))
+    await until_line(burak, theirs, kind="file", text="plan.bin")
+    await burak.until(lambda: burak.told("file-listed"))
+    assert "key" not in str(burak.told("file-listed"))
+    (tmp_path / "got").mkdir()
+    listed = (await burak.serve(FileList(theirs)))["files"]
+    assert [(one["name"], one["from"], one["size"]) for one in listed] == [("plan.bin", "ayse", 300_000)]
+    assert offered["status"] == "here"
+    await burak.serve(FileAccept(listed[0]["id"], str(tmp_path / "got")))
+    await burak.until(lambda: burak.told("file-done"))
+    assert (tmp_path / "got" / "plan.bin").read_bytes() == plan.read_bytes()
 
 
 # In words, without a network.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from conclave.wire import files
 from conclave.wire import frames as f
 from conclave.wire import posts as p
 
@@ -74,4 +75,15 @@ link_frames = st.one_of(
     st.builds(f.Pong, U64),
     st.builds(f.Close, st.sampled_from(f.CloseReason), st.text(max_size=40)),
 )
-frames = conversation_frames | link_frames
+file_frames = st.one_of(
+    st.builds(
+        files.Ask, HASHES, st.just(files.Part.LEAVES), st.integers(0, 1 << 31), st.integers(1, files.ASK_LEAVES)
+    ),
+    st.builds(
+        files.Ask, HASHES, st.just(files.Part.CHUNKS), st.integers(0, 1 << 31), st.integers(1, files.ASK_CHUNKS)
+    ),
+    st.builds(files.Leaves, HASHES, U32, st.lists(HASHES, max_size=4).map(b"".join)),
+    st.builds(files.Chunk, HASHES, U32, PAYLOADS),
+    st.builds(files.Lack, HASHES, st.sampled_from(files.Why)),
+)
+frames = conversation_frames | link_frames | file_frames

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from conclave.errors import DecodeError
 from conclave.wire.codec import Reader, Writer
+from conclave.wire.files import FileKind, Lack
 from conclave.wire.frames import (
     FRAME_BYTES,
     PAYLOAD_BYTES,
@@ -58,12 +59,12 @@ def test_a_frame_cut_short_or_made_longer_is_refused(frame: Frame, data: st.Data
         decode_frame(kind, body + b"\x00")
 
 
-@given(st.sampled_from(list(Kind)) | st.integers(0, 255), st.binary(max_size=300))
+@given(st.sampled_from([*Kind, *FileKind]) | st.integers(0, 255), st.binary(max_size=300))
 @settings(max_examples=150)
 def test_garbage_gives_only_decode_errors(kind: int, body: bytes) -> None:
     with contextlib.suppress(DecodeError):
         frame = decode_frame(kind, body)
-        if not isinstance(frame, Close):  # its unknown reasons are read as PROTOCOL
+        if not isinstance(frame, Close | Lack):  # their unknown reasons are read as PROTOCOL and OTHER
             assert encode_frame(frame).endswith(body)
 
 

@@ -118,22 +118,28 @@ def _lobbies(town: Town) -> Iterator[str]:
 
 
 def _roster(town: Town, group: bytes, nodes: list[Node]) -> Iterator[str]:
-    first = nodes[0].desk.lobbies.get(group)
-    assert first is not None
-    view = views.lobby(nodes[0].desk, first.label)
-    assert view is not None
-    people = set(view.roster)
-    if people != {node.name for node in nodes}:
-        yield f"{first.label}: in are {sorted(people)}, but {sorted(node.name for node in nodes)} think they are"
-    leaders = [
-        node.name
-        for node in nodes
-        if (lobby := node.desk.lobbies.get(group)) is not None and lobby.watch.followers is not None
-    ]
-    if leaders != [view.leader]:
-        yield f"{first.label}: {leaders} lead, where {view.leader} is followed"
-    if people & town.expelled:
-        yield f"{first.label}: {sorted(people & town.expelled)} is still in"
+    """Everybody who is in knows it, and follows the one who leads.
+
+    Two halves that put each other out, or whose newcomers the other does not know, may go on apart: so only those
+    are compared who take each other for members.
+    """
+    views_of = {}
+    for node in nodes:
+        lobby = node.desk.lobbies.get(group)
+        assert lobby is not None
+        view = views.lobby(node.desk, lobby.label)
+        assert view is not None
+        views_of[node.name] = view
+    for node in nodes:
+        view = views_of[node.name]
+        if set(view.roster) & town.expelled:
+            yield f"{view.label}: {sorted(set(view.roster) & town.expelled)} is still in"
+        mutual = [one for one in view.roster if one in views_of and node.name in views_of[one].roster]
+        strangers = [one for one in view.roster if one not in views_of and one not in town.expelled]
+        if strangers and len(mutual) > 1:
+            yield f"{view.label}: {strangers} are in for {node.name}, and do not know it"
+        if view.leader in mutual and views_of[view.leader].stage != "leading":
+            yield f"{view.label}: {node.name} follows {view.leader}, who does not lead"
 
 
 def _said_to_all(town: Town) -> Iterator[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 from conclave.chat import events as ev
-from conclave.chat import views
+from conclave.chat import groups, views
 from conclave.chat.content import About, Reaction
 from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Stage
@@ -101,19 +102,21 @@ class Town(World):
         return set(views.queued(node.desk)) <= self.expelled
 
     def differences(self) -> list[str]:
-        """Members of one lobby who are not at one place."""
+        """Members of one lobby, who take each other for members, and are not at one place."""
         found = []
         for group in {group for node in self.nodes.values() for group in node.desk.lobbies}:
-            seen: dict[tuple[object, ...], list[str]] = {}
+            at: dict[str, tuple[object, ...]] = {}
+            rosters: dict[str, set[str]] = {}
             for name, node in self.nodes.items():
-                lobby = node.desk.lobbies.get(group)
-                if name in self.expelled or lobby is None or lobby.stage is not Stage.MEMBER or lobby.order is None:
+                lobby, state = node.desk.lobbies.get(group), node.desk.sessions.get(group)
+                if name in self.expelled or lobby is None or lobby.stage is not Stage.MEMBER or state is None:
                     continue
-                state = node.desk.sessions.get(group)
-                where = (lobby.order.seq, lobby.order.hash, lobby.leader, state.authenticator if state else b"")
-                seen.setdefault(where, []).append(name)
-            if len(seen) > 1:
-                found.append(f"{group.hex()[:8]}: {[(who, at[0], at[2]) for at, who in seen.items()]}")
+                if lobby.order is not None:
+                    at[name] = (lobby.order.seq, lobby.order.hash, lobby.leader, state.authenticator)
+                    rosters[name] = set(groups.roster(state))
+            for one, other in itertools.combinations(sorted(at), 2):
+                if one in rosters[other] and other in rosters[one] and at[one] != at[other]:
+                    found.append(f"{group.hex()[:8]}: {one} {at[one][::2]}, {other} {at[other][::2]}")
         return found
 
     def _forget_who_left(self) -> None:

@@ -49,7 +49,11 @@ def followers(work: Work, lobby: Lobby) -> Followers:
 def known(work: Work, lobby: Lobby, handle: str) -> bool:
     """Whether somebody is in, leads (in another half), or was put out and may not know it."""
     state = work.session(lobby.group)
-    return handle == lobby.leader or handle in lobby.healing.gone or (state is not None and handle in groups.roster(state))
+    return (
+        handle == lobby.leader
+        or handle in lobby.healing.gone
+        or (state is not None and handle in groups.roster(state))
+    )
 
 
 def reachable(work: Work, lobby: Lobby) -> bool:

@@ -311,5 +311,3 @@ def _set_busy(work: Work, *, on: bool) -> None:
         if peer.pair.ours is Ours.TURNED_AWAY:
             talk.turn(work, peer.handle, Input.FREE)
     invitations.announce(work)
-
-

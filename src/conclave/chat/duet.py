@@ -132,13 +132,11 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         package = mls.read_key_package(data)
         whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
         if whose.identity.decode() != handle:
-            raise VerificationError(f"it is {whose.identity.decode()}'s")  # noqa: TRY301
+            raise VerificationError(f"it is {whose.identity.decode()}'s")
         own = groups.package(work)
         group = groups.new_id(work)
         alone = mls.create(own, group, verify=work.judges.members, now=work.now, random=work.random)
-        staged = mls.commit(
-            alone, [mls.Add(package)], verify=work.judges.newcomers, now=work.now, random=work.random
-        )
+        staged = mls.commit(alone, [mls.Add(package)], verify=work.judges.newcomers, now=work.now, random=work.random)
     except (RemoteError, LocalError) as error:
         work.trouble(handle, f"no keys for {handle}: its key package was refused: {error}")
         work.keep(replace(work.peer(handle), sought=work.now))
@@ -167,7 +165,7 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
             known_groups={group for group, _ in work.sessions()},
         )
         if len(state.group_id) != ID_BYTES or set(groups.roster(state)) != {work.me, handle}:
-            raise VerificationError(f"it is not a group of {handle} and us")  # noqa: TRY301
+            raise VerificationError(f"it is not a group of {handle} and us")
     except (RemoteError, LocalError) as error:
         work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
         return Fate.DECLINED
@@ -210,10 +208,10 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
     try:
         opened = groups.open_words(work, state, said.payload)
         if opened.identity.decode() != handle:
-            raise VerificationError(f"they are {opened.identity.decode()}'s")  # noqa: TRY301
+            raise VerificationError(f"they are {opened.identity.decode()}'s")
         content = decode_content(opened.data)
         if content.id != said.id:
-            raise DecodeError("they have another name inside than outside")  # noqa: TRY301
+            raise DecodeError("they have another name inside than outside")
     except RemoteError as error:
         work.trouble(handle, f"a message from {handle} could not be read: {error}")
         return Fate.DECLINED
@@ -256,10 +254,10 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
     try:
         staged = mls.process(state, shake.message, verify=work.judges.members, now=work.now)
         if not isinstance(staged, Staged) or staged.state is None:
-            raise DecodeError("it is no commit")  # noqa: TRY301
+            raise DecodeError("it is no commit")
         changes = staged.changes
         if known.turn or changes.added or changes.removed or changes.external:
-            raise VerificationError("it is not the turn of its author, or changes who is in")  # noqa: TRY301
+            raise VerificationError("it is not the turn of its author, or changes who is in")
     except RemoteError as error:
         work.trouble(handle, f"{handle} could not renew its keys: {error}")
         return Fate.DECLINED

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from conclave.files.record import FileRecord
 from conclave.wire.frames import Frame
 
 
@@ -338,6 +339,13 @@ class MailDone:
 
 
 @dataclass(frozen=True, slots=True)
+class HearFile:
+    """Somebody offers a file: it is on record, and can be fetched."""
+
+    record: FileRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """Have a link to ``peer`` (dial it, and again with backoff), or need it no longer."""
 
@@ -361,6 +369,6 @@ class Wake:
 
 Deed = (
     Send | Resend | Replay | Unwind | Recollect | SendOriginals | FindPackage | Publish | Deposit | DepositPosts
-    | DepositEntries | MailDone | Want | Tell | Wake
+    | DepositEntries | MailDone | HearFile | Want | Tell | Wake
 )  # fmt: skip
 Effect = Record | Deed

@@ -117,7 +117,8 @@ class Mailed:
 @dataclass(frozen=True, slots=True)
 class Unwound:
     """What the store has behind entry ``common`` (``hash``: that entry's): entries, and the lines that
-    they made (author, id, place)."""
+    they made (author, id, place).
+    """
 
     group: bytes
     common: int

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from conclave.chat import audience, ending, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
-from conclave.chat.effects import DropEntries, PutEntry, Send, Status
+from conclave.chat.effects import PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
@@ -26,7 +26,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Fetch, Have, Head, Ordered
+from conclave.wire.frames import EntryKind, Fetch, Head, Ordered, Refusal, Refused
 
 _IN = (Stage.MEMBER, Stage.LEAVING)
 _DEAF = (Step.UNWIND, Step.REJOIN)
@@ -110,7 +110,8 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
     if entry.epoch < min((past.number for past in state.past), default=state.number):
-        return  # it was said before we came in, though ordered after
+        sharing.want(work, lobby, entry.seq)  # it was sealed before we came in, though ordered after
+        return
     known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
     if known is not None:
         author, identity = known
@@ -122,10 +123,10 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         opened = groups.open_words(work, state, entry.payload)
         author = opened.identity.decode()
         if author != entry.sender:
-            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")  # noqa: TRY301
+            raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")
         stand = read_stand(opened.authenticated_data)
         if stand.number != entry.number:
-            raise VerificationError("it has another number inside than outside")  # noqa: TRY301
+            raise VerificationError("it has another number inside than outside")
         content = decode_content(opened.data)
     except RemoteError as error:
         _lost(work, lobby, entry, error)
@@ -302,10 +303,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     if state is None:
         return
-    if not audience.known(work, lobby, handle):
-        # Somebody who came in behind what we have, and may lead by now: whoever names our head is no stranger to it.
-        if not work.peer(lobby.leader).linked and orders.parting(lobby.order, head) == lobby.order.seq:
-            noticed(work, lobby, handle, head.seq)
+    if handle != lobby.leader and handle not in groups.roster(state):
+        _outsider(work, lobby, handle, head)
         return
     top = head.runs[0]
     if handle == lobby.leader and orders.same(top, lobby.lead):
@@ -336,6 +335,23 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     work.have(head.group)
 
 
+def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """Somebody who is not in, as far as we know, shows an order of our lobby.
+
+    Perhaps it came in behind what we have, and leads by now: then what we have is a beginning of what it has, and the
+    entries prove the rest. Or we put it out, while it went on in another half: it is told, and not believed.
+    """
+    assert lobby.order is not None
+    common = orders.parting(lobby.order, head)
+    if common == lobby.order.seq:
+        if not work.peer(lobby.leader).linked:
+            noticed(work, lobby, handle, head.seq)
+    elif common >= 0 and handle in lobby.healing.gone:
+        send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+    elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
+        send(work, handle, orders.head(lobby.order))  # it was let in in a half that lost, and may learn that
+
+
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     """``handle`` has the order up to ``seq``."""
     watch = lobby.watch
@@ -362,4 +378,3 @@ def catch_up(work: Work, group: bytes) -> None:
     watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
     work.keep_lobby(replace(lobby, watch=watch))
     work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
-

@@ -174,7 +174,8 @@ def package(work: Work) -> OwnKeyPackage:
     own = work.own
     if own is None:
         raise LocalError(
-            "this device has no certificate for conversations", remedy="ask for a new invite: conclave join '<invite>'"
+            "this device has no certificate for conversations",
+            remedy="ask for a new invite: conclave join '<invite>'",
         )
     start = max(0, int(work.now) - 3600)
     lifetime = (start, start + int(work.settings.package_life))

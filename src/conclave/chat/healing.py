@@ -14,7 +14,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from conclave.chat import audience, groups, sharing
-from conclave.chat.effects import CutEntries, DropEntries, Send, Status, Unwind, UnplaceLines
+from conclave.chat.effects import CutEntries, DropEntries, Send, Status, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.state import Flying, Lobby, Stage, Step
@@ -55,7 +55,9 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         work.stir(lobby.group)
         return
     if lobby.healing.step in (Step.REJOIN, Step.ENTER):
-        healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, common=min(lobby.healing.common, max(common, 0)))
+        healing = replace(
+            lobby.healing, step=Step.REJOIN, asked=0.0, common=min(lobby.healing.common, max(common, 0))
+        )
         work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
     else:
         healing = replace(lobby.healing, step=Step.UNWIND, common=max(common, 0))
@@ -65,7 +67,12 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
 
 
 def unwound(
-    work: Work, group: bytes, common: int, digest: bytes, cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]
+    work: Work,
+    group: bytes,
+    common: int,
+    digest: bytes,
+    cut: Sequence[Ordered],
+    lines: Sequence[tuple[str, bytes, int]],
 ) -> None:
     """What we had behind the last common entry is known."""
     lobby = work.lobby(group)
@@ -92,15 +99,15 @@ def unwound(
     lobby = _carry_over(work, lobby, common, ours)
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
-    work.keep_lobby(replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True)
+    work.keep_lobby(
+        replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True
+    )
     if not forked:
         sharing.begin(work, group)
     work.stir(group)
 
 
-def _known(
-    cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]
-) -> dict[bytes, tuple[str, bytes]]:
+def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
     """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
     at = {seq: (author, identity) for author, identity, seq in lines}
     return {payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
@@ -155,7 +162,9 @@ def passed(work: Work, group: bytes) -> None:
     work.wake(work.now + ASK_AGAIN)
     if abs(work.now - lobby.healing.asked) < ASK_AGAIN:
         return
-    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5))))
+    work.keep_lobby(
+        replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5)))
+    )
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
     elif lobby.healing.step is Step.REJOIN and work.peer(lobby.leader).linked:
@@ -198,7 +207,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         )
         assert staged.epoch is not None
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
-            raise RemoteError("it is another group, or we are not in it")  # noqa: TRY301
+            raise RemoteError("it is another group, or we are not in it")
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return
@@ -226,7 +235,10 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     state = voice.staged.begin(POLICY)
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
-    pull = (min(lobby.healing.common, lobby.healing.pull[0] if lobby.healing.pull else lobby.healing.common), entry.seq)
+    pull = (
+        min(lobby.healing.common, lobby.healing.pull[0] if lobby.healing.pull else lobby.healing.common),
+        entry.seq,
+    )
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0)
     people = groups.roster(state)
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}

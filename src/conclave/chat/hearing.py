@@ -9,9 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
-from conclave.chat.effects import AddLine, AmendLine, EraseLine, Line, LineKind, SetPin, SetReaction, Status
-from conclave.chat.notices import FileOffered, LineChanged
+from conclave.chat.effects import (
+    AddLine,
+    AmendLine,
+    EraseLine,
+    HearFile,
+    Line,
+    LineKind,
+    PutState,
+    SetPin,
+    SetReaction,
+    Status,
+)
+from conclave.chat.notices import LineChanged
 from conclave.chat.work import Work
+from conclave.errors import DecodeError
+from conclave.files.record import encode_record, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +64,8 @@ def hear(work: Work, heard: Heard) -> bool:
         work.add_line(conversation, line, heard.original)
         if line.expires:
             work.wake(line.expires)
-        if isinstance(content.body, Offer):
-            work.tell(FileOffered(conversation, author, content.id, content.body))
+        if isinstance(content.body, Offer) and author != work.me:
+            _offered(work, heard, content.body)
         return True
     if not isinstance(content.body, Edit | Delete | Reaction | Pin):
         return False
@@ -82,6 +95,17 @@ def hear(work: Work, heard: Heard) -> bool:
             work.record(SetPin(conversation, at.author, at.id, on))
             work.tell(LineChanged(conversation, at.author, at.id))
     return True
+
+
+def _offered(work: Work, heard: Heard, offer: Offer) -> None:
+    """A file that somebody offers is remembered in the same transaction as its line."""
+    try:
+        offered = record_of(heard.conversation, heard.author, heard.content.id, offer, work.now)
+    except DecodeError as error:
+        work.trouble(heard.author, f"a file that {heard.author} offers is none: {error}")
+        return
+    work.record(PutState(offered.key, encode_record(offered)))
+    work.deed(HearFile(offered))
 
 
 def own_notice(work: Work, conversation: str, text: str, seq: int = 0) -> None:

@@ -91,7 +91,9 @@ def free_label(work: Work, name: str, inviter: str, group: bytes) -> str:
 
 def active(work: Work) -> int:
     """Lobbies that have not ended; the oldest of too many ended ones are forgotten."""
-    ended = sorted((one for one in work.lobbies() if one.stage is Stage.ENDED), key=lambda one: (one.ended, one.group))
+    ended = sorted(
+        (one for one in work.lobbies() if one.stage is Stage.ENDED), key=lambda one: (one.ended, one.group)
+    )
     for lobby in ended[: max(0, len(ended) - ENDED_KEPT)]:
         work.drop_lobby(lobby)
     return sum(one.stage is not Stage.ENDED for one in work.lobbies())

@@ -174,4 +174,3 @@ def expelled(work: Work, handle: str) -> None:
             work.keep_lobby(replace(lobby, watch=replace(lobby.watch, heard=heard)))
             work.wake(work.now)
             work.stir(lobby.group)
-

@@ -90,7 +90,9 @@ def _receipt(work: Work, lobby: Lobby, author: str, mark: Mark) -> None:
     if lobby.order is None:
         return
     old = lobby.ears.marks.get(author) or Mark()
-    mark = Mark(max(old.has, min(mark.has, lobby.order.seq)), max(old.read, min(mark.read, lobby.order.seq)), mark.missing)
+    mark = Mark(
+        max(old.has, min(mark.has, lobby.order.seq)), max(old.read, min(mark.read, lobby.order.seq)), mark.missing
+    )
     if mark == old:
         return
     work.keep_lobby(replace(lobby, ears=replace(lobby.ears, marks=lobby.ears.marks.put(author, mark))))
@@ -122,7 +124,9 @@ def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
     for handle in tuple(people) if people is not None else ():
         people = followers.part(people, handle, seq)  # type: ignore[arg-type]
     watch = replace(lobby.watch, followers=people)
-    work.keep_lobby(replace(lobby, stage=Stage.CLOSING, ended=work.now, invited=frozenset(), watch=watch), reworded=True)
+    work.keep_lobby(
+        replace(lobby, stage=Stage.CLOSING, ended=work.now, invited=frozenset(), watch=watch), reworded=True
+    )
 
 
 def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) -> None:

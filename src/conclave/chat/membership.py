@@ -14,8 +14,8 @@ from conclave.chat import audience, groups, packages, speaking
 from conclave.chat.content import Closing, Leaving
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
-from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
 from conclave.chat.ending import end
+from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
 from conclave.chat.healing import POLICY, adopt
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full
@@ -33,7 +33,7 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
 from conclave.wire.frames import ID_BYTES, EntryKind, Head, Run
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
+from conclave.wire.posts import Answer, Choice, Invite, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
@@ -90,7 +90,9 @@ def _handle(text: str) -> str:
 def _entered(work: Work, label: str) -> Lobby:
     lobby = need_lobby(work, label)
     if lobby.stage is not Stage.MEMBER:
-        words = "is closed" if lobby.stage in (Stage.CLOSING, Stage.ENDED) else "is not yours to change: you are not in"
+        words = (
+            "is closed" if lobby.stage in (Stage.CLOSING, Stage.ENDED) else "is not yours to change: you are not in"
+        )
         raise LocalError(f"{lobby.label} {words}", remedy="conclave lobby list shows where you are in")
     return lobby
 
@@ -144,7 +146,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             package = mls.read_key_package(answer.package)
             whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
             if whose.identity.decode() != handle:
-                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")  # noqa: TRY301
+                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
         except RemoteError as error:
             work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
             work.post(handle, Answer(answer.group, Choice.REJECT))
@@ -247,9 +249,9 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             policy=POLICY,
         )
         if state.group_id != welcome.group or handle not in groups.roster(state):
-            raise VerificationError("it is for another lobby, or of somebody who is not in")  # noqa: TRY301
+            raise VerificationError("it is for another lobby, or of somebody who is not in")
         if welcome.seq > orders.LAST_SEQ:
-            raise VerificationError("no lobby has so many entries", reason="bad-place")  # noqa: TRY301
+            raise VerificationError("no lobby has so many entries", reason="bad-place")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         return Fate.DECLINED
@@ -272,7 +274,12 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     if lobby.order is not None:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
     order = orders.Order(
-        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number, recent=((welcome.seq, welcome.hash),),
+        welcome.group,
+        welcome.seq,
+        welcome.hash,
+        welcome.runs,
+        state.number,
+        recent=((welcome.seq, welcome.hash),),
         base=welcome.seq,
     )
     number = max(lobby.voice.next, int(work.now * 1000))
@@ -410,7 +417,9 @@ def act(work: Work, group: bytes) -> None:
         staged = mls.commit(
             state,
             proposals,
-            verify=work.judges.newcomers if any(isinstance(one, mls.Add) for one in proposals) else work.judges.members,
+            verify=work.judges.newcomers
+            if any(isinstance(one, mls.Add) for one in proposals)
+            else work.judges.members,
             now=work.now,
             random=work.random,
             credential=work.own.credential if work.own is not None else None,

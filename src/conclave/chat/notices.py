@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.chat.content import Offer
 from conclave.chat.effects import Line, Status
 
 
@@ -32,16 +31,6 @@ class LineChanged:
     conversation: str
     author: str
     id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FileOffered:
-    """Somebody offers a file."""
-
-    conversation: str
-    author: str
-    id: bytes
-    offer: Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +88,6 @@ class Trouble:
 
 
 Notice = (
-    LineAdded | LineMarked | LineChanged | FileOffered | RequestArrived | RequestAnswered | Receipted | LeaderChanged
+    LineAdded | LineMarked | LineChanged | RequestArrived | RequestAnswered | Receipted | LeaderChanged
     | RollCalled | Trouble
 )  # fmt: skip

@@ -23,7 +23,6 @@ from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
 from conclave.wire.frames import EntryKind, Refusal, Refused, Submit
 
-
 FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
 

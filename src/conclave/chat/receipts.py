@@ -64,7 +64,9 @@ def read_up_to(work: Work, group: bytes, seq: int) -> None:
     if lobby is None or lobby.order is None or seq <= lobby.ears.read:
         return
     due = lobby.ears.due or work.now + work.settings.receipt_after
-    ears = replace(lobby.ears, read=min(seq, lobby.order.seq), due=due if work.settings.read_receipts else lobby.ears.due)
+    ears = replace(
+        lobby.ears, read=min(seq, lobby.order.seq), due=due if work.settings.read_receipts else lobby.ears.due
+    )
     work.keep_lobby(replace(lobby, ears=ears))
     if ears.due:
         work.wake(ears.due)

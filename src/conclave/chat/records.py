@@ -34,7 +34,7 @@ from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, Run, read_runs, write_runs
+from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, read_runs, write_runs
 
 VERSION = 2
 DESK_KEY = "desk"
@@ -304,4 +304,3 @@ def voice_records(lobby: Lobby, before: Lobby | None) -> Iterator[PutState | Dro
             yield DropState(STAGED_KEY + name)
         else:
             yield PutState(STAGED_KEY + name, new.staged.encode())
-

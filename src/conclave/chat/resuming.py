@@ -122,4 +122,3 @@ def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:
             last.append((package.package.leaf.lifetime[0], reference))
     names = tuple(reference for _, reference in sorted(last, reverse=True))
     return replace(desk, sessions=sessions, packages=packages, last=names)
-

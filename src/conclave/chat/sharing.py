@@ -158,6 +158,14 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
 # --- what the other half said ---
 
 
+def want(work: Work, lobby: Lobby, seq: int) -> None:
+    """We have no key for this entry: its author's own signed words are asked for."""
+    after, before = lobby.healing.pull or (seq - 1, seq + 1)
+    pull = (min(after, seq - 1), max(before, seq + 1))
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=pull)), reworded=True)
+    work.pending = True
+
+
 def ask(work: Work, group: bytes) -> None:
     """Ask the leader, or where that is us any other, for what was said while our half was another one."""
     lobby = work.lobby(group)

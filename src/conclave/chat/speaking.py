@@ -14,6 +14,7 @@ from conclave.chat import audience, ending, groups, healing, ordering, records
 from conclave.chat.content import Body, Content, Text, encode_content
 from conclave.chat.effects import DropState, KeepOriginal, Send, Status
 from conclave.chat.hearing import Heard, hear, line_of
+from conclave.chat.purging import purge
 from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import give_up_commit, wait, without_commit
 from conclave.chat.work import Work
@@ -22,6 +23,7 @@ from conclave.lobby.order import Order
 from conclave.mls.group import Staged
 from conclave.wire.frames import EntryKind, Refusal, Submit
 from conclave.wire.frames import Refused as RefusedFrame
+
 
 def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool = True) -> None:
     """Something of ours for a lobby. Raises ``Refused`` where we are not in, or too much waits already."""
@@ -134,7 +136,9 @@ def _order_own(work: Work, group: bytes) -> None:
             return
         one = lobby.voice.flying[0]
         state = work.session(group)
-        if one.kind is EntryKind.COMMIT and (lobby.voice.staged is None or state is None or state.number != one.epoch):
+        if one.kind is EntryKind.COMMIT and (
+            lobby.voice.staged is None or state is None or state.number != one.epoch
+        ):
             give_up_commit(work, lobby)
             work.stir(group)
             return
@@ -175,7 +179,12 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     """The leader does not order something of ours."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
-    if lobby is None or lobby.order is None or handle not in (lobby.leader, lobby.watch.goal_by):
+    if lobby is None or lobby.order is None:
+        return
+    if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
+        purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
+        return
+    if handle not in (lobby.leader, lobby.watch.goal_by):
         return
     if frame.reason is Refusal.OUTSIDER and lobby.stage is Stage.LEAVING:
         ending.out(work, lobby, groups.LEFT)

@@ -40,7 +40,6 @@ from conclave.mls.group import OwnKeyPackage, State
 from conclave.wire.frames import Have, Post
 from conclave.wire.posts import Parcel, pack_parcel
 
-
 LEAST_WAIT = 0.05
 """Between two ticks (seconds), so that no mistake of a timer can spin."""
 

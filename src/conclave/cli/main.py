@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from conclave import __version__
-from conclave.cli import about, authority, backup, demo, join, lines, lobby, people, record, roll, talk, up
+from conclave.cli import about, authority, backup, demo, files, join, lines, lobby, people, record, roll, talk, up
 from conclave.cli.context import Context, note
 from conclave.errors import (
     ConclaveError,
@@ -78,7 +78,7 @@ def before(
 
 app.add_typer(authority.app, name="authority")
 app.add_typer(lobby.app, name="lobby")
-for commands in (join, up, people, talk, lines, roll, record, backup, about, demo):
+for commands in (join, up, people, talk, lines, roll, files, record, backup, about, demo):
     commands.add_to(app)
 
 

@@ -45,7 +45,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Run your node: be reachable, send what waits, keep what arrives. Ctrl-C ends it; nothing is lost."""
-    from conclave.node.run import run_node
+    from conclave.node.process import run_node
 
     context = context_of(ctx)
     settings = {"listen": listen, "announce": announce, "authority": authority, "log_level": log_level}
@@ -140,6 +140,12 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "certificate-renewed", "profile": profile, "until": until}:
             day = datetime.fromtimestamp(until).astimezone()
             return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"
+        case {"notice": "file-listed", "conversation": conversation, "sender": sender, "name": name, "id": name_id}:
+            return f"{conversation}  {sender} offers {name}: conclave fetch {name_id[:8]}"
+        case {"notice": "file-done", "name": name, "path": path}:
+            return f"{name} is here: {path}"
+        case {"notice": "file-failed", "name": name, "text": text}:
+            return f"{name} was not fetched: {text}"
         case {"notice": "left-out", "count": count}:
             return f"{count} notices are not shown here, because this screen was slow: conclave read shows all"
         case {"notice": "trouble", "peer": peer, "text": text}:

@@ -21,7 +21,8 @@ CANDIDATES = 3
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Times in seconds. ``beat``: how often a leader is to be heard; ``silence``: when it is taken for lost;
-    ``gather``: what a candidate waits for links at least; ``step``: how much longer each later candidate waits."""
+    ``gather``: what a candidate waits for links at least; ``step``: how much longer each later candidate waits.
+    """
 
     beat: float = 3.0
     silence: float = 10.0

@@ -31,7 +31,7 @@ from conclave.mls.keyschedule import (
     receive_external_init,
 )
 from conclave.mls.leafnode import LeafNode, Source, check_leaf, verify_leaf
-from conclave.mls.limits import MAX_EPOCH, MAX_PSKS
+from conclave.mls.limits import MAX_EPOCH, MAX_PSKS, Policy
 from conclave.mls.proposallist import Judged, Sent, Terms, judge
 from conclave.mls.proposals import Proposal
 from conclave.mls.protection import sign_content
@@ -142,7 +142,7 @@ def create(
             random,
         )
         tree, update_path = created.tree, created.path
-        check_leaf(suite, update_path.leaf, Source.COMMIT, judged.extensions)
+        check_leaf(suite, update_path.leaf, Source.COMMIT, judged.extensions, terms.policy)
         evolved.roster[me] = _committer(epoch, judged, sender, update_path.leaf, terms)
         keys = {**_outside(keys, me), **created.secrets.keys, 2 * me: created.leaf_key}
         commit_secret, path_secrets = created.secrets.commit_secret, created.secrets.secrets
@@ -196,7 +196,7 @@ def receive(
             tree, committer = _make_room(tree)
         else:
             committer = sender.index
-        _check_path_leaf(epoch, commit.path, sender, committer, judged)
+        _check_path_leaf(epoch, commit.path, sender, committer, judged, terms.policy)
         evolved.roster[committer] = _committer(epoch, judged, sender, commit.path.leaf, terms)
         tree = merge_path(suite, tree, committer, commit.path)
     check_evolved(epoch, evolved, tree)
@@ -268,8 +268,10 @@ def _make_room(tree: Tree) -> tuple[Tree, int]:
     return (tree.extend() if place == tree.leaves else tree), place
 
 
-def _check_path_leaf(epoch: Epoch, path: UpdatePath, sender: Sender, committer: int, judged: Judged) -> None:
-    check_leaf(epoch.suite, path.leaf, Source.COMMIT, judged.extensions)
+def _check_path_leaf(
+    epoch: Epoch, path: UpdatePath, sender: Sender, committer: int, judged: Judged, policy: Policy
+) -> None:
+    check_leaf(epoch.suite, path.leaf, Source.COMMIT, judged.extensions, policy)
     verify_leaf(epoch.suite, path.leaf, epoch.context.group_id, committer)
     if sender.type is SenderType.MEMBER:
         replaced: int | None = committer

@@ -27,8 +27,8 @@ def evolve(epoch: Epoch, judged: Judged) -> Evolved:
     for index, (leaf, member) in judged.updates.items():
         tree = tree.update(index, leaf)
         roster[index] = member
+    tree = tree.remove(*judged.removes)
     for index in judged.removes:
-        tree = tree.remove(index)
         del roster[index]
     tree, added = tree.add(package.leaf for package in judged.adds)
     roster.update(zip(added, judged.members, strict=True))

@@ -7,7 +7,8 @@ and the state that follows; nothing here keeps or sends anything. Three rules fo
 * a commit, our own too, changes the group only by ``merge``, once it is known to be the one for its epoch;
 * ``verify`` judges credentials (``credentials.Verify``), ``now`` is UNIX seconds, ``random`` gives n random bytes.
 
-Left out: transport, order, persistence and who may do what.
+Left out: transport, order, persistence and who may do what. It is long because it is the one door: every public verb
+has its paragraph here, and its logic in the file of its section.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ __all__ = [
     "open_with",
     "process",
     "propose",
+    "propose_external",
+    "propose_self",
     "propose_update",
     "protect",
     "read_envelope",
@@ -133,8 +136,7 @@ def read_key_package(data: bytes) -> KeyPackage:
 
 def identify_package(package: KeyPackage, *, verify: Verify, now: float, policy: Policy | None = None) -> Member:
     """Whose key package it is (RFC 9420 section 10.1), before something is sealed to it. Raises ``RuleError``."""
-    max_lifetime = (policy or Policy()).max_lifetime
-    check_key_package(suite_of(package.cipher_suite), package, (), now, max_lifetime)
+    check_key_package(suite_of(package.cipher_suite), package, (), now, policy or Policy())
     return introduce(package.leaf, verify, now)
 
 
@@ -349,6 +351,27 @@ def discard(state: State, reference: bytes) -> State:
     if reference not in state.held:
         raise LocalError("no proposal waits under this reference")
     return replace(state, held={each: sent for each, sent in state.held.items() if each != reference})
+
+
+# --- from outside ---
+
+
+def propose_external(
+    of: State, sender_index: int, signature_key: bytes, proposal: Proposal, *, authenticated_data: bytes = b""
+) -> bytes:
+    """A proposal by an outsider whom the group lists as its external sender number ``sender_index``.
+
+    ``of`` is any member's state, for the group's present context (RFC 9420 section 12.1.8).
+    """
+    context = of.epoch.context
+    return external.propose_external(
+        of.epoch.suite, context, sender_index, signature_key, proposal, authenticated_data
+    )
+
+
+def propose_self(own: OwnKeyPackage, info: bytes, *, authenticated_data: bytes = b"") -> bytes:
+    """A stranger's proposal to be added, by a ``GroupInfo`` of the group (RFC 9420 section 12.1.8)."""
+    return external.propose_self(own, external.read_info(info).context, authenticated_data)
 
 
 # --- a group out of a group: RFC 9420 sections 11.2 and 11.3 ---

@@ -40,15 +40,16 @@ def check_group(suite: CipherSuite, info: GroupInfo, tree: Tree, terms: Terms) -
     verify_info(suite, info, signer.signature_key)
     if tree.hash(suite.kdf) != context.tree_hash:
         raise RuleError("12.4.3.1-tree-hash", "a ratchet tree that is not the one that the group info names")
-    verify_unmerged(tree)
-    verify_parent_hashes(suite.kdf, tree)
     roster = {}
     for index, leaf in tree.members():
-        check_leaf(suite, leaf, None, context.extensions)
+        check_leaf(suite, leaf, None, context.extensions, terms.policy)
         verify_leaf(suite, leaf, context.group_id, index)
         if terms.policy.lifetimes_at_join:
             check_lifetime(leaf, terms.now, terms.policy.max_lifetime)
         roster[index] = introduce(leaf, terms.verify, terms.now)
+    # After the leaves: a leaf that passes is large and was signed, so that a message holds few of them.
+    verify_unmerged(tree)
+    verify_parent_hashes(suite.kdf, tree)
     check_neighbours(leaf for _, leaf in tree.members())
     identities = [member.identity for member in roster.values() if member.identity]
     if len(set(identities)) != len(identities):
@@ -62,7 +63,7 @@ def check_supported(leaf: LeafNode, info: GroupInfo, known_groups: Collection[by
     """The group is new to us, and we support every extension that it uses (RFC 9420 sections 12.4.3 and 13.4)."""
     if info.context.group_id in known_groups:
         raise RuleError("12.4.3-group-new", "an invitation to a group that we are in already")
-    if not all(leaf.capabilities.has_extension(extension.type) for extension in info.context.extensions):
+    if not leaf.capabilities.has_extensions(extension.type for extension in info.context.extensions):
         raise RuleError("13.4-join-supported", "the group uses an extension that we do not support")
 
 

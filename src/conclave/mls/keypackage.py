@@ -16,6 +16,7 @@ from conclave.errors import ConclaveError, DecodeError
 from conclave.mls.credentials import Credential
 from conclave.mls.extensions import GREASE, Extension, Extensions, grease, read_extensions, write_extensions
 from conclave.mls.leafnode import MLS10, Capabilities, LeafNode, Source, check_leaf, check_lifetime, verify_leaf
+from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
 from conclave.wire.codec import Reader, Writer
@@ -64,7 +65,7 @@ class KeyPackage(Struct):
 
 
 def check_key_package(
-    of: CipherSuite, package: KeyPackage, group_extensions: Extensions, now: float, max_lifetime: int
+    of: CipherSuite, package: KeyPackage, group_extensions: Extensions, now: float, policy: Policy
 ) -> None:
     """Validate a key package against the group that it shall join (RFC 9420 section 10.1). Raises ``RuleError``.
 
@@ -72,9 +73,10 @@ def check_key_package(
     """
     if package.version != MLS10 or package.cipher_suite != of.code:
         raise RuleError("10.1-version-suite", "a key package of another protocol version or cipher suite")
-    check_leaf(of, package.leaf, Source.KEY_PACKAGE, group_extensions)
-    check_lifetime(package.leaf, now, max_lifetime)
-    if not all(package.leaf.capabilities.has_extension(extension.type) for extension in package.extensions):
+    check_leaf(of, package.leaf, Source.KEY_PACKAGE, group_extensions, policy)
+    check_lifetime(package.leaf, now, policy.max_lifetime)
+    listed = package.leaf.capabilities.has_extensions(extension.type for extension in package.extensions)
+    if policy.complete_capabilities and not listed:
         raise RuleError("10-package-extensions", "a key package carries an extension that its leaf does not list")
     if package.leaf.encryption_key == package.init_key:
         raise RuleError("10.1-init-key", "a key package's init key is its leaf's encryption key")

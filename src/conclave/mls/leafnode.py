@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import cached_property
-from typing import Self
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Self
 
 from conclave.crypto.labels import sign_with_label, verify_with_label
 from conclave.crypto.suite import CipherSuite
@@ -24,6 +24,7 @@ from conclave.mls.extensions import (
     required_capabilities,
     write_extensions,
 )
+from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, read_uint16s, write_uint16s
 from conclave.wire.codec import Reader, Writer
@@ -61,13 +62,13 @@ class Capabilities(Struct):
             write_uint16s(writer, values)
         return writer
 
-    def has_extension(self, kind: int) -> bool:
-        """Whether the client supports an extension type."""
-        return kind in DEFAULT_EXTENSIONS or kind in self.extensions
+    def has_extensions(self, kinds: Iterable[int]) -> bool:
+        """Whether the client supports all of these extension types."""
+        return DEFAULT_EXTENSIONS.union(self.extensions).issuperset(kinds)
 
-    def has_proposal(self, kind: int) -> bool:
-        """Whether the client supports a proposal type."""
-        return kind in DEFAULT_PROPOSALS or kind in self.proposals
+    def has_proposals(self, kinds: Iterable[int]) -> bool:
+        """Whether the client supports all of these proposal types."""
+        return DEFAULT_PROPOSALS.union(self.proposals).issuperset(kinds)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,9 @@ def verify_leaf(suite: CipherSuite, leaf: LeafNode, group_id: bytes = b"", leaf_
         raise RuleError("7.3-leaf-signature", "a leaf's signature does not verify") from error
 
 
-def check_leaf(suite: CipherSuite, leaf: LeafNode, source: Source | None, group_extensions: Extensions) -> None:
+def check_leaf(
+    suite: CipherSuite, leaf: LeafNode, source: Source | None, group_extensions: Extensions, policy: Policy
+) -> None:
     """Hold a leaf against itself and the group's parameters (RFC 9420 section 7.3). Raises ``RuleError``.
 
     ``source`` is where a leaf of its kind must come from; None in a tree, where all three occur.
@@ -162,11 +165,11 @@ def check_leaf(suite: CipherSuite, leaf: LeafNode, source: Source | None, group_
         raise RuleError("7.3-leaf-source", f"a leaf from {leaf.source.name} where {source.name} is due")
     if leaf.credential.type not in can.credentials:
         raise RuleError("7.2-own-credential", "a leaf does not list its own credential's type")
-    if not all(can.has_extension(extension.type) for extension in leaf.extensions):
+    if not can.has_extensions(extension.type for extension in leaf.extensions):
         raise RuleError("7.3-leaf-extensions", "a leaf carries an extension that it does not list")
     if MLS10 not in can.versions:
         raise RuleError("11.1-version", "a leaf does not support the group's protocol version")
-    if suite.code not in can.cipher_suites:
+    if policy.complete_capabilities and suite.code not in can.cipher_suites:
         raise RuleError("11.1-suite", "a leaf does not support the group's cipher suite")
     try:
         suite.kem.load_public(leaf.encryption_key)
@@ -175,16 +178,29 @@ def check_leaf(suite: CipherSuite, leaf: LeafNode, source: Source | None, group_
     check_capabilities(leaf, group_extensions)
 
 
+class _Demanded(NamedTuple):
+    extensions: frozenset[int]
+    proposals: frozenset[int]
+    credentials: frozenset[int]
+
+
+@lru_cache(8)
+def _demanded(group_extensions: Extensions) -> _Demanded:
+    """What a group requires, read once for all of its members: a list may be long, and say one thing often."""
+    required = required_capabilities(group_extensions)
+    return _Demanded(*map(frozenset, (required.extensions, required.proposals, required.credentials)))
+
+
 def check_capabilities(leaf: LeafNode, group_extensions: Extensions) -> None:
     """A leaf supports what the group requires and uses (RFC 9420 sections 7.3, 11.1, 13.4). Raises ``RuleError``."""
-    can, required = leaf.capabilities, required_capabilities(group_extensions)
+    can, required = leaf.capabilities, _demanded(group_extensions)
     if (
-        not all(map(can.has_extension, required.extensions))
-        or not all(map(can.has_proposal, required.proposals))
-        or not set(required.credentials) <= set(can.credentials)
+        not can.has_extensions(required.extensions)
+        or not can.has_proposals(required.proposals)
+        or not required.credentials.issubset(can.credentials)
     ):
         raise RuleError("7.3-required-capabilities", "a member lacks a capability that the group requires")
-    if not all(can.has_extension(extension.type) for extension in group_extensions):
+    if not can.has_extensions(extension.type for extension in group_extensions):
         raise RuleError("13.4-group-extensions", "a member does not support an extension that the group uses")
 
 

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 
 from conclave.errors import LocalError
 
-MAX_LEAVES = 1 << 14
+MAX_LEAVES = 1 << 13
 """Leaves of a ratchet tree, blank ones included."""
 
 MAX_GROUP_ID = 255
@@ -58,6 +58,10 @@ class Policy:
 
     lifetimes_at_join: bool = True
     """Refuse to join a group with a member whose key package has run out, which RFC 9420 section 7.3 recommends."""
+
+    complete_capabilities: bool = True
+    """Refuse members who do not list their group's cipher suite, and key packages with an extension that their leaf
+    does not list (RFC 9420 sections 10 and 11.1). Other implementations are known to forget both."""
 
     private_handshakes: bool = True
     """Refuse proposals and commits of members that come in the clear."""

@@ -140,7 +140,7 @@ def _judge_senders(extensions: Extensions, terms: Terms) -> None:
 
 
 def _judge_add(epoch: Epoch, package: KeyPackage, judged: Judged, terms: Terms) -> None:
-    check_key_package(epoch.suite, package, judged.extensions, terms.now, terms.policy.max_lifetime)
+    check_key_package(epoch.suite, package, judged.extensions, terms.now, terms.policy)
     judged.adds.append(package)
     judged.members.append(introduce(package.leaf, terms.verify, terms.now))
 
@@ -154,7 +154,7 @@ def _judge_update(
         raise RuleError("12.2-own-update", "a commit that covers its sender's own update")
     old, index = epoch.leaf(sender.index), sender.index
     _once(judged, index)
-    check_leaf(epoch.suite, leaf, Source.UPDATE, judged.extensions)
+    check_leaf(epoch.suite, leaf, Source.UPDATE, judged.extensions, terms.policy)
     if leaf.encryption_key == old.encryption_key:
         raise RuleError("7.3-update-key-fresh", "an update that keeps the member's encryption key")
     verify_leaf(epoch.suite, leaf, epoch.context.group_id, index)

@@ -161,10 +161,10 @@ class Tree(Struct):
         place = treemath.root(self.leaves) if at is None else at
         found = self._hashes[place]
         if found is None:
-            below = () if place % 2 == 0 else (treemath.left(place), treemath.right(place))
-            found = self._hashes[place] = kdf.hash(
-                hash_input(place, self.nodes[place], *(self.hash(kdf, child) for child in below))
-            )
+            below: tuple[bytes, ...] = ()
+            if place % 2:
+                below = self.hash(kdf, treemath.left(place)), self.hash(kdf, treemath.right(place))
+            found = self._hashes[place] = kdf.hash(hash_input(place, self.nodes[place], *below))
         return found
 
     # --- changing ---
@@ -187,9 +187,12 @@ class Tree(Struct):
         """Replace a leaf and blank the nodes above it (RFC 9420 section 12.1.2)."""
         return self.replace([*self.blank_path(index), (2 * index, leaf)])
 
-    def remove(self, index: int) -> Tree:
-        """Blank a leaf and the nodes above it, then shorten the tree (RFC 9420 section 12.1.3)."""
-        return self.replace([*self.blank_path(index), (2 * index, None)]).shorten()
+    def remove(self, *indices: int) -> Tree:
+        """Blank leaves and the nodes above them, then shorten the tree (RFC 9420 section 12.1.3)."""
+        changes: dict[int, Node | None] = {}
+        for index in indices:
+            changes |= {2 * index: None, **dict(self.blank_path(index))}
+        return self.replace(changes.items()).shorten() if changes else self
 
     def shorten(self) -> Tree:
         """Drop right halves that hold no leaf (RFC 9420 section 7.7)."""
@@ -236,4 +239,6 @@ def hash_input(at: int, node: Node | None, *below: bytes) -> bytes:
         head = b"\x01" + (at // 2).to_bytes(4)
         return head + b"\x00" if node is None else head + b"\x01" + node.encode()
     head = b"\x02\x00" if node is None else b"\x02\x01" + node.encode()
-    return head + b"".join(encode_varint(len(child)) + child for child in below)
+    left, right = below
+    size = encode_varint(len(left))
+    return head + size + left + size + right

@@ -14,6 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from conclave.errors import LocalError
+from conclave.node.files_commands import METHODS as FILE_METHODS
+from conclave.node.files_commands import FileCommand
 
 _STRICT = ConfigDict(extra="forbid", strict=False, str_max_length=70_000)
 
@@ -332,8 +334,9 @@ InLobbies = (
     LobbyOpen | LobbyInvite | LobbyLeave | LobbyClose | LobbyRemove | LobbyDeputies | LobbyList | LobbyWho | Roll
 )  # fmt: skip
 Command = (
-    OfWords | InLobbies | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who | Find | Verify | Status | Stop
-)
+    OfWords | InLobbies | FileCommand | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who | Find | Verify
+    | Status | Stop
+)  # fmt: skip
 
 METHODS: dict[str, type[Command]] = {
     "say": Say,
@@ -369,6 +372,7 @@ METHODS: dict[str, type[Command]] = {
     "verify": Verify,
     "status": Status,
     "stop": Stop,
+    **FILE_METHODS,
 }
 _NAMES = {command: name for name, command in METHODS.items()}
 

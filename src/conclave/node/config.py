@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from conclave.errors import LocalError
+from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.node.paths import config_path
 
@@ -38,6 +39,7 @@ class NodeSettings(BaseSettings):
         default="warning", description="How much is told on stderr: debug, info, warning, error."
     )
     link: LinkLimits = Field(default=LinkLimits(), description="Limits of links: the table of section 2.")
+    files: FileLimits = Field(default=FileLimits(), description="Limits of files: the table of section 3.")
 
 
 def load(home: Path, **flags: Any) -> NodeSettings:

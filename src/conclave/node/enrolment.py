@@ -23,7 +23,7 @@ from conclave.net.authority_enrol import enrol, fetch_trust
 from conclave.node.carried import read_carried, write_carried
 from conclave.node.identity import keep_trust, read_credentials, read_trust
 from conclave.node.paths import prepare_home, vault_path
-from conclave.node.run import alone
+from conclave.node.process import alone
 from conclave.pki.bundle import decode_pem, split_chain
 from conclave.pki.certificate import Certificate, moment
 from conclave.pki.invite import Invite

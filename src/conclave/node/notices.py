@@ -10,10 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.chat.content import Offer
 from conclave.chat.effects import Line
 from conclave.chat.notices import (
-    FileOffered,
     LeaderChanged,
     LineAdded,
     LineChanged,
@@ -28,7 +26,10 @@ from conclave.chat.notices import (
 __all__ = [
     "AuthorityReached",
     "CertificateRenewed",
-    "FileOffered",
+    "FileDone",
+    "FileFailed",
+    "FileListed",
+    "FileProgress",
     "LeaderChanged",
     "LineAdded",
     "LineChanged",
@@ -99,10 +100,54 @@ class CertificateRenewed:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class FileListed:
+    """``sender`` offers a file of ``size`` bytes; ``id`` is what ``file.accept`` takes."""
+
+    conversation: str
+    id: bytes
+    sender: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """So many bytes of a file (``done`` of ``size``) are fetched and kept, or, of one to be offered, read."""
+
+    conversation: str
+    id: bytes
+    name: str
+    done: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """A file was fetched whole, checked, and is at ``path``."""
+
+    conversation: str
+    id: bytes
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file is not fetched any more; ``text`` says why, what is on disk is kept."""
+
+    conversation: str
+    id: bytes
+    name: str
+    text: str
+    remedy: str
+
+
 Notice = (
-    LineAdded | LineMarked | LineChanged | FileOffered | Receipted | LeaderChanged | RollCalled | RequestArrived
+    LineAdded | LineMarked | LineChanged | Receipted | LeaderChanged | RollCalled | RequestArrived
     | RequestAnswered | Trouble | LinkOpened | LinkClosed | PresenceChanged | AuthorityReached | Revoked
     | CertificateRenewed
+    | FileListed | FileProgress | FileDone | FileFailed
 )  # fmt: skip
 
 
@@ -135,8 +180,6 @@ def as_json(notice: Notice) -> dict[str, Any]:
         value = getattr(notice, field.name)
         if isinstance(value, Line):
             value = line_as_json(value)
-        elif isinstance(value, Offer):
-            value = {"name": value.name, "size": value.size}  # its key is for devices
         elif isinstance(value, bytes):
             value = value.hex()
         shown[field.name] = value

@@ -31,6 +31,7 @@ from conclave.chat.effects import (
     DepositEntries,
     DepositPosts,
     FindPackage,
+    HearFile,
     MailDone,
     Publish,
     Recollect,
@@ -45,6 +46,7 @@ from conclave.chat.effects import (
     Want,
 )
 from conclave.errors import ConclaveError, LocalError, StorageError
+from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
 from conclave.node.sendings import Sending, deposit_of, deposits_of, frames_of, from_store
@@ -129,8 +131,9 @@ class Pump:
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         mail: Callable[[MailDeed], None] = lambda _: None,
+        hear: Callable[[FileRecord], None] = lambda _: None,
     ) -> None:
-        """``mail`` takes what is wanted of the authority; its answers come by ``put``."""
+        """``mail`` takes what is wanted of the authority, and answers by ``put``; ``hear`` takes files' offers."""
         self.desk = desk
         self._store = store
         self._links = links
@@ -138,6 +141,7 @@ class Pump:
         self._clock = clock
         self._random = random
         self._mail = mail
+        self._hear = hear
         self._reads: list[Unwind | Recollect] = []  # what the core wants read before anything else happens
         self._queue: deque[tuple[ev.Event, asyncio.Future[None] | None]] = deque()
         self._waiting = asyncio.Event()
@@ -288,6 +292,8 @@ class Pump:
                     self._deposit(part)
             case Deposit() | FindPackage() | Publish() | MailDone():
                 self._mail(deed)
+            case HearFile(record):
+                self._hear(record)
             case Want(peer, wanted):
                 self._links.want(peer, wanted)
             case Wake(at):

@@ -1,49 +1,58 @@
 """The one place where a node is wired: vault, store, core, pump, links, directory, socket; and where it ends.
 
-``run_node`` is what ``conclave up`` calls. ``Node`` can be given another store or another way to hand frames to
-links, which is how tests crash it at every point. Left out: everything that is wired.
+``Node`` can be given another store or another way to hand frames to links, which is how tests crash it at every
+point. Left out: everything that is wired, and the process that it runs in (``node.process``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import secrets
-import signal
-import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from conclave.chat import views
+from conclave.chat.content import Offer
 from conclave.chat.desk import restore
 from conclave.chat.effects import LineKind
-from conclave.chat.events import Expelled, JudgesChanged, OwnChanged, StockTold
-from conclave.errors import ConclaveError, LocalError, NotEnrolled, StorageError, VerificationError
+from conclave.chat.events import (
+    Arrived,
+    Event,
+    Expelled,
+    JudgesChanged,
+    Linked,
+    OwnChanged,
+    StockTold,
+    Unlinked,
+    Utter,
+)
+from conclave.errors import LocalError, StorageError, VerificationError
+from conclave.files.offer import Offered
+from conclave.files.record import FileRecord
 from conclave.mls.group import OwnKeyPackage
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
-from conclave.node.config import NodeSettings, load
+from conclave.node.config import NodeSettings
 from conclave.node.directory import Directory
 from conclave.node.export import export
+from conclave.node.files import Conversations, Files
 from conclave.node.identity import Identity
 from conclave.node.mailroom import Mailroom
 from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked, as_json
-from conclave.node.paths import database_path, lock_path, vault_path
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
 from conclave.node.socket import SocketServer
 from conclave.pki.invite import parse_address
 from conclave.pki.profile import Profile
-from conclave.store.peer import PeerDatabase
 from conclave.store.ports import PeerStore
-from conclave.store.vault import unlock
+from conclave.wire.files import FileFrame
 from conclave.wire.frames import CloseReason
 
 log = logging.getLogger(__name__)
@@ -87,7 +96,7 @@ class Node:
                 find=self._address_of,
                 spawn=self._spawn,
                 put=self._put,
-                drained=lambda peer: self.pump.drained(peer),  # noqa: PLW0108 - the pump is made after the peers
+                drained=self._drained,
                 tell=self._tell,
                 jitter=lambda: secrets.randbelow(1 << 30) / (1 << 30),
             )
@@ -105,6 +114,7 @@ class Node:
                 time.time,
                 os.urandom,
                 lambda deed: self.mailroom.do(deed),  # noqa: PLW0108 - the mailroom is made after the pump
+                lambda record: self._hear(record),  # noqa: PLW0108
             )
             self.directory = Directory(
                 self._identity,
@@ -124,6 +134,16 @@ class Node:
                 lambda: self.directory.clock_offset,
                 os.urandom,
             )
+            self.files = Files(
+                me,
+                self._home,
+                self._store,
+                self.peers,
+                Conversations(self._offer, self._others),
+                self._tell,
+                self._settings.files,
+                clock=time.time,
+            )
             self.service = Service(
                 me,
                 self.pump,
@@ -134,6 +154,7 @@ class Node:
                 self._describe,
                 self.stop,
                 partial(export, self._store, self._identity),
+                self.files.serve,
             )
             self._socket = SocketServer(self._home, self.service.serve)
             await self._socket.start()
@@ -150,7 +171,7 @@ class Node:
         host, port = listener.address
         self._listening = _join(host, port)
         pumping = self._spawn(self.pump.run())
-        mailroom = self._spawn(self.mailroom.run())
+        aside = [self._spawn(self.mailroom.run()), self._spawn(self.files.run())]
         directory = self._spawn(self.directory.run(self._settings.announce or _announced(host, port)))
         self.pump.start()
         self._tell_front(
@@ -166,9 +187,9 @@ class Node:
         finally:
             listener.close()
             self.peers.close()
-            mailroom.cancel()
-            directory.cancel()
-            await asyncio.wait([directory, mailroom], timeout=END_SECONDS)
+            for task in (directory, *aside):
+                task.cancel()
+            await asyncio.wait([directory, *aside], timeout=END_SECONDS)
             pumping.cancel()
 
     def stop(self) -> None:
@@ -178,8 +199,40 @@ class Node:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
 
-    def _put(self, event: Any) -> None:
+    def _put(self, event: Event) -> None:
+        match event:
+            case Arrived(peer, frame) if isinstance(frame, FileFrame):
+                self.files.arrived(peer, frame)
+                return
+            case Linked(peer):
+                self.files.linked(peer)
+            case Unlinked(peer):
+                self.files.unlinked(peer)
         self.pump.put(event)
+
+    def _drained(self, peer: str) -> None:
+        self.pump.drained(peer)
+        self.files.drained(peer)
+
+    def _hear(self, record: FileRecord) -> None:
+        self._spawn(self._heard(record))
+
+    async def _heard(self, record: FileRecord) -> None:
+        try:
+            await self.files.heard(record)
+        except StorageError as error:  # its record is on disk with its line: the next start knows of it
+            log.error("an offered file is not shown yet: %s", error)  # noqa: TRY400 - the text is for people
+
+    async def _offer(self, conversation: str, message: bytes, offered: Offered) -> None:
+        offer = Offer(offered.name, offered.size, offered.chunk, offered.root, offered.key)
+        await self.pump.ask(Utter(conversation, message, offer))
+
+    def _others(self, conversation: str) -> tuple[str, ...]:
+        if conversation.startswith("@"):
+            return (conversation[1:],)
+        view = views.lobby(self.pump.desk, conversation)
+        me = self._identity.handle
+        return tuple(one for one in view.roster if one != me) if view is not None and me in view.roster else ()
 
     def _tell(self, notice: Notice) -> None:
         self.service.noticed(notice)
@@ -277,63 +330,3 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > 0xFFFF:
         raise LocalError(f"{text!r} is not of the form host:port", remedy="--listen 0.0.0.0:7443; port 0 picks one")
     return host.strip("[]"), int(port)
-
-
-def run_node(home: Path, passphrase: str, flags: dict[str, str | None], tell: Tell) -> None:
-    """Run the node of ``home`` until it is stopped. Raises ``ConclaveError`` where it cannot start."""
-    settings = load(home, **flags)
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if not vault_path(home).exists():
-        raise NotEnrolled(f"nobody is enrolled in {home}", remedy="conclave join '<invite>'")
-    with alone(home):
-        identity = Identity(unlock(vault_path(home), passphrase), settings.authority)
-        store = PeerDatabase(database_path(home), identity.database_key)
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_until_signal(lambda: Node(home, identity, store, settings, tell)))
-        except* ConclaveError as group:
-            raise _first(group) from None
-        finally:
-            store.close()
-
-
-@contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Be the only node of ``home``, whatever is started at the same moment. Raises ``LocalError``."""
-    try:
-        file = lock_path(home).open("ab")
-    except OSError as error:
-        raise StorageError(f"{home} cannot be written: {error.strerror}", remedy="make the home yours") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it however this process ends
-        except OSError as error:
-            raise LocalError("this home's node is running already", remedy="conclave logout stops it") from error
-        yield
-
-
-async def _until_signal(make: Callable[[], Node]) -> None:
-    node = make()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, node.stop)
-    await node.run()
-
-
-def _first(group: BaseExceptionGroup[ConclaveError]) -> ConclaveError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if not isinstance(error, ConclaveError):  # pragma: no cover - except* chose it
-        raise error
-    return error
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

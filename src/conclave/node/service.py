@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.node import commands as ask
 from conclave.node.directory import Directory
+from conclave.node.files_commands import FileAccept, FileCancel, FileCommand, FileList, FileOffer
 from conclave.node.folk import Folk
 from conclave.node.known import Known, handle_of
 from conclave.node.notices import Notice
@@ -29,7 +31,7 @@ from conclave.store.ports import PeerStore
 
 
 class Service:
-    """One node's commands. The wiring gives ``describe``, its part of ``status``; ``stop``; and ``export``."""
+    """One node's commands. The wiring gives ``describe`` (part of ``status``), ``stop``, ``export`` and ``files``."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Service:
         describe: Callable[[], dict[str, Any]],
         stop: Callable[[], None],
         export: Callable[[str, Path], dict[str, Any]],
+        files: Callable[[FileCommand], Awaitable[dict[str, Any]]],
     ) -> None:
         self._known = Known(me, pump, store, peers, directory, expelled, Preferences(store, pump))
         self._words = Words(self._known)
@@ -50,6 +53,7 @@ class Service:
         self._describe = describe
         self._stop = stop
         self._export = export
+        self._files = files
 
     @property
     def muted(self) -> frozenset[str]:
@@ -75,6 +79,8 @@ class Service:
             case ask.Busy():
                 await self._known.pump.ask(ev.SetBusy(command.on))
                 return {"busy": command.on}
+            case FileOffer() | FileList() | FileAccept() | FileCancel():
+                return await self._files(self._named(command))
             case ask.Status():
                 return self._status()
             case ask.Stop():
@@ -95,6 +101,14 @@ class Service:
                 return await self._in_lobbies(command)
             case _:
                 return await self._of_words(command)
+
+    def _named(self, command: FileCommand) -> FileCommand:
+        """The same command, with its conversation as it is called here."""
+        if isinstance(command, FileOffer):
+            return replace(command, to=self._known.conversation(command.to))
+        if not command.conversation:
+            return command
+        return replace(command, conversation=self._known.conversation(command.conversation))
 
     async def _of_words(self, command: ask.OfWords) -> dict[str, Any]:
         words = self._words

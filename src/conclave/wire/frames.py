@@ -16,6 +16,8 @@ from struct import error as StructError  # noqa: N812 - an exception class
 
 from conclave.errors import DecodeError, LocalError
 from conclave.wire.codec import Reader, Writer, decode, encode_varint
+from conclave.wire.files import DECODERS as FILE_DECODERS
+from conclave.wire.files import FileFrame, file_body
 
 HANDLE_BYTES = 63
 """A handle is one DNS label."""
@@ -305,7 +307,7 @@ class Package:
 
 Frame = (
     Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | Submit | Refused | AskInfo | Info | Recall
-    | Originals | AskPackage | Package
+    | Originals | AskPackage | Package | FileFrame
 )  # fmt: skip
 
 
@@ -379,6 +381,7 @@ def _post_body(post: Post) -> bytes:
 
 
 _DECODERS: dict[int, Callable[[Reader], Frame]] = {
+    **FILE_DECODERS,
     Kind.HELLO: lambda r: Hello(r.uint16(), r.uint16(), r.uint32(), r.uint16(), r.text(TEXT_BYTES)),
     Kind.PING: lambda r: Ping(r.uint64()),
     Kind.PONG: lambda r: Pong(r.uint64()),
@@ -415,9 +418,11 @@ def decode_frame(kind: int, body: bytes | memoryview) -> Frame:
     return decode(body, decoder)
 
 
-def _body(frame: Frame) -> tuple[Kind, bytes]:
+def _body(frame: Frame) -> tuple[int, bytes]:
     if isinstance(frame, Post):
         return Kind.POST, _post_body(frame)
+    if isinstance(frame, FileFrame):
+        return file_body(frame)
     w = Writer()
     match frame:
         case Ordered():

@@ -1,0 +1,382 @@
+"""The node's files: what is offered and fetched, remembered in the store, sent and taken over the links.
+
+The conversation is a port of three functions (``Conversations``); the links are those of the node. Records are
+committed before anything is sent or told for their sake. Left out: one file's way here (``node.files_fetching``),
+sending (``node.files_serving``), the disk (``node.files_disk``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+from conclave.errors import ConclaveError, LocalError, Refused, StorageError
+from conclave.files.limits import FileLimits
+from conclave.files.offer import KEY_BYTES, Offered
+from conclave.files.record import FileRecord, Stage
+from conclave.node import files_commands as ask
+from conclave.node import files_disk as disk
+from conclave.node.files_fetching import Download
+from conclave.node.files_records import Records
+from conclave.node.files_serving import Sender, Serving
+from conclave.node.files_views import shown
+from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
+from conclave.store.ports import PeerStore
+from conclave.wire.files import Ask, FileFrame, Lack
+from conclave.wire.frames import ID_BYTES
+
+log = logging.getLogger(__name__)
+
+THREADS = 6
+"""Two that read for others, and for each download by default one that writes, or waits for a slow disk."""
+REACHED = 8
+"""Others whom a file is asked of besides its sender are dialled so many at a time,"""
+REACHED_MOST = 32
+"""so many at most, since a lobby may have a thousand members,"""
+REACH_FIRST_SECONDS = 3.0
+"""the first ones after so long,"""
+REACH_SECONDS = 30.0
+"""and the next ones after so long without the whole file."""
+TELL_SECONDS = 0.2
+"""Progress of one file is told at most so often."""
+_FETCHING = frozenset({Stage.FETCHING, Stage.PLACING})
+
+
+class FileLinks(Sender, Protocol):
+    """What files need of the links: ``node.peers.Peers``."""
+
+    def linked(self) -> Collection[str]:
+        """Handles of everybody with an open link."""
+
+    def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001 - as the pump's
+        """Dial ``peer`` until linked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """The conversations, as far as files need them.
+
+    ``say(conversation, message id, offer)`` says an offer, and raises ``ConclaveError`` where that cannot be.
+    ``others(conversation)`` is everybody else who is in it now: whoever may have its files, and may be asked for
+    them. A file is never sent to anybody else.
+    """
+
+    say: Callable[[str, bytes, Offered], Awaitable[None]]
+    others: Callable[[str], Collection[str]]
+
+
+class Files:
+    """All files of one node. Called on the loop's thread only; ``run`` must be running."""
+
+    def __init__(
+        self,
+        me: str,
+        home: Path,
+        store: PeerStore,
+        links: FileLinks,
+        conversations: Conversations,
+        tell: Callable[[Notice], None],
+        limits: FileLimits,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._me = me
+        self._links = links
+        self._conversations = conversations
+        self._tell = tell
+        self._limits = limits
+        self._clock = clock
+        self._random = random
+        self._downloads: dict[bytes, Download] = {}
+        self._tasks: dict[bytes, asyncio.Task[None]] = {}
+        self._told: dict[bytes, float] = {}
+        self._ending = False
+        self._places = asyncio.Semaphore(limits.downloads)
+        self._pool = ThreadPoolExecutor(THREADS, "files")
+        self._loop = asyncio.get_running_loop()
+        self._records = Records(store, home / "files", self._on_thread)
+        find, leaves = self._served, self._records.leaves_path
+        self._serving = Serving(links, limits, find, leaves, self._on_thread, self._loop.time)
+
+    async def run(self) -> None:
+        """Send what is asked for, fetch what was accepted before a restart; until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for record in self._records:
+                    if record.stage in _FETCHING:
+                        self._start(record)
+                    elif record.stage is Stage.HERE and record.sender != self._me:
+                        with suppress(StorageError):  # an earlier life may not have come to it
+                            await self._on_thread(self._part(record).discard)
+                try:
+                    await self._serving.run()
+                finally:
+                    self._ending = True
+                    for download in self._downloads.values():
+                        download.part.stop()
+        finally:
+            self._pool.shutdown(wait=True)
+
+    # What the links tell.
+
+    def arrived(self, peer: str, frame: FileFrame) -> None:
+        """A frame of files came in."""
+        if isinstance(frame, Ask):
+            self._serving.asked(peer, frame)
+            return
+        for name, download in self._downloads.items():
+            if download.fetch.offered.root == frame.root:  # from whom it is taken, the fetch knows
+                pair = (
+                    isinstance(frame, Lack) and len(self._conversations.others(self._records[name].conversation)) == 1
+                )
+                download.arrived(peer, frame, last_hope=pair)
+
+    def linked(self, peer: str) -> None:
+        """A link is open."""
+        for name, download in self._downloads.items():
+            if peer in self._conversations.others(self._records[name].conversation):
+                download.found(peer)
+
+    def unlinked(self, peer: str) -> None:
+        """A link ended."""
+        self._serving.lost(peer)
+        for download in self._downloads.values():
+            download.lost(peer)
+
+    def drained(self, peer: str) -> None:
+        """A slow link has room again."""
+        del peer
+        self._serving.drained()
+
+    # What the conversation tells.
+
+    async def heard(self, record: FileRecord) -> None:
+        """An offer arrived (``files.record.record_of``). The same one again changes nothing."""
+        if record.id in self._records or record.sender == self._me:
+            return
+        try:
+            await self._records.make_room(record.conversation, self._limits.offers)
+        except LocalError as error:
+            self._tell(Trouble(record.sender, f"{record.offered.name} is not taken note of: {error}"))
+            return
+        await self._records.keep(record)
+        offered = record.offered
+        self._tell(FileListed(record.conversation, record.id, record.sender, offered.name, offered.size))
+
+    # What fronts ask.
+
+    async def serve(self, command: ask.FileCommand) -> dict[str, Any]:
+        """The answer to a command. Raises ``ConclaveError``. A conversation's name must have been checked."""
+        match command:
+            case ask.FileOffer():
+                return await self._offer(command.to, Path(command.path))
+            case ask.FileList():
+                wanted = [r for r in self._records if command.conversation in ("", r.conversation)]
+                return {"files": [self._shown(record) for record in sorted(wanted, key=lambda each: each.at)]}
+            case ask.FileAccept():
+                return await self._accept(self._records.named(command.id, command.conversation), Path(command.into))
+            case ask.FileCancel():
+                return await self._cancel(self._records.named(command.id, command.conversation))
+
+    async def _offer(self, conversation: str, path: Path) -> dict[str, Any]:
+        if not path.is_absolute():
+            raise LocalError(f"{path} is no absolute path")
+        message = self._random(ID_BYTES)
+        progress: Callable[[int, int], None] = lambda done, size: self._read(  # noqa: E731
+            conversation, message, path.name, done, size
+        )
+        offered, leaves = await self._on_thread(disk.read_offered, path, self._random(KEY_BYTES), progress)
+        record = FileRecord(conversation, self._me, message, offered, self._clock(), Stage.HERE, str(path))
+        await self._on_thread(disk.keep_leaves, self._records.leaves_path(record), leaves)
+        await self._records.make_room(conversation, self._limits.offers)
+        await self._records.keep(record)
+        try:
+            await self._conversations.say(conversation, message, offered)
+        except BaseException:
+            await self._records.forget(record)
+            raise
+        return self._shown(record)
+
+    async def _accept(self, record: FileRecord, folder: Path) -> dict[str, Any]:
+        offered = record.offered
+        if record.sender == self._me:
+            raise LocalError(f"{offered.name} is your own: it is at {record.path}")
+        if record.id in self._tasks:
+            return self._shown(record)
+        if record.stage is Stage.HERE and await self._on_thread(Path(record.path).is_file):
+            raise LocalError(f"{offered.name} is here already: {record.path}")
+        if offered.size > self._limits.largest_bytes:
+            raise Refused(
+                f"{offered.name} has {offered.size} bytes, at most {self._limits.largest_bytes} are fetched",
+                reason="too-large",
+                remedy="raise files.largest_bytes in the settings",
+            )
+        if not folder.is_absolute() or not await self._on_thread(_writable, folder):
+            raise LocalError(f"{folder} is no folder that can be written to", remedy="--into DIR")
+        if record.path and Path(record.path).parent != folder:  # what an earlier attempt left elsewhere
+            with suppress(StorageError):
+                await self._on_thread(self._part(record).discard)
+        record = replace(record, stage=Stage.FETCHING, path=str(folder / offered.name), why="")
+        await self._records.keep(record)
+        self._start(record)
+        return self._shown(record)
+
+    async def _cancel(self, record: FileRecord) -> dict[str, Any]:
+        running = record.id in self._tasks
+        if running:
+            task = self._tasks[record.id]
+            if (download := self._downloads.get(record.id)) is not None:
+                download.part.stop()
+            task.cancel()
+            await asyncio.wait([task])
+            record = self._records[record.id]
+        if record.stage in _FETCHING or record.stage is Stage.FAILED:
+            await self._on_thread(self._part(record).discard)
+        elif record.stage is Stage.HERE and record.sender != self._me:
+            raise LocalError(f"{record.offered.name} is here already: {record.path}", remedy="remove it yourself")
+        why = "taken back" if record.sender == self._me else ""
+        record = replace(record, stage=Stage.CANCELLED, why=why)
+        await self._records.keep(record)
+        self._serving.forget(record.offered.root)
+        await self._records.drop_leaves(record)
+        if running:
+            self._tell(FileFailed(record.conversation, record.id, record.offered.name, "cancelled", ""))
+        return self._shown(record)
+
+    # Fetching.
+
+    def _start(self, record: FileRecord) -> None:
+        task = self._spawn(self._fetch(record))
+        self._tasks[record.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(record.id, None))
+
+    async def _fetch(self, record: FileRecord) -> None:
+        part = self._part(record)
+        try:
+            placed = await self._on_thread(self._placed, record, part)
+            path = placed or await self._download(record, part)
+            await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
+            with suppress(StorageError):  # a second name of the same file: the next start tries again
+                await self._on_thread(part.discard)
+        except ConclaveError as error:
+            await self._failed(record, error)
+        except Exception as error:  # a fault of ours, or of the disk's: it costs this file, not the node
+            log.exception("%s was not fetched", record.id.hex()[:8])
+            await self._failed(record, LocalError(f"by a fault of the program: {error}", remedy="see its log"))
+        else:
+            self._tell(FileDone(record.conversation, record.id, record.offered.name, str(path)))
+
+    async def _download(self, record: FileRecord, part: disk.PartFile) -> Path:
+        download = self._downloads[record.id] = Download(
+            record.offered,
+            part,
+            self._records.leaves_path(record),
+            self._links,
+            self._limits,
+            self._places,
+            self._on_thread,
+            self._loop.time,
+            lambda done: self._progressed(record, done),
+            lambda peer, text: self._tell(Trouble(peer, f"{record.offered.name}: {text}")),
+        )
+        try:
+            others = self._conversations.others(record.conversation)
+            for peer in set(others) & set(self._links.linked()):
+                download.found(peer)
+            begun = record.path if record.stage is Stage.PLACING else ""
+            reaching = self._spawn(self._reach(record, others))
+            try:
+                return await download.run(begun, lambda path: self._placing(record, path))
+            finally:
+                reaching.cancel()
+        finally:
+            del self._downloads[record.id]
+            self._told.pop(record.id, None)
+
+    async def _reach(self, record: FileRecord, others: Collection[str]) -> None:
+        """Have links dialled: to the sender, then, if the file does not come, to others in an order of our own."""
+        if record.sender in others:
+            self._links.want(record.sender, True)
+        rest = sorted(
+            set(others) - {record.sender}, key=lambda peer: sha256(record.id + f"{self._me} {peer}".encode()).digest()
+        )
+        for at in range(0, min(len(rest), REACHED_MOST), REACHED):
+            await asyncio.sleep(REACH_SECONDS if at else REACH_FIRST_SECONDS)
+            for peer in rest[at : at + REACHED]:
+                self._links.want(peer, True)
+
+    def _placed(self, record: FileRecord, part: disk.PartFile) -> Path | None:
+        """Where an earlier life moved the whole file, on a disk without hard links. Runs on a thread."""
+        path = Path(record.path)
+        if record.stage is not Stage.PLACING or part.exists or not path.is_file():
+            return None
+        descriptor = disk.open_regular(path)
+        try:
+            whole = disk.is_whole(descriptor, record.offered)
+        finally:
+            os.close(descriptor)
+        return path if whole else None
+
+    def _placing(self, record: FileRecord, path: Path) -> None:
+        """Note the name that was taken for a file. Runs on a thread."""
+        self._records.commit(replace(record, stage=Stage.PLACING, path=str(path)))
+
+    async def _failed(self, record: FileRecord, error: ConclaveError) -> None:
+        with suppress(StorageError):  # it is taken up again with the next start
+            await self._records.keep(replace(self._records[record.id], stage=Stage.FAILED, why=str(error)))
+        name = record.offered.name
+        self._tell(FileFailed(record.conversation, record.id, name, str(error), error.remedy))
+
+    def _progressed(self, record: FileRecord, done: int) -> None:
+        now = self._loop.time()
+        if now >= self._told.get(record.id, 0.0) + TELL_SECONDS or done == record.offered.size:
+            self._told[record.id] = now
+            offered = record.offered
+            self._tell(FileProgress(record.conversation, record.id, offered.name, done, offered.size))
+
+    def _read(self, conversation: str, message: bytes, name: str, done: int, size: int) -> None:
+        """Tell how far a file to be offered was read. Called on a thread. Raises ``LocalError`` as the node ends."""
+        if self._ending:
+            raise LocalError("the node is ending: nothing was offered", remedy="start it again: conclave up")
+        self._loop.call_soon_threadsafe(self._tell, FileProgress(conversation, message, name, done, size))
+
+    def _served(self, peer: str, root: bytes) -> FileRecord | None:
+        """A file that is here, from a conversation that ``peer`` is in."""
+        here = self._records.here(root)
+        return next((each for each in here if peer in self._conversations.others(each.conversation)), None)
+
+    def _shown(self, record: FileRecord) -> dict[str, Any]:
+        record = self._records[record.id]
+        return shown(record, self._downloads.get(record.id), self._conversations.others(record.conversation))
+
+    # Places and threads.
+
+    def _part(self, record: FileRecord) -> disk.PartFile:
+        return disk.PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._group.create_task(work)
+
+    async def _on_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Its result. Whoever is cancelled meanwhile goes on only once it is over: nothing is closed beneath it."""
+        work = self._loop.run_in_executor(self._pool, function, *arguments)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if not work.done():
+                await asyncio.wait([work])
+            raise
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
