@@ -26,6 +26,7 @@ SCENES = (
     demo_people.pair,
     demo_people.impostors,
     demo_people.mailbox,
+    demo_proof.file,
     demo_lobby.lobby,
     demo_loss.leader,
     demo_loss.halves,

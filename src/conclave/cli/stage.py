@@ -168,7 +168,7 @@ class Stage:
 
     def spoken(self, who: str, lobby: str = "#ops") -> Spoken:
         """What people said in a lobby, with its place in the order."""
-        return [(row["seq"], row["from"], row["text"]) for row in self.lines(who, lobby) if row["kind"] == "text"]
+        return [(row.get("seq", 0), row["from"], row["text"]) for row in self.lines(who, lobby) if row["kind"] == "text"]
 
     def lobby(self, who: str) -> dict[str, Any]:
         """Who leads the lobby, who is in, who has what, as ``who``'s device knows it."""
