@@ -40,9 +40,7 @@ def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code) -> Own:
     )
     der = certificate.public_bytes(serialization.Encoding.DER)
     KNOWN[der] = handle
-    raw = key.private_bytes(
-        serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
-    )
+    raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     return Own(Credential.x509((der,)), raw, suite, UNTIL.timestamp())
 
 

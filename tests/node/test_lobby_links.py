@@ -52,7 +52,10 @@ async def test_a_member_that_does_not_read_disturbs_nobody_and_catches_up_by_fet
     for handle in ("ayse", "burak", "cem"):
         make_home(tmp_path / handle, handle)
     async with AsyncExitStack() as stack:
-        ayse, burak, cem = [await stack.enter_async_context(running(tmp_path / h)) for h in ("ayse", "burak", "cem")]
+        ayse, burak, cem = [
+            await stack.enter_async_context(running(tmp_path / handle, silence_seconds=60.0))
+            for handle in ("ayse", "burak", "cem")
+        ]
         await gather(ayse, burak, cem)
         burak.node.peers.hold(True)
         for text in texts:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^(\w+)\$ (.+)$")
-LOOKS = re.compile(r"conclave (read|requests|who|find|doctor|lobby who|authority log)\b")
+LOOKS = re.compile(r"conclave (read|requests|who|find|doctor|lobby who|roll|authority log)\b")
 PATIENCE_SECONDS = 20.0
 
 

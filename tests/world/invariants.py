@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from conclave.chat import views
+from conclave.chat import groups, views
 from conclave.chat.effects import Line, LineKind, Status
 from conclave.chat.records import encode_lobby, encode_peer, encode_place
 from conclave.chat.state import Lobby, Stage
@@ -105,14 +105,14 @@ def _pairs(town: Town, node: Node) -> Iterator[str]:
 
 def _lobbies(town: Town) -> Iterator[str]:
     yield from town.differences()
-    groups: dict[bytes, list[Node]] = {}
+    lobbies: dict[bytes, list[Node]] = {}
     for node in town.nodes.values():
         for lobby in node.desk.lobbies.values():
             if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING) and node.name not in town.expelled:
                 yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
             if lobby.stage is Stage.MEMBER and node.name not in town.expelled:
-                groups.setdefault(lobby.group, []).append(node)
-    for group, nodes in groups.items():
+                lobbies.setdefault(lobby.group, []).append(node)
+    for group, nodes in lobbies.items():
         yield from _roster(town, group, nodes)
     yield from _said_to_all(town)
 
@@ -154,11 +154,13 @@ def _said_to_all(town: Town) -> Iterator[str]:
         if own is None:  # it was never taken: a crash came first, or it was refused
             continue
         if own.line.status is Status.FAILED:
-            if lobby.stage is Stage.MEMBER:
+            if lobby.stage is Stage.MEMBER and not _ever_out(speaker, lobby):
                 yield f"{text!r} was not sent to {lobby.label}, though {author} is in"
             continue
         leader = town.nodes[lobby.leader].desk.lobbies.get(group) if lobby.stage is Stage.MEMBER else None
         for name in people - town.expelled:
+            if not _mutual(town, group, author, name):
+                continue
             label = town.nodes[name].desk.lobbies.get(group)
             assert label is not None
             if leader is not None and _newcomer(town.nodes[lobby.leader], leader, name, own.line.seq):
@@ -174,3 +176,15 @@ def _newcomer(leader: Node, lobby: Lobby, name: str, seq: int) -> bool:
         return True
     said, came = (leader.store.entries(lobby.group, at, 1) for at in (seq, entered))
     return bool(said and came) and decode_ordered(said[0]).epoch <= decode_ordered(came[0]).epoch
+
+
+def _ever_out(node: Node, lobby: Lobby) -> bool:
+    """Whether the node was out in between, and let in again."""
+    notices = [line.text for line in _lines(node, lobby.label) if line.kind is LineKind.NOTICE]
+    return any(text.startswith(("you were removed", f"{node.name} left", "the lobby was closed")) for text in notices)
+
+
+def _mutual(town: Town, group: bytes, one: str, other: str) -> bool:
+    """Whether two take each other for members."""
+    states = [town.nodes[name].desk.sessions.get(group) for name in (one, other)]
+    return all(state is not None and {one, other} <= set(groups.roster(state)) for state in states)

@@ -13,6 +13,7 @@ import random  # noqa: TID251 - a world is made of seeded chance
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from conclave.chat import events as ev
 from conclave.chat.desk import Settings, restore, step
@@ -172,7 +173,7 @@ class Node:
                     for frame in originals(self.store, deed):
                         self.world.send(self.name, peer, frame)
                 case FindPackage(peer):
-                    self.world.later(0.05, self._when_alive(lambda peer=peer: self._package(peer)))
+                    self.world.later(0.05, self._when_alive(partial(self._package, peer)))
                 case Publish(packages, last, _):
                     if self.world.authority_up(self.name):
                         self.world.stock.setdefault(self.name, []).extend(packages)

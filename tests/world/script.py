@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from functools import partial
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
@@ -216,7 +217,7 @@ class Town(World):
             self.break_links(node.name)
             for one in self.nodes.values():
                 if one is not node:
-                    self.later(draw.uniform(0.0, 5.0), lambda one=one: one.put(ev.Expelled(node.name, "revoked")))
+                    self.later(draw.uniform(0.0, 5.0), partial(one.put, ev.Expelled(node.name, "revoked")))
         elif self.splits:
             self.partition({name: draw.randint(0, 1) for name in self.nodes})
             self.later(draw.uniform(5.0, 60.0), lambda: self.partition({}))

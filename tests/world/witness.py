@@ -21,8 +21,8 @@ def watch() -> None:
     """From now on, remember under which key what was sealed."""
     original = aead.Aead.seal
 
-    def seal(self: aead.Aead, key: bytes, nonce: bytes, plain: bytes, data: bytes) -> bytes:
-        sealed = original(self, key, nonce, plain, data)
+    def seal(self: aead.Aead, key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        sealed = original(self, key, nonce, plaintext, associated)
         SEALED[sealed] = key
         return sealed
 

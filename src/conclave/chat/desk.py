@@ -6,8 +6,8 @@ that the links that are wanted are asked for.
 
 Nothing that a peer sends makes ``step`` raise. A command raises ``Refused`` or ``LocalError``, and the desk that it
 was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one: ``talk``
-and ``duet`` (two people), ``membership``, ``speaking``, ``ordering``, ``following``, ``leadership``, ``healing`` and
-``receipts`` (lobbies), ``links`` and ``mail`` (delivery).
+and ``duet`` (two people); ``membership``, ``departing``, ``committing``, ``speaking``, ``ordering``, ``following``,
+``leadership``, ``healing`` and ``receipts`` (lobbies); ``links`` and ``mail`` (delivery).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from dataclasses import replace
 
 from conclave.chat import (
     audience,
+    committing,
+    departing,
     duet,
     ending,
     following,
@@ -29,6 +31,7 @@ from conclave.chat import (
     ordering,
     packages,
     receipts,
+    reviving,
     sharing,
     speaking,
     talk,
@@ -117,12 +120,12 @@ def _settle(work: Work) -> None:
             break
         leadership.settle(work, group)
         healing.passed(work, group)
-        membership.act(work, group)
+        committing.act(work, group)
         speaking.flush(work, group)
         following.catch_up(work, group)
         ending.finish(work, group)
     for order, welcome, added in work.welcomes:
-        membership.let_in(work, order, welcome, added)
+        committing.let_in(work, order, welcome, added)
 
 
 def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
@@ -187,6 +190,7 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
 
 
 def _passed(work: Work) -> None:
+    reviving.revive(work)
     for peer in work.peers():
         links.resend(work, peer)
         duet.passed(work, work.peer(peer.handle))
@@ -201,8 +205,8 @@ def _passed(work: Work) -> None:
         leadership.passed(work, lobby.group)
         healing.passed(work, lobby.group)
         audience.passed(work, lobby.group)
-        membership.act(work, lobby.group)
-        membership.passed(work, lobby.group)
+        committing.act(work, lobby.group)
+        departing.passed(work, lobby.group)
         speaking.passed(work, lobby.group)
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
@@ -251,13 +255,13 @@ def _command(work: Work, command: object) -> None:
         case ev.SetBusy(on):
             _set_busy(work, on=on)
         case ev.LeaveLobby():
-            membership.leave(work, command)
+            departing.leave(work, command)
         case ev.CloseLobby():
-            membership.close(work, command)
+            departing.close(work, command)
         case ev.RemoveFrom():
-            membership.remove(work, command)
+            departing.remove(work, command)
         case ev.SetDeputies():
-            membership.set_deputies(work, command)
+            departing.set_deputies(work, command)
         case ev.CallRoll(label, nonce):
             lobby = need_lobby(work, label)
             speaking.say(work, lobby, nonce, Roll(nonce), counted=False)

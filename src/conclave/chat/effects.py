@@ -216,8 +216,8 @@ class PutCertificate:
 
 
 Record = (
-    PutState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction | SetPin | DropExpired | PutPost
-    | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
+    PutState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction | SetPin
+    | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.

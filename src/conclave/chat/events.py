@@ -116,8 +116,9 @@ class Mailed:
 
 @dataclass(frozen=True, slots=True)
 class Unwound:
-    """What the store has behind entry ``common`` (``hash``: that entry's): entries, and the lines that
-    they made (author, id, place).
+    """What the store has behind entry ``common``, whose hash is ``hash``.
+
+    ``cut`` are the entries, ``lines`` what they made: author, id, place.
     """
 
     group: bytes

@@ -113,11 +113,9 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         sharing.want(work, lobby, entry.seq)  # it was sealed before we came in, though ordered after
         return
     known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
-    if known is not None:
-        author, identity = known
-        if identity:
-            work.place_line(lobby.label, author, identity, entry.seq)
-            sharing.said_again(work, lobby.group, author, identity)
+    if known is not None and known[1]:
+        work.place_line(lobby.label, *known, entry.seq)
+        sharing.said_again(work, lobby.group, *known)
         return
     try:
         opened = groups.open_words(work, state, entry.payload)
@@ -129,8 +127,9 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
             raise VerificationError("it has another number inside than outside")
         content = decode_content(opened.data)
     except RemoteError as error:
-        _lost(work, lobby, entry, error)
-        return
+        if known is None:
+            _lost(work, lobby, entry, error)
+        return  # else it was opened in a half that lost, and made no line
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
         work.trouble(
@@ -302,6 +301,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         meaning.unknown_head(work, handle, head)
         return
     if state is None:
+        if lobby.healing.step is Step.REJOIN and handle == lobby.leader:
+            healing.adopt(work, lobby, handle, head)
         return
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)

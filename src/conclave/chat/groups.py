@@ -157,8 +157,20 @@ def original_of(work: Work, state: State, opened: Opened) -> bytes:
         return keep(opened.original, der)
     past = next((one for one in state.past if one.number == opened.epoch), None)
     author = past.roster.get(opened.sender) if past is not None else None
-    der = work.certificate(author.signature_key) if author is not None else b""
-    return keep(opened.original, der) if der else b""
+    if author is None:
+        return b""
+    der = work.certificate(author.signature_key) or _still_there(state, author.signature_key)
+    if not der:
+        return b""
+    work.keep_certificate(der, author.signature_key)
+    return keep(opened.original, der)
+
+
+def _still_there(state: State, key: bytes) -> bytes:
+    """The certificate of a signature key of a past epoch, where its owner still signs with it."""
+    return next(
+        (certificate(state, leaf) for leaf, one in mls.members(state).items() if one.signature_key == key), b""
+    )
 
 
 def need_session(work: Work, group: bytes) -> State:

@@ -140,7 +140,7 @@ def rejoin(work: Work, lobby: Lobby, common: int) -> None:
 
 
 def too_late(work: Work, lobby: Lobby, handle: str) -> None:
-    """What we lack is kept nowhere that we know: come in anew; what was said is asked for in its authors' own words."""
+    """What we lack is kept nowhere that we know: come in anew, and ask for what was said by its authors' words."""
     if lobby.order is None or lobby.healing.step is not Step.SOUND:
         return
     if handle != lobby.leader:

@@ -46,8 +46,8 @@ def line_of(work: Work, heard: Heard) -> Line | None:
         reply = None if body.reply is None else (body.reply.author, body.reply.id)
         expires = work.now + body.expires if body.expires else 0.0
         return Line(
-            content.id, heard.author, LineKind.TEXT, body.text, content.sent, work.now, heard.status, heard.seq, reply,
-            expires,
+            content.id, heard.author, LineKind.TEXT, body.text, content.sent, work.now, heard.status, heard.seq,
+            reply, expires,
         )  # fmt: skip
     if isinstance(body, Offer):
         return Line(

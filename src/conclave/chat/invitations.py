@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Lobby, Stage
-from conclave.chat.work import Work
-from conclave.errors import VerificationError
-from conclave.lobby.names import check_handle
+from conclave.chat.work import Work, need_lobby
+from conclave.errors import LocalError, VerificationError
+from conclave.lobby.names import check_handle, check_name
 from conclave.wire.posts import Answer, Choice, Leave
 
 ENDED_KEPT = 100
@@ -97,3 +97,29 @@ def active(work: Work) -> int:
     for lobby in ended[: max(0, len(ended) - ENDED_KEPT)]:
         work.drop_lobby(lobby)
     return sum(one.stage is not Stage.ENDED for one in work.lobbies())
+
+
+def own_name(name: str) -> str:
+    """A lobby's name as our people give it. Raises ``LocalError``."""
+    try:
+        return check_name(name)
+    except VerificationError as error:
+        raise LocalError(str(error), remedy=error.remedy) from error
+
+
+def own_handle(text: str) -> str:
+    """A handle as our people give it, with or without ``@``. Raises ``LocalError``."""
+    try:
+        return check_handle(text.removeprefix("@"))
+    except VerificationError as error:
+        raise LocalError(str(error), remedy=error.remedy) from error
+
+
+def demand_in(work: Work, label: str) -> Lobby:
+    """The lobby that a command names, which we must be in. Raises ``LocalError``."""
+    lobby = need_lobby(work, label)
+    if lobby.stage is not Stage.MEMBER:
+        closed = lobby.stage in (Stage.CLOSING, Stage.ENDED)
+        words = "is closed" if closed else "is not yours to change: you are not in"
+        raise LocalError(f"{lobby.label} {words}", remedy="conclave lobby list shows where you are in")
+    return lobby

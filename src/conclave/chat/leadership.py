@@ -119,7 +119,7 @@ def _soon(work: Work, renew: float) -> float:
 
 
 def passed(work: Work, group: bytes) -> None:
-    """Time passed: is the leader still there, and if not, is it our turn?"""
+    """Time passed: see whether the leader is still there, and if not, whether it is our turn."""
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
         return

@@ -26,7 +26,7 @@ RETRY_ELSE = 3600.0
 
 
 def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
-    """An envelope's frames are taken: acknowledge posts by mail to who is not linked, and let the authority forget it."""
+    """An envelope's frames are taken: acknowledge posts by mail to who is not linked; the authority may forget it."""
     peer = work.peer(handle)
     if not peer.linked and peer.inbound.streams and any(isinstance(frame, Post) for frame in frames):
         ack = delivery.ack_for(peer.inbound, peer.inbound.streams[0][0])

@@ -2,55 +2,60 @@
 
 Any member may ask somebody in. Who accepts sends a key package along; the one who asked commits it, together with
 whatever else is to change, and posts the Welcome once that commit has its place in the order. What somebody is to be
-put out for is everybody's intent: the leader commits it at once, the others if it has not. Left out: the order itself
-(``chat.following``) and who leads (``chat.leadership``).
+put out for is everybody's intent: the leader commits it at once, the others if it has not. Left out: the commits
+(``chat.committing``) and going (``chat.departing``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, groups, packages, speaking
-from conclave.chat.content import Closing, Leaving
+from conclave.chat import audience, groups, packages
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.ending import end
-from conclave.chat.events import CloseLobby, InviteTo, LeaveLobby, OpenLobby, RemoveFrom, SetDeputies
+from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.healing import POLICY, adopt
 from conclave.chat.hearing import own_notice
-from conclave.chat.invitations import active, ask, check_roster, decline, free_label, full
+from conclave.chat.invitations import (
+    active,
+    ask,
+    check_roster,
+    decline,
+    demand_in,
+    free_label,
+    full,
+    own_handle,
+    own_name,
+)
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
-from conclave.chat.purging import purge
-from conclave.chat.state import Intents, Lobby, Stage, Step
+from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
-from conclave.lobby.names import check_handle, check_name
-from conclave.lobby.order import Order
+from conclave.lobby.names import check_name
 from conclave.mls import group as mls
-from conclave.mls.group import Proposal, State
-from conclave.wire.frames import ID_BYTES, EntryKind, Head, Run
+from conclave.mls.group import State
+from conclave.wire.frames import ID_BYTES, Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
-RETRY_SECONDS = 3.0
-"""A commit that was refused is tried again after so long."""
 
 
 def open_lobby(work: Work, command: OpenLobby) -> None:
     """A new lobby with ourselves in it, leading."""
-    name = _own(command.name.removeprefix("#"))
+    name = own_name(command.name.removeprefix("#"))
     if len(command.group) != ID_BYTES or work.lobby(command.group) is not None:
         raise LocalError("a new lobby needs 16 random bytes of its own")
     if any(one.name == name and one.stage is Stage.MEMBER and one.leader == work.me for one in work.lobbies()):
         raise LocalError(f"you lead a lobby #{name} already", remedy="choose another name, or close that one")
     if active(work) >= work.settings.lobbies:
         raise Refused("there are too many lobbies here", reason="too-many-lobbies", remedy="leave some of them")
-    deputies = tuple(_handle(one) for one in command.deputies)
+    deputies = tuple(own_handle(one) for one in command.deputies)
     if len(deputies) > groups.DEPUTIES_MOST:
         raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
     state = mls.create(
@@ -73,36 +78,12 @@ def open_lobby(work: Work, command: OpenLobby) -> None:
     work.stir(command.group)
 
 
-def _own(name: str) -> str:
-    try:
-        return check_name(name)
-    except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
-
-
-def _handle(text: str) -> str:
-    try:
-        return check_handle(text.removeprefix("@"))
-    except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
-
-
-def _entered(work: Work, label: str) -> Lobby:
-    lobby = need_lobby(work, label)
-    if lobby.stage is not Stage.MEMBER:
-        words = (
-            "is closed" if lobby.stage in (Stage.CLOSING, Stage.ENDED) else "is not yours to change: you are not in"
-        )
-        raise LocalError(f"{lobby.label} {words}", remedy="conclave lobby list shows where you are in")
-    return lobby
-
-
 # --- asking in ---
 
 
 def invite(work: Work, command: InviteTo) -> None:
     """More people into a lobby that we are in."""
-    _invite(work, _entered(work, command.lobby).group, command.invited)
+    _invite(work, demand_in(work, command.lobby).group, command.invited)
 
 
 def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
@@ -110,7 +91,7 @@ def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
     if lobby is None:
         return
     people = groups.roster(groups.need_session(work, group))
-    handles = [_handle(one) for one in dict.fromkeys(invited)]
+    handles = [own_handle(one) for one in dict.fromkeys(invited)]
     if work.me in handles:
         raise LocalError("you are in the lobby yourself")
     there = [handle for handle in handles if handle in people]
@@ -314,187 +295,3 @@ def left(work: Work, handle: str, group: bytes) -> None:
     intents = replace(intents, adds=adds, removes=removes)
     work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - {handle}), reworded=True)
     work.stir(group)
-
-
-# --- going ---
-
-
-def leave(work: Work, command: LeaveLobby) -> None:
-    """Leave a lobby: we are in until the commit that says so. A leader is succeeded first."""
-    lobby = need_lobby(work, command.lobby)
-    if lobby.stage in (Stage.INVITED, Stage.JOINING):
-        decline(work, lobby)
-        return
-    if lobby.stage is not Stage.MEMBER:
-        raise LocalError(f"you are not in {lobby.label} any more")
-    state = groups.need_session(work, lobby.group)
-    if len(groups.roster(state)) == 1:
-        own_notice(work, lobby.label, f"{work.me} left")
-        end(work, lobby)
-        return
-    speaking.say(work, lobby, groups.new_id(work), Leaving(), counted=False)
-    work.keep_lobby(replace(work.lobby(lobby.group) or lobby, stage=Stage.LEAVING), reworded=True)
-    work.stir(lobby.group)
-
-
-def close(work: Work, command: CloseLobby) -> None:
-    """Close a lobby that we lead; what it was stays until everybody has heard."""
-    lobby = _entered(work, command.lobby)
-    if lobby.leader != work.me:
-        raise LocalError(f"{lobby.leader} leads {lobby.label}", remedy=f"only {lobby.leader} can close it")
-    speaking.say(work, lobby, groups.new_id(work), Closing(), counted=False)
-
-
-def remove(work: Work, command: RemoveFrom) -> None:
-    """Put somebody out."""
-    lobby = _entered(work, command.lobby)
-    handle = _handle(command.member)
-    if handle == work.me:
-        raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
-    if handle in lobby.invited:
-        invited = lobby.invited - {handle}
-        adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
-        lobby = replace(lobby, invited=invited, intents=replace(lobby.intents, adds=adds))
-        work.keep_lobby(lobby, reworded=True)
-    elif handle not in groups.roster(groups.need_session(work, lobby.group)):
-        raise LocalError(f"{handle} is not in {lobby.label}", remedy=f"conclave lobby who {lobby.label[1:]}")
-    purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
-
-
-def set_deputies(work: Work, command: SetDeputies) -> None:
-    """Name who leads first when the leader is gone."""
-    lobby = _entered(work, command.lobby)
-    deputies = tuple(dict.fromkeys(_handle(one) for one in command.deputies))
-    people = groups.roster(groups.need_session(work, lobby.group))
-    strangers = [one for one in deputies if one not in people]
-    if strangers:
-        raise LocalError(f"{', '.join(strangers)} is not in {lobby.label}", remedy="invite first")
-    if len(deputies) > groups.DEPUTIES_MOST:
-        raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
-    work.keep_lobby(replace(lobby, intents=replace(lobby.intents, deputies=deputies)), reworded=True)
-    work.stir(lobby.group)
-
-
-def passed(work: Work, group: bytes) -> None:
-    """Time passed: who leaves says so again where the half that heard it lost."""
-    lobby = work.lobby(group)
-    if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
-        return
-    work.pending = True
-    said = lobby.voice.flying or len(lobby.voice.waiting)
-    if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
-        return
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
-    speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)
-
-
-# --- committing ---
-
-
-def act(work: Work, group: bytes) -> None:
-    """Commit what is to change, if a commit of ours can be ordered now."""
-    lobby = work.lobby(group)
-    state = work.session(group)
-    if lobby is None or state is None or lobby.stage is not Stage.MEMBER or lobby.healing.step is not Step.SOUND:
-        return
-    leading = audience.leads(work, lobby)
-    if not leading and not work.peer(lobby.leader).linked:
-        return
-    if lobby.voice.staged is not None or any(one.kind is EntryKind.COMMIT for one in lobby.voice.flying):
-        return
-    lobby = _due(work, lobby)
-    proposals, reasons, late = _proposals(work, lobby, state, leading=leading)
-    if late:
-        work.wake(late)
-    if lobby.intents.deputies is not None and not any(
-        isinstance(one, mls.GroupContextExtensions) for one in proposals
-    ):
-        lobby = replace(lobby, intents=replace(lobby.intents, deputies=None))
-        work.keep_lobby(lobby, reworded=True)
-    if not proposals and not lobby.intents.update:
-        return
-    try:
-        staged = mls.commit(
-            state,
-            proposals,
-            verify=work.judges.newcomers
-            if any(isinstance(one, mls.Add) for one in proposals)
-            else work.judges.members,
-            now=work.now,
-            random=work.random,
-            credential=work.own.credential if work.own is not None else None,
-            signature_key=work.own.signature_key if work.own is not None else None,
-            authenticated_data=groups.write_reasons(reasons),
-        )
-    except (LocalError, RemoteError) as error:
-        work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
-        for handle in lobby.intents.adds:
-            work.post(handle, Answer(group, Choice.REJECT))
-        work.keep_lobby(replace(lobby, intents=replace(Intents(), removes=lobby.intents.removes)), reworded=True)
-        work.wake(work.now + RETRY_SECONDS)
-        return
-    if staged.state is not None:
-        work.keep_session(staged.state)
-    renew = work.now + work.settings.update_every
-    intents = replace(lobby.intents, update=False, deputies=None)
-    work.keep_lobby(replace(lobby, intents=intents, watch=replace(lobby.watch, renew=renew)), reworded=True)
-    speaking.commit(work, work.lobby(group) or lobby, staged, state.number)
-
-
-def _due(work: Work, lobby: Lobby) -> Lobby:
-    """Our keys are to be renewed at their time, and our leaf has our newest certificate."""
-    state = work.session(lobby.group)
-    own = work.own
-    renewed = (
-        own is not None and state is not None and mls.credential(state, state.epoch.me) != own.credential
-    )  # fmt: skip
-    due = 0.0 < lobby.watch.renew <= work.now
-    if lobby.watch.renew > work.now:
-        work.wake(lobby.watch.renew)
-    if not (renewed or due) or lobby.intents.update:
-        return lobby
-    lobby = replace(lobby, intents=replace(lobby.intents, update=True))
-    work.keep_lobby(lobby, reworded=True)
-    return lobby
-
-
-def _proposals(
-    work: Work, lobby: Lobby, state: State, *, leading: bool
-) -> tuple[list[Proposal], dict[str, str], float]:
-    """What to propose now, why whom is removed, and when there may be more."""
-    people = groups.roster(state)
-    proposals: list[Proposal] = []
-    reasons: dict[str, str] = {}
-    late = 0.0
-    for handle, why in lobby.intents.removes.items():
-        due = 0.0 if leading else lobby.watch.purge.get(handle, 0.0)
-        if handle not in people or handle == work.me:
-            continue
-        if due > work.now:
-            late = min(late or due, due)
-            continue
-        proposals.append(mls.Remove(people[handle]))
-        reasons[handle] = why
-    adds = lobby.intents.adds
-    if adds and (lobby.watch.gather <= work.now or len(adds) == len(lobby.invited)):
-        for handle, data in adds.items():
-            if handle not in people:
-                proposals.append(mls.Add(mls.read_key_package(data)))
-    elif adds:
-        late = min(late or lobby.watch.gather, lobby.watch.gather)
-    if lobby.intents.deputies is not None and lobby.intents.deputies != groups.deputies(state):
-        proposals.append(mls.GroupContextExtensions((groups.deputies_extension(lobby.intents.deputies),)))
-    return proposals, reasons, late
-
-
-def let_in(work: Work, order: Order, welcome: bytes, added: dict[str, bytes]) -> None:
-    """Our commit has its place: welcome those whom it added, each with its own secrets alone."""
-    lobby = work.lobby(order.group)
-    if lobby is None:
-        return
-    people = mls.invited(welcome)
-    for handle, data in added.items():
-        reference = mls.reference(mls.read_key_package(data))
-        if reference in people:
-            own = mls.welcome_for(welcome, reference)
-            work.post(handle, Welcome(order.group, lobby.name, order.seq, order.hash, order.runs, own))

@@ -7,12 +7,11 @@ device. Left out: copying and sealing (``node.backup``), and what the core does 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record, Status
 from conclave.chat.pair import Ours
 from conclave.chat.records import LOBBY_KEY, PEER_KEY, PLACE_KEY, decode_lobby, decode_peer
-from conclave.chat.state import Stage
+from conclave.chat.state import RemainingLobby, Remains, Stage
 from conclave.errors import DecodeError
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.frames import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
@@ -24,24 +23,6 @@ GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
 VERSION = 1
 _ALL = (1 << 63) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class RemainingLobby:
-    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, and who led it."""
-
-    group: bytes
-    name: str
-    label: str
-    leader: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remains:
-    """Whom we knew and how we held them, and our lobbies."""
-
-    peers: tuple[tuple[str, Ours], ...] = ()
-    lobbies: tuple[RemainingLobby, ...] = ()
 
 
 def forget(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from conclave.chat import records
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
+from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Flying, Judges, Lobby, Own, Peer, Unsaid
 from conclave.errors import DecodeError, StorageError
@@ -41,12 +42,13 @@ def restore(
         desk = _people(desk, kept, posts)
         desk = _lobbies(desk, kept)
         desk = _keys(desk, kept)
+        remains = decode_remains(kept[RESTORED_KEY]) if RESTORED_KEY in kept else None
         busy = records.decode_busy(kept[records.DESK_KEY]) if records.DESK_KEY in kept else False
     except (DecodeError, ValueError) as error:
         raise StorageError(
             f"a conversation's state cannot be read: {error}", remedy="restore the home from a backup"
         ) from error
-    return replace(desk, busy=busy)
+    return replace(desk, busy=busy, remains=remains)
 
 
 def _under(kept: dict[str, bytes], prefix: str) -> list[tuple[str, bytes]]:

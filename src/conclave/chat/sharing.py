@@ -1,4 +1,4 @@
-"""Signed words of others: given to who missed them, taken from who has them, believed only by their authors' signatures.
+"""Signed words of others: given to who missed them, taken from who has them, believed by their authors' signatures.
 
 Where two halves of a lobby meet, each lacks what was said in the other. Authors who lost say their own words again;
 what of others stays unsaid for a while is shared through the order by those who lost. Who comes into the half that

@@ -196,8 +196,9 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if frame.reason is Refusal.GONE:
         healing.too_late(work, lobby, handle)
         return
-    if frame.reason is not Refusal.STALE:
+    if frame.reason is Refusal.NO_LEADER:
         audience.show_head(work, lobby, handle)
+    if frame.reason is not Refusal.STALE:
         return
     one = next((each for each in lobby.voice.flying if each.number == frame.number), None)
     if one is None:

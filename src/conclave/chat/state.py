@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
-from conclave.chat.pair import Pair
+from conclave.chat.pair import Ours, Pair
 from conclave.chat.settings import Settings
 from conclave.errors import VerificationError
 from conclave.lobby.leader import Followers
@@ -112,9 +112,9 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flying:
-    """Something of ours that is handed in under ``number`` and not seen ordered; ``payload`` is empty until protected.
+    """Something of ours that is handed in under ``number`` and not seen ordered.
 
-    A commit has no ``content``, and no ``id``.
+    ``payload`` is empty until it is protected. A commit has no ``content``, and no ``id``.
     """
 
     number: int
@@ -128,7 +128,7 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Intents:
-    """Changes of the group that we want to commit: key packages by handle, reasons by handle, whether to renew keys."""
+    """Changes of the group that we want to commit: key packages by handle, reasons by handle, our keys anew."""
 
     adds: Mapping[str, bytes] = field(default_factory=dict)
     removes: Mapping[str, str] = field(default_factory=dict)
@@ -255,6 +255,24 @@ class Lobby:
 
 
 @dataclass(frozen=True, slots=True)
+class RemainingLobby:
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, and who led it."""
+
+    group: bytes
+    name: str
+    label: str
+    leader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """Whom we knew and how we held them, and our lobbies."""
+
+    peers: tuple[tuple[str, Ours], ...] = ()
+    lobbies: tuple[RemainingLobby, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """All conversations of ``me``. ``alarm`` is when the core asked to be woken (UNIX seconds; 0: not)."""
 
@@ -271,4 +289,5 @@ class Desk:
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
     expelled: frozenset[str] = frozenset()  # whom the authority put out, as told since our start
+    remains: Remains | None = None  # of a home that came from a backup, until it is taken up again
     alarm: float = 0.0

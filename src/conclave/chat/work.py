@@ -64,6 +64,7 @@ class Work:
         self._packages = desk.packages
         self.last = desk.last
         self.expelled = desk.expelled
+        self.remains = desk.remains
         self._certificates = desk.certificates
         self._due = 0.0
         self._records: list[Record] = []
@@ -336,7 +337,7 @@ class Work:
         desk = Desk(
             self.me, self.settings, self.own, self.judges, self.busy, self._peers, self._lobbies, self._labels,
             self._sessions, self._packages, self.last, self._certificates, self.expelled,
-            alarm,
+            self.remains, alarm,
         )  # fmt: skip
         return desk, (*self._records, *first, *self._deeds)
 

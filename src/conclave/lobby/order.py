@@ -136,7 +136,7 @@ def parting(ours: Order, theirs: Head) -> int:
 
 
 def counts_before(run: Run, other: Run) -> bool:
-    """Whether the order whose present run is ``run`` counts before the other: higher term, lower rank, lesser name."""
+    """Whether the order whose present run is ``run`` counts first: higher term, then lower rank, then name."""
     if (run.term, run.rank) == (other.term, other.rank):
         return run.leader < other.leader
     return (run.term, -run.rank) > (other.term, -other.rank)

@@ -20,8 +20,10 @@ CANDIDATES = 3
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Times in seconds. ``beat``: how often a leader is to be heard; ``silence``: when it is taken for lost;
-    ``gather``: what a candidate waits for links at least; ``step``: how much longer each later candidate waits.
+    """Times in seconds.
+
+    ``beat``: how often a leader is to be heard; ``silence``: when it is taken for lost; ``gather``: what a candidate
+    waits for links at least; ``step``: how much longer each later candidate waits.
     """
 
     beat: float = 3.0

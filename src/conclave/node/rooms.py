@@ -151,7 +151,7 @@ class Rooms:
             "has": mark.has if mark is not None else 0,
             "read": mark.read if mark is not None else 0,
             "missing": [list(one) for one in mark.missing] if mark is not None else [],
-            "has_all": has(mark, view.words) and not (mark is not None and mark.missing),
+            "has_all": not view.words or (has(mark, view.words) and not (mark is not None and mark.missing)),
             "away_since": known.away_since(handle),
         }
         return shown

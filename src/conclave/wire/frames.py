@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception class
 
@@ -228,7 +229,7 @@ class Have:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A member hands its leader an entry to be ordered; ``base`` is the lowest number that it still has to hand in."""
+    """A member hands its leader an entry to be ordered; ``base`` is the lowest number that it has yet to hand in."""
 
     group: bytes
     base: int
@@ -306,8 +307,8 @@ class Package:
 
 
 Frame = (
-    Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | Submit | Refused | AskInfo | Info | Recall
-    | Originals | AskPackage | Package | FileFrame
+    Hello | Ping | Pong | Close | Post | Ack | Ordered | Fetch | Head | Have | Submit | Refused | AskInfo | Info
+    | Recall | Originals | AskPackage | Package | FileFrame
 )  # fmt: skip
 
 
@@ -330,7 +331,7 @@ def _run(r: Reader) -> Run:
 def read_runs(r: Reader) -> tuple[Run, ...]:
     """The latest terms of an order. Raises ``DecodeError`` where they are none."""
     runs = r.vector(_run, RUNS_BYTES)
-    for newer, older in zip(runs, runs[1:], strict=False):
+    for newer, older in pairwise(runs):
         if (newer.term, older.last) != (max(newer.term, older.term + 1), newer.first - 1):
             raise DecodeError("terms of a lobby that do not follow one another")
     if not runs or any(run.first > run.last + 1 for run in runs):

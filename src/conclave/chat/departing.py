@@ -1,0 +1,88 @@
+"""Going out of a lobby, putting somebody out, closing it; and who leads first when the leader is gone.
+
+Left out: the commits that follow (``chat.committing``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import groups, speaking
+from conclave.chat.content import Closing, Leaving
+from conclave.chat.ending import end
+from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
+from conclave.chat.hearing import own_notice
+from conclave.chat.invitations import decline, demand_in, own_handle
+from conclave.chat.purging import purge
+from conclave.chat.state import Stage, Step
+from conclave.chat.work import Work, need_lobby
+from conclave.errors import LocalError
+
+
+def leave(work: Work, command: LeaveLobby) -> None:
+    """Leave a lobby: we are in until the commit that says so. A leader is succeeded first."""
+    lobby = need_lobby(work, command.lobby)
+    if lobby.stage in (Stage.INVITED, Stage.JOINING):
+        decline(work, lobby)
+        return
+    if lobby.stage is not Stage.MEMBER:
+        raise LocalError(f"you are not in {lobby.label} any more")
+    state = groups.need_session(work, lobby.group)
+    if len(groups.roster(state)) == 1:
+        own_notice(work, lobby.label, f"{work.me} left")
+        end(work, lobby)
+        return
+    speaking.say(work, lobby, groups.new_id(work), Leaving(), counted=False)
+    work.keep_lobby(replace(work.lobby(lobby.group) or lobby, stage=Stage.LEAVING), reworded=True)
+    work.stir(lobby.group)
+
+
+def close(work: Work, command: CloseLobby) -> None:
+    """Close a lobby that we lead; what it was stays until everybody has heard."""
+    lobby = demand_in(work, command.lobby)
+    if lobby.leader != work.me:
+        raise LocalError(f"{lobby.leader} leads {lobby.label}", remedy=f"only {lobby.leader} can close it")
+    speaking.say(work, lobby, groups.new_id(work), Closing(), counted=False)
+
+
+def remove(work: Work, command: RemoveFrom) -> None:
+    """Put somebody out."""
+    lobby = demand_in(work, command.lobby)
+    handle = own_handle(command.member)
+    if handle == work.me:
+        raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
+    if handle in lobby.invited:
+        invited = lobby.invited - {handle}
+        adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
+        lobby = replace(lobby, invited=invited, intents=replace(lobby.intents, adds=adds))
+        work.keep_lobby(lobby, reworded=True)
+    elif handle not in groups.roster(groups.need_session(work, lobby.group)):
+        raise LocalError(f"{handle} is not in {lobby.label}", remedy=f"conclave lobby who {lobby.label[1:]}")
+    purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
+
+
+def set_deputies(work: Work, command: SetDeputies) -> None:
+    """Name who leads first when the leader is gone."""
+    lobby = demand_in(work, command.lobby)
+    deputies = tuple(dict.fromkeys(own_handle(one) for one in command.deputies))
+    people = groups.roster(groups.need_session(work, lobby.group))
+    strangers = [one for one in deputies if one not in people]
+    if strangers:
+        raise LocalError(f"{', '.join(strangers)} is not in {lobby.label}", remedy="invite first")
+    if len(deputies) > groups.DEPUTIES_MOST:
+        raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
+    work.keep_lobby(replace(lobby, intents=replace(lobby.intents, deputies=deputies)), reworded=True)
+    work.stir(lobby.group)
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: who leaves says so again where the half that heard it lost."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
+        return
+    work.pending = True
+    said = lobby.voice.flying or len(lobby.voice.waiting)
+    if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
+        return
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
+    speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)

@@ -1,0 +1,47 @@
+"""A home that came from a backup is taken up again: the same people, blocks and lobbies, with keys that are new.
+
+Its old keys are gone on purpose. In each lobby its old leaf still stands, so it comes in again by an external commit,
+as a member of a half that lost does; others are told of the new certificate by that commit. With people it speaks in
+new groups. Left out: what a backup keeps (``chat.restoring``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat.effects import DropState
+from conclave.chat.pair import Pair
+from conclave.chat.restoring import RESTORED_KEY
+from conclave.chat.state import Healing, Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby import order as orders
+from conclave.wire.frames import Run
+
+
+def revive(work: Work) -> None:
+    """Take up what remained, once, as soon as there is a certificate to do it with."""
+    remains = work.remains
+    if remains is None or work.own is None:
+        return
+    for handle, ours in remains.peers:
+        peer = work.peer(handle)
+        if peer.pair == Pair():
+            work.keep(replace(peer, pair=Pair(ours)))
+    for one in remains.lobbies:
+        if work.lobby(one.group) is None and one.leader != work.me:
+            work.keep_lobby(
+                Lobby(
+                    one.group,
+                    one.name,
+                    one.label,
+                    Stage.MEMBER,
+                    one.leader,
+                    order=orders.begin(one.group, one.leader),
+                    lead=Run(0, 0, one.leader, 0, 0),
+                    healing=Healing(Step.REJOIN),
+                ),
+                reworded=True,
+            )
+            work.stir(one.group)
+    work.record(DropState(RESTORED_KEY))
+    work.remains = None

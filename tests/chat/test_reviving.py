@@ -1,0 +1,60 @@
+"""A home restored from a backup goes on as the same person: blocks, lobbies and history stay, keys are new."""
+
+from __future__ import annotations
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.desk import restore
+from conclave.chat.effects import LineKind
+from conclave.chat.restoring import RESTORED_KEY, forget
+from tests.chat.desks import Table
+from tests.chat.people import JUDGES, own
+
+
+def _restored(table: Table, name: str) -> None:
+    """The home of ``name`` is lost, and comes back from a backup with another certificate."""
+    for ends in [ends for ends in table.links if name in ends]:
+        table.cut(*ends)
+    store = table.stores[name]
+    unsent: list[tuple[str, str, bytes]] = []
+    store.commit(forget(store.states(), store.outbox(), store.heads(), unsent))
+    table.desks[name] = restore(name, store.states(), store.posts, table.settings, own(name, 2), JUDGES)
+    table.put(name, ev.Tick())
+
+
+def test_a_restored_member_comes_into_its_lobbies_again_by_itself() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    table.say("burak", "#ops", "before")
+    _restored(table, "burak")
+    assert RESTORED_KEY not in dict(table.stores["burak"].states())
+    table.link("ayse", "burak")
+    for _ in range(5):
+        table.wait(3.0)
+    table.say("ayse", "#ops", "after")
+    table.say("burak", "#ops", "back")
+    for name in table.desks:
+        assert [text for text in table.texts(name, "#ops") if text in ("before", "after", "back")] == [
+            "before", "after", "back",
+        ]  # fmt: skip
+    notices = [line.text for line in table.lines("cem", "#ops") if line.kind is LineKind.NOTICE]
+    assert "burak has a new certificate" in notices
+    seen = [views.lobby(desk, "#ops") for desk in table.desks.values()]
+    assert len({view.authenticator for view in seen if view is not None}) == 1
+
+
+def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:
+    table = Table("ayse", "burak", "cem")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "before")
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
+    table.put("burak", ev.AnswerRequest("cem", accept=False, block=True))
+    _restored(table, "burak")
+    assert views.pair(table.desks["burak"], "cem").ours == "blocked"
+    table.link("ayse", "burak")
+    table.say("burak", "@ayse", "back")
+    table.say("ayse", "@burak", "welcome")
+    assert table.texts("ayse", "@burak") == ["before", "back", "welcome"]
+    assert table.texts("burak", "@ayse") == ["before", "back", "welcome"]
