@@ -19,6 +19,7 @@ from conclave.cli.narrator import Narrator
 from conclave.cli.stage import Stage
 from conclave.errors import ConclaveError
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SCENES = (
     demo_people.authority,
     demo_people.enrol,
@@ -48,7 +49,7 @@ def demo(
     ] = False,
 ) -> None:
     """Show the whole system working, on this machine, within two minutes. Exit 1 if any step does not happen."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whoever started us: all end it in good order
+    for number in ENDINGS:  # whoever started us: all end it in good order
         signal.signal(number, signal.default_int_handler)
     stage, tell = Stage(), Narrator()
     try:
@@ -64,6 +65,8 @@ def demo(
         tell.failed(str(error))
         raise typer.Exit(1) from error
     finally:
+        for number in ENDINGS:  # a second Ctrl-C leaves no process behind either
+            signal.signal(number, signal.SIG_IGN)
         stage.close()
 
 

@@ -61,16 +61,16 @@ def agree(stage: Stage, names: tuple[str, ...]) -> bool:
 def removed(stage: Stage, tell: Narrator) -> None:
     """What is said after a removal is not for who was removed."""
     tell.step("deniz is put out of the lobby")
-    secret = "the new door code is 7788"
+    code = "the new door code is 7788"
     tell.typed("ayse", "lobby remove ops @deniz --reason 'other ward'")
     stage.run("ayse", "lobby", "remove", "ops", "@deniz", "--reason", "other ward")
     rest = ("ayse", "burak", "cem")
     stage.wait("deniz is out", lambda: all(set(stage.members(name)) == set(rest) for name in rest))
-    tell.typed("burak", f"say #ops '{secret}'")
-    stage.say("burak", "#ops", secret, "--wait", "sent")
-    stage.wait("the others have it", lambda: all(secret in stage.texts(name, "#ops") for name in rest))
+    tell.typed("burak", f"say #ops '{code}'")
+    stage.say("burak", "#ops", code, "--wait", "sent")
+    stage.wait("the others have it", lambda: all(code in stage.texts(name, "#ops") for name in rest))
     time.sleep(DEAF_SECONDS)
-    if secret in stage.texts("deniz", "#ops"):
+    if code in stage.texts("deniz", "#ops"):
         raise DidNotHappen("deniz reads on")
     tell.seen("ayse, burak and cem read it; deniz's last line: " + stage.texts("deniz", "#ops")[-1])
     tell.typed("deniz", "say #ops 'am I still in?'")

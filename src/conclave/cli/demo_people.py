@@ -79,7 +79,7 @@ def pair(stage: Stage, tell: Narrator) -> None:
         raise DidNotHappen(f"ayse reads {lines}")
     tell.seen("burak accepted and answered; both histories agree; protection: " + done["protection"])
     tell.means(
-        "Mutual TLS 1.3: each proved its certificate to the other. Inside it, MLS: keys that only the two devices have."
+        "Mutual TLS 1.3: each proved its certificate to the other. Inside it, MLS: keys of these two devices alone."
     )
 
 

@@ -30,7 +30,9 @@ def file(stage: Stage, tell: Narrator) -> None:
     tell.typed("burak", f"fetch {name[:8]}")
     stage.ask("burak", "file.accept", id=name, into=str(folder))
     here = _killed_on_the_way(stage, folder)
-    tell.does(f"burak's machine loses its power (SIGKILL) with {here / 1e6:.1f} of {offered['size'] / 1e6:.0f} MB here")
+    tell.does(
+        f"burak's machine loses its power (SIGKILL) with {here / 1e6:.1f} of {offered['size'] / 1e6:.0f} MB here"
+    )
     tell.typed("burak", "up")
     stage.freeze("ayse")
     stage.up("burak")

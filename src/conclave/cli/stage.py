@@ -105,9 +105,9 @@ class Stage:
         ready: dict[str, Any] = json.loads(line)
         return ready
 
-    def up(self, who: str) -> str:
+    def up(self, who: str, host: str = "127.0.0.1") -> str:
         """Start somebody's node; where it listens."""
-        return str(self.start(who, "up", "--listen", "127.0.0.1:0")["listen"])
+        return str(self.start(who, "up", "--listen", f"{host}:0")["listen"])
 
     def kill(self, name: str) -> None:
         """Kill a process the hard way, as a crash or a power cut would."""
@@ -168,7 +168,9 @@ class Stage:
 
     def spoken(self, who: str, lobby: str = "#ops") -> Spoken:
         """What people said in a lobby, with its place in the order."""
-        return [(row.get("seq", 0), row["from"], row["text"]) for row in self.lines(who, lobby) if row["kind"] == "text"]
+        return [
+            (row.get("seq", 0), row["from"], row["text"]) for row in self.lines(who, lobby) if row["kind"] == "text"
+        ]
 
     def lobby(self, who: str) -> dict[str, Any]:
         """Who leads the lobby, who is in, who has what, as ``who``'s device knows it."""
@@ -194,9 +196,7 @@ class Stage:
         return sum(map(len, (*contents, *more)))
 
     def close(self) -> None:
-        """End every process, the frozen ones too, and remove the folder. No second Ctrl-C comes between."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        """End every process, the frozen ones too, and remove the folder."""
         for process in self.running.values():
             process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGCONT)
