@@ -143,7 +143,7 @@ class Stage:
 
     # What people say, and what they then have.
 
-    def ask(self, who: str, method: str, **params: object) -> Any:
+    def ask(self, who: str, method: str, **params: Any) -> Any:
         """Ask somebody's running node, as any front does. Raises what it refused."""
         with NodeClient(self.root / who) as node:
             return node.call(method, **params)
