@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conclave.cli import demo_people, demo_proof
 from conclave.cli.narrator import Narrator
 from conclave.cli.stage import DidNotHappen, Stage
 
@@ -58,6 +59,22 @@ def test_ended_at_any_moment_it_leaves_no_process_and_no_file(
     assert "Traceback" not in errors
     assert not processes(root)
     assert not root.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_file_of_100_mb_goes_on_after_a_kill(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(demo_proof, "FILE_BYTES", 100_000_000)
+    monkeypatch.setattr(demo_people, "PEERS", ("ayse", "burak"))
+    stage, tell = Stage(root=tmp_path), Narrator()
+    try:
+        demo_people.authority(stage, tell)
+        demo_people.enrol(stage, tell)
+        stage.wait("both are online", lambda: len(stage.ask("ayse", "find", handle="burak")["address"]) > 0)
+        demo_people.pair(stage, tell)
+        demo_proof.file(stage, tell)
+    finally:
+        stage.close()
 
 
 def test_a_frozen_process_is_ended_too(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conclave.cli.stage import Stage
+from conclave.cli.stage import DidNotHappen, Stage
 from conclave.errors import ConclaveError
 from tests.node.namespaces import HostStage, Network, demand_namespaces, left_behind
 
@@ -112,5 +112,23 @@ def cut_and_healed(stage: HostStage, turn: str, before: set[str]) -> set[str]:
     assert stage.lobby("deniz")["leader"] in REST
     stage.network.heal("north")
     said = north | rest
-    stage.wait("the halves are one again", lambda: one_again(stage, before | said), PATIENCE)
+    try:
+        stage.wait("the halves are one again", lambda: one_again(stage, before | said), PATIENCE)
+    except DidNotHappen as error:
+        pytest.fail(f"{error}\n{as_it_stands(stage, before | said)}")
     return said
+
+
+def as_it_stands(stage: Stage, said: set[str]) -> str:
+    """What everybody has and lacks, for whoever reads the failure."""
+    rows = []
+    for name in PEOPLE:
+        shown, has = stage.lobby(name), words(stage, name)
+        rows.append(
+            f"{name}: leader {shown['leader']}, entries {shown['entries']}, check {shown['check']}, "
+            f"group {shown['group_check']}, healing {shown['healing']}, members {stage.members(name)}, "
+            f"linked {[one['handle'] for one in shown['members'] if one['linked']]}, "
+            f"lacks {sorted(said - has.keys())}, twice {[text for text in has if has[text] > 1]}, "
+            f"else {sorted(has.keys() - said)}, places {[seq for seq, _, _ in stage.spoken(name)]}"
+        )
+    return "\n".join(rows)

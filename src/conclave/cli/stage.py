@@ -109,6 +109,15 @@ class Stage:
         """Start somebody's node; where it listens."""
         return str(self.start(who, "up", "--listen", f"{host}:0")["listen"])
 
+    def notice(self, name: str, *kinds: str) -> dict[str, Any]:
+        """The next of these notices that a node has printed since it started; it is known to come."""
+        stdout = self.running[name].stdout
+        for line in stdout or ():
+            told: dict[str, Any] = json.loads(line)
+            if told["notice"] in kinds:
+                return told
+        raise DidNotHappen(f"{name} ended")
+
     def kill(self, name: str) -> None:
         """Kill a process the hard way, as a crash or a power cut would."""
         process = self.running.pop(name)
