@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Realm:
     def __init__(self, trust: Trust, burak: Credentials, ayse: Credentials, *conversing: Credentials) -> None:
         self.trust = trust
         self.peers = (burak, ayse)
+        self.enrol: Callable[[str, Profile], Credentials] | None = None  # in the process that made the realm
         self.conversing = conversing  # their certificates for conversations, in the same order
         self.server = link_server_context(burak, trust)
         self.client = link_client_context(ayse, trust)
@@ -64,7 +65,13 @@ class Realm:
             return Credentials(key, issue(judge(request, identity, now), issuing), issuing.chain)
 
         profiles = (Profile.TLS, Profile.IM)
+<<<<<<< HEAD
         return cls(trust, *(enrol(handle, each) for each in profiles for handle in ("burak", "ayse")))
+=======
+        made = cls(trust, *(enrol(handle, profile) for profile in profiles for handle in ("burak", "ayse")))
+        made.enrol = enrol
+        return made
+>>>>>>> bench
 
     def dumps(self) -> str:
         parts = [certificate.der for certificate in self.trust.certificates]
@@ -88,7 +95,7 @@ class Realm:
     def own(self, handle: str) -> Own:
         """Who ``handle`` is in conversations, with the suite that nodes use."""
         held = self.conversing[("burak", "ayse").index(handle)]
-        leaf = mls.Credential.x509((held.certificate.der, *(one.der for one in held.above)))
+        leaf = mls.Credential.x509((held.certificate.der,))
         return Own(leaf, held.key.raw(), HYBRID_CODE, held.certificate.not_after)
 
     def judges(self) -> Judges:

@@ -1,9 +1,9 @@
 """One end of a pair chat, in a process of its own: ``python -m benchmarks._node_end KIND DATABASE ...``.
 
 KIND is ``hear COUNT`` or ``say PORT COUNT FLYING`` (a node's pump, store and links, wired as in ``node.run``),
-``bare-hear COUNT GROUP`` or ``bare-say PORT COUNT FLYING GROUP`` (the same rows in the same groups by sqlcipher3
-alone, the bytes over TLS by hand). The hearing ends tell their port, the saying ends what they measured, as a line
-of JSON; ``hear`` ends with its input.
+``bare-hear COUNT GROUP`` or ``bare-say PORT COUNT FLYING GROUP`` (the primitives that MLS needs for each message, the
+same rows in the same groups by sqlcipher3 alone, the bytes over TLS by hand). The hearing ends tell their port, the
+saying ends what they measured, as a line of JSON; ``hear`` ends with its input.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from benchmarks._ends import HERE, Bare, Realm
 from conclave.chat import events as ev
@@ -45,8 +49,8 @@ TEXT = "some ordinary words in a row, two hundred bytes in all; " * 3 + "and the
 assert len(TEXT) == 200
 LIMITS = LinkLimits()
 WARM_UP = 20
-STATE_BYTES, POST_BYTES, FRAME_BYTES = 80, 240, 272
-"""What the core's state of a pair, a post's body, and its frame come to with such a text."""
+STATE_BYTES, POST_BYTES, FRAME_BYTES, ORIGINAL_BYTES = 292, 432, 462, 475
+"""What the states of a pair, a post's body, its frame, and what its author signed come to with such a text."""
 
 
 def tell(**values: object) -> None:
@@ -86,9 +90,7 @@ class Node:
             tell=notice,
             jitter=secrets.SystemRandom().random,
         )
-        desk = restore(
-            me, self.store.states(), self.store.posts, own=realm.own(me), judges=realm.judges()
-        )
+        desk = restore(me, self.store.states(), self.store.posts, own=realm.own(me), judges=realm.judges())
         self.pump = Pump(desk, self.store, self.peers, notice, time.time, os.urandom)
         self.running = spawn(self.pump.run())
 
@@ -167,6 +169,33 @@ async def say(realm: Realm, port: int, count: int, flying: int) -> None:
     tell(rate=count / seconds, group=size)
 
 
+class Words:
+    """What MLS cannot do without for a message, by the library's own objects, keys ready beforehand."""
+
+    def __init__(self) -> None:
+        self.key = ed25519.Ed25519PrivateKey.generate()
+        self.public = self.key.public_key()
+        self.signature = self.key.sign(bytes(400))
+        self.aead = AESGCM(bytes(16))
+        self.sealed = [(self.aead.encrypt(bytes(12), bytes(size), b"")) for size in (320, 12)]
+
+    def _derive(self) -> None:
+        for _ in range(5):
+            HKDFExpand(SHA256(), 32, bytes(24)).derive(bytes(32))
+
+    def protect(self) -> None:
+        self.key.sign(bytes(400))
+        self._derive()
+        for size in (320, 12):
+            self.aead.encrypt(bytes(12), bytes(size), b"")
+
+    def open(self) -> None:
+        self._derive()
+        for sealed in self.sealed:
+            self.aead.decrypt(bytes(12), sealed, b"")
+        self.public.verify(self.signature, bytes(400))
+
+
 class Rows:
     """What the core stores at either end, for the bare driver."""
 
@@ -183,9 +212,9 @@ class Rows:
             (bytes(STATE_BYTES),),
         )
         db.executemany(
-            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq) "
-            "VALUES (1, 'ayse', ?, 'text', ?, ?, ?, ?, 0)",
-            [(number.to_bytes(16), TEXT, now, now, status) for number in numbers],
+            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq, original) "
+            "VALUES (1, 'ayse', ?, 'text', ?, ?, ?, ?, 0, ?)",
+            [(number.to_bytes(16), TEXT, now, now, status, bytes(ORIGINAL_BYTES)) for number in numbers],
         )
         db.executemany(
             "UPDATE lines SET status = 'delivered' WHERE conversation = 1 AND sender = 'ayse' AND id = ?",
@@ -208,7 +237,7 @@ def bare_end(realm: Realm, sock: socket.socket, *, server_side: bool) -> Bare:
 
 
 def bare_hear(realm: Realm, count: int, group: int) -> None:
-    rows = Rows()
+    rows, words = Rows(), Words()
     with socket.create_server((HERE, 0)) as door:
         tell(port=door.getsockname()[1])
         end = bare_end(realm, door.accept()[0], server_side=True)
@@ -217,13 +246,15 @@ def bare_hear(realm: Realm, count: int, group: int) -> None:
         had += end.read()
         while had >= FRAME_BYTES * group:
             had -= FRAME_BYTES * group
+            for _ in range(group):
+                words.open()
             rows.commit(range(number, number + group), "received")
             number += group
             end.write(bytes(16))
 
 
 def bare_say(realm: Realm, port: int, count: int, flying: int, group: int) -> None:
-    rows = Rows()
+    rows, words = Rows(), Words()
     end = bare_end(realm, socket.create_connection((HERE, port)), server_side=False)
     sent = acknowledged = delivered = 0
     data = bytes(FRAME_BYTES * group)
@@ -232,6 +263,8 @@ def bare_say(realm: Realm, port: int, count: int, flying: int, group: int) -> No
         fresh = range(sent, sent + group) if sent < min(count, delivered + flying) else range(0)
         if not fresh or select.select([end.sock], [], [], 0)[0]:
             acknowledged += end.read() // 16 * group
+        for _ in fresh:
+            words.protect()
         rows.commit(fresh, "waiting", range(delivered, acknowledged))
         delivered = acknowledged
         if fresh:

@@ -1,8 +1,9 @@
-"""Durable pair messages a second: committed on the sender's disk, on the receiver's, and marked delivered again.
+"""Sealed pair messages a second: committed on the sender's disk, on the receiver's, and marked delivered again.
 
 Ours: two processes, each with a node's pump, its SQLCipher database and a link over mutual TLS on loopback; a
 thousand ``Say`` commands of 200 bytes in flight. A message counts once the sender has DELIVERED on disk. The
-floor: the bare drivers, sqlcipher3 and ``ssl``, with the same rows in groups of the size that ours came to.
+floor: the bare libraries (``cryptography`` with what MLS needs for a message, sqlcipher3, ``ssl``), with the same
+rows in groups of the size that ours came to.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ NAME = "durable"
 COUNT = 20_000
 FLYING = 1_000
 ROUNDS = 3
-TARGET = 3_000
-"""Messages a second: two cores, each node in a process of its own."""
+TARGET = 0.5
 
 
 @contextmanager
@@ -82,6 +82,5 @@ def run(*, quick: bool = False) -> list[Row]:
             floors.append(bare(realm, Path(name), count, group)["rate"])
     rate, floor = statistics.median(rates), statistics.median(floors)
     return [
-        Row("durable pair messages, on disk at both ends", rate, "per s", None, TARGET),
-        Row(f"the same, to bare sqlcipher3 and TLS in groups of {group}", rate, "per s", floor),
+        Row(f"sealed pair messages, on disk at both ends, in groups of {group}", rate, "per s", floor, TARGET),
     ]

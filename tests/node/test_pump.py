@@ -15,13 +15,14 @@ import pytest
 from conclave.chat import desk as desks
 from conclave.chat import events as ev
 from conclave.chat.desk import Desk
-from conclave.chat.effects import Record, Resend, Send
+from conclave.chat.effects import Deed, Record, Resend, Send
 from conclave.chat.groups import DEPUTIES
 from conclave.crypto.suite import CLASSICAL
 from conclave.errors import LocalError, StorageError
 from conclave.mls.group import OwnKeyPackage, write_key_package
 from conclave.node import pump as pumps
 from conclave.node.pump import Pump
+from conclave.node.sendings import latest
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import PeerStore
 from conclave.wire.frames import Ack, Frame, Have, Post, PostKind, decode_frame
@@ -395,3 +396,16 @@ async def test_a_node_with_a_full_disk_takes_nothing_in_and_loses_nothing(tmp_pa
         await ayse.until(lambda: not ayse.waiting())
         assert burak.texts("@ayse") == ["may I?", *(f"{n}" for n in range(20))]
         assert not ayse.told("link-closed")
+
+
+def test_of_acknowledgements_in_one_turn_the_last_is_sent() -> None:
+    deeds: list[Deed] = [
+        Send("burak", Have(bytes(16), 1)),
+        Send("burak", Ack(bytes(8), 1, ())),
+        Send("cem", Have(bytes(16), 1)),
+        Send("burak", Post(bytes(8), 1, 1, PostKind.MESSAGE, b"words")),
+        Send("burak", Have(bytes(15) + b"x", 1)),
+        Send("burak", Ack(bytes(8), 2, ())),
+        Send("burak", Have(bytes(16), 2)),
+    ]
+    assert latest(deeds) == deeds[2:]

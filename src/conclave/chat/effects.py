@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conclave.files.record import FileRecord
@@ -58,10 +59,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PutState:
-    """A core's own state under its key, e.g. ``pair/burak``."""
+    """A core's own state under its key, e.g. ``pair/burak``.
+
+    ``source`` may be a function that gives the value: of the states of a key in one commit only the last is written,
+    so only that one need be encoded.
+    """
 
     key: str
-    value: bytes
+    source: bytes | Callable[[], bytes] = field(repr=False)
+
+    @property
+    def value(self) -> bytes:
+        """What is to be kept."""
+        return self.source if isinstance(self.source, bytes) else self.source()
 
 
 @dataclass(frozen=True, slots=True)

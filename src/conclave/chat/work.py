@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from conclave.chat import delivery, records
 from conclave.chat.effects import (
@@ -347,7 +348,7 @@ class Work:
 
     def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
         if before is None or records.peer_part(before) != records.peer_part(peer):
-            self._records.append(PutState(records.PEER_KEY + peer.handle, records.encode_peer(peer)))
+            self._records.append(PutState(records.PEER_KEY + peer.handle, partial(records.encode_peer, peer)))
         wanted = peer.out.count > 0 or bool(peer.ties) or len(peer.waiting) > 0
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
@@ -362,9 +363,9 @@ class Work:
                 self._records.extend(records.voice_records(Lobby(group, "", "", before.stage), before))
             return
         if group in self._reworded:
-            self._records.append(PutState(records.LOBBY_KEY + key, records.encode_lobby(lobby)))
+            self._records.append(PutState(records.LOBBY_KEY + key, partial(records.encode_lobby, lobby)))
         if before is None or records.place_part(before) != records.place_part(lobby):
-            self._records.append(PutState(records.PLACE_KEY + key, records.encode_place(lobby)))
+            self._records.append(PutState(records.PLACE_KEY + key, partial(records.encode_place, lobby)))
         if lobby.voice is not (before.voice if before is not None else None):
             self._records.extend(records.voice_records(lobby, before))
 
@@ -375,7 +376,7 @@ class Work:
             return
         if before is None or before.epoch is not state.epoch:
             self._records.append(PutState(key + records.EPOCH, state.epoch_part))
-        self._records.append(PutState(key + records.TRAFFIC, state.traffic_part))
+        self._records.append(PutState(key + records.TRAFFIC, lambda: state.traffic_part))
 
 
 def window_for(peer: Peer) -> int:

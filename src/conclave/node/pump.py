@@ -49,7 +49,7 @@ from conclave.errors import ConclaveError, LocalError, StorageError
 from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
-from conclave.node.sendings import Sending, deposit_of, deposits_of, frames_of, from_store
+from conclave.node.sendings import Sending, deposit_of, deposits_of, frames_of, from_store, latest
 from conclave.store.ports import PeerStore
 from conclave.wire.frames import Frame, Info, Ordered, Originals, Package, Post, Submit, encode_frame
 
@@ -116,6 +116,7 @@ def decide(
                 turn.deeds.append(effect)
             else:
                 turn.records.append(effect)
+    turn.deeds = latest(turn.deeds)
     return turn, answers
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conclave.chat import reading
-from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, Replay, Resend, SendOriginals
+from conclave.chat.effects import Deed, Deposit, DepositEntries, DepositPosts, Replay, Resend, Send, SendOriginals
 from conclave.chat.events import Deposited, DepositFailed
 from conclave.pki.envelope import fits
 from conclave.store.ports import PeerStore
 from conclave.wire.codec import encode_varint
-from conclave.wire.frames import Frame, Kind, Ordered, Post, PostKind, encode_frame
+from conclave.wire.frames import Ack, Frame, Have, Kind, Ordered, Post, PostKind, encode_frame
 
 READ_ROWS = 16
 """So many posts or entries are read from the store at once ..."""
@@ -103,3 +103,18 @@ def _entries(store: PeerStore, group: bytes, first: int, count: int) -> Iterator
             yield bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
         rows = 1 if sum(map(len, entries)) > READ_BYTES else READ_ROWS
         first += count
+
+
+def latest(deeds: list[Deed]) -> list[Deed]:
+    """The deeds without acknowledgements that a later one of the turn includes."""
+    kept: list[Deed] = []
+    told: set[tuple[str, bytes]] = set()
+    for deed in reversed(deeds):
+        match deed:
+            case Send(peer, Ack(stream=of) | Have(group=of)):
+                if (peer, of) in told:
+                    continue
+                told.add((peer, of))
+        kept.append(deed)
+    kept.reverse()
+    return kept

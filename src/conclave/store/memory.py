@@ -115,8 +115,8 @@ class MemoryStore:
 
     def _take(self, record: Record, undo: Undo) -> None:
         match record:
-            case PutState(key, value):
-                self._set_state(key, value, undo)
+            case PutState(key):
+                self._set_state(key, record.value, undo)
             case DropState(key):
                 self._set_state(key, None, undo)
             case AddLine():

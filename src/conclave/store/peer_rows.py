@@ -182,7 +182,7 @@ def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tupl
 
 def runs(records: Iterable[Record]) -> Runs:
     """The statements of a commit with their rows: in the order of the records within each table."""
-    states: dict[str, bytes | None] = {}  # of a key only the last matters
+    states: dict[str, PutState | None] = {}  # of a key only the last matters
     conversations: dict[str, None] = {}
     lines: Runs = []
     posts: Runs = []
@@ -190,8 +190,8 @@ def runs(records: Iterable[Record]) -> Runs:
     certificates: Rows = []
     for record in records:
         match record:
-            case PutState(key, value):
-                states[key] = value
+            case PutState(key):
+                states[key] = record
             case DropState(key):
                 states[key] = None
             case AddLine(conversation, line, original):
@@ -223,8 +223,8 @@ def runs(records: Iterable[Record]) -> Runs:
             case PutCertificate(der):
                 certificates.append((hashlib.sha256(der).digest(), der))
     first: Runs = [
-        (PUT_STATE, [(key, value) for key, value in states.items() if value is not None]),
-        (DROP_STATE, [(key,) for key, value in states.items() if value is None]),
+        (PUT_STATE, [(key, put.value) for key, put in states.items() if put is not None]),
+        (DROP_STATE, [(key,) for key, put in states.items() if put is None]),
         (ADD_CONVERSATION, [(name,) for name in conversations]),
         (PUT_CERTIFICATE, certificates),
     ]

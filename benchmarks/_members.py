@@ -1,0 +1,128 @@
+"""The members of the lobby that ``benchmarks.lobby`` measures: leader and speaker with real cores, the rest by hand."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks._ends import Realm
+from conclave.chat import events as ev
+from conclave.chat.desk import Settings, restore
+from conclave.chat.effects import Replay, Resend, Send
+from conclave.chat.groups import DEPUTIES
+from conclave.crypto.suite import HYBRID
+from conclave.mls import group as mls
+from conclave.node.pump import decide
+from conclave.node.sendings import frames_of
+from conclave.pki.profile import Profile
+from conclave.store.peer import PeerDatabase
+from conclave.wire.codec import Reader
+from conclave.wire.frames import Frame, Have, Ordered, Post, decode_frame, encode_frame
+from conclave.wire.posts import Answer, Choice, pack_parcel
+
+GROUP = bytes(range(16))
+LABEL = "#ops"
+DAY = 86_400
+TEXT = "some ordinary words in a row, two hundred bytes in all; " * 3 + "and the last of them go here now"
+WINDOW = 256
+
+
+class Member:
+    """A real core over a real store; what it sends is handed out as bytes."""
+
+    def __init__(self, realm: Realm, handle: str, database: Path) -> None:
+        self.handle = handle
+        self.store = PeerDatabase(database, os.urandom(32))
+        own, judges = realm.own(handle), realm.judges()
+        self.desk = restore(handle, (), self.store.posts, Settings(), own, judges)
+
+    def turn(self, events: Iterable[ev.Event]) -> list[tuple[str, bytes]]:
+        """One turn as the pump makes it: decide, commit, encode what is to be sent, one frame for many once."""
+        turn, answers = decide(self.desk, events, time.time(), os.urandom)
+        if failed := [error for error in answers if error is not None]:
+            raise failed[0]
+        self.store.commit(turn.records)
+        self.desk = turn.desk
+        encoded: dict[int, bytes] = {}
+        sent: list[tuple[str, bytes]] = []
+        for deed in turn.deeds:
+            match deed:
+                case Send(peer, frame):
+                    if id(frame) not in encoded:
+                        encoded[id(frame)] = encode_frame(frame)
+                    sent.append((peer, encoded[id(frame)]))
+                case Resend() | Replay():
+                    sent += [(deed.peer, data) for data in frames_of(self.store, deed)]
+        return sent
+
+    def say(self, count: int) -> list[ev.Event]:
+        """Say something so often in the lobby: what arrives at the leader."""
+        return arrived(self.handle, self.turn(ev.Say(LABEL, os.urandom(16), TEXT) for _ in range(count)))
+
+
+class Table:
+    """One lobby: ``leader`` and ``speaker``, and ``others`` by their handles alone."""
+
+    def __init__(self, realm: Realm, folder: Path, others: int) -> None:
+        self.leader, self.speaker = (Member(realm, who, folder / f"{who}.db") for who in ("burak", "ayse"))
+        self.packages = {f"m{number:03}": key_package(realm, f"m{number:03}") for number in range(others)}
+        self.handles = ("ayse", *self.packages)
+
+    def open(self) -> float:
+        """Ask everybody in; all accept at once. Gives the leader's CPU seconds from then until all are in."""
+        self.leader.turn(ev.Linked(handle, WINDOW) for handle in self.handles)
+        self.speaker.turn([ev.Linked("burak", WINDOW)])
+        asked = self.leader.turn([ev.OpenLobby(LABEL[1:], GROUP, self.handles)])
+        self.settle(asked)
+        answers = arrived("ayse", self.speaker.turn([ev.AnswerRequest("burak", accept=True, lobby=LABEL)]))
+        for handle, package in self.packages.items():
+            kind, body = pack_parcel(Answer(GROUP, Choice.ACCEPT, package))
+            answers.append(ev.Arrived(handle, Post(os.urandom(8), 1, 1, kind, body)))
+        start = time.process_time()
+        welcomed = self.leader.turn(answers)
+        seconds = time.process_time() - start
+        self.settle(welcomed)
+        return seconds
+
+    def settle(self, frames: list[tuple[str, bytes]]) -> None:
+        """Let leader and speaker go on until they have no more to say to each other."""
+        while answers := arrived("ayse", self.speaker.turn(arrived("burak", frames, "ayse"))):
+            frames = self.leader.turn(answers)
+
+    def heard(self, frames: list[tuple[str, bytes]]) -> list[ev.Event]:
+        """What the leader hears once everybody has these frames of it."""
+        last: dict[str, bytes] = dict(frames)
+        answers = arrived("ayse", self.speaker.turn(arrived("burak", frames, "ayse")))
+        for handle in self.packages:
+            entry = read(last[handle])
+            assert isinstance(entry, Ordered)
+            answers.append(ev.Arrived(handle, Have(GROUP, entry.seq)))
+        return answers
+
+    def close(self) -> None:
+        for member in (self.leader, self.speaker):
+            member.store.close()
+
+
+def key_package(realm: Realm, handle: str) -> bytes:
+    """What somebody accepts an invitation with."""
+    assert realm.enrol is not None
+    held = realm.enrol(handle, Profile.IM)
+    now = int(time.time())
+    credential = mls.Credential.x509((held.certificate.der,))
+    lifetime = (now - 3600, now + 20 * DAY)
+    own = mls.OwnKeyPackage.create(HYBRID, credential, held.key.raw(), lifetime, os.urandom, extensions=(DEPUTIES,))
+    return mls.write_key_package(own.package)
+
+
+def arrived(sender: str, frames: Iterable[tuple[str, bytes]], to: str = "burak") -> list[ev.Event]:
+    """What of some frames arrives at ``to``."""
+    return [ev.Arrived(sender, read(data)) for peer, data in frames if peer == to]
+
+
+def read(data: bytes) -> Frame:
+    """A frame as it goes over a link."""
+    reader = Reader(data)
+    return decode_frame(reader.uint8(), reader.opaque())
