@@ -65,13 +65,9 @@ class Realm:
             return Credentials(key, issue(judge(request, identity, now), issuing), issuing.chain)
 
         profiles = (Profile.TLS, Profile.IM)
-<<<<<<< HEAD
-        return cls(trust, *(enrol(handle, each) for each in profiles for handle in ("burak", "ayse")))
-=======
         made = cls(trust, *(enrol(handle, profile) for profile in profiles for handle in ("burak", "ayse")))
         made.enrol = enrol
         return made
->>>>>>> bench
 
     def dumps(self) -> str:
         parts = [certificate.der for certificate in self.trust.certificates]

@@ -35,7 +35,8 @@ def file(stage: Stage, tell: Narrator) -> None:
     )
     tell.typed("burak", "up")
     stage.up("burak")
-    done = stage.run("burak", "fetch", name, "--into", str(folder)).rows[0]
+    stage.wait("the rest of the file", lambda: stage.ask("burak", "file.list")["files"][0]["status"] == "here")
+    done = stage.ask("burak", "file.list")["files"][0]
     if sha256(Path(done["path"]).read_bytes()).digest() != sha256(source.read_bytes()).digest():
         raise DidNotHappen("it is another file")
     kept = stage.notice("burak", "file-progress", "file-done").get("done", 0)
