@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from conclave.cli.narrator import Narrator
 from conclave.cli.stage import DidNotHappen, Stage
@@ -23,8 +24,8 @@ def file(stage: Stage, tell: Narrator) -> None:
     source.write_bytes(os.urandom(FILE_BYTES))
     tell.typed("ayse", "send @burak ward-plan.bin")
     offered = stage.run("ayse", "send", "@burak", str(source)).rows[0]
-    stage.wait("burak sees the offer", lambda: bool(stage.ask("burak", "file.list")["files"]))
-    name = str(stage.ask("burak", "file.list")["files"][0]["id"])
+    stage.wait("burak sees the offer", lambda: bool(_file(stage)))
+    name = _file(stage)["id"]
     folder = stage.root / "burak-files"
     folder.mkdir()
     tell.typed("burak", f"fetch {name[:8]}")
@@ -35,15 +36,19 @@ def file(stage: Stage, tell: Narrator) -> None:
     )
     tell.typed("burak", "up")
     stage.up("burak")
-    stage.wait("the rest of the file", lambda: stage.ask("burak", "file.list")["files"][0]["status"] == "here")
-    done = stage.ask("burak", "file.list")["files"][0]
-    if sha256(Path(done["path"]).read_bytes()).digest() != sha256(source.read_bytes()).digest():
+    stage.wait("the rest of it is here", lambda: _file(stage)["status"] == "here")
+    if sha256(Path(_file(stage)["path"]).read_bytes()).digest() != sha256(source.read_bytes()).digest():
         raise DidNotHappen("it is another file")
     kept = stage.notice("burak", "file-progress", "file-done").get("done", 0)
     if kept < FILE_BYTES // 8:
         raise DidNotHappen(f"it went on: it began anew, with {kept} bytes")
     tell.seen(f"it went on by itself from {kept / 1e6:.1f} MB, and is here, whole: SHA-256 as ayse's")
     tell.means("Chunks go straight between the two, each checked by its hash, sealed under the file's own key.")
+
+
+def _file(stage: Stage) -> dict[str, Any]:
+    """The file as burak's device has it; empty before it was offered."""
+    return next(iter(stage.ask("burak", "file.list")["files"]), {})
 
 
 def _killed_on_the_way(stage: Stage, folder: Path) -> int:
