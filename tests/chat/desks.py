@@ -7,12 +7,18 @@ from collections import deque
 from collections.abc import Callable
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.chat.desk import Settings, restore, step
 from conclave.chat.effects import (
     Deed,
+    Deposit,
+    DepositEntries,
+    DepositPosts,
     Effect,
     FindPackage,
     Line,
+    LineKind,
+    MailDone,
     Publish,
     Recollect,
     Replay,
@@ -23,27 +29,42 @@ from conclave.chat.effects import (
     Unwind,
     Want,
 )
+from conclave.chat.notices import Trouble
 from conclave.chat.reading import originals, recollected, unwound
-from conclave.chat.state import Desk
+from conclave.chat.state import Desk, Lobby, Own
 from conclave.store.memory import MemoryStore
-from conclave.wire.frames import Frame, Post, PostKind, decode_ordered
+from conclave.wire.codec import Reader
+from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
 from tests.chat.people import JUDGES, own
 
 
+def read_frame(data: bytes) -> Frame:
+    """A frame as it is in an envelope."""
+    reader = Reader(data)
+    return decode_frame(reader.uint8(), reader.opaque())
+
+
 class Table:
-    """Desks by name. ``drop`` says which frames are lost; ``frames`` are those that arrived."""
+    """Desks by name. ``drop`` says which frames are lost; ``frames`` are those that arrived.
+
+    ``authority`` says whether there is one: it has the key packages that are ``published``, and the ``mail``.
+    """
 
     def __init__(self, *names: str, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.desks = {name: Desk(name, self.settings, own(name), JUDGES) for name in names}
+        self.own: dict[str, Own] = {name: own(name) for name in names}
+        self.desks = {name: Desk(name, self.settings, self.own[name], JUDGES) for name in names}
         self.published: dict[str, list[bytes]] = {}
         self.authority = True
+        self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
+        self.mails = 0
         self.stores = {name: MemoryStore() for name in names}
         self.links: set[frozenset[str]] = set()
         self.now = 1_000_000.0
         self.effects: dict[str, list[Effect]] = {name: [] for name in names}
         self.frames: list[tuple[str, str, Frame]] = []
         self.drop: Callable[[str, str, Frame], bool] = lambda _one, _other, _frame: False
+        self.reach: Callable[[str, str], bool] = lambda _one, _other: True
         self._wire: deque[tuple[str, str, Frame]] = deque()
         self._random = random.Random(7)
 
@@ -89,9 +110,41 @@ class Table:
                         self.step(name, ev.PackageFound(peer, stock.pop(0)))
                     else:
                         self.step(name, ev.PackageMissing(peer, "away"))
-                case Publish(packages, last, _):
-                    self.published.setdefault(name, []).extend((*packages, last))
+                case Publish(packages, last, replace):
+                    kept = [] if replace else self.published.get(name, [])
+                    self.published[name] = [*kept, *packages, last]
+                case Deposit(peer, upto, frames, group):
+                    self._mail(name, peer, upto, frames, group)
+                case DepositPosts(peer, stream, base, first, count):
+                    read = store.posts(peer, first, count)
+                    posts = tuple(encode_frame(Post(stream, n, base, PostKind(k), body)) for n, k, body in read)
+                    self._mail(name, peer, read[-1][0], posts)
+                case DepositEntries(peer, group, first, count):
+                    entries = store.entries(group, first, count)
+                    self._mail(name, peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries))
+                case MailDone(mail):
+                    self.mail.get(name, {}).pop(mail, None)
         return list(effects)
+
+    def _mail(self, name: str, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes = b"") -> None:
+        if not self.authority:
+            self.step(name, ev.DepositFailed(peer, upto, "away", group))
+            return
+        self.mails += 1
+        self.mail.setdefault(peer, {})[self.mails] = (name, frames)
+        self.step(name, ev.Deposited(peer, upto, group))
+
+    def collect(self, name: str) -> int:
+        """What is in the mailbox of ``name`` comes in; how many envelopes there were."""
+        box = dict(self.mail.get(name, {}))
+        for mail, (sender, frames) in box.items():
+            self.put(name, ev.Mailed(sender, tuple(read_frame(one) for one in frames), mail))
+        return len(box)
+
+    def stock(self, *names: str) -> None:
+        """The authority has key packages of everybody, or of these."""
+        for name in names or tuple(self.desks):
+            self.put(name, ev.StockTold(len(self.published.get(name, ()))))
 
     def link(self, one: str, other: str, window: int = 64) -> None:
         self.links.add(frozenset((one, other)))
@@ -110,9 +163,21 @@ class Table:
             self.links.discard(ends)
             (other,) = ends - {name}
             self.step(other, ev.Unlinked(name))
-        store = self.stores[name]
-        self.desks[name] = restore(name, store.states(), store.posts, self.settings, own(name), JUDGES)
+        self.desks[name] = self.restored(name)
         self.put(name, ev.Tick())
+
+    def restored(self, name: str) -> Desk:
+        """The desk as its store gives it back."""
+        store = self.stores[name]
+        return restore(name, store.states(), store.posts, self.settings, self.own[name], JUDGES)
+
+    def lose_home(self, name: str) -> None:
+        """Everything of ``name`` is gone but its certificate; nobody is linked to it."""
+        for ends in [ends for ends in self.links if name in ends]:
+            self.cut(*ends)
+        self.desks[name] = Desk(name, self.settings, self.own[name], JUDGES)
+        self.stores[name] = MemoryStore()
+        self.effects[name] = []
 
     def say(self, name: str, where: str, text: str) -> bytes:
         identity = self.random(16)
@@ -123,6 +188,51 @@ class Table:
         self.now += seconds
         for name in self.desks:
             self.put(name, ev.Tick())
+
+    def run(self, seconds: float, every: float = 1.0) -> None:
+        """Time passes in small steps, and links that somebody wants are there if ``reach`` says so."""
+        for _ in range(int(seconds / every)):
+            self.dial()
+            self.wait(every)
+        self.dial()
+
+    def dial(self) -> None:
+        """Links that somebody wants, between those who reach each other."""
+        for name in self.desks:
+            for peer in sorted(views.wanted(self.desks[name])):
+                if peer in self.desks and frozenset((name, peer)) not in self.links and self.reach(name, peer):
+                    self.link(name, peer)
+
+    def part(self, *halves: set[str]) -> None:
+        """Only those in the same half reach each other from now on; without halves everybody does."""
+        self.reach = lambda one, other: not halves or any({one, other} <= half for half in halves)
+        for ends in [ends for ends in self.links if not self.reach(*ends)]:
+            self.cut(*ends)
+
+    def state(self, name: str, group: bytes) -> Lobby:
+        """A lobby as ``name`` has it."""
+        lobby = self.desks[name].lobbies.get(group)
+        assert lobby is not None
+        return lobby
+
+    def view(self, name: str, label: str = "#ops") -> views.LobbyView:
+        """A lobby as ``name`` sees it."""
+        view = views.lobby(self.desks[name], label)
+        assert view is not None
+        return view
+
+    def stages(self, label: str = "#ops") -> dict[str, str]:
+        """What a lobby is to everybody who knows it."""
+        found = {name: views.lobby(desk, label) for name, desk in self.desks.items()}
+        return {name: view.stage for name, view in found.items() if view is not None}
+
+    def words(self, name: str, conversation: str = "#ops") -> list[str]:
+        """Texts, in the order of history, without notices."""
+        return [one.text for one in self.lines(name, conversation) if one.kind is LineKind.TEXT]
+
+    def troubles(self, name: str) -> list[str]:
+        """What people were told of others' misbehaviour."""
+        return [one.text for one in self.notices(name, Trouble) if isinstance(one, Trouble)]
 
     def lines(self, name: str, conversation: str) -> list[Line]:
         return [one.line for one in self.stores[name].lines(conversation, limit=10_000)]

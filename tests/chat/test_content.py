@@ -1,4 +1,4 @@
-"""What is inside a payload, and what stands on disk."""
+"""What is inside a protected message."""
 
 from __future__ import annotations
 
@@ -8,57 +8,69 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.chat.content import TEXT_BYTES, Text, decode_content, encode_content
-from conclave.chat.desk import Desk, restore, step
-from conclave.chat.effects import PutState
-from conclave.chat.events import SetBusy
-from conclave.chat.protection import HOP_BY_HOP
-from conclave.chat.records import encode_peer
-from conclave.chat.state import Peer
-from conclave.errors import DecodeError, StorageError
-from conclave.store.memory import MemoryStore
+from conclave.chat import content as c
+from conclave.chat.content import Content, decode_content, encode_content
+from conclave.errors import DecodeError
+
+IDS = st.binary(min_size=16, max_size=16)
+U32, U64 = st.integers(0, (1 << 32) - 1), st.integers(0, (1 << 64) - 1)
+WORDS = st.text(max_size=20)
+ABOUT = st.builds(c.About, st.text("abc-", max_size=9), IDS)
+HASHES = st.binary(min_size=32, max_size=32)
+bodies = st.one_of(
+    st.builds(c.Text, WORDS, st.none() | ABOUT, U32),
+    st.builds(c.Edit, IDS, WORDS),
+    st.builds(c.Delete, IDS),
+    st.builds(c.Reaction, ABOUT, st.text(max_size=4), st.booleans()),
+    st.builds(c.Pin, ABOUT, st.booleans()),
+    st.builds(c.Timer, U32),
+    st.builds(c.Offer, WORDS, U64, U32, HASHES, HASHES),
+    st.builds(c.Receipt, U64, U64, st.lists(st.tuples(U64, U64), max_size=3).map(tuple)),
+    st.just(c.Leaving()),
+    st.just(c.Closing()),
+    st.builds(c.Term, U32, U64, HASHES),
+    st.builds(c.Shared, st.lists(st.binary(max_size=9), max_size=3).map(tuple)),
+    st.builds(c.Roll, IDS),
+    st.builds(c.Present, IDS),
+    st.just(c.Seen()),
+)
+contents = st.builds(Content, IDS, U64, st.integers(0, 1 << 44).map(lambda ms: ms / 1000), bodies)
 
 
-@given(st.text(max_size=50), st.integers(0, 1 << 44))
-@settings(max_examples=60)
-def test_a_text_comes_back(text: str, milliseconds: int) -> None:
-    content = Text(milliseconds / 1000, text)
+@given(contents)
+@settings(max_examples=200)
+def test_whatever_can_be_said_comes_back(content: Content) -> None:
     assert decode_content(encode_content(content)) == content
 
 
-@given(st.binary(max_size=60))
-@settings(max_examples=100)
+@given(st.binary(max_size=60) | st.builds(lambda data, one: encode_content(one)[:25] + data, st.binary(), contents))
+@settings(max_examples=200)
 def test_garbage_gives_only_decode_errors(plain: bytes) -> None:
     with contextlib.suppress(DecodeError):
         decode_content(plain)
 
 
+def plain(body: c.Body) -> bytes:
+    return encode_content(Content(b"i" * 16, 1, 1.0, body))
+
+
 def test_limits_and_versions() -> None:
-    longest = Text(1.0, "x" * TEXT_BYTES)
-    assert decode_content(encode_content(longest)) == longest
-    for plain in (encode_content(Text(1.0, "x" * (TEXT_BYTES + 1))), b"\x02" + encode_content(longest)[1:]):
+    longest = plain(c.Text("x" * c.WORDS_BYTES))
+    assert decode_content(longest).body == c.Text("x" * c.WORDS_BYTES)
+    refused = [
+        plain(c.Text("x" * (c.WORDS_BYTES + 1))),
+        plain(c.Reaction(c.About("ayse", b"i" * 16), "x" * (c.REACTION_BYTES + 1), on=True)),
+        plain(c.Receipt(1, 1, ((1, 2),) * 65)),
+        plain(c.Pin(c.About("ayse", b"i" * 16), on=True))[:-1] + b"\x02",
+        b"\x01" + longest[1:],
+        longest[:33] + b"\xee" + longest[34:],
+    ]
+    for data in refused:
         with pytest.raises(DecodeError):
-            decode_content(plain)
-    assert decode_content(encode_content(Text(1e300, "far"))).sent < 1e12
-    assert decode_content(encode_content(Text(-5.0, "early"))).sent == 0
+            decode_content(data)
 
 
-def test_hop_by_hop_passes_the_bytes_and_says_so() -> None:
-    after, epoch, payload = HOP_BY_HOP.protect(b"words")
-    assert after.process("ayse", epoch, payload) == (after, b"words")
-    assert after.words == "protected hop by hop"
-
-
-@pytest.mark.parametrize("key", ["desk", "peer/burak", "lobby/" + "00" * 16, "lobby/xyz"])
-@pytest.mark.parametrize("value", [b"", b"\x07", b"\x01", b"\x01\x63" + bytes(90)])
-def test_a_state_that_cannot_be_read_is_a_storage_error(key: str, value: bytes) -> None:
-    with pytest.raises(StorageError) as caught:
-        restore("ayse", [(key, value)], MemoryStore().posts)
-    assert caught.value.remedy
-
-
-def test_states_carry_their_version() -> None:
-    assert encode_peer(Peer("burak"))[0] == 1
-    _, effects = step(Desk("ayse"), SetBusy(on=True), 1.0, bytes)
-    assert effects == (PutState("desk", b"\x01\x01"),)
-    assert restore("ayse", [("desk", b"\x01\x01")], MemoryStore().posts).busy
+@pytest.mark.parametrize(("sent", "least", "most"), [(1e300, 1e9, 1e12), (-5.0, 0, 0)])
+def test_a_clock_that_is_nonsense_is_kept_to_times_that_can_be_shown(sent: float, least: float, most: float) -> None:
+    shown = decode_content(encode_content(Content(b"i" * 16, 1, sent, c.Seen()))).sent
+    assert least <= shown <= most

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conclave.chat import events as ev
-from conclave.chat.desk import RESTORED_POSTS, restore
+from conclave.chat.desk import Desk, restore, step
+from conclave.chat.effects import PutState
+from conclave.chat.records import VERSION, encode_peer
+from conclave.chat.resuming import RESTORED_POSTS
+from conclave.chat.state import Peer
+from conclave.errors import StorageError
+from conclave.store.memory import MemoryStore
 from tests.chat.desks import Table
 
 LINES = 3 * RESTORED_POSTS + 5
@@ -12,11 +20,12 @@ LINES = 3 * RESTORED_POSTS + 5
 def test_an_outbox_is_read_in_slices_and_nothing_of_it_is_missed() -> None:
     table = Table("ayse", "burak")
     table.link("ayse", "burak")
-    table.lobby("burak", "ayse")
+    table.say("burak", "@ayse", "hello")
     table.cut("ayse", "burak")
     for number in range(LINES):
-        table.say("ayse", "#ops" if number % 3 else "@burak", str(number))
-    table.put("ayse", ev.LeaveLobby("ops"))  # a post that carries no line
+        table.say("ayse", "@burak", str(number))
+        if number % 50 == 0:
+            table.put("ayse", ev.OpenLobby(f"l{number}", table.random(16), ("burak",)))  # a post without a line
     store, slices = table.stores["ayse"], list[int]()
 
     def posts(peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
@@ -28,6 +37,48 @@ def test_an_outbox_is_read_in_slices_and_nothing_of_it_is_missed() -> None:
     after = restore("ayse", store.states(), posts).peers.get("burak")
     assert before is not None
     assert after is not None
-    assert slices == [RESTORED_POSTS] * 3 + [LINES + 1 - 3 * RESTORED_POSTS]
+    assert max(slices) == RESTORED_POSTS
+    assert sum(slices) == before.out.count
     assert list(after.out.lines) == list(before.out.lines)
     assert len(after.out.lines) == LINES
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["desk", "peer/burak", "lobby/" + "00" * 16, "lobby/xyz", "out/@burak/w/0", "mls/00/epoch", "package/00"],
+)
+@pytest.mark.parametrize("value", [b"", b"\x07", b"\x01", b"\x02\x63" + bytes(90), b"\x02\xff"])
+def test_a_state_that_cannot_be_read_is_a_storage_error(key: str, value: bytes) -> None:
+    if (key, value) == ("desk", b"\x02\xff"):
+        value = b"\x02"  # there any other byte says busy
+    states = [(key, value)]
+    if key.startswith("out/"):
+        states.append(("peer/burak", encode_peer(Peer("burak"))))
+    with pytest.raises(StorageError) as caught:
+        restore("ayse", states, MemoryStore().posts)
+    assert caught.value.remedy
+
+
+def test_a_key_package_of_another_version_is_a_storage_error() -> None:
+    table = Table("ayse")
+    table.stock()
+    key, value = next(one for one in table.stores["ayse"].states() if one[0].startswith("package/"))
+    assert restore("ayse", [(key, value)], MemoryStore().posts).packages
+    with pytest.raises(StorageError):
+        restore("ayse", [(key, b"\x07" + value[1:])], MemoryStore().posts)
+
+
+def test_keys_of_which_half_is_missing_are_a_storage_error() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "hello")
+    states = [(key, value) for key, value in table.stores["ayse"].states() if not key.endswith("/traffic")]
+    with pytest.raises(StorageError):
+        restore("ayse", states, table.stores["ayse"].posts)
+
+
+def test_states_carry_their_version() -> None:
+    assert encode_peer(Peer("burak"))[0] == VERSION
+    _, effects = step(Desk("ayse"), ev.SetBusy(on=True), 1.0, bytes)
+    assert effects == (PutState("desk", bytes((VERSION, 1))),)
+    assert restore("ayse", [("desk", bytes((VERSION, 1)))], MemoryStore().posts).busy

@@ -156,6 +156,8 @@ def test_history_has_the_order_of_the_lobby(store: PeerStore) -> None:
 def test_marks(store: PeerStore) -> None:
     store.commit([AddLine("#ops", line(1)), MarkLine("#ops", "ayse", line(1).id, Status.DELIVERED, 7)])
     store.commit([MarkLine("#ops", "ayse", line(1).id, Status.FAILED)])
+    store.commit([MarkLine("#ops", "ayse", line(1).id, Status.FAILED, 9)])
+    store.commit([AddLine("#ops", replace(line(1), seq=8))])  # of several places the first one counts
     store.commit(
         [MarkLine("#ops", "burak", line(1).id, Status.FAILED), MarkLine("@cem", "ayse", GROUP, Status.FAILED)]
     )
@@ -609,3 +611,14 @@ class TwoStores(RuleBasedStateMachine):
 
 TwoStores.TestCase.settings = settings(max_examples=50, stateful_step_count=12, deadline=None)
 TestTwoStores = TwoStores.TestCase
+
+
+def test_of_several_places_of_a_line_the_first_counts(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", line(1)), AddLine("#ops", replace(line(2), seq=30))])
+    for seq, kept in ((9, 9), (12, 9), (7, 7)):
+        store.commit([MarkLine("#ops", "ayse", line(1).id, Status.SENT, seq)])
+        assert [one.line.seq for one in store.lines("#ops", limit=9)][-1] == kept
+    for seq, kept in ((31, 30), (20, 20)):
+        store.commit([AddLine("#ops", replace(line(2), seq=seq))])
+        assert [one.line.seq for one in store.lines("#ops", limit=9)][0] == kept
+    assert [one.line.id for one in store.lines("#ops", limit=9)] == [line(2).id, line(1).id]

@@ -1,45 +1,56 @@
-"""The leader orders, the member follows and believes nothing that does not fit."""
+"""An order: written by a leader, taken by its members, compared where halves meet."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from conclave.errors import RemoteError, VerificationError
+from conclave.errors import VerificationError
 from conclave.lobby import chain
-from conclave.lobby import leader as lead
-from conclave.lobby import member as mem
-from conclave.lobby.leader import FETCH_ENTRIES, Leading
-from conclave.lobby.member import Following, Place
-from conclave.lobby.roster import Change, Turn, encode_change
-from conclave.wire.frames import EntryKind, Fetch, Head, Ordered
+from conclave.lobby import order as orders
+from conclave.lobby.order import LAST_SEQ, RECENT, Order, Place
+from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16
-MOST = 5
 
 
-def said(leading: Leading, sender: str = "ayse", kind: EntryKind = EntryKind.MESSAGE) -> tuple[Leading, Ordered]:
-    leading, entry, _ = lead.append(leading, sender, b"i" * 16, 0, kind, b"words")
-    return leading, entry
+def write(order: Order, count: int = 1, sender: str = "ayse") -> tuple[Order, list[Ordered]]:
+    """So many more entries."""
+    entries = []
+    for _ in range(count):
+        number = (order.numbers.get(sender) or 0) + 1
+        order, entry, _ = orders.write(order, sender, number, 0, EntryKind.MESSAGE, b"words")
+        entries.append(entry)
+    return order, entries
 
 
-@pytest.fixture
-def leading() -> Leading:
-    return lead.admit(lead.found(GROUP, "ops", "ayse"), "burak", 0.0, linked=True)
+def take_all(order: Order, entries: list[Ordered]) -> Order:
+    for entry in entries:
+        order, _ = orders.take(order, entry)
+    return order
 
 
-@pytest.fixture
-def following(leading: Leading) -> Following:
-    return Following(GROUP, "ayse", leading.term, leading.seq, leading.hash, frozenset({"ayse", "burak"}))
+def where(order: Order) -> tuple[object, ...]:
+    """All of an order that can be compared."""
+    return (order.seq, order.hash, order.runs, order.epoch, dict(order.numbers.items()), order.recent)
 
 
-def test_an_order_is_followed_to_the_same_hash(leading: Leading, following: Following) -> None:
-    for _ in range(5):
-        leading, entry = said(leading)
-        following, change = mem.follow(following, entry, MOST)
-        assert change is None
-    assert (following.seq, following.hash) == (leading.seq, leading.hash)
+def lead(order: Order, leader: str, rank: int = 0) -> tuple[Order, Ordered]:
+    """The first entry of a new term."""
+    run = Run(order.run.term + 1, rank, leader, 0, 0)
+    order, entry, _ = orders.write(orders.new_term(order, run), leader, 1, rank, EntryKind.TERM, b"term")
+    return order, entry
+
+
+def test_an_order_is_taken_to_the_same_hash() -> None:
+    first = orders.begin(GROUP, "ayse")
+    written, entries = write(first, 5)
+    assert where(take_all(first, entries)) == where(written)
+    assert written.seq == 5
+    assert written.hash == chain.link(encode_ordered(entries[-1]))
 
 
 def test_lobbies_and_leaders_begin_with_different_hashes() -> None:
@@ -48,141 +59,124 @@ def test_lobbies_and_leaders_begin_with_different_hashes() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "reason"),
     [
-        {"previous": b"x" * 32},
-        {"term": 2},
-        {"sender": "deniz"},
-        {"sender": "burak", "kind": EntryKind.ROSTER, "payload": encode_change(Change(Turn.LEFT, "ayse", 1.0))},
-        {"kind": EntryKind.ROSTER, "payload": b"junk"},
+        ({"previous": b"x" * 32}, "forked"),
+        ({"seq": 3}, "wrong-place"),
+        ({"seq": 1}, "wrong-place"),
+        ({"term": 2}, "wrong-term"),
+        ({"term": 0}, "wrong-term"),
+        ({"kind": EntryKind.TERM}, "wrong-term"),
     ],
 )
-def test_what_does_not_fit_is_refused(leading: Leading, following: Following, wrong: dict[str, object]) -> None:
-    _, entry = said(leading)
-    mem.follow(following, entry, MOST)
-    with pytest.raises(RemoteError):
-        mem.follow(following, replace(entry, **wrong), MOST)  # type: ignore[arg-type]
-
-
-def test_places(leading: Leading, following: Following) -> None:
-    leading, one = said(leading)
-    leading, two = said(leading)
-    assert [mem.place(following, entry.seq) for entry in (one, two)] == [Place.NEXT, Place.AHEAD]
-    following, _ = mem.follow(following, one, MOST)
-    assert mem.place(following, one.seq) is Place.REPEATED
-
-
-def test_the_roster_changes_by_the_leaders_entries(leading: Leading, following: Following) -> None:
-    for change in (Change(Turn.ENTERED, "cem", 1.0), Change(Turn.REMOVED, "burak", 1.0, "gone")):
-        leading, entry, _ = lead.append(leading, "ayse", b"i" * 16, 0, EntryKind.ROSTER, encode_change(change))
-        following, seen = mem.follow(following, entry, MOST)
-        assert seen == change
-    assert following.roster == {"ayse", "cem"}
-
-
-def test_a_roster_has_an_end(leading: Leading, following: Following) -> None:
-    def enters(handle: str) -> Ordered:
-        nonlocal leading
-        change = encode_change(Change(Turn.ENTERED, handle, 1.0))
-        leading, entry, _ = lead.append(leading, "ayse", b"i" * 16, 0, EntryKind.ROSTER, change)
-        return entry
-
-    for handle in ("cem", "deniz", "elif", "elif"):
-        following, _ = mem.follow(following, enters(handle), MOST)
+def test_what_does_not_fit_is_refused(wrong: dict[str, object], reason: str) -> None:
+    order, _ = write(orders.begin(GROUP, "ayse"))
+    _, (entry,) = write(order)
+    orders.take(order, entry)
     with pytest.raises(VerificationError) as caught:
-        mem.follow(following, enters("fatma"), MOST)
-    assert caught.value.reason == "lobby-full"
-    assert len(following.roster) == MOST
+        orders.take(order, replace(entry, **wrong))  # type: ignore[arg-type]
+    assert caught.value.reason == reason
 
 
-def test_a_head_that_contradicts_is_refused(leading: Leading, following: Following) -> None:
-    leading, entry = said(leading)
-    following, _ = mem.follow(following, entry, MOST)
-    assert mem.told(following, Head(GROUP, 1, 1, leading.hash)) == following
-    assert mem.told(following, Head(GROUP, 1, 9, b"x" * 32)).head == 9
-    for head in (Head(GROUP, 1, 1, b"x" * 32), Head(GROUP, 1, 0, b"x" * 32), Head(GROUP, 2, 1, leading.hash)):
-        with pytest.raises(RemoteError):
-            mem.told(following, head)
+def test_no_order_comes_to_numbers_that_fit_no_frame() -> None:
+    order = replace(orders.begin(GROUP, "ayse"), seq=LAST_SEQ)
+    entry = Ordered(GROUP, 1, LAST_SEQ + 1, order.hash, "ayse", 1, 0, EntryKind.MESSAGE, b"")
+    with pytest.raises(VerificationError):
+        orders.take(order, entry)
 
 
-def test_one_fetch_at_a_time_repeated_after_a_while(following: Following) -> None:
-    following, fetch = mem.missing(mem.noticed(following, 600), 100.0, 10.0)
-    assert fetch == Fetch(GROUP, 1, FETCH_ENTRIES)
-    assert mem.missing(following, 109.0, 10.0)[1] is None
-    assert mem.missing(following, 110.0, 10.0)[1] == fetch
+def test_any_other_byte_of_an_entry_gives_another_hash() -> None:
+    order = orders.begin(GROUP, "ayse")
+    _, (entry,) = write(order)
+    changed = [
+        replace(entry, sender="burak"), replace(entry, number=2), replace(entry, epoch=1),
+        replace(entry, kind=EntryKind.COMMIT), replace(entry, payload=b"other"),
+    ]  # fmt: skip
+    assert len({orders.take(order, one)[0].hash for one in (entry, *changed)}) == 6
 
 
-def test_the_next_fetch_follows_as_soon_as_one_is_filled(leading: Leading, following: Following) -> None:
-    following, _ = mem.missing(mem.noticed(following, FETCH_ENTRIES + 1), 100.0, 10.0)
-    for _ in range(FETCH_ENTRIES):
-        leading, entry = said(leading)
-        assert mem.missing(following, 101.0, 10.0)[1] is None
-        following, _ = mem.follow(following, entry, MOST)
-    assert mem.missing(following, 101.0, 10.0)[1] == Fetch(GROUP, FETCH_ENTRIES + 1, FETCH_ENTRIES)
+def test_what_is_handed_in_has_its_place_by_its_senders_own_numbers() -> None:
+    order, _ = write(orders.begin(GROUP, "ayse"), 2, "burak")
+    assert orders.handed_in(order, "burak", 1, 2) is Place.REPEATED
+    assert orders.handed_in(order, "burak", 1, 3) is Place.NEXT
+    assert orders.handed_in(order, "burak", 1, 4) is Place.AHEAD
+    assert orders.handed_in(order, "burak", 9, 9) is Place.NEXT  # it hands nothing in below 9 any more
+    assert orders.handed_in(order, "cem", 1, 1) is Place.NEXT
+    for base, number in ((0, 1), (0, 0), (4, 3)):
+        assert orders.handed_in(order, "burak", base, number) is Place.AHEAD
 
 
-def test_who_lags_gets_nothing_pushed_and_the_others_do(leading: Leading) -> None:
-    leading = lead.admit(leading, "cem", 0.0, linked=True)
-    pushed: list[list[str]] = []
-    for _ in range(5):
-        leading, _ = said(leading)
-        leading, handles, _ = lead.audience(leading, 3)
-        pushed.append(sorted(handles))
-        leading, _, _ = lead.heard(leading, "cem", leading.seq, 1.0)
-    assert pushed == [["burak", "cem"]] * 3 + [["cem"]] * 2
+def test_a_term_begins_where_the_order_ends_and_runs_tell_by_whom() -> None:
+    first = orders.begin(GROUP, "ayse")
+    written, entries = write(first, 3)
+    written, term = lead(written, "burak", 1)
+    written, more = write(written, 2, "burak")
+    assert where(take_all(first, [*entries, term, *more])) == where(written)
+    assert written.runs == (Run(2, 1, "burak", 4, 6), Run(1, 0, "ayse", 1, 3))
 
 
-def test_who_lagged_comes_back_by_fetching(leading: Leading) -> None:
-    for _ in range(5):
-        leading, _ = said(leading)
-        leading, _, _ = lead.audience(leading, 3)
-    leading, tell, _ = lead.heard(leading, "burak", 2, 1.0)
-    assert not tell
-    leading, tell, _ = lead.heard(leading, "burak", 3, 1.0)
-    assert tell
-    leading, first, count = lead.fetched(leading, "burak", 4, FETCH_ENTRIES, 1.0)
-    assert (first, count) == (4, 2)
-    leading, _ = said(leading)
-    assert lead.audience(leading, 3)[1] == ["burak"]
+def test_the_latest_runs_and_hashes_are_kept_and_no_more() -> None:
+    order = orders.begin(GROUP, "ayse")
+    for number in range(2 * RUNS):
+        order, _ = lead(order, "burak" if number % 2 else "ayse")
+    assert len(order.runs) == RUNS
+    assert len(order.recent) == RECENT
 
 
-def test_nobody_gets_what_was_said_before_it_entered_or_after_it_left(leading: Leading) -> None:
-    for _ in range(3):
-        leading, _ = said(leading)
-    leading = lead.admit(leading, "cem", 0.0, linked=True)
-    leading, _ = said(leading)
-    assert lead.fetched(leading, "cem", 1, 99, 0.0)[1:] == (4, 1)
-    leading = lead.part(leading, "cem", at_once=False)
-    leading, _ = said(leading)
-    assert lead.fetched(leading, "cem", 5, 99, 0.0)[2] == 0
-    assert "cem" not in lead.audience(leading, 9)[1]
-    assert lead.fetched(leading, "deniz", 1, 99, 0.0)[2] == 0
-    head = lead.head_for(leading, "cem")
-    assert head is not None
-    assert head.seq == 4
-    assert lead.heard(leading, "cem", 4, 0.0)[2]
+def test_a_leader_that_ordered_nothing_leaves_no_run() -> None:
+    order, _ = write(orders.begin(GROUP, "ayse"), 2)
+    order = orders.new_term(order, Run(2, 1, "burak", 0, 0))
+    order = orders.new_term(order, Run(3, 2, "cem", 0, 0))
+    assert order.runs == (Run(3, 2, "cem", 3, 2), Run(1, 0, "ayse", 1, 2))
 
 
-def test_a_member_cannot_claim_more_than_there_is(leading: Leading) -> None:
-    leading, _ = said(leading)
-    leading, _, _ = lead.heard(leading, "burak", 1 << 60, 1.0)
-    one = leading.followers.get("burak")
-    assert one is not None
-    assert one.have == 1
+def test_halves_part_at_the_end_of_what_both_have() -> None:
+    common, _ = write(orders.begin(GROUP, "ayse"), 4)
+    ours, _ = write(common, 3)
+    theirs, _ = lead(common, "burak", 1)
+    assert orders.parting(ours, orders.head(common)) == 4
+    assert orders.parting(ours, orders.head(theirs)) == 4
+    assert orders.parting(theirs, orders.head(ours)) == 4
+    assert orders.parting(ours, Head(GROUP, 9, b"h" * 32, (Run(5, 0, "deniz", 9, 9),))) == -1
 
 
-def test_the_silent_are_asked_less_and_less_often(leading: Leading) -> None:
-    leading, _ = said(leading)
-    asked = 0
-    for now in range(1, 2000):
-        leading, silent, behind = lead.unmoved(leading, float(now), 10.0)
-        asked += len(silent)
-        assert behind
-    assert 6 <= asked <= 12
+@given(st.integers(1, 9), st.integers(0, 4), st.integers(0, 4))
+@settings(max_examples=60)
+def test_of_two_orders_exactly_one_counts_and_rewound_it_takes_the_other(common: int, one: int, other: int) -> None:
+    shared, _ = write(orders.begin(GROUP, "ayse"), common)
+    ours, cut = write(shared, one)
+    theirs, term = lead(shared, "burak", 1)
+    theirs, more = write(theirs, other, "burak")
+    assert orders.counts_before(theirs.run, ours.run)
+    assert not orders.counts_before(ours.run, theirs.run)
+    at = orders.parting(ours, orders.head(theirs))
+    assert at == common
+    back = orders.rewind(ours, at, shared.hash, 0, cut)
+    assert (back.seq, back.hash, back.runs) == (shared.seq, shared.hash, shared.runs)
+    again = take_all(back, [term, *more])
+    assert (again.seq, again.hash, again.runs) == (theirs.seq, theirs.hash, theirs.runs)
 
 
-def test_closing_lets_everybody_follow_to_the_end(leading: Leading) -> None:
-    leading, _ = said(leading)
-    leading = lead.close(leading)
-    assert leading.roster == ("ayse",)
-    assert lead.audience(leading, 9)[1] == ["burak"]
+def test_the_higher_term_counts_then_the_lower_rank_then_the_lesser_name() -> None:
+    best = [Run(3, 5, "z", 0, 0), Run(2, 0, "z", 0, 0), Run(2, 1, "a", 0, 0), Run(2, 1, "b", 0, 0)]
+    for at, run in enumerate(best):
+        assert not orders.counts_before(run, run)
+        for worse in best[at + 1 :]:
+            assert orders.counts_before(run, worse)
+            assert not orders.counts_before(worse, run)
+
+
+def test_another_hash_at_a_place_that_both_know_contradicts() -> None:
+    order, entries = write(orders.begin(GROUP, "ayse"), 3)
+    digest = chain.link(encode_ordered(entries[1]))
+    run = order.run
+    assert not orders.contradicts(order, run, 2, digest)
+    assert orders.contradicts(order, run, 2, b"x" * 32)
+    assert not orders.contradicts(order, run, 9, b"x" * 32)  # we are not there yet
+    assert not orders.contradicts(order, replace(run, leader="burak"), 2, b"x" * 32)  # another half's
+
+
+def test_what_is_too_long_ago_contradicts_nothing() -> None:
+    order, _ = write(orders.begin(GROUP, "ayse"), RECENT + 5)
+    assert not orders.contradicts(order, order.run, 1, b"x" * 32)
+    assert orders.contradicts(order, order.run, 6, b"x" * 32)

@@ -110,7 +110,7 @@ def test_a_pair_chat_outlives_a_death_at_every_point(theatre: Theatre, who: str)
     assert point > 25
 
 
-@pytest.mark.parametrize("who", ["ayse", "burak"])
+@pytest.mark.parametrize("who", ["ayse", "burak", "cem"])
 def test_a_lobby_outlives_a_death_at_some_points(theatre: Theatre, who: str) -> None:
     points = range(1, theatre.length("lobby", who) + 1)
     assert len(points) > 25
@@ -121,7 +121,7 @@ def test_a_lobby_outlives_a_death_at_some_points(theatre: Theatre, who: str) -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("who", ["ayse", "burak"])
+@pytest.mark.parametrize("who", ["ayse", "burak", "cem"])
 def test_a_lobby_outlives_a_death_at_every_point(theatre: Theatre, who: str) -> None:
     point = 1
     while theatre.perform("lobby", who, point)["died"]:

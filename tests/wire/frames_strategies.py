@@ -16,21 +16,24 @@ HASHES = st.binary(min_size=32, max_size=32)
 SMALL = st.integers(0, 6) | U64
 PAYLOADS = st.binary(max_size=60)
 ROSTERS = st.lists(HANDLES, max_size=5).map(tuple)
+KINDS = st.sampled_from(f.EntryKind)
 
 
-def _runs(parts: list[tuple[int, int, str, int]]) -> tuple[f.Run, ...]:
-    """Terms that follow one another, the latest first."""
+@st.composite
+def _runs(draw: st.DrawFn) -> tuple[f.Run, ...]:
+    """Terms that follow one another, the newest first."""
+    first, term = draw(SMALL.filter(bool)), draw(st.integers(0, 6) | U32)
     runs: list[f.Run] = []
-    term, last = 0, 0
-    for skipped, rank, leader, length in parts:
-        term += 1 + skipped
-        runs.append(f.Run(term, rank, leader, last + 1, last + length))
-        last += length
-    return tuple(reversed(runs))
+    for _ in range(draw(st.integers(1, 3))):
+        last = min(first - 1 + draw(st.integers(0, 4)), (1 << 64) - 1)
+        runs.insert(0, f.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
+        first, term = last + 1, term + 1
+        if first >= 1 << 64 or term >= 1 << 32:
+            break
+    return tuple(runs)
 
 
-RUNS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), HANDLES, st.integers(1, 4)), min_size=1, max_size=4)
-runs = RUNS.map(_runs)
+RUNS = _runs()
 
 parcels = st.one_of(
     st.builds(p.Begin, PAYLOADS),
@@ -38,7 +41,7 @@ parcels = st.one_of(
     st.builds(p.Message, IDS, GROUPS, PAYLOADS),
     st.builds(p.Answer, GROUPS | st.just(b""), st.sampled_from(p.Choice), PAYLOADS),
     st.builds(p.Invite, GROUPS, st.sampled_from(["ops", "night", "a\x1bb", ""]), ROSTERS),
-    st.builds(p.Welcome, GROUPS, st.just("ops"), SMALL, HASHES, runs, PAYLOADS),
+    st.builds(p.Welcome, GROUPS, st.just("ops"), SMALL, HASHES, RUNS, PAYLOADS),
     st.builds(p.Leave, GROUPS),
 )
 
@@ -50,23 +53,21 @@ def _post(stream: bytes, number: int, base: int, parcel: p.Parcel, junk: bytes |
 
 STREAMS = st.sampled_from([bytes([n]) * 8 for n in range(6)])
 posts = st.builds(_post, STREAMS, SMALL, SMALL | st.just(1), parcels, st.none() | st.none() | st.binary(max_size=20))
-ordered = st.builds(
-    f.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, SMALL, U64, st.sampled_from(f.EntryKind), PAYLOADS
-)
+ordered = st.builds(f.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, SMALL, SMALL, KINDS, PAYLOADS)
 conversation_frames = st.one_of(
     posts,
     st.builds(f.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),
     ordered,
     st.builds(f.Fetch, GROUPS, SMALL, U16),
-    st.builds(f.Head, GROUPS, SMALL, HASHES, runs),
+    st.builds(f.Head, GROUPS, SMALL, HASHES, RUNS),
     st.builds(f.Have, GROUPS, SMALL),
-    st.builds(f.Submit, GROUPS, SMALL, SMALL, SMALL, st.sampled_from(f.EntryKind), PAYLOADS),
+    st.builds(f.Submit, GROUPS, SMALL, SMALL, SMALL, KINDS, PAYLOADS),
     st.builds(f.Refused, GROUPS, SMALL, SMALL, st.sampled_from(f.Refusal)),
     st.builds(f.AskInfo, GROUPS),
-    st.builds(f.Info, GROUPS, SMALL, HASHES, runs, PAYLOADS),
+    st.builds(f.Info, GROUPS, SMALL, HASHES, RUNS, PAYLOADS),
     st.builds(f.Recall, GROUPS, SMALL, SMALL),
-    st.builds(f.Originals, GROUPS, st.lists(st.tuples(SMALL, PAYLOADS), max_size=4).map(tuple), st.booleans()),
-    st.builds(f.AskPackage),
+    st.builds(f.Originals, GROUPS, st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple), st.booleans()),
+    st.just(f.AskPackage()),
     st.builds(f.Package, PAYLOADS),
 )
 link_frames = st.one_of(

@@ -14,6 +14,7 @@ from conclave.wire.files import FileKind, Lack
 from conclave.wire.frames import (
     FRAME_BYTES,
     PAYLOAD_BYTES,
+    RUNS,
     Close,
     CloseReason,
     EntryKind,
@@ -21,6 +22,7 @@ from conclave.wire.frames import (
     Head,
     Kind,
     Ordered,
+    Originals,
     Post,
     PostKind,
     Run,
@@ -29,7 +31,7 @@ from conclave.wire.frames import (
     encode_frame,
     encode_ordered,
 )
-from conclave.wire.posts import Begin, Invite, Message, Parcel, Welcome, open_post, pack_parcel
+from conclave.wire.posts import Invite, Message, Parcel, open_post, pack_parcel
 from tests.wire.frames_strategies import frames, ordered, parcels
 
 
@@ -52,7 +54,7 @@ def test_a_frame_cut_short_or_made_longer_is_refused(frame: Frame, data: st.Data
     encoded = encode_frame(frame)
     reader = Reader(encoded)
     kind, body = reader.uint8(), reader.opaque()
-    if body:
+    if body:  # some frames are empty
         with pytest.raises(DecodeError):
             decode_frame(kind, body[: data.draw(st.integers(0, len(body) - 1))])
     with pytest.raises(DecodeError):
@@ -106,6 +108,13 @@ def test_an_unknown_reason_of_a_close_is_read_as_protocol() -> None:
     assert decode_frame(Kind.CLOSE, Writer().uint8(250).text("new").done()) == Close(CloseReason.PROTOCOL, "new")
 
 
+def test_a_flag_is_nought_or_one() -> None:
+    body = Writer().fixed(b"g" * 16, 16).opaque(b"").done()
+    assert decode_frame(Kind.ORIGINALS, body + b"\x01") == Originals(b"g" * 16, (), done=True)
+    with pytest.raises(DecodeError):
+        decode_frame(Kind.ORIGINALS, body + b"\x02")
+
+
 def test_payloads_have_a_limit() -> None:
     fits = Ordered(b"g" * 16, 1, 1, b"h" * 32, "ayse", 1, 0, EntryKind.MESSAGE, bytes(PAYLOAD_BYTES))
     assert decode_ordered(encode_ordered(fits)) == fits
@@ -114,26 +123,40 @@ def test_payloads_have_a_limit() -> None:
         open_post(Post(b"12345678", 1, 1, kind, body))
 
 
-def test_the_largest_parcels_fit_a_frame() -> None:
-    runs = (Run(2, 0, "ayse", 2, 2), Run(1, 0, "burak", 1, 1))
-    roster = tuple(f"{n:063d}" for n in range(1_000))
-    for parcel in (
-        Welcome(b"g" * 16, "n" * 32, 2, b"h" * 32, runs, bytes(PAYLOAD_BYTES)),
-        Begin(bytes(PAYLOAD_BYTES)),
-        Invite(b"g" * 16, "n" * 32, roster),
-    ):
-        kind, body = pack_parcel(parcel)
-        post = Post(b"12345678", 1, 1, kind, body)
-        assert read(encode_frame(post)) == post
-        assert open_post(post) == parcel
+def test_the_largest_roster_fits_a_frame() -> None:
+    roster = tuple(f"{n:063d}" for n in range(1_001))
+    kind, body = pack_parcel(Invite(b"g" * 16, "n" * 32, roster))
+    post = Post(b"12345678", 1, 1, kind, body)
+    assert read(encode_frame(post)) == post
+    assert open_post(post) == Invite(b"g" * 16, "n" * 32, roster)
 
 
-def test_terms_that_do_not_follow_one_another_are_refused() -> None:
-    for runs in (
+def head(*runs: Run) -> bytes:
+    w = Writer().fixed(b"g" * 16, 16).uint64(9).fixed(b"h" * 32, 32)
+
+    def one(each: Writer, run: Run) -> None:
+        each.uint32(run.term).uint32(run.rank).text(run.leader).uint64(run.first).uint64(run.last)
+
+    return w.vector(runs, one).done()
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
         (),
-        (Run(1, 0, "ayse", 1, 1), Run(2, 0, "burak", 2, 2)),
-        (Run(2, 0, "ayse", 3, 3), Run(1, 0, "burak", 1, 1)),
-    ):
-        encoded = encode_frame(Head(b"g" * 16, 2, b"h" * 32, runs))
-        with pytest.raises(DecodeError):
-            read(encoded)
+        (Run(1, 0, "ayse", 9, 7),),  # it ends before it begins
+        (Run(2, 0, "ayse", 5, 9), Run(2, 0, "burak", 1, 4)),  # the same term twice
+        (Run(1, 0, "ayse", 5, 9), Run(2, 0, "burak", 1, 4)),  # the older one is the higher
+        (Run(2, 0, "ayse", 6, 9), Run(1, 0, "burak", 1, 4)),  # a gap between them
+        (Run(2, 0, "ayse", 4, 9), Run(1, 0, "burak", 1, 4)),  # an entry of both
+        tuple(Run(n, 0, "a" * 63, n, n) for n in range(2 * RUNS, 0, -1)),  # too many
+    ],
+)
+def test_terms_that_do_not_follow_one_another_are_refused(runs: tuple[Run, ...]) -> None:
+    with pytest.raises(DecodeError):
+        decode_frame(Kind.HEAD, head(*runs))
+
+
+def test_the_most_terms_that_are_told_can_be_read() -> None:
+    runs = tuple(Run(n, 0, "a" * 63, n, n) for n in range(RUNS, 0, -1))
+    assert decode_frame(Kind.HEAD, head(*runs)) == Head(b"g" * 16, 9, b"h" * 32, runs)

@@ -96,7 +96,7 @@ class AddLine:
 
 @dataclass(frozen=True, slots=True)
 class MarkLine:
-    """A line came further; ``seq`` is its place in a lobby's order once known (0 leaves it)."""
+    """A line came further; ``seq`` is its place in a lobby's order once known; of several the first one counts."""
 
     conversation: str
     sender: str

@@ -77,7 +77,7 @@ def decline_all_of(work: Work, handle: str) -> None:
 def free_label(work: Work, name: str, inviter: str, group: bytes) -> str:
     """What people here will call the lobby: its name, and the inviter's where that is taken.
 
-    A lobby of the same name that ended gives its label, and so its history, to the new one.
+    A lobby of the same name that ended, or that we closed, gives its label, and so its history, to the new one.
     """
     for label in (f"#{name}", f"#{name}@{inviter}", f"#{name}@{inviter}-{group.hex()[:8]}"):
         taken = work.labelled(label)
@@ -85,6 +85,9 @@ def free_label(work: Work, name: str, inviter: str, group: bytes) -> str:
             return label
         if taken.inviter == inviter and taken.name == name and taken.stage is Stage.ENDED:
             work.drop_lobby(taken)
+            return label
+        if inviter == work.me == taken.leader and taken.stage is Stage.CLOSING:
+            work.relabel(taken, f"#{name}@{inviter}-{taken.group.hex()[:8]}")
             return label
     return f"#{name}@{inviter}-{group.hex()}"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from conclave.chat import delivery
+from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place, Waiting
-from conclave.chat.effects import DropPosts, Recollect, Send, Status
+from conclave.chat.effects import DropPosts, DropState, Recollect, Send, Status
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.work import Work, window_for
@@ -18,6 +18,8 @@ from conclave.errors import DecodeError
 from conclave.wire.frames import Ack, Post
 from conclave.wire.posts import Parcel, open_post
 
+REFUSED_KEPT = 64
+"""Lines that a peer did not take, and that are said again where its home turns out to be another one."""
 ANSWERS_POSTS = 1_000
 """Room in the outbox beyond ``outbox_posts`` for answers that we owe; whoever fills that is heard no more."""
 
@@ -54,6 +56,8 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
     inbound = delivery.taken(inbound, post)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
+    if new_home and peer.refused and pair.theirs is not Theirs.REJECTED:
+        work.deed(Recollect(b"", "@" + handle, tuple((work.me, identity) for identity in peer.refused)))
     try:
         fate = take(work, handle, open_post(post))
     except DecodeError as error:
@@ -79,16 +83,19 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
             not_taken(work, handle, line)
         else:
             work.mark_line("@" + handle, line.id, Status.DELIVERED)
+    peer = work.peer(handle)
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight))
     work.send_outbox(handle)
 
 
 def not_taken(work: Work, handle: str, line: Waiting) -> None:
-    """The other side dropped a line: it is not sent, or said again where the other had lost the keys for it."""
-    groups = work.peer(handle).groups
-    if any(group.dead for group in groups):
-        work.deed(Recollect(b"", "@" + handle, ((work.me, line.id),)))
+    """The other side dropped a line: it is not sent, or said again, once, where its keys were lost there."""
+    peer = work.peer(handle)
+    if line.id not in peer.refused:
+        if any(group.dead for group in peer.groups) and peer.pair.theirs is not Theirs.REJECTED:
+            work.deed(Recollect(b"", "@" + handle, ((work.me, line.id),)))
+        work.keep(replace(peer, refused=(*peer.refused, line.id)[-REFUSED_KEPT:]))
     work.mark_line("@" + handle, line.id, Status.FAILED)
 
 
@@ -107,6 +114,12 @@ def resend(work: Work, peer: Peer) -> None:
 def abandon(work: Work, handle: str) -> None:
     """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good."""
     peer = work.peer(handle)
+    for unsaid in peer.waiting:
+        work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
+        work.mark_line("@" + handle, unsaid.id, Status.FAILED)
+    if len(peer.waiting):
+        peer = replace(peer, waiting=type(peer.waiting)())
+        work.keep(peer)
     if not peer.out.count:
         return
     work.record(DropPosts(handle, peer.out.next - 1))

@@ -101,7 +101,10 @@ def failed(work: Work, handle: str, reason: str, group: bytes) -> None:
 def lobby_passed(work: Work, group: bytes) -> None:
     """Time passed: mail what was ordered to who is away, and what we hand in to a leader who is."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or work.own is None or work.now < lobby.watch.mail_at:
+    if lobby is None or lobby.order is None or work.own is None:
+        return
+    if work.now < lobby.watch.mail_at:
+        work.wake(lobby.watch.mail_at)
         return
     if audience.leads(work, lobby):
         _mail_followers(work, lobby)
@@ -119,7 +122,10 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
             continue
         first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
         count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
-        if count > 0 and work.now - work.peer(handle).away >= work.settings.mail_after:
+        due = work.peer(handle).away + work.settings.mail_after
+        if count > 0 and work.now < due:
+            work.wake(due)
+        elif count > 0:
             work.deed(DepositEntries(handle, lobby.group, first, count))
             mailed[handle] = first + count - 1
     if mailed != lobby.watch.mailed:

@@ -34,13 +34,13 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
+from conclave.errors import ConclaveError, DecodeError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
 from conclave.mls import group as mls
 from conclave.mls.group import State
 from conclave.wire.frames import ID_BYTES, Head, Run
-from conclave.wire.posts import Answer, Choice, Invite, Welcome
+from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
@@ -218,6 +218,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     lobby = work.lobby(welcome.group)
     healing = lobby is not None and lobby.stage is Stage.MEMBER
     if lobby is None or not (healing or (lobby.stage is Stage.JOINING and lobby.inviter == handle)):
+        _not_in(work, handle, welcome, lobby)
         return Fate.DECLINED
     try:
         reference, own = packages.for_welcome(work, welcome.welcome)
@@ -247,6 +248,16 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)
     return Fate.TAKEN
+
+
+def _not_in(work: Work, handle: str, welcome: Welcome, lobby: Lobby | None) -> None:
+    """We accepted, and were put out or left before the welcome came: others are not to think that we are in."""
+    try:
+        packages.for_welcome(work, welcome.welcome)
+    except DecodeError:
+        return
+    if lobby is None or lobby.stage is Stage.ENDED:
+        work.post(handle, Leave(welcome.group))
 
 
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:

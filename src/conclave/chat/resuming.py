@@ -112,11 +112,13 @@ def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:
     for key, value in _under(kept, records.SESSION_KEY):
         if key.endswith(records.EPOCH):
             name = key.removesuffix(records.EPOCH)
-            traffic = kept[f"{records.SESSION_KEY}{name}{records.TRAFFIC}"]
+            traffic = kept.get(f"{records.SESSION_KEY}{name}{records.TRAFFIC}", b"")
             sessions = sessions.put(bytes.fromhex(name), State.join_parts(value, traffic))
     packages: Shelf[bytes, OwnKeyPackage] = Shelf()
     last: list[tuple[int, bytes]] = []
     for name, value in _under(kept, records.PACKAGE_KEY):
+        if value[:1] != bytes((records.VERSION,)):
+            raise DecodeError("a state of an unknown version")
         package = OwnKeyPackage.decode(value[2:])
         reference = bytes.fromhex(name)
         packages = packages.put(reference, package)

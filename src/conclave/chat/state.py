@@ -92,6 +92,7 @@ class Peer:
     mailing: int = 0  # the highest post that is on its way there
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
+    refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
 
     @property
     def linked(self) -> bool:

@@ -271,7 +271,8 @@ class Work:
 
     def check_room(self, handle: str) -> None:
         """Raise ``Refused`` where too much waits for ``handle`` already."""
-        if self.peer(handle).out.count >= self.settings.outbox_posts:
+        peer = self.peer(handle)
+        if peer.out.count + len(peer.waiting) >= self.settings.outbox_posts:
             raise Refused(
                 f"{self.settings.outbox_posts} messages already wait for {handle}",
                 reason="outbox-full",
@@ -293,6 +294,9 @@ class Work:
             self._deeds.append(Send(handle, Post(out.stream, number, out.base, kind, body)))
             flight = replace(flight, sent=number, moved=self.now if out.count == 1 else flight.moved)
             self.pending = True
+        if not peer.linked:
+            peer = replace(peer, away=peer.away or self.now)
+            self.wake(self.now + self.settings.mail_after)
         self.keep(replace(peer, out=out, flight=flight))
         return number
 

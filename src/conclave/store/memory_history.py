@@ -69,6 +69,11 @@ class History:
         self.at |= {(k.stored.line.sender, k.stored.line.id): at + n for n, k in enumerate(tail)}
 
 
+def _earlier(one: int, other: int) -> int:
+    """Of two places of a line the first; 0 is none."""
+    return min(one, other) if one and other else one or other
+
+
 class Histories:
     """All conversations of a store."""
 
@@ -93,8 +98,12 @@ class Histories:
         there = history.at.get(name)
         if there is not None:
             kept = history.lines[there]
-            if line.seq and not kept.stored.line.seq:
-                self._place(history, there, replace(kept.stored.line, seq=line.seq), undo)
+            old = kept.stored.line
+            if line.seq and not old.seq:
+                self._place(history, there, replace(old, seq=line.seq), undo)
+            elif 0 < line.seq < old.seq:
+                moved = replace(kept.stored, line=replace(old, seq=line.seq))
+                self._put(history, there, replace(kept, stored=moved), undo)
             return
         self._last += 1
         history.at[name] = len(history.lines)
@@ -124,7 +133,7 @@ class Histories:
         if at is None:
             return
         old = history.lines[at].stored.line
-        line = replace(old, status=record.status, seq=record.seq or old.seq)
+        line = replace(old, status=record.status, seq=_earlier(old.seq, record.seq))
         if record.seq and not old.seq:
             self._place(history, at, line, undo)
         else:

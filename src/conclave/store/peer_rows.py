@@ -56,9 +56,11 @@ ADD_LINE = f"""
     VALUES ({_NEXT}, (SELECT key FROM conversations WHERE name = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
         ?10, ?11, ?12, ?13)
     ON CONFLICT (conversation, sender, id) DO UPDATE SET seq = excluded.seq, position = {_BEHIND}
-    WHERE seq = 0 AND excluded.seq > 0"""  # noqa: S608
+    WHERE excluded.seq > 0 AND (seq = 0 OR excluded.seq < seq)"""  # noqa: S608
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
-PLACE_LINE = f"UPDATE lines SET status = ?4, seq = ?5, position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
+PLACE_LINE = (
+    f"UPDATE lines SET status = ?4, seq = iif(seq = 0 OR ?5 < seq, ?5, seq), position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
+)
 KEEP_ORIGINAL = f"""
     UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x'' AND NOT (kind = 'about' AND EXISTS (
         SELECT 1 FROM lines l WHERE l.conversation = lines.conversation AND l.sender = lines.reply_author

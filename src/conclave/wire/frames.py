@@ -324,6 +324,13 @@ def _entry_kind(reader: Reader) -> EntryKind:
     return EntryKind(_enum(reader, EntryKind))
 
 
+def _flag(r: Reader) -> bool:
+    value = r.uint8()
+    if value > 1:
+        raise DecodeError("a flag that is neither 0 nor 1")
+    return bool(value)
+
+
 def _run(r: Reader) -> Run:
     return Run(r.uint32(), r.uint32(), r.text(HANDLE_BYTES), r.uint64(), r.uint64())
 
@@ -407,7 +414,7 @@ _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), r.uint64(), r.uint64()),
     Kind.ASK_PACKAGE: lambda _: AskPackage(),
     Kind.PACKAGE: lambda r: Package(r.opaque(PAYLOAD_BYTES)),
-    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), r.vector(_item, PAYLOAD_BYTES), bool(r.uint8())),
+    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), r.vector(_item, PAYLOAD_BYTES), _flag(r)),
 }  # fmt: skip
 
 

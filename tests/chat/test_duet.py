@@ -1,0 +1,261 @@
+"""A group of two: begun with who is away, begun by both at once, lost and found, its keys renewed in turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.duet import GROUPS_KEPT
+from conclave.chat.notices import Receipted
+from conclave.chat.settings import Settings
+from conclave.chat.state import Peer
+from conclave.errors import LocalError
+from conclave.mls import group as mls
+from conclave.wire.frames import AskPackage, Package, Post, PostKind
+from conclave.wire.posts import Begin, Handshake, Message, open_post, pack_parcel
+from tests.chat.desks import Table
+from tests.chat.people import own
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    return table
+
+
+def peer(table: Table, name: str) -> Peer:
+    """The other of the two, as ``name`` has it."""
+    other = {"ayse": "burak", "burak": "ayse"}[name]
+    found = table.desks[name].peers.get(other)
+    assert found is not None
+    return found
+
+
+def epochs(table: Table) -> set[int]:
+    return {views.pair(table.desks[one], other).epoch for one, other in (("ayse", "burak"), ("burak", "ayse"))}
+
+
+def same_group(table: Table) -> bool:
+    states = [views.pair_state(table.desks[one], other) for one, other in (("ayse", "burak"), ("burak", "ayse"))]
+    return all(states) and len({one.authenticator for one in states if one}) == 1
+
+
+def test_a_pair_begins_with_somebody_away_and_the_two_are_never_online_together() -> None:
+    table = Table("ayse", "burak")
+    table.stock("burak")
+    table.say("ayse", "@burak", "while you sleep")
+    table.wait(6)
+    assert table.statuses("ayse", "@burak") == ["in mailbox"]
+    assert table.collect("burak") == 1
+    assert table.words("burak", "@ayse") == ["while you sleep"]
+    table.say("burak", "@ayse", "and you")
+    table.wait(6)
+    table.collect("ayse")
+    assert table.words("ayse", "@burak") == ["while you sleep", "and you"]
+    assert table.statuses("ayse", "@burak") == ["delivered"]
+    table.collect("burak")
+    assert table.statuses("burak", "@ayse") == ["delivered"]
+    assert table.frames == []
+    assert same_group(table)
+    assert not any(table.mail.values())
+
+
+def test_without_the_authority_a_package_is_asked_of_the_peer(table: Table) -> None:
+    table.authority = False
+    table.say("ayse", "@burak", "hello")
+    kinds = [type(frame) for *_, frame in table.frames]
+    assert kinds[:2] == [AskPackage, Package]
+    assert table.words("burak", "@ayse") == ["hello"]
+
+
+def test_words_wait_until_there_is_a_package() -> None:
+    table = Table("ayse", "burak")
+    table.authority = False
+    table.say("ayse", "@burak", "one")
+    table.say("ayse", "@burak", "two")
+    assert table.statuses("ayse", "@burak") == ["waiting"] * 2
+    assert views.queued(table.desks["ayse"]) == {"burak": 2}
+    table.restart("ayse")
+    table.authority = True
+    table.stock("burak")
+    table.wait(31)
+    table.link("ayse", "burak")
+    assert table.words("burak", "@ayse") == ["one", "two"]
+
+
+def test_both_begin_at_once_and_go_on_in_the_same_group() -> None:
+    table = Table("ayse", "burak")
+    table.stock()
+    table.say("ayse", "@burak", "one")
+    table.say("burak", "@ayse", "two")
+    table.link("ayse", "burak")
+    assert table.words("ayse", "@burak") == ["one", "two"]
+    assert table.words("burak", "@ayse") == ["two", "one"]
+    table.say("ayse", "@burak", "three")
+    table.say("burak", "@ayse", "four")
+    assert same_group(table)
+    assert peer(table, "ayse").groups[0].ours  # the smaller handle's is the one
+    assert table.words("burak", "@ayse") == ["two", "one", "three", "four"]
+
+
+def test_a_peer_that_lost_its_home_is_spoken_with_again(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
+    table.lose_home("ayse")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "new home")
+    assert table.words("burak", "@ayse") == ["hello", "new home"]
+    table.say("burak", "@ayse", "welcome")
+    assert table.words("ayse", "@burak") == ["new home", "welcome"]
+    assert same_group(table)
+
+
+def test_what_a_lost_home_cannot_read_is_said_again(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.lose_home("ayse")
+    table.say("burak", "@ayse", "did you get it?")
+    table.say("burak", "@ayse", "hm")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "I lost everything")
+    table.run(60, 5)
+    assert sorted(table.words("ayse", "@burak")) == ["I lost everything", "did you get it?", "hm"]
+    assert set(table.statuses("burak", "@ayse")) == {"delivered"}
+    assert same_group(table)
+
+
+def test_keys_are_renewed_in_turns_after_a_reconnect_and_daily(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    before = epochs(table)
+    renewed: list[str] = []
+    for _ in range(4):
+        table.cut("ayse", "burak")
+        table.link("ayse", "burak")
+        count = len(table.frames)
+        table.run(130, 10)
+        renewed += [
+            one
+            for one, _, frame in table.frames[count:]
+            if isinstance(frame, Post) and frame.kind is PostKind.HANDSHAKE
+        ]
+    assert renewed[:4] in (["ayse", "burak"] * 2, ["burak", "ayse"] * 2)
+    assert same_group(table)
+    assert epochs(table) == {max(before) + len(renewed)}
+    count = max(epochs(table))
+    for _ in range(3):
+        table.run(86_500, 8_650)
+    assert max(epochs(table)) > count
+    table.say("ayse", "@burak", "still here")
+    assert table.words("burak", "@ayse")[-1] == "still here"
+
+
+def test_a_renewed_certificate_is_in_the_leaf_after_the_next_turn(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.own["burak"] = own("burak", 2)
+    table.put("burak", ev.OwnChanged(table.own["burak"]))
+    for _ in range(4):
+        table.cut("ayse", "burak")
+        table.link("ayse", "burak")
+        table.run(130, 10)
+    state = views.pair_state(table.desks["ayse"], "burak")
+    assert state is not None
+    assert own("burak", 2).credential in {mls.credential(state, leaf) for leaf in mls.members(state)}
+
+
+def test_who_is_no_leaf_of_a_pair_does_not_speak_in_it() -> None:
+    table = Table("ayse", "burak", "cem")
+    table.link("ayse", "burak")
+    table.link("ayse", "cem")
+    table.say("burak", "@ayse", "hello")
+    table.say("cem", "@ayse", "hello")
+    stolen = next(
+        frame for one, _, frame in table.frames
+        if one == "burak" and isinstance(frame, Post) and frame.kind is PostKind.MESSAGE
+    )  # fmt: skip
+    stream, last = table.desks["ayse"].peers.get("cem").inbound.streams[0]  # type: ignore[union-attr]
+    table.put("ayse", ev.Arrived("cem", replace(stolen, stream=stream, number=last + 1, base=last + 1)))
+    assert table.words("ayse", "@cem") == ["hello"]
+
+
+def deliver(table: Table, victim: str, sender: str, parcel: Begin | Handshake | Message) -> str:
+    """Post it to ``victim``; what people were told, if anything."""
+    one = table.desks[victim].peers.get(sender)
+    assert one is not None
+    stream, last = one.inbound.streams[0]
+    kind, body = pack_parcel(parcel)
+    before = len(table.troubles(victim))
+    table.now += 100
+    table.put(victim, ev.Arrived(sender, Post(stream, last + 1, last + 1, kind, body)))
+    return " ".join(table.troubles(victim)[before:])
+
+
+def test_a_welcome_that_is_no_pair_of_the_two_is_refused(table: Table) -> None:
+    table.say("burak", "@ayse", "hello")
+    begin = next(open_post(frame) for *_, frame in table.frames if isinstance(frame, Post))
+    assert isinstance(begin, Begin)
+    assert "refused" in deliver(table, "ayse", "burak", Begin(b"junk"))
+    assert "refused" in deliver(table, "ayse", "burak", begin)  # its package is used up
+    assert len(peer(table, "ayse").groups) == 1
+
+
+def test_a_commit_out_of_turn_is_refused(table: Table) -> None:
+    table.say("burak", "@ayse", "hello")
+    group = peer(table, "ayse").groups[0]
+    assert group.turn  # ours: burak made the group
+    state = table.desks["burak"].sessions.get(group.id)
+    assert state is not None
+    staged = mls.commit(state, verify=table.desks["burak"].judges.members, now=table.now, random=table.random)
+    assert "not the turn" in deliver(table, "ayse", "burak", Handshake(group.id, staged.message))
+    assert "could not renew" in deliver(table, "ayse", "burak", Handshake(group.id, b"junk"))
+    assert epochs(table) == {1}
+
+
+def test_groups_of_one_pair_are_bounded() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    for number in range(GROUPS_KEPT + 3):
+        table.say("burak", "@ayse", str(number))
+        table.say("ayse", "@burak", str(number))
+        table.lose_home("burak")
+        table.link("ayse", "burak")
+    table.say("burak", "@ayse", "again")
+    assert len(peer(table, "ayse").groups) <= GROUPS_KEPT
+    assert len(table.desks["ayse"].sessions) <= GROUPS_KEPT
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_was_read_is_told_where_that_is_wanted(*, allowed: bool) -> None:
+    table = Table("ayse", "burak", settings=Settings(read_receipts=allowed))
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "one")
+    table.say("ayse", "@burak", "two")
+    table.put("burak", ev.MarkRead("@ayse", 2))
+    table.put("burak", ev.MarkRead("@ayse", 1))
+    told = table.notices("ayse", Receipted)
+    assert told == ([Receipted("@burak", "burak", 2, 2)] if allowed else [])
+
+
+def test_somebody_elses_key_package_begins_nothing() -> None:
+    table = Table("ayse", "burak", "cem")
+    table.stock("cem")
+    table.published["burak"] = table.published["cem"]
+    table.say("ayse", "@burak", "for burak alone")
+    assert "it is cem's" in table.troubles("ayse")[-1]
+    assert table.statuses("ayse", "@burak") == ["waiting"]
+    assert len(table.desks["ayse"].sessions) == 0
+
+
+def test_without_a_certificate_people_are_told_what_to_do() -> None:
+    table = Table("ayse", "burak")
+    table.desks["ayse"] = replace(table.desks["ayse"], own=None)
+    with pytest.raises(LocalError) as caught:
+        table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ()))
+    assert "invite" in (caught.value.remedy or "")
+    table.say("ayse", "@burak", "waits")
+    assert table.statuses("ayse", "@burak") == ["waiting"]

@@ -1,0 +1,176 @@
+"""A lobby is cut in two, goes on in both halves, and is one again."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from tests.chat.desks import Table
+from tests.chat.test_succession import agreed
+
+ALL = ("ayse", "burak", "cem", "deniz")
+ONE, OTHER = {"ayse", "burak"}, {"cem", "deniz"}
+
+
+@pytest.fixture
+def table() -> Table:
+    """ayse leads; everybody reaches everybody."""
+    table = Table(*ALL, "elif")
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    table.lobby("ayse", *ALL[1:])
+    table.run(70, 10)  # keys are renewed after joining
+    table.say("ayse", "#ops", "together")
+    return table
+
+
+def cut(table: Table) -> None:
+    """ayse leads on in her half, cem takes the next term in the other."""
+    table.part(ONE | {"elif"}, OTHER)
+    table.run(25)
+    assert table.view("burak").leader == "ayse"
+    assert table.view("deniz").leader == "cem"
+
+
+def heal(table: Table, seconds: int = 60) -> None:
+    table.part()
+    table.run(seconds)
+
+
+def once(table: Table, *said: str, lines: bool = True) -> None:
+    """Everybody has all of it, once; in the same order too where nobody had to come in anew (``lines``)."""
+    agreed(table, *ALL, lines=lines)
+    for name in ALL:
+        assert sorted(table.words(name)) == sorted(("together", *said))
+    places = [{(one.id, one.seq) for one in table.lines(name, "#ops") if one.text in said} for name in ALL]
+    assert places == [places[0]] * len(ALL)
+
+
+def test_halves_without_commits_converge_and_nothing_is_lost_or_twice(table: Table) -> None:
+    cut(table)
+    for name in ALL:
+        table.say(name, "#ops", f"{name} apart")
+    epoch = table.view("burak").epoch
+    heal(table)
+    once(table, *(f"{name} apart" for name in ALL))
+    assert table.view("ayse").leader == "cem"  # the higher term counts
+    assert table.view("ayse").epoch - epoch <= 4  # no rejoining, only keys renewed after the reconnect
+    assert not any(line.seq == 0 for name in ALL for line in table.lines(name, "#ops") if line.text.endswith("apart"))
+
+
+def test_a_losing_half_with_commits_comes_in_again(table: Table) -> None:
+    cut(table)
+    for name in ("ayse", "burak", "cem"):
+        table.say(name, "#ops", f"{name} apart")
+    table.run(120, 10)  # keys were renewed on both sides
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.say("burak", "#ops", "in another epoch")
+    heal(table, 120)
+    once(table, "ayse apart", "burak apart", "cem apart", "in another epoch", lines=False)
+    assert "this half of the lobby joined cem's again" in table.texts("ayse", "#ops")
+    assert not any(table.view(name).healing for name in ALL)
+    table.say("burak", "#ops", "together again")
+    assert table.words("deniz")[-1] == "together again"
+
+
+def test_each_message_is_its_authors_own_signature_everywhere(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    identity = table.say("burak", "#ops", "in the half that loses")
+    heal(table, 120)
+    originals = [table.stores[name].original("#ops", "burak", identity) for name in ALL]
+    assert all(originals)
+
+
+def test_the_authors_own_half_may_be_gone_and_others_share_its_words(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.say("ayse", "#ops", "from ayse")
+    table.say("burak", "#ops", "and from burak")
+    table.part(OTHER | {"burak"}, {"ayse"})  # burak meets the others, ayse does not
+    table.run(120)
+    agreed(table, "burak", "cem", "deniz")
+    assert sorted(table.words("cem")) == ["and from burak", "from ayse", "together"]
+    heal(table, 120)
+    once(table, "from ayse", "and from burak", lines=False)
+
+
+def test_a_removal_in_the_losing_half_stands_though_the_removed_spoke_in_the_other(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.RemoveFrom("ops", "deniz", "too loud"))
+    table.say("deniz", "#ops", "I am here")
+    table.say("burak", "#ops", "without deniz")
+    heal(table, 120)
+    rest = ("ayse", "burak", "cem")
+    agreed(table, *rest)
+    assert table.view("cem").roster == ("cem", "ayse", "burak")
+    assert sorted(table.words("ayse")) == ["I am here", "together", "without deniz"]
+    assert table.stages()["deniz"] == "ended"
+    table.say("cem", "#ops", "after")
+    assert "after" not in table.words("deniz")
+
+
+def test_a_removal_in_the_half_that_counts_stands_too(table: Table) -> None:
+    cut(table)
+    table.put("cem", ev.RemoveFrom("ops", "burak", "too loud"))
+    table.say("burak", "#ops", "I am here")
+    heal(table, 120)
+    rest = ("ayse", "cem", "deniz")
+    agreed(table, *rest)
+    assert "burak" not in table.view("ayse").roster
+    assert table.stages()["burak"] == "ended"
+    table.say("cem", "#ops", "after")
+    assert "after" not in table.words("burak")
+    assert table.words("ayse")[-1] == "after"
+
+
+def test_somebody_let_in_in_the_losing_half_is_asked_in_anew_without_being_bothered(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.say("elif", "#ops", "new here")
+    heal(table, 180)
+    agreed(table, *ALL, "elif", lines=False)
+    assert set(table.view("cem").roster) == {*ALL, "elif"}
+    assert {name: sorted(table.words(name)) for name in ALL} == {key: ["new here", "together"] for key in ALL}
+    assert table.words("elif") == ["new here"]
+    assert views.requests(table.desks["elif"]) == ()
+
+
+def test_everybody_is_cut_off_from_everybody_and_comes_together(table: Table) -> None:
+    table.part(*({name} for name in ALL))
+    table.run(30)
+    for name in ALL:
+        table.say(name, "#ops", f"{name} alone")
+    table.run(30)
+    heal(table, 90)
+    once(table, *(f"{name} alone" for name in ALL))
+
+
+def test_cut_again_and_again(table: Table) -> None:
+    said = []
+    for number, half in enumerate((ONE, {"ayse", "cem"}, {"burak", "cem", "deniz"})):
+        table.part(half, set(ALL) - half)
+        table.run(25)
+        for name in ALL:
+            said.append(f"{name} {number}")
+            table.say(name, "#ops", said[-1])
+        table.run(15)
+        heal(table, 90)
+        once(table, *said)
+
+
+def test_a_restart_at_any_point_of_healing_changes_nothing(table: Table) -> None:
+    cut(table)
+    for name in ALL:
+        table.say(name, "#ops", f"{name} apart")
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.part()
+    for round_ in range(30):
+        table.run(1)
+        table.restart(ALL[round_ % 4])
+    table.run(90)
+    once(table, *(f"{name} apart" for name in ALL), lines=False)

@@ -1,0 +1,239 @@
+"""A leader that renumbers, replaces, withholds, or shows two orders is found out; a blind one learns nothing."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.lobby.leader import Followers
+from conclave.lobby.shelf import Shelf
+from conclave.wire.frames import EntryKind, Fetch, Frame, Have, Head, Ordered, Originals, Recall, Submit, encode_frame
+from tests.chat.desks import Table
+
+
+@pytest.fixture
+def table() -> Table:
+    """ayse leads, and is not honest: what she sends is made in the tests."""
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    table.say("ayse", "#ops", "one")
+    table.wait(5)
+    table.wait(5)
+    return table
+
+
+def last(table: Table) -> Ordered:
+    return next(frame for *_, frame in reversed(table.frames) if isinstance(frame, Ordered))
+
+
+def held(table: Table, name: str, author: str, *texts: str) -> list[Ordered]:
+    """What ``author`` says is ordered, and does not reach ``name``: the entries."""
+    entries: list[Ordered] = []
+
+    def drop(_: str, other: str, frame: Frame) -> bool:
+        if other == name and isinstance(frame, Ordered):
+            entries.append(frame)
+        return other == name
+
+    table.drop = drop
+    for text in texts:
+        table.say(author, "#ops", text)
+    table.drop = lambda _one, _other, _frame: False
+    return entries
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"previous": b"x" * 32}, "two different orders"),
+        ({"term": 7}, "an entry of term 7 in term 1"),
+        ({"kind": EntryKind.TERM}, "in term 1"),
+    ],
+)
+def test_an_entry_that_does_not_fit_is_refused_and_told_once(
+    table: Table, how: dict[str, object], words: str
+) -> None:
+    (entry,) = held(table, "burak", "ayse", "two")
+    for _ in range(5):
+        table.step("burak", ev.Arrived("ayse", replace(entry, **how)))  # type: ignore[arg-type]
+    assert len(table.troubles("burak")) == 1
+    assert words in table.troubles("burak")[0]
+    assert table.words("burak") == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"payload": b"junk"}, "could not be read"),
+        ({"sender": "cem"}, "it is ayse's, shown as 'cem'"),
+        ({"number": 77}, "another number inside than outside"),
+    ],
+)
+def test_an_entry_that_was_changed_shows_nothing_and_is_told(
+    table: Table, how: dict[str, object], words: str
+) -> None:
+    (entry,) = held(table, "burak", "ayse", "two")
+    table.now += 100
+    table.step("burak", ev.Arrived("ayse", replace(entry, **how)))  # type: ignore[arg-type]
+    assert words in table.troubles("burak")[-1]
+    assert table.words("burak") == ["one"]
+    assert table.view("burak").marks["burak"].missing == ((entry.seq, entry.seq),)
+
+
+def test_two_orders_are_found_out_by_the_heads_in_authenticated_data(table: Table) -> None:
+    """burak is shown something else at the place where cem has words; cem's next words tell where cem stood."""
+    (entry,) = held(table, "burak", "ayse", "for cem alone")
+    forged = replace(entry, payload=entry.payload[:-1] + bytes([entry.payload[-1] ^ 1]))
+    table.step("burak", ev.Arrived("ayse", forged))
+    (honest,) = held(table, "burak", "cem", "where I stand")
+    order = table.state("burak", entry.group).order
+    assert order is not None
+    table.now += 100
+    table.step("burak", ev.Arrived("ayse", replace(honest, previous=order.hash)))
+    assert "cem was shown another order than we: ayse shows two orders" in table.troubles("burak")[-1]
+
+
+def test_members_who_meet_find_out_a_forked_order_too(table: Table) -> None:
+    (entry,) = held(table, "burak", "ayse", "for cem alone")
+    forged = replace(entry, payload=entry.payload[:-1] + bytes([entry.payload[-1] ^ 1]))
+    table.step("burak", ev.Arrived("ayse", forged))
+    assert table.view("burak").hash != table.view("cem").hash
+    assert table.view("burak").seq == table.view("cem").seq
+
+
+def test_what_is_withheld_shows_as_a_gap_by_name_after_a_while(table: Table) -> None:
+    table.say("cem", "#ops", "before")
+    withheld, shown = held(table, "burak", "cem", "secretly left out", "and this is shown")
+    table.step("burak", ev.Arrived("ayse", replace(shown, seq=withheld.seq, previous=withheld.previous)))
+    assert table.words("burak") == ["one", "before", "and this is shown"]
+    assert not [one for one in table.troubles("burak") if "has not arrived" in one]
+    table.now += table.settings.gap_after + 1
+    table.step("burak", ev.Tick())
+    assert any("message 2 of cem has not arrived" in one for one in table.troubles("burak"))
+
+
+def test_what_is_never_ordered_stays_waiting_at_its_author(table: Table) -> None:
+    table.drop = lambda _one, other, frame: other == "ayse" and isinstance(frame, Submit)
+    table.say("burak", "#ops", "into the void")
+    for _ in range(5):
+        table.wait(30)
+    assert table.statuses("burak", "#ops")[-1] == "waiting"
+    assert table.view("burak").waiting >= 1
+    table.drop = lambda _one, _other, _frame: False
+    table.wait(30)
+    assert table.statuses("burak", "#ops")[-1] in ("sent", "delivered")
+
+
+def test_the_same_again_under_another_number_is_not_shown_again(table: Table) -> None:
+    entry = last(table)
+    table.say("ayse", "#ops", "two")
+    order = table.state("burak", entry.group).order
+    assert order is not None
+    replayed = replace(last(table), seq=order.seq + 1, previous=order.hash, number=999)
+    table.step("burak", ev.Arrived("ayse", replayed))
+    assert table.words("burak") == ["one", "two"]
+
+
+def test_entries_from_anybody_but_the_leader_are_not_taken(table: Table) -> None:
+    table.link("burak", "cem")
+    (entry,) = held(table, "burak", "ayse", "true, but not from cem")
+    table.step("burak", ev.Arrived("cem", entry))
+    assert table.words("burak") == ["one"]
+    table.step("burak", ev.Arrived("ayse", entry))
+    assert table.words("burak") == ["one", "true, but not from cem"]
+
+
+def test_a_stranger_gets_nothing_and_hands_in_nothing() -> None:
+    table = Table("ayse", "burak", "deniz")
+    table.link("ayse", "burak")
+    group = table.lobby("ayse", "burak")
+    table.say("ayse", "#ops", "secret")
+    table.link("ayse", "deniz")
+    before = table.view("ayse").seq
+    for frame in (
+        Fetch(group, 1, 99), Recall(group, 0, 99), Have(group, 1), Submit(group, 1, 1, 1, EntryKind.MESSAGE, b"x"),
+        Originals(group, ((1, b"x"),), done=True),
+    ):  # fmt: skip
+        effects = table.put("ayse", ev.Arrived("deniz", frame))
+        assert not [one for one in effects if type(one).__name__ in ("Replay", "SendOriginals")]
+    assert table.view("ayse").seq == before
+
+
+class Relay:
+    """A leader that is no member, made of ``lobby.order`` and ``lobby.leader`` alone: all that leading needs."""
+
+    def __init__(self, order: orders.Order, followers: Followers) -> None:
+        self.order, self.followers = order, followers
+        self.disk: list[bytes] = []
+
+    def submit(self, sender: str, submit: Submit) -> Ordered | None:
+        if orders.handed_in(self.order, sender, submit.base, submit.number) is not orders.Place.NEXT:
+            return None
+        self.order, entry, encoded = orders.write(
+            self.order, sender, submit.number, submit.epoch, submit.kind, submit.payload
+        )
+        self.followers, _, _ = core.audience(self.followers, entry.seq, 256)
+        self.disk.append(encoded)
+        return entry
+
+
+def test_a_blind_leader_orders_a_groups_traffic_and_learns_nothing_of_it(table: Table) -> None:
+    """ayse's machine is a relay from now on: what reaches it is ordered there, and its whole state is searched."""
+    seen = table.state("ayse", last(table).group).order
+    assert seen is not None
+    people: Followers = Shelf()
+    for name in ("burak", "cem"):
+        people = core.admit(people, name, seen.seq, table.now, linked=True)
+    relay = Relay(seen, people)
+    wire: list[bytes] = []
+
+    def through_the_relay(_: str, other: str, frame: Frame) -> bool:
+        if other != "ayse":
+            return False
+        wire.append(encode_frame(frame))
+        if isinstance(frame, Submit):
+            entry = relay.submit(_, frame)
+            for name in ("burak", "cem"):
+                if entry is not None:
+                    table.step(name, ev.Arrived("ayse", entry))
+        return True
+
+    table.drop = through_the_relay
+    said = ["the harbour at noon", "bring nobody with you", "understood and agreed"]
+    for name, text in zip(("burak", "cem", "burak"), said, strict=True):
+        table.say(name, "#ops", text)
+    assert table.words("burak") == table.words("cem") == ["one", *said]
+    assert len(relay.disk) >= len(said)
+    everything = pickle.dumps((relay.order, list(relay.followers.items()), relay.disk)) + b"".join(wire)
+    for text in (*said, "#ops", "harbour", "nobody"):
+        assert text.encode() not in everything
+    for name in ("burak", "cem"):
+        state = table.desks[name].sessions.get(seen.group)
+        assert state is not None
+        assert state.authenticator not in everything
+        assert table.own[name].signature_key not in everything
+        assert table.own[name].credential.certificates[0] not in everything
+
+
+def test_sizes_show_in_steps(table: Table) -> None:
+    """What a leader sees of a message's size is a step of 64 bytes, not a count of letters."""
+    sizes = []
+    for letters in (1, 2, 9, 9 + 64):
+        table.say("burak", "#ops", "x" * letters)
+        sizes.append(len(last(table).payload))
+    assert sizes == [sizes[0]] * 3 + [sizes[0] + 64]
+
+
+def test_a_head_from_nowhere_changes_nothing(table: Table) -> None:
+    head = orders.head(table.state("ayse", last(table).group).order)  # type: ignore[arg-type]
+    wrong = Head(head.group, 0, bytes(32), head.runs)
+    table.step("burak", ev.Arrived("ayse", wrong))
+    table.say("ayse", "#ops", "two")
+    assert table.words("burak") == ["one", "two"]

@@ -1,0 +1,202 @@
+"""A member that is in, knows the keys, and says and sends whatever it likes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conclave.chat import events as ev
+from conclave.chat import groups
+from conclave.chat.content import Content, Delete, Edit, Term, encode_content
+from conclave.chat.groups import write_stand
+from conclave.chat.work import Work
+from conclave.errors import LocalError
+from conclave.lobby.order import Order
+from conclave.wire import frames as f
+from conclave.wire.posts import Message, pack_parcel
+from tests.chat.desks import Table
+from tests.chat.test_content import contents
+from tests.chat.test_strangers import check_bounds
+from tests.wire.frames_strategies import SMALL, conversation_frames
+
+
+class Room:
+    """A lobby led by ayse, with burak, who is not honest any more, and cem; and a pair of ayse and burak."""
+
+    def __init__(self) -> None:
+        self.table = table = Table("ayse", "burak", "cem")
+        for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+            table.link(one, other)
+        self.group = table.lobby("ayse", "burak", "cem")
+        table.say("burak", "@ayse", "hello")
+        table.say("ayse", "@burak", "hello")
+        table.say("burak", "#ops", "one")
+        self.pair = table.desks["burak"].peers.get("ayse").groups[0].id  # type: ignore[union-attr]
+
+    def seal(self, content: bytes, number: int = 0, order: Order | None = None, group: bytes = b"") -> groups.Sealed:
+        """What burak's device can be made to protect."""
+        table = self.table
+        lobby = table.state("burak", self.group)
+        assert lobby.order is not None
+        work = Work(table.desks["burak"], table.now, table.random)
+        sealed = groups.seal(work, group or self.group, content, write_stand(order or lobby.order, number))
+        table.desks["burak"], _ = work.done()
+        return sealed
+
+    def next(self) -> int:
+        order = self.table.state("ayse", self.group).order
+        assert order is not None
+        return (order.numbers.get("burak") or 0) + 1
+
+    def submit(self, content: bytes, **how: object) -> None:
+        """Hand in words of any content, under the next number."""
+        number = self.next()
+        sealed = self.seal(content, number, **how)  # type: ignore[arg-type]
+        frame = f.Submit(self.group, 1, number, sealed.epoch, f.EntryKind.MESSAGE, sealed.payload)
+        self.table.put("ayse", ev.Arrived("burak", frame))
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """What happens inside has not happened afterwards."""
+        table = self.table
+        desks, links = dict(table.desks), set(table.links)
+        effects = {name: list(seen) for name, seen in table.effects.items()}
+        stores, now = deepcopy(table.stores), table.now
+        try:
+            yield
+        finally:
+            table.desks, table.links, table.effects, table.stores, table.now = desks, links, effects, stores, now
+            table.frames.clear()
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+SHARED = Room()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ayse", "cem"]), conversation_frames), min_size=1, max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_no_frame_of_a_member_breaks_a_step(frames: list[tuple[str, f.Frame]]) -> None:
+    with SHARED.undone():
+        for victim, frame in frames:
+            aimed = frame
+            if getattr(frame, "group", b"")[:1] == b"\x00":  # one of the groups that are drawn
+                aimed = replace(frame, group=SHARED.group)  # type: ignore[arg-type]
+            for sender in {"burak", "ayse"} - {victim}:
+                SHARED.table.put(victim, ev.Arrived(sender, aimed))
+            check_bounds(SHARED.table.desks[victim], SHARED.table.settings)
+            SHARED.table.wait(3.0)
+            SHARED.table.restored(victim)
+
+
+@given(st.lists(contents, min_size=1, max_size=3), SMALL, SMALL)
+@settings(max_examples=80, deadline=None)
+def test_nothing_that_a_member_says_breaks_a_step(said: list[Content], seq: int, term: int) -> None:
+    with SHARED.undone():
+        order = SHARED.table.state("burak", SHARED.group).order
+        assert order is not None
+        run = replace(order.run, term=term % (1 << 32))
+        for content in said:
+            if SHARED.table.desks["burak"].sessions.get(SHARED.group) is None:
+                break  # it said that it leaves, and was put out
+            stand = replace(order, seq=seq, runs=(run,))
+            SHARED.submit(encode_content(content), order=stand)
+            sealed = SHARED.seal(encode_content(content), group=SHARED.pair)
+            _post(SHARED, Message(content.id, SHARED.pair, sealed.payload))
+        SHARED.table.wait(5.0)
+        for name in ("ayse", "cem"):
+            check_bounds(SHARED.table.desks[name], SHARED.table.settings)
+            SHARED.table.restored(name)
+
+
+def _post(room: Room, parcel: Message) -> None:
+    peer = room.table.desks["ayse"].peers.get("burak")
+    assert peer is not None
+    stream, last = peer.inbound.streams[0]
+    kind, body = pack_parcel(parcel)
+    room.table.put("ayse", ev.Arrived("burak", f.Post(stream, last + 1, last + 1, kind, body)))
+
+
+@pytest.mark.parametrize("junk", [b"", b"\x02", b"\xff" * 90])
+def test_junk_under_real_keys_is_told_and_takes_no_place_of_anything(room: Room, junk: bytes) -> None:
+    room.submit(junk)
+    assert "could not be read" in room.table.troubles("ayse")[-1]
+    room.table.say("cem", "#ops", "two")
+    for name in room.table.desks:
+        assert room.table.words(name) == ["one", "two"]
+
+
+def test_a_number_outside_that_is_not_the_one_inside_is_found_out(room: Room) -> None:
+    number = room.next()
+    sealed = room.seal(encode_content(Content(b"i" * 16, 9, 1.0, Term(9, 9, bytes(32)))), number + 1)
+    frame = f.Submit(room.group, 1, number, sealed.epoch, f.EntryKind.MESSAGE, sealed.payload)
+    room.table.put("ayse", ev.Arrived("burak", frame))
+    assert "another number inside" in room.table.troubles("cem")[-1]
+
+
+def test_a_payload_of_another_group_or_epoch_or_kind_is_not_ordered(room: Room) -> None:
+    before = room.table.view("ayse").seq
+    good = room.seal(b"x", room.next())
+    other = room.seal(b"x", group=room.pair)
+    for epoch, kind, payload in (
+        (other.epoch, f.EntryKind.MESSAGE, other.payload),
+        (good.epoch - 1, f.EntryKind.MESSAGE, good.payload),
+        (good.epoch, f.EntryKind.COMMIT, good.payload),
+        (good.epoch, f.EntryKind.TERM, good.payload),
+        (1 << 40, f.EntryKind.MESSAGE, good.payload),
+        (good.epoch, f.EntryKind.MESSAGE, b"junk"),
+    ):
+        submit = f.Submit(room.group, 1, room.next(), epoch, kind, payload)
+        room.table.put("ayse", ev.Arrived("burak", submit))
+    assert room.table.view("ayse").seq == before
+
+
+def test_a_member_cannot_lead_by_saying_so(room: Room) -> None:
+    """Words of a term in an entry that begins none."""
+    room.submit(encode_content(Content(b"i" * 16, 0, 1.0, Term(9, 1, bytes(32)))))
+    for name in ("ayse", "cem"):
+        assert room.table.view(name).leader == "ayse"
+
+
+def test_nobody_puts_words_into_another_persons_mouth(room: Room) -> None:
+    table = room.table
+    table.say("cem", "#ops", "mine")
+    entry = next(frame for *_, frame in reversed(table.frames) if isinstance(frame, f.Ordered))
+    order = table.state("cem", room.group).order
+    assert order is not None
+    sealed = room.seal(encode_content(Content(b"i" * 16, 9, 1.0, Term(9, 9, bytes(32)))), 77)
+    forged = replace(entry, seq=order.seq + 1, previous=order.hash, number=77, sender="ayse", payload=sealed.payload)
+    table.put("cem", ev.Arrived("ayse", forged))
+    assert "burak's, shown as 'ayse'" in table.troubles("cem")[-1]
+
+
+def test_a_member_edits_and_deletes_its_own_words_alone(room: Room) -> None:
+    table = room.table
+    table.say("cem", "#ops", "mine")
+    own, mine = (next(one.id for one in table.lines("ayse", "#ops") if one.text == text) for text in ("one", "mine"))
+    for target in (mine, own):
+        room.submit(encode_content(Content(table.random(16), 9, table.now, Edit(target, "changed"))))
+    assert table.words("cem") == ["changed", "mine"]
+    for target in (mine, own):
+        room.submit(encode_content(Content(table.random(16), 10, table.now, Delete(target))))
+    assert table.words("cem") == ["", "mine"]
+
+
+def test_whoever_commits_what_nobody_may_is_refused(room: Room) -> None:
+    table = room.table
+    state = table.desks["burak"].sessions.get(room.group)
+    assert state is not None
+    for payload in (b"", b"junk", state.authenticator):
+        submit = f.Submit(room.group, 1, room.next(), state.number, f.EntryKind.COMMIT, payload)
+        with contextlib.suppress(LocalError):
+            table.put("ayse", ev.Arrived("burak", submit))
+    assert table.view("cem").epoch == state.number

@@ -1,0 +1,210 @@
+"""Who goes out of a lobby: by leaving, being removed, or with the lobby."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import groups, views
+from conclave.chat.state import Stage
+from conclave.chat.work import Work
+from conclave.errors import LocalError, Refused, RemoteError
+from conclave.wire.frames import EntryKind, decode_ordered
+from tests.chat.desks import Table
+
+ALL = ("ayse", "burak", "cem", "deniz")
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table(*ALL)
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    return table
+
+
+def test_leaving_is_seen_and_what_follows_is_not_sent_to_who_left(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.put("burak", ev.LeaveLobby("#ops"))
+    table.say("ayse", "#ops", "without burak")
+    assert "burak left" in table.texts("cem", "#ops")
+    assert table.words("burak") == []
+    table.wait(1)
+    assert table.wants("burak") == set()
+    with pytest.raises(Refused):
+        table.say("burak", "#ops", "still there?")
+    assert table.stages()["burak"] == "ended"
+
+
+def test_who_left_may_be_asked_again_and_goes_on_in_the_same_history(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    table.say("ayse", "#ops", "before")
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.say("ayse", "#ops", "secret")
+    table.put("ayse", ev.InviteTo("ops", ("@burak",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    table.say("burak", "#ops", "back")
+    assert table.words("burak") == ["before", "back"]
+    assert table.words("ayse") == ["before", "secret", "back"]
+    assert table.state("burak", group).stage is Stage.MEMBER
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["only removed", "and leaving meanwhile"])
+def test_who_was_removed_while_away_and_asked_again_is_in_for_everybody_or_nobody(
+    table: Table, *, leaving: bool
+) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "burak")
+    table.put("ayse", ev.RemoveFrom("ops", "burak", "too loud"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    if leaving:
+        table.put("burak", ev.LeaveLobby("ops"))
+    table.link("ayse", "burak")
+    table.run(30, 3)
+    assert {"you were removed: too loud", "burak left"} & set(table.texts("burak", "#ops"))
+    assert table.stages()["burak"] in ("invited", "ended")
+    assert table.view("ayse").roster == table.view("cem").roster == ("ayse", "cem")
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    assert views.requests(table.desks["burak"]) == (views.Request("ayse", "#ops"),)
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    table.say("burak", "#ops", "back")
+    assert table.words("cem")[-1] == "back"
+
+
+def test_who_is_in_is_not_invited_also_while_it_leaves(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.put("burak", ev.LeaveLobby("ops"))
+    with pytest.raises(LocalError, match="burak is in #ops already"):
+        table.put("ayse", ev.InviteTo("ops", ("burak", "cem")))
+    assert table.view("ayse").invited == ()
+    table.link("ayse", "burak")
+    table.wait(1)
+    assert table.view("ayse").roster == ("ayse",)
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    assert table.stages()["burak"] == "invited"
+
+
+def test_who_accepted_and_changes_its_mind_is_not_left_in(table: Table) -> None:
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak", "cem")))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    assert table.stages()["burak"] == "joining"  # it is waited a moment for cem
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(30, 3)
+    assert table.view("ayse").roster == ("ayse",)
+    assert views.lobby(table.desks["burak"], "ops") is None
+
+
+def test_closing_reaches_everybody_also_who_was_away(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "cem")
+    table.say("ayse", "#ops", "last words")
+    table.put("ayse", ev.CloseLobby("ops"))
+    assert table.stages() == {"ayse": "closing", "burak": "ended", "cem": "member"}
+    table.restart("ayse")
+    assert table.wants("ayse") >= {"cem"}
+    table.link("ayse", "cem")
+    assert table.words("cem") == ["last words"]
+    assert "the lobby was closed by ayse" in table.texts("cem", "#ops")
+    table.run(20, 5)
+    assert table.stages() == {"ayse": "ended", "burak": "ended", "cem": "ended"}
+    assert table.stores["ayse"].heads() == {}
+    assert len(table.desks["ayse"].sessions) == 0
+    with pytest.raises(Refused):
+        table.say("ayse", "#ops", "more")
+
+
+def test_only_the_leader_closes(table: Table) -> None:
+    table.lobby("ayse", "burak")
+    with pytest.raises(LocalError, match="ayse leads #ops") as caught:
+        table.put("burak", ev.CloseLobby("ops"))
+    assert "only ayse" in (caught.value.remedy or "")
+
+
+def test_words_for_a_closed_lobby_are_not_sent(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "burak")
+    table.say("burak", "#ops", "too late")
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.link("ayse", "burak")
+    table.run(20, 5)
+    assert [one.status.value for one in table.lines("burak", "#ops") if one.text == "too late"] == ["not sent"]
+    assert "too late" not in table.texts("ayse", "#ops")
+
+
+def test_blocking_a_member_removes_it(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.put("ayse", ev.AnswerRequest("burak", accept=False, block=True))
+    assert "burak was removed: blocked by ayse" in table.texts("cem", "#ops")
+    assert table.stages()["burak"] == "ended"
+
+
+def test_a_removed_member_opens_nothing_later_and_a_joiner_nothing_earlier(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"].sessions.get(group)
+    table.say("ayse", "#ops", "with burak")
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    table.say("ayse", "#ops", "without burak")
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    table.say("cem", "#ops", "with deniz")
+    assert table.words("burak") == ["with burak"]
+    assert table.words("deniz") == ["with deniz"]
+    assert old is not None
+    now = table.desks["deniz"].sessions.get(group)
+    assert now is not None
+    opened: dict[str, list[int]] = {"burak": [], "deniz": []}
+    entries = [decode_ordered(one) for one in table.stores["ayse"].entries(group, 1, 256)]
+    words = [one for one in entries if one.kind is EntryKind.MESSAGE]
+    for who, state in (("burak", old), ("deniz", now)):
+        for entry in words:
+            work = Work(table.desks[who], table.now, table.random)
+            try:
+                groups.open_words(work, state, entry.payload)
+                opened[who].append(entry.seq)
+            except RemoteError:
+                continue
+    removed = next(one.seq for one in entries if one.kind is EntryKind.COMMIT and one.seq > words[0].seq)
+    assert opened["burak"]
+    assert max(opened["burak"]) < removed
+    joined = table.state("deniz", group).healing.entered["deniz"]
+    assert all(seq > joined for seq in opened["deniz"])
+
+
+def test_a_member_that_lost_its_home_is_put_out_and_may_be_asked_in_again(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    table.say("ayse", "#ops", "before")
+    table.lose_home("burak")
+    table.link("ayse", "burak")
+    table.run(30, 3)
+    assert table.view("ayse").roster == ("ayse", "cem")  # burak said that it is not in
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    table.say("burak", "#ops", "hello again")
+    assert table.words("cem") == ["before", "hello again"]
+    assert table.words("burak") == ["hello again"]
+    assert table.state("burak", group).stage is Stage.MEMBER
+
+
+def test_a_closed_lobby_opens_anew_before_everybody_has_heard(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "cem")
+    table.put("ayse", ev.CloseLobby("ops"))
+    fresh = table.lobby("ayse", "burak")
+    assert table.desks["ayse"].labels["#ops"] == fresh
+    table.say("ayse", "#ops", "again")
+    assert table.words("burak")[-1] == "again"
+    assert "the lobby was closed by ayse" in table.texts("ayse", "#ops")  # one history
+    table.restart("ayse")
+    assert sorted(one.stage for one in views.lobbies(table.desks["ayse"])) == ["closing", "leading"]
+    table.link("ayse", "cem")
+    table.run(10, 2)
+    assert "the lobby was closed by ayse" in table.texts("cem", "#ops")
+    assert [one.label for one in views.lobbies(table.desks["ayse"]) if one.stage == "leading"] == ["#ops"]
+    assert {one.stage for one in views.lobbies(table.desks["ayse"])} == {"leading", "ended"}
+    with pytest.raises(LocalError, match="already"):
+        table.put("ayse", ev.OpenLobby("ops", b"n" * 16, ()))

@@ -1,0 +1,147 @@
+"""What waits for somebody who is away goes to the mailbox, and comes from there as if by a link."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
+from conclave.chat.mail import POSTS_AT_ONCE
+from conclave.wire.frames import Submit
+from tests.chat.desks import Table, read_frame
+
+
+@pytest.fixture
+def pair() -> Table:
+    """Two who know each other, and are not linked."""
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.cut("ayse", "burak")
+    return table
+
+
+def wakes(table: Table, name: str) -> list[float]:
+    return [one.at for one in table.effects[name] if isinstance(one, Wake)]
+
+
+def test_words_for_who_is_away_are_woken_for_and_mailed(pair: Table) -> None:
+    pair.wait(60)
+    pair.effects["ayse"].clear()
+    pair.say("ayse", "@burak", "later")
+    assert min(wakes(pair, "ayse")) <= pair.now + pair.settings.mail_after
+    pair.wait(5)
+    assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
+
+
+def test_words_mailed_and_words_linked_are_one_stream(pair: Table) -> None:
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    pair.say("ayse", "@burak", "two")
+    pair.wait(6)
+    pair.link("ayse", "burak")
+    pair.say("ayse", "@burak", "three")
+    pair.collect("burak")
+    assert pair.words("burak", "@ayse")[-3:] == ["one", "two", "three"]
+    assert set(pair.statuses("ayse", "@burak")) == {"delivered"}
+
+
+def test_an_envelope_twice_or_in_another_order_shows_nothing_twice(pair: Table) -> None:
+    for text in ("one", "two"):
+        pair.say("ayse", "@burak", text)
+        pair.wait(6)
+    box = dict(pair.mail["burak"])
+    for mail in (*sorted(box, reverse=True), *sorted(box)):
+        sender, frames = box[mail]
+        pair.put("burak", ev.Mailed(sender, tuple(read_frame(one) for one in frames), mail))
+    assert pair.words("burak", "@ayse")[-2:] == ["one", "two"]
+    assert [one.mail for one in pair.effects["burak"] if isinstance(one, MailDone)][-4:]
+    assert not pair.mail["burak"]
+
+
+def test_without_the_authority_it_is_tried_again(pair: Table) -> None:
+    pair.authority = False
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    assert pair.statuses("ayse", "@burak")[-1] == "waiting"
+    pair.authority = True
+    pair.wait(6)
+    assert pair.statuses("ayse", "@burak")[-1] == "waiting"  # not yet again
+    pair.wait(30)
+    assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
+
+
+@pytest.mark.parametrize(("reason", "seconds"), [("away", 30), ("full", 900), ("unknown", 3600), ("refused", 3600)])
+def test_what_did_not_go_is_tried_later(pair: Table, reason: str, seconds: int) -> None:
+    pair.say("ayse", "@burak", "one")
+    pair.step("ayse", ev.DepositFailed("burak", 9, reason))
+    pair.wait(seconds - 1)
+    assert pair.statuses("ayse", "@burak")[-1] == "waiting"
+    pair.wait(1)
+    assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
+
+
+def test_a_long_outbox_goes_in_pieces(pair: Table) -> None:
+    for number in range(2 * POSTS_AT_ONCE + 3):
+        pair.say("ayse", "@burak", str(number))
+    pair.wait(6)
+    counts = [one.count for one in pair.effects["ayse"] if isinstance(one, DepositPosts)]
+    assert max(counts) == POSTS_AT_ONCE
+    assert sum(counts) == 2 * POSTS_AT_ONCE + 3
+    pair.collect("burak")
+    assert pair.words("burak", "@ayse")[-1] == str(2 * POSTS_AT_ONCE + 2)
+
+
+def test_who_is_not_linked_hears_by_mail_what_arrived(pair: Table) -> None:
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    pair.collect("burak")
+    assert [one for one in pair.effects["burak"] if isinstance(one, Deposit) and one.peer == "ayse"]
+    pair.collect("ayse")
+    assert pair.statuses("ayse", "@burak")[-1] == "delivered"
+
+
+def test_a_lobbys_member_that_is_away_gets_the_order_by_mail() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "cem")
+    table.wait(1)
+    table.say("burak", "#ops", "while cem sleeps")
+    for _ in range(4):
+        table.wait(5)
+    assert [one for one in table.effects["ayse"] if isinstance(one, DepositEntries)]
+    table.collect("cem")
+    assert table.words("cem") == ["while cem sleeps"]
+
+
+def test_who_reaches_nobody_leaves_its_words_in_the_leaders_mailbox() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem")):
+        table.cut(one, other)
+    table.say("burak", "#ops", "good night")
+    for _ in range(4):
+        table.wait(5)
+    assert table.statuses("burak", "#ops")[-1:] == ["in mailbox"]
+    sender, frames = next(iter(table.mail["ayse"].values()))
+    assert sender == "burak"
+    assert all(isinstance(read_frame(one), Submit) for one in frames)
+    assert b"good night" not in b"".join(frames)
+    table.collect("ayse")
+    assert table.words("ayse") == ["good night"]
+    table.link("ayse", "burak")
+    table.wait(5)
+    assert table.statuses("burak", "#ops")[-1:] == ["sent"]
+    assert table.words("ayse") == table.words("burak") == ["good night"]
+
+
+def test_what_is_in_an_envelope_is_opaque_to_the_authority(pair: Table) -> None:
+    pair.say("ayse", "@burak", "a word that nobody else reads")
+    pair.wait(6)
+    frames = b"".join(one for _, frames in pair.mail["burak"].values() for one in frames)
+    assert b"nobody" not in frames

@@ -1,0 +1,175 @@
+"""What people say in a lobby, and what is said of it: edits, deletions, reactions, pins, timers, roll calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import content as c
+from conclave.chat import events as ev
+from conclave.chat.effects import DropExpired, HearFile, LineKind
+from conclave.chat.notices import RollCalled
+from conclave.chat.settings import Settings
+from conclave.errors import LocalError, Refused
+from tests.chat.desks import Table
+
+PEOPLE = ("ayse", "burak", "cem")
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table(*PEOPLE)
+    for one in PEOPLE[1:]:
+        table.link("ayse", one)
+    table.lobby("ayse", *PEOPLE[1:])
+    table.link("burak", "cem")
+    table.say("burak", "@cem", "hello")
+    table.say("cem", "@burak", "hi")
+    return table
+
+
+def utter(table: Table, name: str, where: str, body: c.Body) -> bytes:
+    identity = table.random(16)
+    table.put(name, ev.Utter(where, identity, body))
+    return identity
+
+
+ROOMS = pytest.mark.parametrize(
+    ("names", "where"),
+    [(PEOPLE, dict.fromkeys(PEOPLE, "#ops")), (("burak", "cem"), {"burak": "@cem", "cem": "@burak"})],
+    ids=["lobby", "pair"],
+)
+
+
+@ROOMS
+def test_an_author_edits_and_takes_back(table: Table, names: tuple[str, ...], where: dict[str, str]) -> None:
+    identity = table.say("burak", where["burak"], "helo")
+    utter(table, "burak", where["burak"], c.Edit(identity, "hello there"))
+    for name in names:
+        assert table.words(name, where[name])[-1] == "hello there"
+    utter(table, "burak", where["burak"], c.Delete(identity))
+    for name in names:
+        stored = table.stores[name].line(where[name], "burak", identity)
+        assert stored is not None
+        assert stored.line.text == ""
+        assert stored.deleted
+
+
+@ROOMS
+def test_reactions_and_pins_come_and_go(table: Table, names: tuple[str, ...], where: dict[str, str]) -> None:
+    identity = table.say("burak", where["burak"], "look")
+    about = c.About("burak", identity)
+    utter(table, "cem", where["cem"], c.Reaction(about, "+1", on=True))
+    utter(table, "burak", where["burak"], c.Pin(about, on=True))
+    for name in names:
+        stored = table.stores[name].line(where[name], "burak", identity)
+        assert stored is not None
+        assert stored.pinned
+        assert list(stored.reactions) == [("+1", "cem")]
+    utter(table, "cem", where["cem"], c.Reaction(about, "+1", on=False))
+    utter(table, "burak", where["burak"], c.Pin(about, on=False))
+    for name in names:
+        stored = table.stores[name].line(where[name], "burak", identity)
+        assert stored is not None
+        assert not stored.pinned
+        assert not stored.reactions
+
+
+def test_a_reply_names_what_it_answers(table: Table) -> None:
+    identity = table.say("burak", "#ops", "shall we?")
+    table.put("cem", ev.Say("#ops", table.random(16), "yes", c.About("burak", identity)))
+    for name in PEOPLE:
+        assert table.lines(name, "#ops")[-1].reply == ("burak", identity)
+
+
+def test_a_timer_makes_what_follows_disappear_on_each_device(table: Table) -> None:
+    table.say("burak", "#ops", "for good")
+    utter(table, "burak", "#ops", c.Timer(60))
+    assert all(table.view(name).timer == 60 for name in PEOPLE)
+    table.say("cem", "#ops", "for a minute")
+    for name in PEOPLE:
+        assert table.words(name) == ["for good", "for a minute"]
+    table.wait(61)
+    for name in PEOPLE:
+        assert table.words(name) == ["for good"]
+        assert [one for one in table.effects[name] if isinstance(one, DropExpired)]
+    assert "burak: what is said here from now on disappears after 60 s" in table.texts("cem", "#ops")
+    utter(table, "burak", "#ops", c.Timer(0))
+    table.say("cem", "#ops", "to stay")
+    table.wait(1000)
+    assert table.words("ayse") == ["for good", "to stay"]
+
+
+def test_one_message_may_disappear_by_itself(table: Table) -> None:
+    table.put("burak", ev.Say("@cem", table.random(16), "burn after reading", None, 30))
+    assert table.words("cem", "@burak")[-1] == "burn after reading"
+    table.wait(31)
+    assert "burn after reading" not in table.words("cem", "@burak") + table.words("burak", "@cem")
+
+
+def test_a_file_is_a_line_and_an_offer(table: Table) -> None:
+    offer = c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32)
+    utter(table, "burak", "#ops", offer)
+    for name in ("ayse", "cem"):
+        (heard,) = [one for one in table.effects[name] if isinstance(one, HearFile)]
+        assert heard.record.sender == "burak"
+        line = table.lines(name, "#ops")[-1]
+        assert (line.kind, line.text) == (LineKind.FILE, "plan.pdf")
+    assert not [one for one in table.effects["burak"] if isinstance(one, HearFile)]
+
+
+def test_a_roll_call_is_answered_by_everybody_who_is_there(table: Table) -> None:
+    table.cut("ayse", "cem")
+    table.put("burak", ev.CallRoll("ops", b"n" * 16))
+    table.wait(1)
+    rolls = [one for one in table.notices("burak", RollCalled) if isinstance(one, RollCalled)]
+    assert rolls[-1].present == ("ayse", "burak")
+    assert all(one.nonce == b"n" * 16 for one in rolls)
+    table.link("ayse", "cem")
+    table.wait(1)
+    rolls = [one for one in table.notices("burak", RollCalled) if isinstance(one, RollCalled)]
+    assert rolls[-1].present == PEOPLE
+
+
+def test_words_wait_while_nobody_leads_that_we_reach_and_are_bounded() -> None:
+    table = Table("ayse", "burak", "cem", settings=Settings(outbox_posts=5))
+    table.link("ayse", "burak")
+    table.link("ayse", "cem")
+    table.lobby("ayse", "burak", "cem")
+    for name in ("burak", "cem"):
+        table.cut("ayse", name)
+    for number in range(5):
+        table.say("burak", "#ops", str(number))
+    with pytest.raises(Refused) as caught:
+        table.say("burak", "#ops", "too many")
+    assert caught.value.reason == "outbox-full"
+    table.restart("burak")
+    table.link("ayse", "burak")
+    table.link("ayse", "cem")
+    table.wait(1)
+    assert table.words("cem") == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.Say("#ops", b"short", "hello"),
+        ev.Say("#ops", b"i" * 16, " "),
+        ev.Utter("#ops", b"i" * 16, c.Reaction(c.About("ayse", b"i" * 16), "", on=True)),
+        ev.Utter("#ops", b"i" * 16, c.Reaction(c.About("ayse", b"i" * 16), "x" * 33, on=True)),
+        ev.Utter("#ops", b"i" * 16, c.Edit(b"i" * 16, "")),
+        ev.MarkRead("#nothing", 1),
+        ev.MarkRead("@ayse", 1),
+        ev.RemoveFrom("ops", "ayse"),
+        ev.RemoveFrom("ops", "deniz"),
+        ev.SetDeputies("ops", ("deniz",)),
+        ev.CallRoll("nothing", b"n" * 16),
+        ev.InviteTo("ops", ("ayse",)),
+        ev.InviteTo("ops", ("burak",)),
+    ],
+)
+def test_a_wrong_command_is_refused_in_words_and_changes_nothing(table: Table, event: ev.Event) -> None:
+    before = table.desks["ayse"]
+    with pytest.raises((LocalError, Refused)) as caught:
+        table.put("ayse", event)
+    assert str(caught.value)
+    assert table.desks["ayse"] is before

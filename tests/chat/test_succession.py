@@ -1,0 +1,159 @@
+"""A leader dies, comes back, leaves: the lobby goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.notices import LeaderChanged
+from tests.chat.desks import Table
+
+ALL = ("ayse", "burak", "cem", "deniz")
+
+
+@pytest.fixture
+def table() -> Table:
+    """ayse leads; everybody reaches everybody."""
+    table = Table(*ALL)
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    table.lobby("ayse", *ALL[1:])
+    table.say("ayse", "#ops", "one")
+    return table
+
+
+def die(table: Table, name: str) -> None:
+    """``name`` is reached by nobody from now on."""
+    table.part(set(table.desks) - {name}, {name})
+
+
+def agreed(table: Table, *names: str, lines: bool = True) -> None:
+    """These have one order and one group, and know it; and, with ``lines``, histories show the same in one order."""
+    seen = {
+        (one.seq, one.hash, one.epoch, one.authenticator, one.leader, one.roster)
+        for one in (table.view(name) for name in names)
+    }
+    assert len(seen) == 1
+    assert not lines or len({tuple(table.words(name)) for name in names}) == 1
+
+
+def test_the_next_takes_the_term_when_the_leader_dies_and_nothing_is_lost(table: Table) -> None:
+    table.say("burak", "#ops", "two")
+    die(table, "ayse")
+    table.say("cem", "#ops", "nobody orders this now")
+    table.run(15)
+    others = ALL[1:]
+    assert [table.view(name).leader for name in others] == ["burak"] * 3
+    assert table.view("cem").term == 2
+    assert "burak leads now" in table.texts("deniz", "#ops")
+    assert table.notices("deniz", LeaderChanged) == [LeaderChanged("#ops", "burak", 2)]
+    agreed(table, *others)
+    assert table.words("deniz") == ["one", "two", "nobody orders this now"]
+
+
+def test_it_takes_less_than_fifteen_seconds(table: Table) -> None:
+    die(table, "ayse")
+    started = table.now
+    while table.view("cem").leader == "ayse":
+        table.run(1)
+        assert table.now - started < 15
+
+
+def test_deputies_lead_first(table: Table) -> None:
+    table.put("ayse", ev.SetDeputies("ops", ("deniz", "cem")))
+    die(table, "ayse")
+    table.run(15)
+    assert {table.view(name).leader for name in ALL[1:]} == {"deniz"}
+    die(table, "ayse")
+    table.part({"burak", "cem"}, {"ayse"}, {"deniz"})
+    table.run(30)
+    assert {table.view(name).leader for name in ("burak", "cem")} == {"cem"}
+
+
+def test_a_leader_that_comes_back_follows(table: Table) -> None:
+    die(table, "ayse")
+    table.run(15)
+    table.say("burak", "#ops", "two")
+    table.part()
+    table.run(20)
+    agreed(table, *ALL)
+    assert table.stages() == {"ayse": "member", "burak": "leading", "cem": "member", "deniz": "member"}
+    table.say("ayse", "#ops", "three")
+    assert table.words("deniz") == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("said", [0, 3])
+def test_what_a_dying_leader_ordered_and_showed_nobody_is_said_again(table: Table, said: int) -> None:
+    table.drop = lambda one, _other, _frame: one == "ayse"
+    for number in range(said):
+        table.say("ayse", "#ops", f"unseen {number}")
+    die(table, "ayse")
+    table.drop = lambda _one, _other, _frame: False
+    table.run(15)
+    table.say("burak", "#ops", "two")
+    table.restart("ayse")
+    table.part()
+    table.run(40)
+    agreed(table, *ALL)
+    assert sorted(table.words("cem")) == sorted(["one", "two", *(f"unseen {n}" for n in range(said))])
+
+
+def test_a_candidate_collects_what_others_have_before_it_takes_the_term(table: Table) -> None:
+    table.link("burak", "cem")
+    table.drop = lambda one, other, _frame: (one, other) == ("ayse", "burak")
+    table.say("ayse", "#ops", "cem has it, burak does not")
+    die(table, "ayse")
+    table.drop = lambda _one, _other, _frame: False
+    table.run(20)
+    assert table.view("cem").leader == "burak"
+    agreed(table, *ALL[1:])
+    assert table.words("burak") == ["one", "cem has it, burak does not"]
+    table.part()
+    table.run(20)
+    agreed(table, *ALL)
+
+
+def test_a_leader_that_leaves_hands_over(table: Table) -> None:
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.run(15)
+    assert table.stages()["ayse"] == "ended"
+    agreed(table, *ALL[1:])
+    assert table.view("cem").roster == ALL[1:]
+    assert "ayse left" in table.texts("deniz", "#ops")
+    table.say("deniz", "#ops", "two")
+    assert table.words("burak") == ["one", "two"]
+    assert table.words("ayse") == ["one"]
+
+
+def test_a_leader_that_is_expelled_is_succeeded_and_put_out(table: Table) -> None:
+    for name in ALL[1:]:
+        table.put(name, ev.Expelled("ayse", "certificate revoked"))
+    die(table, "ayse")
+    table.run(20)
+    agreed(table, *ALL[1:])
+    assert "ayse" not in table.view("cem").roster
+    assert any(text.startswith("ayse was removed") for text in table.texts("cem", "#ops"))
+
+
+def test_the_last_one_leads_alone_and_goes_on(table: Table) -> None:
+    for name in ("ayse", "cem", "deniz"):
+        table.put("burak", ev.RemoveFrom("ops", name))
+    table.run(30)
+    view = table.view("burak")
+    assert (view.leader, view.roster, view.stage) == ("burak", ("burak",), "leading")
+    table.say("burak", "#ops", "alone")
+    assert table.statuses("burak", "#ops")[-1] in ("sent", "delivered")
+
+
+def test_leaders_after_leaders(table: Table) -> None:
+    for gone, text in (("ayse", "a"), ("burak", "b"), ("cem", "c")):
+        rest = {name for name in ALL if name != gone}
+        table.part(rest, {gone})
+        table.run(25)
+        for name in sorted(rest):
+            table.say(name, "#ops", f"{text} {name}")
+        table.part()
+        table.run(25)
+    agreed(table, *ALL)
+    assert len(table.words("ayse")) == 1 + 9
+    assert table.view("ayse").term >= 3
