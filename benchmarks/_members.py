@@ -1,4 +1,4 @@
-"""The lobby that ``benchmarks.lobby`` measures: leader and speaker with real cores, the rest by hand."""
+"""The lobby that ``benchmarks.lobby`` measures: leader and speaker with real cores, of the others what they send."""
 
 from __future__ import annotations
 

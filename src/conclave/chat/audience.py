@@ -48,6 +48,8 @@ def followers(work: Work, lobby: Lobby) -> Followers:
 
 def known(work: Work, lobby: Lobby, handle: str) -> bool:
     """Whether somebody is in, leads (in another half), or was put out and may not know it."""
+    if lobby.watch.followers is not None and handle in lobby.watch.followers:
+        return True  # they are the members, and who was put out and may not know it
     state = work.session(lobby.group)
     return (
         handle == lobby.leader

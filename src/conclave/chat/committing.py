@@ -122,9 +122,9 @@ def let_in(work: Work, order: Order, welcome: bytes, added: dict[str, bytes]) ->
     lobby = work.lobby(order.group)
     if lobby is None:
         return
-    people = mls.invited(welcome)
+    welcomes = mls.welcomes(welcome)
     for handle, data in added.items():
         reference = mls.reference(mls.read_key_package(data))
-        if reference in people:
-            own = mls.welcome_for(welcome, reference)
+        own = welcomes.get(reference)
+        if own is not None:
             work.post(handle, Welcome(order.group, lobby.name, order.seq, order.hash, order.runs, own))

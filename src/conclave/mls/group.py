@@ -105,7 +105,7 @@ __all__ = [
     "reinitialise",
     "seal_to",
     "verify_original",
-    "welcome_for",
+    "welcomes",
     "write_key_package",
 ]
 
@@ -155,10 +155,13 @@ def invited(welcome: bytes) -> tuple[bytes, ...]:
     return tuple(each.new_member for each in _read_welcome(welcome).secrets)
 
 
-def welcome_for(welcome: bytes, package: bytes) -> bytes:
-    """The same Welcome with the secrets of one newcomer alone, who needs no others (RFC 9420 section 12.4.3.1)."""
+def welcomes(welcome: bytes) -> dict[bytes, bytes]:
+    """For each newcomer's package the same Welcome with that one's secrets alone (RFC 9420 section 12.4.3.1).
+
+    Raises ``DecodeError``.
+    """
     whole = _read_welcome(welcome)
-    return encode_message(replace(whole, secrets=tuple(each for each in whole.secrets if each.new_member == package)))
+    return {each.new_member: encode_message(replace(whole, secrets=(each,))) for each in whole.secrets}
 
 
 def _read_welcome(welcome: bytes) -> Welcome:
