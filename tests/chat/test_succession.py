@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.effects import Wake
 from conclave.chat.notices import LeaderChanged
 from tests.chat.desks import Table
 
@@ -49,6 +50,29 @@ def test_the_next_takes_the_term_when_the_leader_dies_and_nothing_is_lost(table:
     assert table.notices("deniz", LeaderChanged) == [LeaderChanged("#ops", "burak", 2)]
     agreed(table, *others)
     assert table.words("deniz") == ["one", "two", "nobody orders this now"]
+
+
+def test_everybody_is_woken_in_time_to_lead_or_to_miss_the_leader(table: Table) -> None:
+    """By its own alarm, whether or not anything else happens."""
+    patience = table.desks["ayse"].settings.patience
+    for name in ALL:
+        table.put(name, ev.Tick())
+        within = patience.beat if name == "ayse" else patience.silence
+        assert table.now < table.desks[name].alarm <= table.now + within, name
+
+
+def test_whoever_came_in_is_woken_without_a_tick_before(table: Table) -> None:
+    table.now += 3600.0  # no alarm of before counts
+    table.say("ayse", "#ops", "two")
+    table.cut("ayse", "deniz")
+    assert table.now < table.desks["deniz"].alarm <= table.now + 1.0
+
+
+def test_an_alarm_that_rings_early_is_set_again(table: Table) -> None:
+    table.put("deniz", ev.Tick())
+    alarm = table.desks["deniz"].alarm
+    effects = table.put("deniz", ev.Tick())  # the clock of its timer is another than ours
+    assert [one.at for one in effects if isinstance(one, Wake)] == [alarm]
 
 
 def test_it_takes_less_than_fifteen_seconds(table: Table) -> None:

@@ -20,7 +20,7 @@ from tests.world.standin import standing_in
 
 WORLDS = 500
 MANY_WORLDS = 5_000
-CHUNK = 50
+CHUNK = 10
 BROKEN_WORLDS = 40
 REAL_EVERY = 10
 """One world of so many has real signatures."""

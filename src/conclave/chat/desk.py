@@ -81,6 +81,7 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
             links.unlinked(work, peer)
             mail.unlinked(work, peer)
         case ev.Tick():
+            work.rung()
             _passed(work)
         case ev.Unwound(group, common, digest, cut, lines):
             healing.unwound(work, group, common, digest, cut, lines)

@@ -19,6 +19,7 @@ from conclave.wire.frames import Run
 from conclave.wire.posts import Leave
 
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+_WATCHING = (Stage.MEMBER, Stage.LEAVING)
 
 
 def settle(work: Work, group: bytes) -> None:
@@ -31,9 +32,24 @@ def settle(work: Work, group: bytes) -> None:
             watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, fetching=0)
             work.keep_lobby(replace(lobby, watch=watch))
             _show_all(work, group)
+        work.wake(work.now + work.settings.patience.beat)
     elif lobby.watch.followers is not None:
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=None)))
     _tie(work, group)
+    _watch(work, group)
+
+
+def _watch(work: Work, group: bytes) -> float:
+    """Be woken in time to miss the leader. Seconds for which it has been lost; negative while it is not."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage not in _WATCHING or audience.leads(work, lobby):
+        return -1.0
+    if not lobby.watch.heard:  # since our start
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    lost_for = _lost_for(work, lobby)
+    work.wake(work.now - lost_for if lost_for < 0 else work.now + work.settings.patience.step / 2)
+    return lost_for
 
 
 def _ours(lobby: Lobby) -> bool:
@@ -122,7 +138,7 @@ def _soon(work: Work, renew: float) -> float:
 def passed(work: Work, group: bytes) -> None:
     """Time passed: see whether the leader is still there, and if not, whether it is our turn."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
+    if lobby is None or lobby.order is None or lobby.stage not in _WATCHING:
         return
     if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
         if lobby.leader != work.me:
@@ -131,23 +147,18 @@ def passed(work: Work, group: bytes) -> None:
         return
     if audience.leads(work, lobby):
         return
-    if not lobby.watch.heard:  # since our start
-        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
-        work.keep_lobby(lobby)
-    patience = work.settings.patience
-    lost_for = _lost_for(work, lobby)
+    lost_for = _watch(work, group)
     if lost_for < 0:
-        work.wake(work.now - lost_for)
         return
-    work.wake(work.now + patience.step / 2)
     _tie(work, group)
+    lobby = work.lobby(group) or lobby
     if lobby.healing.step is not Step.SOUND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
         return
     people = _succession(work, lobby)
     linked_now = {one for one in people if work.peer(one).linked}
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
-    match succession.move(people, work.me, linked_now, lost_for, patience, behind=behind):
+    match succession.move(people, work.me, linked_now, lost_for, work.settings.patience, behind=behind):
         case Move.TAKE:
             _take(work, group)
         case Move.COLLECT | Move.WAIT:

@@ -68,6 +68,7 @@ class Work:
         self.remains = desk.remains
         self._certificates = desk.certificates
         self._due = 0.0
+        self._alarm = desk.alarm
         self._records: list[Record] = []
         self._deeds: list[Deed] = []
         self._acks: dict[tuple[str, bytes], None] = {}
@@ -259,6 +260,10 @@ class Work:
         if not self._due or at < self._due:
             self._due = at
 
+    def rung(self) -> None:
+        """The alarm rang, be it early by this clock: it is no longer set."""
+        self._alarm = 0.0
+
     def ack(self, handle: str, stream: bytes) -> None:
         """Acknowledge what we have of ``stream`` once the step is committed."""
         self._acks[handle, stream] = None
@@ -335,7 +340,7 @@ class Work:
             self._records.append(PutState(records.DESK_KEY, records.encode_busy(busy=self.busy)))
         if self.pending:
             self.wake(self.now + self.settings.resend_after)
-        alarm = self._desk.alarm
+        alarm = self._alarm
         if self._due and not self.now < alarm <= self._due:
             alarm = max(self._due, self.now + LEAST_WAIT)
             self._deeds.append(Wake(alarm))
