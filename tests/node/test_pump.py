@@ -395,3 +395,15 @@ async def test_a_node_with_a_full_disk_takes_nothing_in_and_loses_nothing(tmp_pa
         await ayse.until(lambda: not ayse.waiting())
         assert burak.texts("@ayse") == ["may I?", *(f"{n}" for n in range(20))]
         assert not ayse.told("link-closed")
+
+
+async def test_an_alarm_that_rings_before_its_time_is_followed_by_the_next() -> None:
+    """As uvloop's do, by less than a millisecond: a lobby then waited for its next leader for ever."""
+    async with Room(Disk()) as one:
+        one.pump._wake(one.now + 60)
+        rung = one.pump._alarm
+        assert rung is not None
+        rung._run()
+        one.pump._wake(one.now + 61)
+        assert one.pump._alarm not in (None, rung)
+        rung.cancel()
