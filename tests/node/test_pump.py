@@ -409,3 +409,15 @@ def test_of_acknowledgements_in_one_turn_the_last_is_sent() -> None:
         Send("burak", Have(bytes(16), 2)),
     ]
     assert latest(deeds) == deeds[2:]
+
+
+async def test_an_alarm_that_rings_before_its_time_is_followed_by_the_next() -> None:
+    """As uvloop's do, by less than a millisecond: a lobby then waited for its next leader for ever."""
+    async with Room(Disk()) as one:
+        one.pump._wake(one.now + 60)
+        rung = one.pump._alarm
+        assert rung is not None
+        rung._run()
+        one.pump._wake(one.now + 61)
+        assert one.pump._alarm not in (None, rung)
+        rung.cancel()

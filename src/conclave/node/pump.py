@@ -345,11 +345,15 @@ class Pump:
     def _wake(self, at: float) -> None:
         loop = asyncio.get_running_loop()
         when = loop.time() + max(0.0, at - self._clock())
-        if self._alarm is not None and not self._alarm.cancelled():
-            if loop.time() < self._alarm.when() <= when:
+        if self._alarm is not None:
+            if self._alarm.when() <= when:
                 return
             self._alarm.cancel()
-        self._alarm = loop.call_at(when, self.put, ev.Tick())
+        self._alarm = loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None  # a loop may ring before the time, by its clock: what rang is not waited for
+        self.put(ev.Tick())
 
 
 _FACTS = (
