@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from conclave import __version__
-from conclave.cli import about, authority, classic, demo, identity, join, lobby, people, talk, up
+from conclave.cli import about, authority, classic, demo, identity, join, lab, lobby, people, talk, up
 from conclave.cli.context import Context, note
 from conclave.errors import (
     ConclaveError,
@@ -77,6 +77,7 @@ def before(
 app.add_typer(authority.app, name="authority")
 app.add_typer(lobby.app, name="lobby")
 app.add_typer(identity.app, name="identity")
+app.add_typer(lab.app, name="lab")
 for commands in (join, up, people, talk, classic, about, demo):
     commands.add_to(app)
 
