@@ -46,15 +46,20 @@ def test_ended_at_any_moment_it_leaves_no_process_and_no_file(
         start_new_session=True,
         env=os.environ | {"TMPDIR": str(tmp_path)},
     )
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if after in line:
-            break
-    (root,) = tmp_path.glob("conclave-demo-*")
-    assert processes(root)
-    demo.send_signal(number)
-    demo.send_signal(number)  # impatient people press it twice
-    _, errors = demo.communicate(timeout=60)
+    try:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if after in line:
+                break
+        (root,) = tmp_path.glob("conclave-demo-*")
+        while not processes(root):
+            time.sleep(0.01)
+        demo.send_signal(number)
+        time.sleep(0.1)
+        demo.send_signal(number)  # impatient people press it twice
+        _, errors = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
     assert demo.returncode == 130, errors
     assert "Traceback" not in errors
     assert not processes(root)
