@@ -144,8 +144,8 @@ def read(
             return
         if follow:
             node.call("follow")
-        method = "classic.lines" if classic.is_legacy(of, link) else "lines"
-        answer = node.call(method, conversation=of, limit=limit, after=after)
+        legacy = classic.is_legacy(of, link)
+        answer = node.call("classic.lines" if legacy else "lines", conversation=of, limit=limit, after=after)
         conversation = answer["conversation"]
         if not as_json:
             note(f"{conversation} · {answer['protection']}")
@@ -155,7 +155,7 @@ def read(
         for line in answer["lines"]:
             shown.add((line["from"], line["id"]))
             show_line(line, conversation, as_json=as_json, ids=ids)
-        if answer["lines"] and not peek:
+        if answer["lines"] and not peek and not legacy:  # that suite knows no receipts
             with suppress(StorageError):  # what is shown is shown, though the disk is full: it is told another time
                 node.call("read", conversation=conversation)
         if not follow:
@@ -215,7 +215,8 @@ def _marks(line: dict[str, Any]) -> str:
         marks.append("pinned")
     marks += [f"{sign} {', '.join(people)}" for sign, people in line.get("reactions", {}).items()]
     if line["status"] not in ("received", "delivered"):
-        marks.append(line.get("words", line["status"]))
+        of_legacy = ", legacy link" if conversation.startswith(classic.LEGACY) else ""
+        marks.append(line.get("words", line["status"]) + of_legacy)
     return "".join(f"  [{mark}]" for mark in marks)
 
 
