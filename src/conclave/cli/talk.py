@@ -192,7 +192,7 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
         say(f"{when}  {' ' * len(name)}— {line['text']}")
         return
     first, *rest = _said(line)
-    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line)}")
+    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}")
     for more in rest:
         say(" " * (25 + len(name)) + more)
 
@@ -204,7 +204,7 @@ def _said(line: dict[str, Any]) -> list[str]:
     return (f"[file] {text}" if line["kind"] == "file" else text).split("\n")
 
 
-def _marks(line: dict[str, Any]) -> str:
+def _marks(line: dict[str, Any], conversation: str) -> str:
     """What was said of the line, behind its words."""
     marks = []
     if line.get("reply"):
