@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,13 @@ def processes(folder: Path) -> list[str]:
     return found
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path: those of Unix sockets end at some hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="c-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
@@ -36,7 +45,7 @@ def processes(folder: Path) -> list[str]:
     [(signal.SIGINT, "authority serve"), (signal.SIGTERM, "node up"), (signal.SIGHUP, "Two people chat")],
 )
 def test_ended_at_any_moment_it_leaves_no_process_and_no_file(
-    number: signal.Signals, after: str, tmp_path: Path
+    number: signal.Signals, after: str, short: Path
 ) -> None:
     demo = subprocess.Popen(
         [sys.executable, "-m", "conclave", "demo"],
@@ -44,14 +53,14 @@ def test_ended_at_any_moment_it_leaves_no_process_and_no_file(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        env=os.environ | {"TMPDIR": str(short)},
     )
     try:
         assert demo.stdout is not None
         for line in demo.stdout:
             if after in line:
                 break
-        (root,) = tmp_path.glob("conclave-demo-*")
+        (root,) = short.glob("conclave-demo-*")
         while not processes(root):
             time.sleep(0.01)
         demo.send_signal(number)
@@ -68,10 +77,10 @@ def test_ended_at_any_moment_it_leaves_no_process_and_no_file(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_file_of_100_mb_goes_on_after_a_kill(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_of_100_mb_goes_on_after_a_kill(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
     monkeypatch.setattr(demo_proof, "FILE_BYTES", 100_000_000)
     monkeypatch.setattr(demo_people, "PEERS", ("ayse", "burak"))
-    stage, tell = Stage(root=tmp_path), Narrator()
+    stage, tell = Stage(root=short), Narrator()
     try:
         demo_people.authority(stage, tell)
         demo_people.enrol(stage, tell)
