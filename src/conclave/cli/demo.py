@@ -9,33 +9,17 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from conclave.cli import demo_lobby, demo_loss, demo_people, demo_proof
 from conclave.cli.context import note, say
 from conclave.cli.narrator import Narrator
 from conclave.cli.stage import Stage
 from conclave.errors import ConclaveError
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SCENES = (
-    demo_people.authority,
-    demo_people.enrol,
-    demo_people.directory,
-    demo_people.pair,
-    demo_people.impostors,
-    demo_people.mailbox,
-    demo_proof.file,
-    demo_lobby.lobby,
-    demo_loss.leader,
-    demo_loss.halves,
-    demo_lobby.removed,
-    demo_lobby.revoked,
-    demo_proof.at_rest,
-    demo_proof.transcript,
-)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,7 +39,7 @@ def demo(
     try:
         say("Conclave: an authority and four people, each a process of its own, on 127.0.0.1 only.")
         say(f"Everything is kept in {stage.root}{'' if keep else ' and removed at the end'}.")
-        for scene in SCENES:
+        for scene in _scenes():
             scene(stage, tell)
         say()
         say(f"All of it happened, in {time.monotonic() - stage.started:.0f} seconds.")
@@ -68,6 +52,28 @@ def demo(
         for number in ENDINGS:  # a first one comes too late to end anything
             signal.signal(number, signal.SIG_IGN)
         stage.close()
+
+
+def _scenes() -> tuple[Callable[[Stage, Narrator], None], ...]:
+    # Read only here: they need the whole node, and ``--help`` does not.
+    from conclave.cli import demo_lobby, demo_loss, demo_people, demo_proof
+
+    return (
+        demo_people.authority,
+        demo_people.enrol,
+        demo_people.directory,
+        demo_people.pair,
+        demo_people.impostors,
+        demo_people.mailbox,
+        demo_proof.file,
+        demo_lobby.lobby,
+        demo_loss.leader,
+        demo_loss.halves,
+        demo_lobby.removed,
+        demo_lobby.revoked,
+        demo_proof.at_rest,
+        demo_proof.transcript,
+    )
 
 
 def _end_once(_number: int, _frame: object) -> None:
