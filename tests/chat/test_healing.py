@@ -140,6 +140,59 @@ def test_somebody_let_in_in_the_losing_half_is_asked_in_anew_without_being_bothe
     assert views.requests(table.desks["elif"]) == ()
 
 
+def test_somebody_let_in_in_the_losing_half_is_asked_in_by_others_where_its_leader_was_put_out(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.say("elif", "#ops", "new here")
+    table.put("cem", ev.RemoveFrom("ops", "ayse"))
+    heal(table, 180)
+    rest = ("burak", "cem", "deniz", "elif")
+    agreed(table, *rest, lines=False)
+    assert table.stages()["ayse"] == "ended"
+    assert set(table.view("cem").roster) == set(rest)
+    assert "new here" in table.words("cem")
+    assert views.requests(table.desks["elif"]) == ()
+
+
+def test_who_was_let_in_in_the_losing_half_and_is_asked_by_nobody_does_not_wait_for_ever(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.put("cem", ev.RemoveFrom("ops", "ayse"))
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    heal(table, 120)
+    assert table.stages() == {
+        "ayse": "ended",
+        "burak": "ended",
+        "cem": "leading",
+        "deniz": "member",
+        "elif": "member",
+    }
+    assert table.view("elif").healing
+    table.run(600, 5)
+    assert table.stages()["elif"] == "ended"
+    assert "nobody asked you into the other half of the lobby" in table.texts("elif", "#ops")[-1]
+
+
+def test_who_put_out_the_leader_that_counts_and_was_put_out_by_it_is_out(table: Table) -> None:
+    """Whatever invitations of its own are open."""
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.put("cem", ev.RemoveFrom("ops", "ayse"))
+    heal(table, 180)
+    assert table.stages()["ayse"] == "ended"
+    rest = ("burak", "deniz")
+    agreed(table, *rest, lines=False)
+    assert table.stages()["cem"] == "ended"  # removed in the half that lost: that stands too
+    assert set(table.view("burak").roster) == set(rest)
+
+
 def test_everybody_is_cut_off_from_everybody_and_comes_together(table: Table) -> None:
     table.part(*({name} for name in ALL))
     table.run(30)

@@ -191,3 +191,21 @@ def test_two_who_leave_at_once_are_both_out() -> None:
     table.put("burak", ev.LeaveLobby("ops"))
     table.run(60)
     assert table.stages() == {"ayse": "ended", "burak": "ended"}
+
+
+def test_of_two_the_follower_waits_for_the_leader_or_puts_it_out() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    table.part({"ayse"}, {"burak"})
+    table.say("burak", "#ops", "apart")
+    table.run(60)
+    assert (table.view("burak").leader, table.view("burak").term) == ("ayse", 1)
+    table.part()
+    table.run(10)
+    assert table.words("ayse") == ["apart"]
+    assert table.view("burak").term == 1
+    table.part({"ayse"}, {"burak"})
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(30)
+    assert (table.view("burak").leader, table.view("burak").roster) == ("burak", ("burak",))

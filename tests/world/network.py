@@ -138,6 +138,7 @@ class Node:
             steps[0]()
             world.perhaps_crash()
             self.desk = desk
+            world.turned(self)
             steps[1]()
         except StorageError as error:
             if str(error) != FULL:
@@ -320,6 +321,9 @@ class World:
 
     def told(self, node: Node, notice: object) -> None:
         """A front of ``node`` got a notice; scripts may react."""
+
+    def turned(self, node: Node) -> None:
+        """``node`` has committed a turn; scripts may look."""
 
     def dial(self) -> None:
         """Open every link that somebody wants and nothing prevents."""

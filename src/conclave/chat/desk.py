@@ -27,6 +27,7 @@ from conclave.chat import (
     leadership,
     links,
     mail,
+    meaning,
     membership,
     ordering,
     packages,
@@ -138,16 +139,19 @@ def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
         case frames.Ordered():
             following.entry_arrived(work, peer, frame)
         case frames.Submit():
+            meaning.followed(work, peer, frame.group)
             ordering.submitted(work, peer, frame)
         case frames.Have():
             audience.have_arrived(work, peer, frame)
         case frames.Fetch():
+            meaning.followed(work, peer, frame.group)
             audience.fetch_arrived(work, peer, frame)
         case frames.Head():
             following.head_arrived(work, peer, frame)
         case frames.Refused():
             speaking.refused(work, peer, frame)
         case frames.AskInfo():
+            meaning.followed(work, peer, frame.group)
             healing.info_asked(work, peer, frame)
         case frames.Info():
             healing.info_arrived(work, peer, frame)

@@ -282,13 +282,18 @@ class Recollect:
 
 @dataclass(frozen=True, slots=True)
 class SendOriginals:
-    """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame."""
+    """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame.
+
+    None of before ``since`` is sent: the peer was not in. ``whole``: we know of none that we lack.
+    """
 
     peer: str
     group: bytes
     conversation: str
     after: int
     before: int
+    since: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)

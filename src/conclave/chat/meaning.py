@@ -143,10 +143,20 @@ def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) 
 
 
 def unknown_head(work: Work, handle: str, head: Head) -> None:
-    """A head of a lobby that we are not in: we lost our home, or were out before its leader heard."""
-    lobby = work.lobby(head.group)
-    out = lobby is None or lobby.stage is Stage.ENDED
-    if out and not work.peer(handle).out.count and head.runs[0].leader == handle:
-        work.post(handle, Leave(head.group))
-    if lobby is None or lobby.stage is Stage.ENDED:
-        send(work, handle, Have(head.group, head.seq))
+    """A head of a lobby that we are not in."""
+    if not _out(work, head.group):
+        return
+    if head.runs[0].leader in (handle, work.me):
+        followed(work, handle, head.group)
+    send(work, handle, Have(head.group, head.seq))
+
+
+def followed(work: Work, handle: str, group: bytes) -> None:
+    """Somebody takes us for a member: if we lost our home, or were out before it heard, it hears."""
+    if _out(work, group) and not work.peer(handle).out.count:
+        work.post(handle, Leave(group))
+
+
+def _out(work: Work, group: bytes) -> bool:
+    lobby = work.lobby(group)
+    return lobby is None or lobby.stage is Stage.ENDED

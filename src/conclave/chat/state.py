@@ -201,9 +201,13 @@ class Healing:
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
-    asked: float = 0.0  # the last three are not kept
+    anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
+    asked: float = 0.0  # the last six are not kept
     share: float = 0.0  # when orphans of others are to be shared
-    pulled: float = 0.0
+    pulled: float = 0.0  # when we last asked for what we lack
+    poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
+    unknown: float = 0.0  # since when the half that counts says that we were never let in there
+    anew_at: float = 0.0  # when they are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,7 @@ class Watch:
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
 
 
