@@ -6,6 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.wire.frames import Info
 from tests.chat.desks import Table
 from tests.chat.test_succession import agreed
 
@@ -191,6 +192,27 @@ def test_who_put_out_the_leader_that_counts_and_was_put_out_by_it_is_out(table: 
     agreed(table, *rest, lines=False)
     assert table.stages()["cem"] == "ended"  # removed in the half that lost: that stands too
     assert set(table.view("burak").roster) == set(rest)
+
+
+def test_where_nobody_is_left_in_the_half_that_counts_the_other_goes_on(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    for name in ALL:
+        table.say(name, "#ops", f"{name} apart")
+    table.run(70, 10)
+    table.drop = lambda _one, _other, frame: isinstance(frame, Info)
+    heal(table, 10)
+    assert table.view("ayse").healing
+    assert table.view("burak").healing
+    table.part(ONE, {"cem"}, {"deniz"})
+    table.drop = lambda *_: False
+    table.run(60)
+    agreed(table, *ONE, lines=False)
+    assert table.view("ayse").leader in ONE
+    table.say("burak", "#ops", "still here")
+    assert table.words("ayse")[-1] == "still here"
+    heal(table, 120)
+    once(table, *(f"{name} apart" for name in ALL), "still here", lines=False)
 
 
 def test_everybody_is_cut_off_from_everybody_and_comes_together(table: Table) -> None:

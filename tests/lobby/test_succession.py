@@ -46,6 +46,7 @@ def test_who_reaches_nobody_waits_and_who_is_not_in_never_leads() -> None:
     assert when("ayse", {"zeynep"}) is None
     assert when("zeynep", set(PEOPLE)) is None
     assert when("ayse", {"ayse"}) is None
+    assert move(PEOPLE, "ayse", set(), P.gather, P, behind=False, handed=True) is Move.TAKE
 
 
 def test_the_last_one_leads_alone() -> None:

@@ -311,8 +311,11 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
         return
     if state is None:
-        if lobby.healing.step is Step.REJOIN and handle == lobby.leader:
+        if lobby.healing.step is Step.REJOIN and (handle == lobby.leader or handle in lobby.asked):
             healing.adopt(work, lobby, handle, head)
+        elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
+            noticed(work, lobby, handle, head.seq)
+            work.have(head.group)
         return
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)

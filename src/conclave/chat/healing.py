@@ -177,15 +177,23 @@ def passed(work: Work, group: bytes) -> None:
     )
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
-    elif lobby.healing.step is Step.REJOIN and work.peer(lobby.leader).linked:
-        work.deed(Send(lobby.leader, AskInfo(group)))
+    elif lobby.healing.step is Step.REJOIN:
+        for handle in lobby.asked if lobby.leader == work.me else (lobby.leader,):
+            if work.peer(handle).linked:
+                work.deed(Send(handle, AskInfo(group)))
 
 
 def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     """A member of a half that lost wants in: one after the other, so that their commits do not compete."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
-    if lobby is None or state is None or lobby.order is None or not audience.leads(work, lobby):
+    if lobby is None or state is None or lobby.order is None:
+        return
+    if handle == lobby.leader and handle in groups.roster(state) and lobby.watch.handed != lobby.lead:
+        leaderless = replace(lobby.watch, handed=lobby.lead, heard=work.now - work.settings.patience.silence)
+        work.keep_lobby(replace(lobby, watch=leaderless))  # it lost its home: another leads, and lets it in
+        work.stir(frame.group)
+    if not audience.leads(work, lobby):
         return
     if handle not in groups.roster(state):
         out_by, _ = lobby.healing.gone.get(handle, (0, ""))
@@ -264,6 +272,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         voice=replace(voice, flying=rest, staged=None),
         intents=replace(lobby.intents, removes=removes),
         invited=lobby.invited - set(people),
+        asked=(),
     )
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)

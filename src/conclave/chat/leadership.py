@@ -161,12 +161,15 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.healing.step is not Step.SOUND:
         lost_for -= HEAL_FIRST
     people = _succession(work, lobby)
-    if people == [work.me] and lobby.leader not in lobby.intents.removes:
+    handed = lobby.watch.handed == lobby.lead or lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
         return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
-    match succession.move(people, work.me, linked_now, lost_for, work.settings.patience, behind=behind):
+    match succession.move(
+        people, work.me, linked_now, lost_for, work.settings.patience, behind=behind, handed=handed
+    ):
         case Move.TAKE:
             _take(work, group)
         case Move.COLLECT | Move.WAIT:

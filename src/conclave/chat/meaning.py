@@ -144,11 +144,9 @@ def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) 
 
 def unknown_head(work: Work, handle: str, head: Head) -> None:
     """A head of a lobby that we are not in."""
-    if not _out(work, head.group):
-        return
-    if head.runs[0].leader in (handle, work.me):
+    if _out(work, head.group):
         followed(work, handle, head.group)
-    send(work, handle, Have(head.group, head.seq))
+        send(work, handle, Have(head.group, head.seq))
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:

@@ -224,6 +224,7 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
+    handed: Run | None = None  # the term whose leader has lost its home, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
@@ -241,7 +242,7 @@ class Lobby:
     label: str
     stage: Stage
     inviter: str = ""  # who asked us in
-    asked: tuple[str, ...] = ()  # who was in when we were invited
+    asked: tuple[str, ...] = ()  # who was in when we were invited, or when the backup was made that we came from
     hushed: bool = False  # the invitation came while we were busy: people are told when we are free
     ended: float = 0.0  # UNIX seconds
     order: Order | None = None
@@ -262,12 +263,13 @@ class Lobby:
 
 @dataclass(frozen=True, slots=True)
 class RemainingLobby:
-    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, and who led it."""
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all."""
 
     group: bytes
     name: str
     label: str
     leader: str
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
