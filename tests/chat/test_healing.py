@@ -215,6 +215,19 @@ def test_where_nobody_is_left_in_the_half_that_counts_the_other_goes_on(table: T
     once(table, *(f"{name} apart" for name in ALL), "still here", lines=False)
 
 
+def test_who_follows_one_that_leads_no_more_hears_of_it(table: Table) -> None:
+    """burak, put out by the half that counts, reaches his old leader alone, who came in there without hearing why."""
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.part()
+    table.reach = lambda one, other: "burak" not in (one, other) or "ayse" in (one, other)
+    table.run(16)
+    assert table.view("burak").leader == "cem"
+    heal(table)
+    assert table.stages() == {"ayse": "member", "burak": "ended", "cem": "leading", "deniz": "member"}
+
+
 def test_everybody_is_cut_off_from_everybody_and_comes_together(table: Table) -> None:
     table.part(*({name} for name in ALL))
     table.run(30)

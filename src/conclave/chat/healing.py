@@ -147,7 +147,7 @@ def rejoin(work: Work, lobby: Lobby, common: int) -> None:
 
 
 def too_late(work: Work, lobby: Lobby, handle: str) -> None:
-    """What we lack is kept nowhere that we know: come in anew, and ask for what was said by its authors' words."""
+    """What we lack is not given us, not even by the leader: come in anew, and ask for it in its authors' words."""
     if lobby.order is None or lobby.healing.step is not Step.SOUND:
         return
     if handle != lobby.leader:

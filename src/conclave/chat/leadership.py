@@ -155,6 +155,7 @@ def passed(work: Work, group: bytes) -> None:
     if lost_for < 0:
         return
     _tie(work, group)
+    _prod(work, group)
     lobby = work.lobby(group) or lobby
     if lobby.healing.step is Step.UNWIND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
         return
@@ -174,6 +175,16 @@ def passed(work: Work, group: bytes) -> None:
             _take(work, group)
         case Move.COLLECT | Move.WAIT:
             pass
+
+
+def _prod(work: Work, group: bytes) -> None:
+    """A leader that is linked and says nothing is shown where we are: it may lead no more, or be out."""
+    lobby = work.lobby(group)
+    if lobby is None or not work.peer(lobby.leader).linked:
+        return
+    if abs(work.now - lobby.watch.beat) >= work.settings.patience.beat:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, beat=work.now)))
+        audience.show_head(work, lobby, lobby.leader)
 
 
 def _all_leave(work: Work, lobby: Lobby) -> bool:

@@ -191,7 +191,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
         healing.not_in(work, lobby, frame.number)
         return
-    if frame.reason is Refusal.GONE:
+    if frame.reason is Refusal.GONE or (frame.reason is Refusal.OUTSIDER and handle != lobby.leader):
         healing.too_late(work, lobby, handle)
         return
     if frame.reason is Refusal.NO_LEADER:

@@ -220,7 +220,7 @@ class Watch:
     fetching: int = 0  # last entry of the fetch under way; 0: none
     fetched: float = 0.0  # UNIX seconds of that fetch
     heard: float = 0.0  # UNIX seconds of the leader's last sign
-    beat: float = 0.0  # UNIX seconds of our own, as the leader
+    beat: float = 0.0  # UNIX seconds of our own, as the leader, or when we last prodded one that is silent
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
