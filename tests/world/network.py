@@ -92,6 +92,7 @@ class Node:
         self.notices: list[object] = []
         self.lives = 0
         self.fetched: set[tuple[int, int]] = set()
+        self.alarm = 0.0
 
     def put(self, event: ev.Event) -> None:
         if not self.up:
@@ -195,10 +196,16 @@ class Node:
                     (self.wants.add if wanted else self.wants.discard)(peer)
                     self.world.later(self.world.random.uniform(0.0, 2.0), self.world.dial)
                 case Wake(at):
-                    self.world.later(max(0.0, at - self.world.now), self._when_alive(lambda: self.put(ev.Tick())))
+                    self.alarm = at
+                    self.world.later(max(0.0, at - self.world.now), self._when_alive(partial(self._ring, at)))
                 case Tell(notice):
                     self.notices.append(notice)
                     self.world.told(self, notice)
+
+    def _ring(self, at: float) -> None:
+        """As a pump has it: the latest alarm that was asked for is the only one."""
+        if self.alarm == at:
+            self.put(ev.Tick())
 
     def _package(self, peer: str) -> None:
         stock = self.world.stock.get(peer, [])
