@@ -9,7 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import reading
 from conclave.chat.content import Content, Shared, encode_content
-from conclave.chat.effects import PutCertificate, Recollect, SendOriginals
+from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
 from conclave.wire.frames import Originals, Recall
@@ -185,3 +185,25 @@ def test_many_words_at_one_place_of_the_order_are_all_given(room: Room, monkeypa
         frames = list(reading.originals(table.stores["ayse"], asked))
         assert [data for one in frames for _, data in one.items] == originals
         assert (frames[0].after, frames[-1].before) == (0, 99)
+
+
+def test_what_cannot_be_shared_or_is_believed_by_nobody_is_not_shared_for_ever(room: Room) -> None:
+    """Words of a half that lost: one line is erased meanwhile, another is of somebody whom nobody here ever met."""
+    table, group = room.table, room.group
+    other = Table("deniz")
+    other.put("deniz", ev.OpenLobby("ops", group, ()))
+    identity = other.say("deniz", "#ops", "anybody?")
+    (line,) = (one for one in other.lines("deniz", "#ops") if one.id == identity)
+    kept = other.stores["deniz"].original("#ops", "deniz", identity)
+    certificate = signed(other, "deniz", "#ops", "deniz", identity).certificate
+    assert kept is not None
+    table.stores["burak"].commit([AddLine("#ops", replace(line, seq=0), kept), PutCertificate(certificate)])
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    healing = replace(lobby.healing, orphans=(("deniz", identity), ("burak", b"e" * 16)))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, replace(lobby, healing=healing)))
+    table.run(120, 5)
+    assert table.state("burak", group).healing.orphans == ()
+    assert any("deniz was never in #ops" in text for text in table.troubles("cem"))
+    told = len(table.troubles("cem"))
+    table.run(300, 10)
+    assert len(table.troubles("cem")) == told

@@ -88,8 +88,8 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
             healing.unwound(work, group, common, digest, cut, lines)
         case ev.Recollected(b"", conversation, items):
             duet.recollected(work, conversation.removeprefix("@"), items)
-        case ev.Recollected(group, _, items):
-            sharing.recollected(work, group, items)
+        case ev.Recollected(group, _, items, missing):
+            sharing.recollected(work, group, items, missing)
         case ev.PackageFound(peer, package):
             duet.package_found(work, peer, package)
         case ev.PackageMissing(peer, _):

@@ -130,11 +130,15 @@ class Unwound:
 
 @dataclass(frozen=True, slots=True)
 class Recollected:
-    """Originals that the store has, with their certificates: author, id, ``originals.Signed`` encoded."""
+    """Originals that the store has, with their certificates: author, id, ``originals.Signed`` encoded.
+
+    ``missing``: authors and ids of those that it has no more.
+    """
 
     group: bytes  # empty in a pair
     conversation: str
     items: tuple[tuple[str, bytes, bytes], ...]
+    missing: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

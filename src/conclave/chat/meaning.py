@@ -73,6 +73,8 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
             work.tell(LeaderChanged(lobby.label, author, term))
         case Shared(originals):
             sharing.take(work, lobby, [(heard.seq, one) for one in originals])
+            if author == work.me:
+                sharing.given(work, group)
             words(work, group, heard.seq)
         case Timer(seconds):
             kept = "is kept for good" if not seconds else f"disappears after {seconds} s"

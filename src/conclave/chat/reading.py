@@ -84,12 +84,14 @@ def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:
 
 def recollected(store: Store, asked: Recollect) -> Recollected:
     """The originals that there are. Raises ``StorageError``."""
-    items = []
+    items, missing = [], []
     for sender, identity in asked.lines:
         signed = _signed(store, store.original(asked.conversation, sender, identity))
         if signed:
             items.append((sender, identity, signed))
-    return Recollected(asked.group, asked.conversation, tuple(items))
+        else:
+            missing.append((sender, identity))
+    return Recollected(asked.group, asked.conversation, tuple(items), tuple(missing))
 
 
 def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:

@@ -131,13 +131,21 @@ def passed(work: Work, group: bytes) -> None:
     ask(work, group)
 
 
-def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, bytes]]) -> None:
-    """The store gives originals: ours are said again, others' shared."""
+def recollected(
+    work: Work,
+    group: bytes,
+    items: Sequence[tuple[str, bytes, bytes]],
+    missing: Sequence[tuple[str, bytes]] = (),
+) -> None:
+    """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
+    for one in missing:
+        said_again(work, group, *one)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
         return
     flying = {one.id for one in lobby.voice.flying} | {one.id for one in lobby.voice.waiting}
     batch: list[bytes] = []
+    given = set(lobby.healing.given)
     size = 0
     for author, identity, data in items:
         if (author, identity) not in lobby.healing.orphans or identity in flying:
@@ -150,6 +158,7 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
                 continue
         except DecodeError:
             continue
+        given.add((author, identity))
         batch.append(data)
         size += len(data)
         if size >= SHARED_BYTES:
@@ -157,7 +166,19 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
             batch, size = [], 0
     if batch:
         say_content(work, group, Shared(tuple(batch)))
+    lobby = work.lobby(group) or lobby
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset(given))))
     work.stir(group)
+
+
+def given(work: Work, group: bytes) -> None:
+    """What we shared has its place. Who believes it has it; we share it no more, though nobody may."""
+    lobby = work.lobby(group)
+    for one in lobby.healing.given if lobby is not None else ():
+        said_again(work, group, *one)
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.healing.given:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset())))
 
 
 # --- what the other half said ---

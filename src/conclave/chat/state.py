@@ -202,8 +202,9 @@ class Healing:
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
-    asked: float = 0.0  # the last six are not kept
+    asked: float = 0.0  # the last seven are not kept
     share: float = 0.0  # when orphans of others are to be shared
+    given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
     pulled: float = 0.0  # when we last asked for what we lack
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
