@@ -126,6 +126,16 @@ async def test_a_pair_tells_that_it_was_read(trio: Trio) -> None:
     await until_line(ayse, "@burak", text="seen?", status="read", words="read")
 
 
+async def test_a_pairs_timer_counts_for_both(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    assert await ayse.serve(ask.Timer("@burak", 1)) == {"conversation": "@burak", "seconds": 1}
+    await until_line(burak, "@ayse", text="ayse set messages to disappear after 1 second", kind="notice")
+    await burak.serve(ask.Say("@ayse", "gone soon"))
+    await ayse.until(lambda: "gone soon" in ayse.texts("@burak"))
+    for one, where in ((ayse, "@burak"), (burak, "@ayse")):
+        await one.until(lambda one=one, where=where: "gone soon" not in one.texts(where))  # type: ignore[misc]
+
+
 async def test_words_disappear_when_their_time_has_come(trio: Trio) -> None:
     ayse, burak, _ = trio
     await ayse.serve(ask.Say("@burak", "for a moment", expires=1))
@@ -147,6 +157,7 @@ async def test_a_pairs_timer_and_a_mute_are_kept(tmp_path: Path) -> None:
         await ayse.serve(ask.Mute("@burak"))
     async with running(tmp_path / "ayse") as ayse:
         await ayse.serve(ask.Say("@burak", "for an hour"))
+        await until_line(ayse, "@burak", text="ayse set messages to disappear after 1 hour", kind="notice")
         line = (await lines(ayse, "@burak"))[0]
         assert 3500 < line["expires"] - time.time() <= 3600
         assert (await ayse.serve(ask.Conversations()))["conversations"][0]["muted"]

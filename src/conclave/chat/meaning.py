@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import ending, groups, sharing
+from conclave.chat import ending, groups, sharing, timers
 from conclave.chat.content import Closing, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
@@ -77,8 +77,7 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
                 sharing.given(work, group)
             words(work, group, heard.seq)
         case Timer(seconds):
-            kept = "is kept for good" if not seconds else f"disappears after {seconds} s"
-            own_notice(work, lobby.label, f"{author}: what is said here from now on {kept}", heard.seq)
+            own_notice(work, lobby.label, timers.words(author, seconds), heard.seq)
             work.keep_lobby(replace(work.lobby(group) or lobby, timer=seconds), reworded=True)
         case Roll(nonce):
             _roll(work, lobby, author, nonce, called=True)

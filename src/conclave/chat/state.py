@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Ours, Pair
@@ -80,7 +81,9 @@ class Peer:
     groups: tuple[PairGroup, ...] = ()  # the first one is spoken in, the others are only heard
     count: int = 0  # our messages here
     counts: int = 0  # the peer's latest counter
-    told: int = 0  # the peer's counter up to which we told that we read
+    told: int = 0  # the peer's counter up to which our person has read
+    read: int = 0  # our counter up to which the peer told that it read
+    timer: Timer = FOR_GOOD  # what was agreed last, of either
     waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
     flight: Flight = field(default_factory=Flight)
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link

@@ -52,10 +52,7 @@ class Words:
         match notice:
             case LineMarked(conversation, identity, _):
                 self._look(conversation, identity)
-            case Receipted(conversation, _, _, read):
-                if conversation.startswith("@"):
-                    before = self._known.read.get(conversation, 0)
-                    self._known.read[conversation] = max(before, read)
+            case Receipted(conversation):
                 for where, identity in list(self._waiting):
                     if where == conversation:
                         self._look(conversation, identity)
@@ -77,7 +74,8 @@ class Words:
         known = self._known
         if conversation.startswith("#"):
             return progress.in_lobby(known.lobby(conversation), stored, known.me)
-        return progress.in_pair(stored, conversation[1:], known.me, known.read.get(conversation, 0))
+        peer = conversation[1:]
+        return progress.in_pair(stored, peer, known.me, views.pair(known.pump.desk, peer).read)
 
     # Saying.
 
@@ -90,16 +88,13 @@ class Words:
         if command.reply:
             line = known.line(conversation, command.reply).line
             reply = About(line.sender, line.id)
-        expires = command.expires
-        if expires is None:
-            expires = known.preferences.timers.get(conversation)
         identity = secrets.token_bytes(ID_BYTES)
         waiting = _Waiting(
             _GOALS[command.goal if command.wait else "sent"], asyncio.get_running_loop().create_future()
         )  # fmt: skip
         self._waiting[conversation, identity] = waiting
         try:
-            await known.pump.ask(ev.Say(conversation, identity, command.text, reply, expires))
+            await known.pump.ask(ev.Say(conversation, identity, command.text, reply, command.expires))
             self._look(conversation, identity)
             try:
                 async with asyncio.timeout(command.timeout if command.wait else GRACE_SECONDS):
@@ -173,14 +168,11 @@ class Words:
         return {"conversation": conversation, **self.shown(conversation, stored)} if stored else {}
 
     async def timer(self, command: ask.Timer) -> dict[str, Any]:
-        """How long what is said from now on is kept: by everybody in a lobby, by us in a pair."""
+        """How long what anybody says there from now on is kept, on every device."""
         known = self._known
         conversation = known.conversation(command.conversation)
-        if conversation.startswith("#"):
-            body = Timer(command.seconds)
-            await known.pump.ask(ev.Utter(conversation, secrets.token_bytes(ID_BYTES), body))
-        else:
-            await known.preferences.set_timer(conversation, command.seconds)
+        await self._demand_open(conversation)
+        await known.pump.ask(ev.Utter(conversation, secrets.token_bytes(ID_BYTES), Timer(command.seconds)))
         return {"conversation": conversation, "seconds": command.seconds}
 
     # Reading.
