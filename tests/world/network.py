@@ -188,7 +188,7 @@ class Node:
                     self._mail(peer, posts[-1][0] if posts else first, frames, b"")
                 case DepositEntries(peer, group, first, count):
                     entries = self.store.entries(group, first, count)
-                    self._mail(peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries), b"")
+                    self._mail(peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries), group, first)
                 case MailDone(mail):
                     box = self.world.mail.get(self.name, {})
                     box.pop(mail, None)
@@ -218,16 +218,16 @@ class Node:
         else:
             self.put(ev.PackageMissing(peer, "none"))
 
-    def _mail(self, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes) -> None:
+    def _mail(self, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes, entry: int = 0) -> None:
         if not self.world.authority_up(self.name):
-            self.put(ev.DepositFailed(peer, upto, "away", group))
+            self.put(ev.DepositFailed(peer, upto, "away", group, entry))
             return
         if {self.name, peer} & self.world.expelled:
-            self.put(ev.DepositFailed(peer, upto, "refused", group))
+            self.put(ev.DepositFailed(peer, upto, "refused", group, entry))
             return
         if frames:
             self.world.deposit(self.name, peer, frames)
-        self.put(ev.Deposited(peer, upto, group))
+        self.put(ev.Deposited(peer, upto, group, entry))
 
     def collect(self) -> None:
         """What is in our mailbox, once more until it is done with."""

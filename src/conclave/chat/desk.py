@@ -96,10 +96,11 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
             duet.package_missing(work, peer)
         case ev.StockTold(count):
             packages.stock_told(work, count)
-        case ev.Deposited(peer, upto, group):
-            mail.deposited(work, peer, upto, group)
-        case ev.DepositFailed(peer, _, reason, group):
-            mail.failed(work, peer, reason, group)
+        case ev.Deposited(peer, upto, group, entry):
+            if not entry:
+                mail.deposited(work, peer, upto, group)
+        case ev.DepositFailed(peer, _, reason, group, entry):
+            mail.failed(work, peer, reason, group, entry)
         case ev.Expelled(peer, reason):
             _expelled(work, peer, reason)
         case ev.OwnChanged(own):

@@ -316,13 +316,15 @@ class Publish:
 class Deposit:
     """Seal these encoded frames for ``peer``, and leave them in its mailbox.
 
-    ``upto`` and ``group`` come back in the answer: the last post's number, or in a lobby (``group``) our last number.
+    ``upto``, ``group`` and ``entry`` come back in the answer: the last post's number, or in a lobby (``group``) our
+    last number; of a lobby that we lead, the first ``entry`` of its order that is in it.
     """
 
     peer: str
     upto: int
     frames: tuple[bytes, ...]
     group: bytes = b""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class Deposited:
     peer: str
     upto: int
     group: bytes = b""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class DepositFailed:
     upto: int
     reason: str
     group: bytes = b""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
