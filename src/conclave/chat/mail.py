@@ -131,7 +131,7 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
         return
     mailed = dict(lobby.watch.mailed)
     for handle, one in people.items():
-        if one.linked:
+        if one.linked or handle in work.expelled:
             continue
         first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
         count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
@@ -149,7 +149,7 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
 def _mail_leader(work: Work, lobby: Lobby) -> None:
     leader = work.peer(lobby.leader)
     voice = lobby.voice
-    if leader.linked or lobby.leader == work.me or not (voice.flying or len(voice.waiting)):
+    if leader.linked or lobby.leader in {work.me, *work.expelled} or not (voice.flying or len(voice.waiting)):
         return
     if work.now - lobby.watch.heard < work.settings.mail_after + work.settings.patience.silence:
         work.wake(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence)
