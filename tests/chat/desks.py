@@ -172,7 +172,7 @@ class Table:
     def restored(self, name: str) -> Desk:
         """The desk as its store gives it back."""
         store = self.stores[name]
-        return restore(name, store.states(), store.posts, self.settings, self.own[name], JUDGES)
+        return restore(name, store.states(), store.posts, self.settings, self.own[name], JUDGES, store.certificates)
 
     def lose_home(self, name: str) -> None:
         """Everything of ``name`` is gone but its certificate; nobody is linked to it."""

@@ -248,7 +248,9 @@ class Node:
         self.world.later(self.world.random.uniform(0.1, 15.0), self.start)
 
     def restored(self) -> Desk:
-        return restore(self.name, self.store.states(), self.store.posts, SETTINGS, self.own, JUDGES)
+        return restore(
+            self.name, self.store.states(), self.store.posts, SETTINGS, self.own, JUDGES, self.store.certificates
+        )
 
     def start(self) -> None:
         if not self.up:
