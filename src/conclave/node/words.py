@@ -16,8 +16,8 @@ from conclave.chat.content import About, Body, Delete, Edit, Pin, Reaction, Time
 from conclave.chat.effects import LineKind, Status
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.errors import LocalError, Refused
+from conclave.node import attendance, progress
 from conclave.node import commands as ask
-from conclave.node import progress
 from conclave.node.known import Known
 from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress
@@ -225,9 +225,12 @@ class Words:
             lines = [one for one in kept if one.line.sender == known.me and one.line.kind is not LineKind.NOTICE]
             lines = lines[-command.limit :]
         answer = []
+        view = known.lobby(conversation) if conversation.startswith("#") else None
+        members = [attendance.member(known, view, handle) for handle in view.roster] if view is not None else []
         for one in lines:
             how = self._progress(conversation, one)
             row = progress.shown(one, how)
+            row["summary"] = attendance.of_line(how, one.line.seq, members) if view is not None else _of_pair(how)
             row["members"] = [{"handle": handle, "state": word} for handle, word in how.members.items()]
             answer.append(row)
         return {"conversation": conversation, "lines": answer}
@@ -259,6 +262,12 @@ class Words:
         conversation = self._known.conversation(command.conversation)
         await self._known.preferences.mute(conversation, on=command.on)
         return {"conversation": conversation, "muted": command.on}
+
+
+def _of_pair(how: Progress) -> str:
+    [(peer, state)] = how.members.items()
+    said = {"read": f"{peer} has read it", "delivered": f"{peer} has it", "sent": f"on its way to {peer}"}
+    return said.get(state, how.words)
 
 
 LOOK_AT = 500
