@@ -14,8 +14,8 @@ from conclave.chat.effects import Replay, Resend, Send
 from conclave.chat.groups import DEPUTIES
 from conclave.crypto.suite import HYBRID
 from conclave.mls import group as mls
-from conclave.node.pump import decide
 from conclave.node.sendings import frames_of
+from conclave.node.turn import decide
 from conclave.pki.profile import Profile
 from conclave.store.peer import PeerDatabase
 from conclave.wire.codec import Reader
