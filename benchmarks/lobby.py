@@ -55,13 +55,13 @@ async def ours(realm: Realm, folder: Path, size: int, turns: int) -> Measured:
     owner = Owner()
     listener = await listening(realm, owner)
     loop = asyncio.get_running_loop()
+    table = Table(realm, folder, size - 2)
+    joining = table.open()  # before there are links: for so long nobody would answer them
     with far_end("links", listener.address, size - 1, realm) as process:
         assert process.stdout is not None
         await loop.run_in_executor(None, process.stdout.readline)
-        table = Table(realm, folder, size - 2)
-        joining = table.open()
         streams = dict(zip(table.handles, owner.streams, strict=True))
-        seconds, count, length = 0.0, 0, 0
+        seconds, length = 0.0, 0
         for _ in range(turns):
             submits = table.speaker.say(JOINED)
             start = time.process_time()
@@ -70,19 +70,19 @@ async def ours(realm: Realm, folder: Path, size: int, turns: int) -> Measured:
                 streams[handle].send_encoded(data)
             looked = await written(owner.streams)
             seconds += time.process_time() - start - looked
-            count += len(frames)
-            length = max(len(data) for _, data in frames)
+            length = max(len(data) for _, data in frames) // JOINED
             answers = table.heard(frames)
             start = time.process_time()
             table.leader.turn(answers)
             seconds += time.process_time() - start
+        assert all(stream.open for stream in owner.streams)
         for stream in owner.streams:
             stream.abort()
         await asyncio.sleep(0.1)
     listener.close()
     table.close()
-    assert count >= (size - 1) * JOINED * turns, f"{count} deliveries"
-    return Measured(count / seconds, length, joining)
+    assert table.delivered == (size - 1) * JOINED * turns, f"{table.delivered} deliveries"
+    return Measured(table.delivered / seconds, length, joining)
 
 
 def floor(realm: Realm, size: int, length: int, turns: int, joined: int) -> float:

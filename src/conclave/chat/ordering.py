@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from conclave.chat import following
 from conclave.chat.audience import known, leads
-from conclave.chat.effects import Send
+from conclave.chat.effects import Push
 from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work
@@ -47,8 +47,8 @@ def put_in_order(
     people, handles, awaited = core.audience(after.watch.followers, entry.seq, work.settings.push_window)
     if people is not after.watch.followers:
         work.keep_lobby(replace(after, watch=replace(after.watch, followers=people)))
-    for handle in handles:
-        work.deed(Send(handle, entry))
+    if handles:
+        work.deed(Push(handles, entry.group, entry.seq, encoded))
     if awaited:
         work.pending = True
 

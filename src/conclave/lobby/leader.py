@@ -39,7 +39,7 @@ class Follower:
 Followers = Shelf[str, Follower]
 
 
-def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, list[str], bool]:
+def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, tuple[str, ...], bool]:
     """Who gets entry ``seq``, just ordered, pushed, and whether anybody linked is to get it.
 
     Who lags by more than ``window`` entries is live no longer.
@@ -59,7 +59,7 @@ def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, li
             pushed.append(handle)
     for handle, one in lagging:
         followers = followers.put(handle, replace(one, live=False, sent=seq - 1))
-    return followers, pushed, awaited
+    return followers, tuple(pushed), awaited
 
 
 def admit(followers: Followers, handle: str, seq: int, now: float, *, linked: bool) -> Followers:

@@ -48,7 +48,7 @@ from conclave.errors import ConclaveError, LocalError, StorageError
 from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
-from conclave.node.sendings import Sending, deposit_of, deposits_of, frames_of, from_store
+from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
 from conclave.node.turn import decide
 from conclave.store.ports import PeerStore
 from conclave.wire.frames import Frame, Info, Ordered, Originals, Package, Post, Submit, encode_frame
@@ -228,23 +228,25 @@ class Pump:
         return None
 
     def _do(self, deeds: Iterable[Deed]) -> None:
-        encoded: dict[int, bytes] = {}  # one frame sent to many is encoded once
-        for deed in deeds:
+        for deed in bunched(deeds):
             try:
-                self._perform(deed, encoded)
+                self._perform(deed)
             except Exception:  # a fault of ours costs its own deed, not the others and not the node
                 log.exception("%s was not done", type(deed).__name__)
 
-    def _perform(self, deed: Deed, encoded: dict[int, bytes]) -> None:
+    def _perform(self, deed: Deed | Bunch) -> None:
         match deed:
             case Send(peer, frame):
                 if self._must_queue(peer) and (later := from_store(peer, frame)):
                     self._flow(later)
-                    return
-                data = encoded.get(id(frame))
-                if data is None:
-                    data = encoded[id(frame)] = encode_frame(frame)
-                self._links.send(peer, data)
+                else:
+                    self._links.send(peer, encode_frame(frame))
+            case Bunch(peers):
+                for peer in peers:
+                    if self._must_queue(peer) and (later := from_store(peer, deed)):
+                        self._flow(later)
+                    else:
+                        self._links.send(peer, deed.frames)
             case Tell(notice):
                 self._tell(notice)  # type: ignore[arg-type]
             case Resend() | Replay() | SendOriginals():
