@@ -73,10 +73,24 @@ def steps(
     What an event raises is for all of them: without it, the others are to be stepped through again.
     """
     work = Work(desk, now, random)
+    haves: list[tuple[str, frames.Have]] = []
     for event in events:
+        if isinstance(event, ev.Arrived) and isinstance(event.frame, frames.Have):
+            haves.append((event.peer, event.frame))  # a large lobby tells many in a row
+            continue
+        if haves:
+            haves = _heard(work, haves)
         _happened(work, event)
         _settle(work)
+    if haves:
+        _heard(work, haves)
     return work.done()
+
+
+def _heard(work: Work, haves: list[tuple[str, frames.Have]]) -> list[tuple[str, frames.Have]]:
+    audience.haves_arrived(work, haves)
+    _settle(work)
+    return []
 
 
 def _happened(work: Work, event: ev.Event) -> None:

@@ -8,7 +8,7 @@ as keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 from zlib import crc32
 
@@ -61,6 +61,22 @@ class Shelf(Generic[K, V]):
         number = _bin(key)
         old = self._bins[number]
         return self._with(number, {**old, key: value}, self._size + (key not in old))
+
+    def update(self, changed: Mapping[K, V]) -> Shelf[K, V]:
+        """This map with all of ``changed`` in it."""
+        if not changed:
+            return self
+        bins = list(self._bins)
+        fresh: set[int] = set()
+        for key, value in changed.items():
+            number = _bin(key)
+            if number not in fresh:
+                fresh.add(number)
+                bins[number] = dict(bins[number])
+            bins[number][key] = value
+        new: Shelf[K, V] = Shelf()
+        new._bins, new._size = tuple(bins), sum(map(len, bins))
+        return new
 
     def drop(self, key: K) -> Shelf[K, V]:
         """This map without ``key``, which need not be there."""
