@@ -6,7 +6,6 @@ Left out: what is put in order (``chat.ordering``).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from conclave.chat import groups
 from conclave.chat.effects import Replay
@@ -17,6 +16,7 @@ from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.wire.frames import Fetch, Have, Refusal, Refused
 
 

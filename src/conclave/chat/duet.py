@@ -9,7 +9,6 @@ only heard. Left out: who may talk to whom (``chat.talk``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conclave.chat import groups, packages, records
 from conclave.chat.content import Body, Content, Receipt, decode_content, encode_content
@@ -21,6 +20,7 @@ from conclave.chat.originals import Signed
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Staged, State
 from conclave.wire.frames import ID_BYTES, AskPackage

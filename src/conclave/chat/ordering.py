@@ -7,8 +7,6 @@ leads (``chat.leadership``), and what entries do to us as to everybody (``chat.f
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import following
 from conclave.chat.audience import known, leads
 from conclave.chat.effects import Push
@@ -19,6 +17,7 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.order import Place
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
 from conclave.wire.frames import EntryKind, Refusal, Refused, Submit

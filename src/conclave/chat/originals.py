@@ -8,6 +8,7 @@ way to somebody else (``Signed``) it brings the certificate along. Left out: whe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
@@ -53,7 +54,12 @@ class Signed:
 def keep(original: Original, certificate: bytes) -> bytes:
     """An original as the store keeps it, its author's certificate by name."""
     w = Writer().opaque(original.content).opaque(original.signature)
-    return w.fixed(sha256(certificate).digest(), FINGERPRINT_BYTES).done()
+    return w.fixed(_fingerprint(certificate), FINGERPRINT_BYTES).done()
+
+
+@lru_cache(1024)
+def _fingerprint(certificate: bytes) -> bytes:
+    return sha256(certificate).digest()
 
 
 def read_kept(data: bytes) -> tuple[Original, bytes]:

@@ -9,7 +9,6 @@ touched. Left out: every decision.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from conclave.chat import delivery, records
@@ -36,6 +35,7 @@ from conclave.chat.pair import Theirs
 from conclave.chat.state import Desk, Lobby, Peer
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
+from conclave.lobby.values import replace
 from conclave.mls.group import OwnKeyPackage, State
 from conclave.wire.frames import Have, Post
 from conclave.wire.posts import Parcel, pack_parcel

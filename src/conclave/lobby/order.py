@@ -12,12 +12,13 @@ gets entries (``lobby.leader``), when a term begins (``lobby.succession``), and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 RECENT = 64

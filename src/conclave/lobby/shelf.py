@@ -9,6 +9,7 @@ as keys.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Generic, TypeVar
 from zlib import crc32
 
@@ -19,6 +20,7 @@ BINS = 64
 _EMPTY: tuple[dict[str, object], ...] = ({},) * BINS
 
 
+@lru_cache(1 << 14)
 def _bin(key: str | bytes) -> int:
     return crc32(key.encode() if isinstance(key, str) else key) % BINS
 
