@@ -225,7 +225,8 @@ class Rows:
         )
         if status == "waiting":
             db.executemany(
-                "INSERT INTO posts VALUES ('burak', ?, 1, ?)", [(number, bytes(POST_BYTES)) for number in numbers]
+                "INSERT INTO posts VALUES ('burak', ?, 1, ?, NULL)",
+                [(number, bytes(POST_BYTES)) for number in numbers],
             )
         if delivered:
             db.execute("DELETE FROM posts WHERE peer = 'burak' AND number <= ?", (delivered[-1],))

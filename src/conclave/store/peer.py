@@ -153,8 +153,8 @@ class PeerDatabase:
 
     def posts(self, peer: str, first: int, count: int) -> list[tuple[int, int, bytes]]:
         """As ``PeerStore.posts``."""
-        sql = "SELECT number, kind, body FROM posts WHERE peer = ? AND number >= ? ORDER BY number LIMIT ?"
-        return self._read(sql, peer, first, bounded(count))
+        rows = self._read(sql.POSTS, peer, first, bounded(count))
+        return [(number, kind, body if tail is None else body + tail) for number, kind, body, tail in rows]
 
     def outbox(self) -> dict[str, tuple[int, int, int]]:
         """As ``PeerStore.outbox``."""
