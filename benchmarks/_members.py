@@ -21,7 +21,7 @@ from conclave.node.sendings import Bunch, bunched, frames_of
 from conclave.node.turn import decide
 from conclave.pki.profile import Profile
 from conclave.store.peer import PeerDatabase
-from conclave.wire.frames import FRAME_BYTES, Frame, Have, Post, decode_frame, encode_frame
+from conclave.wire.frames import FRAME_BYTES, Frame, Have, Ordered, Post, decode_frame, encode_frame
 from conclave.wire.posts import Answer, Choice, pack_parcel
 
 GROUP = bytes(range(16))
@@ -70,7 +70,7 @@ class Table:
         self.leader, self.speaker = (Member(realm, who, folder / f"{who}.db") for who in ("burak", "ayse"))
         self.packages = {f"m{number:03}": key_package(realm, f"m{number:03}") for number in range(others)}
         self.handles = ("ayse", *self.packages)
-        self.delivered = 0  # frames that ``heard`` saw arrive
+        self.delivered = 0  # entries that ``heard`` saw arrive
 
     def open(self) -> float:
         """Ask everybody in; all accept at once. Gives the leader's CPU seconds from then until all are in."""
@@ -99,7 +99,7 @@ class Table:
         order = self.leader.desk.lobbies.get(GROUP)
         assert order is not None
         assert order.order is not None
-        got = Counter(handle for handle, data in frames for _ in read(data))
+        got = Counter(handle for handle, data in frames for one in read(data) if isinstance(one, Ordered))
         self.delivered += got.total()
         answers += [ev.Arrived(handle, Have(GROUP, order.order.seq)) for handle in self.packages if got[handle]]
         return answers
