@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Generic, TypeVar
 from zlib import crc32
 
@@ -41,18 +42,15 @@ class Shelf(Generic[K, V]):
         return key in self._bins[_bin(key)]
 
     def __iter__(self) -> Iterator[K]:
-        for one in self._bins:
-            yield from one
+        return chain.from_iterable(self._bins)
 
     def items(self) -> Iterator[tuple[K, V]]:
         """Every key with its value."""
-        for one in self._bins:
-            yield from one.items()
+        return chain.from_iterable(map(dict.items, self._bins))
 
     def values(self) -> Iterator[V]:
         """Every value."""
-        for one in self._bins:
-            yield from one.values()
+        return chain.from_iterable(map(dict.values, self._bins))
 
     def get(self, key: K) -> V | None:
         """The value under ``key``, or None."""
