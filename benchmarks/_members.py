@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from benchmarks._ends import Realm
@@ -13,13 +15,13 @@ from conclave.chat.desk import Settings, restore
 from conclave.chat.effects import Replay, Resend, Send
 from conclave.chat.groups import DEPUTIES
 from conclave.crypto.suite import HYBRID
+from conclave.link.framing import FrameCutter
 from conclave.mls import group as mls
-from conclave.node.pump import decide
-from conclave.node.sendings import frames_of
+from conclave.node.sendings import Bunch, bunched, frames_of
+from conclave.node.turn import decide
 from conclave.pki.profile import Profile
 from conclave.store.peer import PeerDatabase
-from conclave.wire.codec import Reader
-from conclave.wire.frames import Frame, Have, Ordered, Post, decode_frame, encode_frame
+from conclave.wire.frames import FRAME_BYTES, Frame, Have, Ordered, Post, decode_frame, encode_frame
 from conclave.wire.posts import Answer, Choice, pack_parcel
 
 GROUP = bytes(range(16))
@@ -39,20 +41,19 @@ class Member:
         self.desk = restore(handle, (), self.store.posts, Settings(), own, judges)
 
     def turn(self, events: Iterable[ev.Event]) -> list[tuple[str, bytes]]:
-        """One turn as the pump makes it: decide, commit, encode what is to be sent, one frame for many once."""
+        """One turn as the pump makes it: decide, commit, encode what is to be sent, what goes to many once."""
         turn, answers = decide(self.desk, events, time.time(), os.urandom)
         if failed := [error for error in answers if error is not None]:
             raise failed[0]
         self.store.commit(turn.records)
         self.desk = turn.desk
-        encoded: dict[int, bytes] = {}
         sent: list[tuple[str, bytes]] = []
-        for deed in turn.deeds:
+        for deed in bunched(turn.deeds):
             match deed:
                 case Send(peer, frame):
-                    if id(frame) not in encoded:
-                        encoded[id(frame)] = encode_frame(frame)
-                    sent.append((peer, encoded[id(frame)]))
+                    sent.append((peer, encode_frame(frame)))
+                case Bunch(peers):
+                    sent += [(peer, deed.frames) for peer in peers]
                 case Resend() | Replay():
                     sent += [(deed.peer, data) for data in frames_of(self.store, deed)]
         return sent
@@ -69,6 +70,7 @@ class Table:
         self.leader, self.speaker = (Member(realm, who, folder / f"{who}.db") for who in ("burak", "ayse"))
         self.packages = {f"m{number:03}": key_package(realm, f"m{number:03}") for number in range(others)}
         self.handles = ("ayse", *self.packages)
+        self.delivered = 0  # entries that ``heard`` saw arrive
 
     def open(self) -> float:
         """Ask everybody in; all accept at once. Gives the leader's CPU seconds from then until all are in."""
@@ -93,12 +95,13 @@ class Table:
 
     def heard(self, frames: list[tuple[str, bytes]]) -> list[ev.Event]:
         """What the leader hears once everybody has these frames of it."""
-        last: dict[str, bytes] = dict(frames)
         answers = arrived("ayse", self.speaker.turn(arrived("burak", frames, "ayse")))
-        for handle in self.packages:
-            entry = read(last[handle])
-            assert isinstance(entry, Ordered)
-            answers.append(ev.Arrived(handle, Have(GROUP, entry.seq)))
+        order = self.leader.desk.lobbies.get(GROUP)
+        assert order is not None
+        assert order.order is not None
+        got = Counter(handle for handle, data in frames for one in read(data) if isinstance(one, Ordered))
+        self.delivered += got.total()
+        answers += [ev.Arrived(handle, Have(GROUP, order.order.seq)) for handle in self.packages if got[handle]]
         return answers
 
     def close(self) -> None:
@@ -119,10 +122,10 @@ def key_package(realm: Realm, handle: str) -> bytes:
 
 def arrived(sender: str, frames: Iterable[tuple[str, bytes]], to: str = "burak") -> list[ev.Event]:
     """What of some frames arrives at ``to``."""
-    return [ev.Arrived(sender, read(data)) for peer, data in frames if peer == to]
+    return [ev.Arrived(sender, frame) for peer, data in frames if peer == to for frame in read(data)]
 
 
-def read(data: bytes) -> Frame:
-    """A frame as it goes over a link."""
-    reader = Reader(data)
-    return decode_frame(reader.uint8(), reader.opaque())
+@lru_cache(1)  # the same goes to many
+def read(data: bytes) -> list[Frame]:
+    """Frames as they go over a link."""
+    return [decode_frame(kind, body) for kind, body in FrameCutter(FRAME_BYTES).cut(data)]

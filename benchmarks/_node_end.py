@@ -123,8 +123,10 @@ async def hear(realm: Realm, count: int) -> None:
 
         node = Node("burak", realm, tasks, noticed)
         listener = await listen(HERE, 0, lambda: realm.server, realm.verify, LIMITS, node.peers)
+        start = time.process_time()
         tell(port=listener.address[1])
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        tell(cpu=time.process_time() - start)
         listener.close()
         node.end()
     assert node.store.conversations()[0].count == count + WARM_UP
@@ -155,11 +157,11 @@ async def say(realm: Realm, port: int, count: int, flying: int) -> None:
         for _ in range(WARM_UP):  # the first makes the link, and is the request that burak accepts
             await one()
         groups, added = node.store.groups, node.store.added
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         async with asyncio.TaskGroup() as people:
             for _ in range(flying):
                 people.create_task(person())
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         node.end()
     marked = sum(
         stored.line.status is Status.DELIVERED for stored in node.store.lines("@burak", limit=count + WARM_UP)
@@ -167,6 +169,7 @@ async def say(realm: Realm, port: int, count: int, flying: int) -> None:
     assert marked == count + WARM_UP
     size = (node.store.added - added) / (node.store.groups - groups)
     tell(rate=count / seconds, group=size)
+    tell(cpu=cpu)
 
 
 class Words:
@@ -222,7 +225,8 @@ class Rows:
         )
         if status == "waiting":
             db.executemany(
-                "INSERT INTO posts VALUES ('burak', ?, 1, ?)", [(number, bytes(POST_BYTES)) for number in numbers]
+                "INSERT INTO posts VALUES ('burak', ?, 1, ?, NULL)",
+                [(number, bytes(POST_BYTES)) for number in numbers],
             )
         if delivered:
             db.execute("DELETE FROM posts WHERE peer = 'burak' AND number <= ?", (delivered[-1],))
@@ -242,6 +246,7 @@ def bare_hear(realm: Realm, count: int, group: int) -> None:
         tell(port=door.getsockname()[1])
         end = bare_end(realm, door.accept()[0], server_side=True)
     number = had = 0
+    start = time.process_time()
     while number < count:
         had += end.read()
         while had >= FRAME_BYTES * group:
@@ -251,6 +256,7 @@ def bare_hear(realm: Realm, count: int, group: int) -> None:
             rows.commit(range(number, number + group), "received")
             number += group
             end.write(bytes(16))
+    tell(cpu=time.process_time() - start)
 
 
 def bare_say(realm: Realm, port: int, count: int, flying: int, group: int) -> None:
@@ -258,7 +264,7 @@ def bare_say(realm: Realm, port: int, count: int, flying: int, group: int) -> No
     end = bare_end(realm, socket.create_connection((HERE, port)), server_side=False)
     sent = acknowledged = delivered = 0
     data = bytes(FRAME_BYTES * group)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     while delivered < count:
         fresh = range(sent, sent + group) if sent < min(count, delivered + flying) else range(0)
         if not fresh or select.select([end.sock], [], [], 0)[0]:
@@ -271,6 +277,7 @@ def bare_say(realm: Realm, port: int, count: int, flying: int, group: int) -> No
             sent += group
             end.write(data)
     tell(rate=count / (time.perf_counter() - start))
+    tell(cpu=time.process_time() - cpu)
     end.sock.close()
 
 

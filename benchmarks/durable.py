@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks._ends import Realm
 from benchmarks.rows import Row
@@ -28,8 +28,21 @@ ROUNDS = 3
 TARGET = 0.5
 
 
+class End:
+    """A process of ``_node_end``; ``cpu`` are the CPU seconds that its messages took it, once it has ended."""
+
+    cpu = 0.0
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def said(self) -> Any:
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
+
+
 @contextmanager
-def end(realm: Realm, kind: str, database: Path, *numbers: int) -> Iterator[subprocess.Popen[str]]:
+def end(realm: Realm, kind: str, database: Path, *numbers: int) -> Iterator[End]:
     """A process of ``_node_end``; it is told to finish when the block ends."""
     command = [sys.executable, "-m", "benchmarks._node_end", kind, str(database), *map(str, numbers)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -37,8 +50,10 @@ def end(realm: Realm, kind: str, database: Path, *numbers: int) -> Iterator[subp
         try:
             process.stdin.write(realm.dumps() + "\n")
             process.stdin.flush()
-            yield process
-            process.communicate(timeout=60)
+            yield (one := End(process))
+            process.stdin.close()
+            one.cpu = one.said()["cpu"]
+            process.wait(timeout=60)
         except BaseException:
             process.kill()
             raise
@@ -46,41 +61,47 @@ def end(realm: Realm, kind: str, database: Path, *numbers: int) -> Iterator[subp
         raise RuntimeError(f"{kind} failed")
 
 
-def said(process: subprocess.Popen[str]) -> Any:
-    assert process.stdout is not None
-    return json.loads(process.stdout.readline())
+class Measured(NamedTuple):
+    """Messages a second, for each second of CPU of both ends together, and in one commit."""
+
+    rate: float
+    effort: float
+    group: int
 
 
-def nodes(realm: Realm, folder: Path, count: int) -> Any:
+def nodes(realm: Realm, folder: Path, count: int) -> Measured:
     """What a node measured that says ``count`` lines to another."""
     with (
         end(realm, "hear", folder / "burak.db", count) as hearing,
-        end(realm, "say", folder / "ayse.db", said(hearing)["port"], count, FLYING) as saying,
+        end(realm, "say", folder / "ayse.db", hearing.said()["port"], count, FLYING) as saying,
     ):
-        return said(saying)
+        told = saying.said()
+    return Measured(told["rate"], count / (hearing.cpu + saying.cpu), round(told["group"]))
 
 
-def bare(realm: Realm, folder: Path, count: int, group: int) -> Any:
+def bare(realm: Realm, folder: Path, count: int, group: int) -> Measured:
     """What the bare drivers come to with as many lines in commits of ``group``."""
     count -= count % group
     with (
         end(realm, "bare-hear", folder / "bare-burak.db", count, group) as hearing,
-        end(realm, "bare-say", folder / "bare-ayse.db", said(hearing)["port"], count, FLYING, group) as saying,
+        end(realm, "bare-say", folder / "bare-ayse.db", hearing.said()["port"], count, FLYING, group) as saying,
     ):
-        return said(saying)
+        told = saying.said()
+    return Measured(told["rate"], count / (hearing.cpu + saying.cpu), group)
 
 
 def run(*, quick: bool = False) -> list[Row]:
     realm = Realm.make()
-    rates, floors = [], []
+    measured, floors = [], []
     count, rounds = (COUNT // 4, 1) if quick else (COUNT, ROUNDS)
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="conclave-") as name:
-            ours = nodes(realm, Path(name), count)
-            group = round(ours["group"])
-            rates.append(ours["rate"])
-            floors.append(bare(realm, Path(name), count, group)["rate"])
-    rate, floor = statistics.median(rates), statistics.median(floors)
+            measured.append(nodes(realm, Path(name), count))
+            floors.append(bare(realm, Path(name), count, measured[-1].group))
+    rate, effort, group = map(statistics.median, zip(*measured, strict=True))
+    rate_floor, effort_floor, _ = map(statistics.median, zip(*floors, strict=True))
+    name = f"sealed pair messages, on disk at both ends, in groups of {group:.0f}"
     return [
-        Row(f"sealed pair messages, on disk at both ends, in groups of {group}", rate, "per s", floor, TARGET),
+        Row(name, rate, "per s", rate_floor, TARGET),
+        Row("  the same, for the CPU of both ends", effort, "per CPU s", effort_floor, TARGET),
     ]

@@ -88,7 +88,9 @@ class Bare:
             "UPDATE lines SET status = 'delivered' WHERE conversation = 1 AND sender = 'ayse' AND id = ?",
             [((number - GROUP).to_bytes(16),) for number in numbers if number > GROUP],
         )
-        db.executemany("INSERT INTO posts VALUES ('burak', ?, 1, ?)", [(number, bytes(260)) for number in numbers])
+        db.executemany(
+            "INSERT INTO posts VALUES ('burak', ?, 1, ?, NULL)", [(number, bytes(260)) for number in numbers]
+        )
         db.execute("DELETE FROM posts WHERE peer = 'burak' AND number <= ?", (first - 1,))
         db.execute("COMMIT")
 

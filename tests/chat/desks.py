@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random  # noqa: TID251 - a table's chance is seeded
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from conclave.chat import events as ev
 from conclave.chat import views
@@ -20,6 +20,7 @@ from conclave.chat.effects import (
     LineKind,
     MailDone,
     Publish,
+    Push,
     Recollect,
     Replay,
     Resend,
@@ -42,6 +43,16 @@ def read_frame(data: bytes) -> Frame:
     """A frame as it is in an envelope."""
     reader = Reader(data)
     return decode_frame(reader.uint8(), reader.opaque())
+
+
+def apart(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """The same, with what goes to many as a deed for each."""
+    for one in effects:
+        if isinstance(one, Push):
+            entry = decode_ordered(one.entry)
+            yield from (Send(peer, entry) for peer in one.peers)
+        else:
+            yield one
 
 
 class Table:
@@ -88,7 +99,7 @@ class Table:
         self.desks[name] = desk
         self.effects[name] += effects
         store = self.stores[name]
-        for deed in effects:
+        for deed in apart(effects):
             match deed:
                 case Send(peer, frame):
                     self._wire.append((name, peer, frame))

@@ -47,7 +47,7 @@ class Room:
         assert stand is not None
         work = Work(table.desks["burak"], table.now, table.random)
         sealed = groups.seal(work, group or self.group, content, write_stand(stand, number))
-        table.desks["burak"], _ = work.done()
+        table.desks["burak"], *_ = work.done()
         return sealed
 
     def next(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conclave.lobby import leader as lead
 from conclave.lobby.leader import FETCH_ENTRIES, Follower, Followers
@@ -23,24 +25,24 @@ def one_of(people: Followers, handle: str) -> Follower:
 
 def test_who_lags_gets_nothing_pushed_and_the_others_do(people: Followers) -> None:
     people = lead.admit(people, "cem", 0, 0.0, linked=True)
-    pushed: list[list[str]] = []
+    pushed: list[tuple[str, ...]] = []
     for seq in range(1, 6):
         people, handles, _ = lead.audience(people, seq, 3)
-        pushed.append(sorted(handles))
-        people, _, _ = lead.heard(people, "cem", seq, seq, 1.0)
-    assert pushed == [["burak", "cem"]] * 3 + [["cem"]] * 2
+        pushed.append(tuple(sorted(handles)))
+        people, _, _ = lead.heard(people, [("cem", seq)], seq, 1.0)
+    assert pushed == [("burak", "cem")] * 3 + [("cem",)] * 2
 
 
 def test_who_lagged_comes_back_by_fetching(people: Followers) -> None:
     for seq in range(1, 6):
         people, _, _ = lead.audience(people, seq, 3)
-    people, tell, _ = lead.heard(people, "burak", 2, 5, 1.0)
+    people, tell, _ = lead.heard(people, [("burak", 2)], 5, 1.0)
     assert not tell
-    people, tell, _ = lead.heard(people, "burak", 3, 5, 1.0)
+    people, tell, _ = lead.heard(people, [("burak", 3)], 5, 1.0)
     assert tell
     people, first, count = lead.fetched(people, "burak", 4, FETCH_ENTRIES, 5, 1.0)
     assert (first, count) == (4, 2)
-    assert lead.audience(people, 6, 3)[1] == ["burak"]
+    assert lead.audience(people, 6, 3)[1] == ("burak",)
 
 
 def test_nobody_gets_what_was_said_before_it_entered_or_after_it_left(people: Followers) -> None:
@@ -51,7 +53,7 @@ def test_nobody_gets_what_was_said_before_it_entered_or_after_it_left(people: Fo
     assert lead.fetched(people, "cem", 1, 99, 9, 0.0)[1:] == (4, 1)
     assert "cem" not in lead.audience(people, 5, 9)[1]
     assert lead.fetched(people, "deniz", 1, 99, 9, 0.0)[2] == 0
-    assert lead.heard(people, "cem", 4, 9, 0.0)[2]  # it has all that it is to have
+    assert lead.heard(people, [("cem", 4)], 9, 0.0)[2]  # it has all that it is to have
 
 
 def test_a_fetch_is_answered_in_bounded_pieces(people: Followers) -> None:
@@ -61,14 +63,29 @@ def test_a_fetch_is_answered_in_bounded_pieces(people: Followers) -> None:
 
 
 def test_a_member_cannot_claim_more_than_there_is(people: Followers) -> None:
-    people, _, gone = lead.heard(people, "burak", 1 << 60, 1, 1.0)
+    people, _, gone = lead.heard(people, [("burak", 1 << 60)], 1, 1.0)
     assert not gone
     assert one_of(people, "burak").have == 1
 
 
+def test_many_tell_at_once_as_one_after_the_other(people: Followers) -> None:
+    people = lead.admit(people, "cem", 0, 0.0, linked=True)
+    people = lead.part(people, "cem", 4)
+    haves = [("burak", 2), ("cem", 3), ("deniz", 3), ("burak", 4), ("cem", 9), ("cem", 1)]
+    one_by_one = people
+    tell, gone = list[str](), list[str]()
+    for have in haves:
+        one_by_one, more, out = lead.heard(one_by_one, [have], 5, 1.0)
+        tell += more
+        gone += out
+    people, *same = lead.heard(people, haves, 5, 1.0)
+    assert dict(people.items()) == dict(one_by_one.items())
+    assert same == [tell, gone] == [tell, ["cem"]]
+
+
 def test_nobody_goes_back_by_saying_so_but_by_another_half(people: Followers) -> None:
-    people, _, _ = lead.heard(people, "burak", 5, 9, 1.0)
-    people, _, _ = lead.heard(people, "burak", 2, 9, 1.0)
+    people, _, _ = lead.heard(people, [("burak", 5)], 9, 1.0)
+    people, _, _ = lead.heard(people, [("burak", 2)], 9, 1.0)
     assert one_of(people, "burak").have == 5
     assert one_of(lead.rewound(people, "burak"), "burak").have == 0
     assert lead.rewound(people, "deniz") is people
@@ -77,9 +94,9 @@ def test_nobody_goes_back_by_saying_so_but_by_another_half(people: Followers) ->
 def test_what_was_pushed_on_a_link_that_went_is_not_counted_on(people: Followers) -> None:
     people, _, _ = lead.audience(people, 1, 3)
     people = lead.link(people, "burak", 1, 1.0, up=False)
-    assert lead.audience(people, 2, 3)[1:] == ([], False)
+    assert lead.audience(people, 2, 3)[1:] == ((), False)
     people = lead.link(people, "burak", 2, 2.0, up=True)
-    assert lead.audience(people, 3, 3)[1:] == ([], True)
+    assert lead.audience(people, 3, 3)[1:] == ((), True)
     assert lead.link(people, "deniz", 2, 2.0, up=True) is people
 
 
@@ -96,3 +113,23 @@ def test_who_is_out_once_is_not_put_out_later_again(people: Followers) -> None:
     people = lead.part(people, "burak", 4)
     assert lead.part(people, "burak", 9) is people
     assert lead.part(people, "deniz", 9) is people
+
+
+FOLLOWERS = st.builds(
+    Follower, until=st.integers(0, 9), linked=st.booleans(), live=st.booleans(), have=st.integers(0, 9)
+)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=2), FOLLOWERS), st.integers(1, 9), st.integers(0, 9))
+def test_an_entry_goes_to_whoever_is_linked_in_and_near(known: dict[str, Follower], seq: int, window: int) -> None:
+    empty: Followers = Shelf()
+    before = empty.update(known)
+    for people in (before, lead.audience(before, seq, window)[0]):
+        after, pushed, awaited = lead.audience(people, seq, window)
+        due = {name: one for name, one in people.items() if one.linked and (not one.until or one.until >= seq)}
+        near = {name for name, one in due.items() if one.live and seq - one.have <= window}
+        assert set(pushed) == near
+        assert awaited == bool(due)
+        for name, one in people.items():
+            lost = one.live and name in due and name not in near
+            assert one_of(after, name) == (one._replace(live=False, sent=seq - 1) if lost else one)

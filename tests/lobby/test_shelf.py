@@ -29,3 +29,14 @@ def test_it_is_a_dict_that_does_not_change(changes: list[tuple[bool, str, int]])
         assert sorted(shelf.values()) == sorted(model.values())
         assert shelf.get(key) == model.get(key)
         assert (key in shelf) == (key in model)
+
+
+@given(st.dictionaries(KEYS, st.integers()), st.dictionaries(KEYS, st.integers()))
+def test_many_put_at_once_are_in_it(first: dict[str, int], then: dict[str, int]) -> None:
+    empty: Shelf[str, int] = Shelf()
+    before = empty.update(first)
+    after = before.update(then)
+    assert dict(before.items()) == first
+    assert dict(after.items()) == {**first, **then}
+    assert (len(before), len(after)) == (len(first), len({**first, **then}))
+    assert after.update({}) is after

@@ -17,6 +17,7 @@ from conclave.chat import events as ev
 from conclave.chat.desk import Desk
 from conclave.chat.effects import Deed, Record, Resend, Send
 from conclave.chat.groups import DEPUTIES
+from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
 from conclave.errors import LocalError, StorageError
 from conclave.mls.group import OwnKeyPackage, write_key_package
@@ -313,14 +314,14 @@ async def test_a_read_that_fails_after_the_commit_does_not_end_the_pump() -> Non
 async def test_a_fault_of_the_core_costs_one_event_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def step(desk: Desk, event: ev.Event, now: float, random: object) -> object:
+    def happened(work: Work, event: ev.Event) -> None:
         if isinstance(event, ev.Arrived):
             raise ZeroDivisionError
-        return real(desk, event, now, random)  # type: ignore[arg-type]
+        real(work, event)
 
-    real = desks.step
-    monkeypatch.setattr(pumps, "step", step)
+    real = desks._happened
     async with Room(Disk()) as room:
+        monkeypatch.setattr(desks, "_happened", happened)
         room.pump.put(ev.Arrived("burak", Ack(b"s" * 8, 1)))
         await room.say("goes on")
     assert "Arrived could not be decided" in caplog.text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from dataclasses import replace
@@ -15,11 +17,14 @@ from threading import Thread
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conclave.chat.effects import (
     AddLine,
     AmendLine,
     DropExpired,
+    DropPosts,
     EraseLine,
     Line,
     LineKind,
@@ -35,7 +40,8 @@ from conclave.chat.effects import (
 )
 from conclave.errors import LocalError, StorageError
 from conclave.store import peer as module
-from conclave.store import sqlcipher
+from conclave.store import peer_rows, sqlcipher
+from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
 
@@ -499,3 +505,48 @@ def test_lines_that_are_to_stay_cannot_be_deleted(tmp_path: Path) -> None:
     with pytest.raises(store._writer.IntegrityError, match="never deleted"):
         store._writer.execute("DELETE FROM lines")
     store.close()
+
+
+def test_a_long_post_to_many_is_kept_once(tmp_path: Path) -> None:
+    """As a Welcome to a lobby is: to five hundred it was half a gigabyte on disk, and seven seconds."""
+    path = tmp_path / "one.db"
+    store = PeerDatabase(path, KEY)
+    welcome = os.urandom(200_000)
+    people = [f"m{number:02}" for number in range(30)]
+    store.commit([PutPost(one, 1, 1, number.to_bytes(1300) + welcome) for number, one in enumerate(people)])
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 1_500_000
+    for number, one in enumerate(people):
+        assert store.posts(one, 1, 9) == [(1, 1, number.to_bytes(1300) + welcome)]
+        store.commit([DropPosts(one, 1)])
+    assert store._read("SELECT * FROM tails") == []
+    store.close()
+
+
+POSTS = st.one_of(
+    st.builds(PutPost, st.sampled_from("abc"), st.just(0), st.just(1), st.text("xy", max_size=6).map(str.encode)),
+    st.builds(DropPosts, st.sampled_from("abc"), st.integers(0, 9)),
+)
+
+
+@given(st.lists(st.lists(POSTS, max_size=6), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_ends_that_are_kept_once_belong_to_their_posts(commits: list[list[Record]]) -> None:
+    numbers = dict.fromkeys("abc", 0)
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as short:
+        short.setattr(peer_rows, "LONG_BYTES", 3)
+        short.setattr(peer_rows, "HEAD_BYTES", 1)
+        store, model = PeerDatabase(Path(name) / "one.db", KEY), MemoryStore()
+        for commit in commits:
+            records: list[Record] = []
+            for record in commit:
+                if isinstance(record, PutPost):
+                    numbers[record.peer] += 1
+                    record = replace(record, number=numbers[record.peer])
+                records.append(record)
+            store.commit(records)
+            model.commit(records)
+            for peer in numbers:
+                assert store.posts(peer, 0, 99) == model.posts(peer, 0, 99)
+        store.commit([DropPosts(peer, 99) for peer in numbers])
+        assert store._read("SELECT * FROM tails") == []
+        store.close()

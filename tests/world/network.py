@@ -43,6 +43,7 @@ from conclave.errors import ConclaveError, StorageError
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
+from tests.chat.desks import apart
 from tests.chat.people import JUDGES, own
 from tests.world import witness
 
@@ -130,7 +131,7 @@ class Node:
                 continue
             effects += more
         records = [one for one in effects if not isinstance(one, Deed)]
-        deeds = [one for one in effects if isinstance(one, Deed)]
+        deeds = [one for one in apart(effects) if isinstance(one, Deed)]
         steps = [lambda: self._commit(records), lambda: self._do(deeds)]
         if world.faults.send_before_commit:
             steps.reverse()

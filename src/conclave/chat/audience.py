@@ -5,7 +5,7 @@ Left out: what is put in order (``chat.ordering``).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 
 from conclave.chat import groups
 from conclave.chat.effects import Replay
@@ -16,6 +16,7 @@ from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.wire.frames import Fetch, Have, Refusal, Refused
 
 
@@ -84,29 +85,39 @@ def show_head(work: Work, lobby: Lobby, handle: str) -> None:
 
 def have_arrived(work: Work, handle: str, have: Have) -> None:
     """A follower tells how far it is."""
-    lobby = work.lobby(have.group)
-    if lobby is not None and lobby.order is not None and lobby.watch.followers is not None:
-        heard_from(work, lobby, handle, have.seq)
+    haves_arrived(work, [(handle, have)])
+
+
+def haves_arrived(work: Work, haves: Iterable[tuple[str, Have]]) -> None:
+    """Followers tell how far they are: many at once, as they do where many are in."""
+    told: dict[bytes, list[tuple[str, int]]] = {}
+    for handle, have in haves:
+        told.setdefault(have.group, []).append((handle, have.seq))
+    for group, some in told.items():
+        lobby = work.lobby(group)
+        if lobby is not None:
+            _heard(work, lobby, some)
 
 
 def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     """A follower has everything up to ``seq``."""
-    assert lobby.order is not None
+    _heard(work, lobby, [(handle, seq)])
+
+
+def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
     people = lobby.watch.followers
-    if people is None:
+    if people is None or lobby.order is None:
         return
-    people, tell, gone = core.heard(people, handle, seq, lobby.order.seq, work.now)
-    if gone:
-        people = people.drop(handle)
+    people, tell, gone = core.heard(people, haves, lobby.order.seq, work.now)
     if people is not lobby.watch.followers:
         lobby = replace(lobby, watch=replace(lobby.watch, followers=people))
         work.keep_lobby(lobby)
-    if gone and handle in lobby.healing.owed:
-        healing = replace(lobby.healing, owed=lobby.healing.owed - {handle})
+    if lobby.healing.owed.intersection(gone):
+        healing = replace(lobby.healing, owed=lobby.healing.owed.difference(gone))
         work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     if gone:
         work.stir(lobby.group)
-    elif tell:
+    for handle in tell:
         show_head(work, lobby, handle)
 
 

@@ -35,6 +35,8 @@ def act(work: Work, group: bytes) -> None:
     if lobby.voice.staged is not None or any(one.kind is EntryKind.COMMIT for one in lobby.voice.flying):
         return
     lobby = _due(work, lobby)
+    if not lobby.intents.some:
+        return  # as after every word that is said
     proposals, reasons, late = _proposals(work, lobby, state, leading=leading)
     if late:
         work.wake(late)

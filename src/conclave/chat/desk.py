@@ -12,7 +12,7 @@ and ``duet`` (two people); ``membership``, ``departing``, ``committing``, ``spea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from conclave.chat import (
@@ -40,7 +40,7 @@ from conclave.chat import (
 from conclave.chat import events as ev
 from conclave.chat.content import Body, Roll, Text
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import Effect
+from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.pair import Input, Ours
 from conclave.chat.purging import purge
 from conclave.chat.resuming import restore
@@ -53,7 +53,7 @@ from conclave.wire import frames
 from conclave.wire.frames import ID_BYTES
 from conclave.wire.posts import Answer, Begin, Choice, Handshake, Invite, Leave, Message, Parcel, Welcome
 
-__all__ = ["Desk", "Settings", "restore", "step"]
+__all__ = ["Desk", "Settings", "restore", "step", "steps"]
 
 Random = Callable[[int], bytes]
 SETTLINGS = 64
@@ -62,13 +62,45 @@ SETTLINGS = 64
 
 def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk, tuple[Effect, ...]]:
     """What follows from ``event`` at ``now`` (UNIX seconds); ``random(n)`` gives ``n`` random bytes."""
+    after, records, deeds = steps(desk, (event,), now, random)
+    return after, (*records, *deeds)
+
+
+def steps(
+    desk: Desk, events: Iterable[ev.Event], now: float, random: Random
+) -> tuple[Desk, list[Record], list[Deed]]:
+    """As step after step, but that what they change is written, and what is acknowledged told, once for all.
+
+    What an event raises is for all of them: without it, the others are to be stepped through again.
+    """
     work = Work(desk, now, random)
+    haves: list[tuple[str, frames.Have]] = []
+    for event in events:
+        if isinstance(event, ev.Arrived) and isinstance(event.frame, frames.Have):
+            haves.append((event.peer, event.frame))  # a large lobby tells many in a row
+            continue
+        if haves:
+            haves = _heard(work, haves)
+        _happened(work, event)
+        _settle(work)
+    if haves:
+        _heard(work, haves)
+    return work.done()
+
+
+def _heard(work: Work, haves: list[tuple[str, frames.Have]]) -> list[tuple[str, frames.Have]]:
+    audience.haves_arrived(work, haves)
+    _settle(work)
+    return []
+
+
+def _happened(work: Work, event: ev.Event) -> None:
     match event:
         case ev.Arrived(peer, frame):
-            if peer != desk.me:
+            if peer != work.me:
                 _arrived(work, peer, frame)
         case ev.Mailed(peer, several, envelope):
-            if peer != desk.me:
+            if peer != work.me:
                 for frame in several:
                     _arrived(work, peer, frame)
             mail.taken(work, peer, several, envelope)
@@ -111,8 +143,6 @@ def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk,
             work.judges = judges
         case _:
             _command(work, event)
-    _settle(work)
-    return work.done()
 
 
 def _settle(work: Work) -> None:
@@ -127,7 +157,8 @@ def _settle(work: Work) -> None:
         speaking.flush(work, group)
         following.catch_up(work, group)
         ending.finish(work, group)
-    for order, welcome, added in work.welcomes:
+    welcomes, work.welcomes = work.welcomes, []
+    for order, welcome, added in welcomes:
         committing.let_in(work, order, welcome, added)
 
 

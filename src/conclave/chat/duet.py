@@ -9,7 +9,6 @@ only heard. Left out: who may talk to whom (``chat.talk``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conclave.chat import groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
@@ -22,6 +21,7 @@ from conclave.chat.pair import Ours
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Staged, State
 from conclave.wire.frames import ID_BYTES, AskPackage

@@ -242,6 +242,16 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Give an entry of a lobby's order, as it is stored, to the links of all these peers; as ``Send`` for each."""
+
+    peers: tuple[str, ...]
+    group: bytes
+    seq: int
+    entry: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Resend:
     """Send the outbox's posts to ``peer`` from ``first``, at most ``count``, wrapped with stream and base."""
 
@@ -385,7 +395,7 @@ class Wake:
 
 
 Deed = (
-    Send | Resend | Replay | Unwind | Recollect | SendOriginals | FindPackage | Publish | Deposit | DepositPosts
-    | DepositEntries | MailDone | HearFile | Want | Tell | Wake
+    Send | Push | Resend | Replay | Unwind | Recollect | SendOriginals | FindPackage | Publish | Deposit
+    | DepositPosts | DepositEntries | MailDone | HearFile | Want | Tell | Wake
 )  # fmt: skip
 Effect = Record | Deed

@@ -8,8 +8,6 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, ending, groups, healing, meaning, sharing
 from conclave.chat.content import Content, decode_content
 from conclave.chat.effects import PutEntry, Send, Status
@@ -24,6 +22,7 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
 from conclave.wire.frames import EntryKind, Fetch, Head, Ordered, Refusal, Refused

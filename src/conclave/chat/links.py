@@ -6,7 +6,6 @@ Left out: what a post says, which ``chat.desk`` hands to the rooms that know.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place, Waiting
@@ -15,6 +14,7 @@ from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
+from conclave.lobby.values import replace
 from conclave.wire.frames import Ack, Post
 from conclave.wire.posts import Parcel, open_post
 

@@ -5,8 +5,6 @@ Left out: what it does to history (``chat.hearing``), and committing what follow
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import ending, groups, sharing, timers
 from conclave.chat.content import Closing, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
@@ -16,6 +14,7 @@ from conclave.chat.state import Lobby, Mark, Stage
 from conclave.chat.voice import say_content
 from conclave.chat.work import Work
 from conclave.lobby import leader as followers
+from conclave.lobby.values import replace
 from conclave.wire.frames import Have, Head
 from conclave.wire.posts import Leave
 

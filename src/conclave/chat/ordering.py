@@ -7,11 +7,9 @@ leads (``chat.leadership``), and what entries do to us as to everybody (``chat.f
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import following
 from conclave.chat.audience import known, leads
-from conclave.chat.effects import Send
+from conclave.chat.effects import Push
 from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work
@@ -19,6 +17,7 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.order import Place
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
 from conclave.wire.frames import EntryKind, Refusal, Refused, Submit
@@ -47,8 +46,8 @@ def put_in_order(
     people, handles, awaited = core.audience(after.watch.followers, entry.seq, work.settings.push_window)
     if people is not after.watch.followers:
         work.keep_lobby(replace(after, watch=replace(after.watch, followers=people)))
-    for handle in handles:
-        work.deed(Send(handle, entry))
+    if handles:
+        work.deed(Push(handles, entry.group, entry.seq, encoded))
     if awaited:
         work.pending = True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
@@ -66,7 +67,12 @@ def replaced(before: State, after: State) -> Iterator[tuple[bytes, bytes]]:
 def keep(original: Original, certificate: bytes) -> bytes:
     """An original as the store keeps it, its author's certificate by name."""
     w = Writer().opaque(original.content).opaque(original.signature)
-    return w.fixed(sha256(certificate).digest(), FINGERPRINT_BYTES).done()
+    return w.fixed(_fingerprint(certificate), FINGERPRINT_BYTES).done()
+
+
+@lru_cache(1024)
+def _fingerprint(certificate: bytes) -> bytes:
+    return sha256(certificate).digest()
 
 
 def read_kept(data: bytes) -> tuple[Original, bytes]:

@@ -5,13 +5,12 @@ Left out: when things move on (``chat.speaking``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import groups, records
 from conclave.chat.content import Body, Content, Seen, encode_content
 from conclave.chat.effects import PutState
 from conclave.chat.state import Flying, Lobby, Unsaid, Voice
 from conclave.chat.work import Work
+from conclave.lobby.values import replace
 from conclave.wire.frames import EntryKind
 
 

@@ -8,7 +8,6 @@ once per step. The desk that the step began with is never touched. Left out: eve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from conclave.chat import delivery, originals, records
@@ -17,7 +16,6 @@ from conclave.chat.effects import (
     Deed,
     DropExpired,
     DropState,
-    Effect,
     Line,
     MarkLine,
     PutCertificate,
@@ -36,6 +34,7 @@ from conclave.chat.pair import Theirs
 from conclave.chat.state import Desk, Lobby, Peer
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
+from conclave.lobby.values import replace
 from conclave.mls.group import OwnKeyPackage, State
 from conclave.wire.frames import Have, Post
 from conclave.wire.posts import Parcel, pack_parcel
@@ -319,8 +318,8 @@ class Work:
 
     # The end.
 
-    def done(self) -> tuple[Desk, tuple[Effect, ...]]:
-        """The next desk and everything to be done, records first, acknowledgements before what else is sent."""
+    def done(self) -> tuple[Desk, list[Record], list[Deed]]:
+        """The next desk, and what is to be committed and done: acknowledgements before what else is sent."""
         first: list[Deed] = []
         for handle, stream in self._acks:
             ack = delivery.ack_for(self.peer(handle).inbound, stream)
@@ -349,7 +348,7 @@ class Work:
             self._sessions, self._packages, self.last, self._certificates, self.expelled,
             self.remains, alarm,
         )  # fmt: skip
-        return desk, (*self._records, *first, *self._deeds)
+        return desk, self._records, [*first, *self._deeds]
 
     def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
         if before is None or records.peer_part(before) != records.peer_part(peer):

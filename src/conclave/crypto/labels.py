@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from conclave.crypto.suite import CipherSuite
 from conclave.wire.codec import encode_varint
@@ -14,14 +15,19 @@ def _vector(value: bytes) -> bytes:
     return encode_varint(len(value)) + value
 
 
+@lru_cache(128)  # there are some thirty labels, and each message needs five
+def _label(label: bytes) -> bytes:
+    return _vector(PREFIX + label)
+
+
 def sign_with_label(suite: CipherSuite, private: bytes, label: bytes, content: bytes) -> bytes:
     """SignWithLabel (section 5.1.2)."""
-    return suite.signature.sign(private, _vector(PREFIX + label) + _vector(content))
+    return suite.signature.sign(private, _label(label) + _vector(content))
 
 
 def verify_with_label(suite: CipherSuite, public: bytes, label: bytes, content: bytes, signature: bytes) -> None:
     """VerifyWithLabel (section 5.1.2). Raises ``VerificationError`` where the signature does not hold."""
-    suite.signature.verify(public, _vector(PREFIX + label) + _vector(content), signature)
+    suite.signature.verify(public, _label(label) + _vector(content), signature)
 
 
 def encrypt_with_label(
@@ -33,14 +39,14 @@ def encrypt_with_label(
     random: Callable[[int], bytes],
 ) -> tuple[bytes, bytes]:
     """EncryptWithLabel (section 5.1.3): KEM output and ciphertext."""
-    return suite.hpke.seal(public, _vector(PREFIX + label) + _vector(context), plaintext, random)
+    return suite.hpke.seal(public, _label(label) + _vector(context), plaintext, random)
 
 
 def decrypt_with_label(
     suite: CipherSuite, private: bytes, label: bytes, context: bytes, kem_output: bytes, ciphertext: bytes
 ) -> bytes:
     """DecryptWithLabel (section 5.1.3). Raises ``VerificationError`` where the ciphertext does not open."""
-    return suite.hpke.open(private, _vector(PREFIX + label) + _vector(context), kem_output, ciphertext)
+    return suite.hpke.open(private, _label(label) + _vector(context), kem_output, ciphertext)
 
 
 def ref_hash(suite: CipherSuite, label: bytes, value: bytes) -> bytes:
@@ -50,7 +56,7 @@ def ref_hash(suite: CipherSuite, label: bytes, value: bytes) -> bytes:
 
 def expand_with_label(suite: CipherSuite, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """ExpandWithLabel (section 8) to ``length`` bytes."""
-    info = length.to_bytes(2) + _vector(PREFIX + label) + _vector(context)
+    info = length.to_bytes(2) + _label(label) + _vector(context)
     return suite.kdf.expand(secret, info, length)
 
 

@@ -12,18 +12,20 @@ posts and history (``chat``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from conclave.lobby.shelf import Shelf
 
 FETCH_ENTRIES = 256
 """Entries replayed for one fetch."""
+_NEVER = 1 << 64  # no entry has such a number
 PATIENCE_DOUBLINGS = 5
 """A follower that is linked but does not move is asked after 1, 2, 4 ... 32 times the waiting time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(NamedTuple):
     """One who gets the order, entries ``since`` to ``until`` (0: no end), and what this link has done for it."""
 
     since: int = 1
@@ -39,27 +41,34 @@ class Follower:
 Followers = Shelf[str, Follower]
 
 
-def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, list[str], bool]:
+def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, tuple[str, ...], bool]:
     """Who gets entry ``seq``, just ordered, pushed, and whether anybody linked is to get it.
 
     Who lags by more than ``window`` entries is live no longer.
     """
+    there, live, least, ends = _linked(followers)
+    if seq - least <= window and seq <= ends:
+        return followers, live, there
     pushed: list[str] = []
-    lagging: list[tuple[str, Follower]] = []
     awaited = False
-    for handle, one in followers.items():
+    for handle, one in list(followers.items()):
         if not one.linked or 0 < one.until < seq:
             continue
         awaited = True
-        if not one.live:
-            continue
-        if seq - one.have > window:
-            lagging.append((handle, one))
-        else:
+        if one.live and seq - one.have > window:
+            followers = followers.put(handle, one._replace(live=False, sent=seq - 1))
+        elif one.live:
             pushed.append(handle)
-    for handle, one in lagging:
-        followers = followers.put(handle, replace(one, live=False, sent=seq - 1))
-    return followers, pushed, awaited
+    return followers, tuple(pushed), awaited
+
+
+@lru_cache(16)  # many entries are ordered between two changes of the followers
+def _linked(followers: Followers) -> tuple[bool, tuple[str, ...], int, int]:
+    """Whether anybody is linked, who is live, the least that one of them has, and the first end of one who is out."""
+    linked = [(handle, one) for handle, one in followers.items() if one.linked]
+    live = tuple(handle for handle, one in linked if one.live)
+    least = min((one.have for _, one in linked if one.live), default=_NEVER)
+    return bool(linked), live, least, min((one.until for _, one in linked if one.until), default=_NEVER)
 
 
 def admit(followers: Followers, handle: str, seq: int, now: float, *, linked: bool) -> Followers:
@@ -70,7 +79,7 @@ def admit(followers: Followers, handle: str, seq: int, now: float, *, linked: bo
 def part(followers: Followers, handle: str, seq: int) -> Followers:
     """Entry ``seq`` says that ``handle`` is out."""
     one = followers.get(handle)
-    return followers if one is None or one.until else followers.put(handle, replace(one, until=seq))
+    return followers if one is None or one.until else followers.put(handle, one._replace(until=seq))
 
 
 def link(followers: Followers, handle: str, seq: int, now: float, *, up: bool) -> Followers:
@@ -79,30 +88,41 @@ def link(followers: Followers, handle: str, seq: int, now: float, *, up: bool) -
     if one is None:
         return followers
     return followers.put(
-        handle, replace(one, linked=up, live=False, sent=one.until or seq, moved=now, asked=0)
+        handle, one._replace(linked=up, live=False, sent=one.until or seq, moved=now, asked=0)
     )  # the head, told right away, counts as sent
 
 
-def heard(followers: Followers, handle: str, have: int, seq: int, now: float) -> tuple[Followers, bool, bool]:
-    """``handle`` has everything up to ``have``: the followers, whether to send it our head, whether it has all."""
-    one = followers.get(handle)
-    if one is None:
-        return followers, False, False
-    goal = one.until or seq
-    have = max(one.have, min(have, goal))
-    live = one.live or (one.linked and have == goal)
-    tell = not live and one.sent <= have < goal
-    sent = goal if tell else max(one.sent, have)
-    if have > one.have or live != one.live or tell:
-        one = replace(one, have=have, live=live, sent=sent, moved=now, asked=0)
-        followers = followers.put(handle, one)
-    return followers, tell, have == goal and one.until > 0
+def heard(
+    followers: Followers, haves: Iterable[tuple[str, int]], seq: int, now: float
+) -> tuple[Followers, list[str], list[str]]:
+    """Some have everything up to what each told: the followers, whom to send our head, and who is gone with all."""
+    changed: dict[str, Follower] = {}
+    tell: list[str] = []
+    gone: list[str] = []
+    for handle, told in haves:
+        one = changed.get(handle) or followers.get(handle)
+        if one is None:
+            continue
+        goal = one.until or seq
+        have = max(one.have, min(told, goal))
+        live = one.live or (one.linked and have == goal)
+        ask = not live and one.sent <= have < goal
+        if have > one.have or live != one.live or ask:
+            sent = goal if ask else max(one.sent, have)
+            changed[handle] = Follower(one.since, one.until, one.linked, live, have, sent, now)
+        if ask:
+            tell.append(handle)
+        if have == goal and one.until > 0:
+            gone.append(handle)
+            changed.pop(handle, None)
+            followers = followers.drop(handle)
+    return followers.update(changed), tell, gone
 
 
 def rewound(followers: Followers, handle: str) -> Followers:
     """``handle`` went back to where its order and ours part: what it has is to be learnt anew."""
     one = followers.get(handle)
-    return followers if one is None else followers.put(handle, replace(one, have=0, live=False))
+    return followers if one is None else followers.put(handle, one._replace(have=0, live=False))
 
 
 def fetched(
@@ -121,7 +141,7 @@ def fetched(
     if last < first:
         return followers, 0, 0
     have = max(one.have, first - 1)
-    after = replace(one, have=have, sent=last, live=one.linked and last == goal, moved=now, asked=0)
+    after = one._replace(have=have, sent=last, live=one.linked and last == goal, moved=now, asked=0)
     return followers.put(handle, after), first, last - first + 1
 
 
@@ -135,5 +155,5 @@ def unmoved(followers: Followers, seq: int, now: float, after: float) -> tuple[F
         behind = True
         if abs(now - one.moved) >= after * (1 << min(one.asked, PATIENCE_DOUBLINGS)):
             silent.append(handle)
-            followers = followers.put(handle, replace(one, moved=now, asked=one.asked + 1))
+            followers = followers.put(handle, one._replace(moved=now, asked=one.asked + 1))
     return followers, silent, behind

@@ -12,12 +12,13 @@ gets entries (``lobby.leader``), when a term begins (``lobby.succession``), and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 RECENT = 64
@@ -120,7 +121,8 @@ def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
 
 def _extended(order: Order, entry: Ordered, encoded: bytes) -> Order:
     digest = chain.link(encoded)
-    runs = (replace(order.run, last=entry.seq), *order.runs[1:])
+    run = order.run
+    runs = (Run(run.term, run.rank, run.leader, run.first, entry.seq), *order.runs[1:])
     numbers = order.numbers
     if entry.number > (numbers.get(entry.sender) or 0):
         numbers = numbers.put(entry.sender, entry.number)
@@ -160,8 +162,15 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
 
 
 def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:
-    """Whether somebody was shown another entry ``seq`` in ``run`` than we; False also where we cannot tell."""
+    """Whether somebody was shown another entry ``seq`` in ``run`` than we; False also where we cannot tell.
+
+    The hashes that are kept are of entries that follow one another.
+    """
     ours = next((known for known in order.runs if known.first <= seq <= known.last), None)
     if ours is None or not same(ours, run):
         return False
-    return any(number == seq and known != digest for number, known in order.recent)
+    at = seq - order.recent[0][0] if order.recent else -1
+    if not 0 <= at < len(order.recent):
+        return False
+    number, known = order.recent[at]
+    return number == seq and known != digest

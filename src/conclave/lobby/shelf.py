@@ -8,7 +8,9 @@ as keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
 from typing import Generic, TypeVar
 from zlib import crc32
 
@@ -19,6 +21,7 @@ BINS = 64
 _EMPTY: tuple[dict[str, object], ...] = ({},) * BINS
 
 
+@lru_cache(1 << 14)
 def _bin(key: str | bytes) -> int:
     return crc32(key.encode() if isinstance(key, str) else key) % BINS
 
@@ -39,18 +42,15 @@ class Shelf(Generic[K, V]):
         return key in self._bins[_bin(key)]
 
     def __iter__(self) -> Iterator[K]:
-        for one in self._bins:
-            yield from one
+        return chain.from_iterable(self._bins)
 
     def items(self) -> Iterator[tuple[K, V]]:
         """Every key with its value."""
-        for one in self._bins:
-            yield from one.items()
+        return chain.from_iterable(map(dict.items, self._bins))
 
     def values(self) -> Iterator[V]:
         """Every value."""
-        for one in self._bins:
-            yield from one.values()
+        return chain.from_iterable(map(dict.values, self._bins))
 
     def get(self, key: K) -> V | None:
         """The value under ``key``, or None."""
@@ -61,6 +61,22 @@ class Shelf(Generic[K, V]):
         number = _bin(key)
         old = self._bins[number]
         return self._with(number, {**old, key: value}, self._size + (key not in old))
+
+    def update(self, changed: Mapping[K, V]) -> Shelf[K, V]:
+        """This map with all of ``changed`` in it."""
+        if not changed:
+            return self
+        bins = list(self._bins)
+        fresh: set[int] = set()
+        for key, value in changed.items():
+            number = _bin(key)
+            if number not in fresh:
+                fresh.add(number)
+                bins[number] = dict(bins[number])
+            bins[number][key] = value
+        new: Shelf[K, V] = Shelf()
+        new._bins, new._size = tuple(bins), sum(map(len, bins))
+        return new
 
     def drop(self, key: K) -> Shelf[K, V]:
         """This map without ``key``, which need not be there."""

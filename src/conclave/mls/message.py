@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from conclave.errors import DecodeError, LocalError
@@ -63,6 +64,7 @@ def encode_message(message: Message) -> bytes:
     return encoded
 
 
+@lru_cache(1)  # a leader reads the envelope of what it then opens as a member
 def decode_message(data: bytes) -> Message:
     """Read an ``MLSMessage`` that takes up all of ``data``. Raises ``DecodeError`` or ``RuleError``."""
     if len(data) > MAX_MESSAGE_SIZE:

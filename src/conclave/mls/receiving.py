@@ -88,7 +88,7 @@ def _open_private(state: State, message: PrivateMessage) -> tuple[State, Authent
         )
     traffic, opened = open_private(suite, sender, state.traffic, message, state.policy)
     original = verify_content(suite, member.signature_key, opened, epoch.context.encoded)
-    return replace(state, traffic=traffic), opened, original
+    return state.used(traffic), opened, original
 
 
 def _open_late(state: State, message: PrivateMessage) -> Opened:

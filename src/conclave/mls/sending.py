@@ -54,7 +54,7 @@ def _wrap(state: State, message: AuthenticatedContent, padding: int, random: Ran
     traffic, private = protect_private(
         epoch.suite, epoch.secrets.sender_data, state.traffic, message, padding, random
     )
-    return Sending(replace(state, traffic=traffic), encode_message(private))
+    return Sending(state.used(traffic), encode_message(private))
 
 
 def _handshake_format(state: State) -> int:

@@ -52,6 +52,10 @@ class State(Struct):
     past: tuple[PastEpoch, ...] = ()
     resumptions: tuple[tuple[int, bytes], ...] = ()
 
+    def used(self, traffic: SecretTree) -> State:
+        """The same with the keys that ``traffic`` still makes: each message uses one up."""
+        return State(self.epoch, traffic, self.policy, self.held, self.updates, self.past, self.resumptions)
+
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Our own form. Raises ``DecodeError``, also where the two parts are not of one epoch."""

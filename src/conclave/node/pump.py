@@ -19,12 +19,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from conclave.chat import events as ev
 from conclave.chat import reading
-from conclave.chat.desk import Desk, step
+from conclave.chat.desk import Desk
 from conclave.chat.effects import (
     Deed,
     Deposit,
@@ -49,7 +48,8 @@ from conclave.errors import ConclaveError, LocalError, StorageError
 from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
-from conclave.node.sendings import Sending, deposit_of, deposits_of, frames_of, from_store, latest
+from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
+from conclave.node.turn import decide
 from conclave.store.ports import PeerStore
 from conclave.wire.frames import Frame, Info, Ordered, Originals, Package, Post, Submit, encode_frame
 
@@ -83,41 +83,6 @@ class Links(Protocol):
 
     def slow(self, peer: str) -> bool:
         """Whether enough waits to leave for ``peer`` already; ``Pump.drained`` is called when that is over."""
-
-
-@dataclass(slots=True)
-class Turn:
-    """What one turn decided: nothing of it is true until its records are on disk."""
-
-    desk: Desk
-    records: list[Record] = field(default_factory=list)
-    deeds: list[Deed] = field(default_factory=list)
-
-
-def decide(
-    desk: Desk, events: Iterable[ev.Event], now: float, random: Callable[[int], bytes]
-) -> tuple[Turn, list[ConclaveError | None]]:
-    """Step through ``events``; for each, the error with which a command was refused, or None."""
-    turn = Turn(desk)
-    answers: list[ConclaveError | None] = []
-    for event in events:
-        try:
-            turn.desk, effects = step(turn.desk, event, now, random)
-        except ConclaveError as error:
-            answers.append(error)
-            continue
-        except Exception:  # a fault of ours: whoever found it must not be able to end the node with it
-            log.exception("%s could not be decided", type(event).__name__)
-            answers.append(LocalError("this was not done, by a fault of the program", remedy="see the node's log"))
-            continue
-        answers.append(None)
-        for effect in effects:
-            if isinstance(effect, Deed):
-                turn.deeds.append(effect)
-            else:
-                turn.records.append(effect)
-    turn.deeds = latest(turn.deeds)
-    return turn, answers
 
 
 class Pump:
@@ -263,23 +228,25 @@ class Pump:
         return None
 
     def _do(self, deeds: Iterable[Deed]) -> None:
-        encoded: dict[int, bytes] = {}  # one frame sent to many is encoded once
-        for deed in deeds:
+        for deed in bunched(deeds):
             try:
-                self._perform(deed, encoded)
+                self._perform(deed)
             except Exception:  # a fault of ours costs its own deed, not the others and not the node
                 log.exception("%s was not done", type(deed).__name__)
 
-    def _perform(self, deed: Deed, encoded: dict[int, bytes]) -> None:
+    def _perform(self, deed: Deed | Bunch) -> None:
         match deed:
             case Send(peer, frame):
                 if self._must_queue(peer) and (later := from_store(peer, frame)):
                     self._flow(later)
-                    return
-                data = encoded.get(id(frame))
-                if data is None:
-                    data = encoded[id(frame)] = encode_frame(frame)
-                self._links.send(peer, data)
+                else:
+                    self._links.send(peer, encode_frame(frame))
+            case Bunch(peers):
+                for peer in peers:
+                    if self._must_queue(peer) and (later := from_store(peer, deed)):
+                        self._flow(later)
+                    else:
+                        self._links.send(peer, deed.frames)
             case Tell(notice):
                 self._tell(notice)  # type: ignore[arg-type]
             case Resend() | Replay() | SendOriginals():

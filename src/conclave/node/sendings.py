@@ -6,16 +6,30 @@ The same frames as on a link go into mailboxes, as much at once as an envelope t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from conclave.chat import reading
-from conclave.chat.effects import Deed, Deposit, DepositEntries, DepositPosts, Replay, Resend, Send, SendOriginals
+from conclave.chat.effects import (
+    Deed,
+    Deposit,
+    DepositEntries,
+    DepositPosts,
+    Push,
+    Replay,
+    Resend,
+    Send,
+    SendOriginals,
+    Tell,
+)
 from conclave.chat.events import Deposited, DepositFailed
 from conclave.pki.envelope import fits
 from conclave.store.ports import PeerStore
 from conclave.wire.codec import encode_varint
-from conclave.wire.frames import Ack, Frame, Have, Kind, Ordered, Post, PostKind, encode_frame
+from conclave.wire.frames import Ack, Frame, Have, Kind, Post, PostKind, encode_frame
 
+BUNCH_BYTES = 64 * 1024
+"""About so much of a lobby's order is given to a link at once, which then may have become slow."""
 READ_ROWS = 16
 """So many posts or entries are read from the store at once ..."""
 READ_BYTES = 1024 * 1024
@@ -37,13 +51,55 @@ def frames_of(store: PeerStore, deed: Sending) -> Iterator[bytes]:
                 yield encode_frame(one)
 
 
-def from_store(peer: str, frame: Frame) -> Sending | None:
-    """The same frame, sent from the store when there is room for it; None for one that is not kept there."""
-    match frame:
+@dataclass(frozen=True, slots=True)
+class Bunch:
+    """Entries of a lobby's order, one behind the other, that go to the same peers; ``frames`` is what a link gets."""
+
+    peers: tuple[str, ...]
+    group: bytes
+    first: int
+    count: int
+    frames: bytes
+
+
+def bunched(deeds: Iterable[Deed]) -> Iterator[Deed | Bunch]:
+    """The deeds with what is pushed joined, as far as one goes to whom the other went; what is told comes last."""
+    told: list[Deed] = []
+    held: list[Push] = []
+    size = 0
+    for deed in deeds:
+        if isinstance(deed, Tell):
+            told.append(deed)
+            continue
+        if held and not (isinstance(deed, Push) and size < BUNCH_BYTES and _follows(held[-1], deed)):
+            yield _bunch(held)
+            held, size = [], 0
+        if isinstance(deed, Push):
+            held.append(deed)
+            size += len(deed.entry)
+        else:
+            yield deed
+    if held:
+        yield _bunch(held)
+    yield from told
+
+
+def _follows(push: Push, other: Push) -> bool:
+    return (push.group, push.seq + 1, push.peers) == (other.group, other.seq, other.peers)
+
+
+def _bunch(pushes: list[Push]) -> Bunch:
+    first = pushes[0]
+    return Bunch(first.peers, first.group, first.seq, len(pushes), b"".join(_ordered(one.entry) for one in pushes))
+
+
+def from_store(peer: str, what: Frame | Bunch) -> Sending | None:
+    """The same, sent from the store when there is room for it; None for what is not kept there."""
+    match what:
         case Post():
-            return Resend(peer, frame.stream, frame.base, frame.number, 1)
-        case Ordered():
-            return Replay(peer, frame.group, frame.seq, 1)
+            return Resend(peer, what.stream, what.base, what.number, 1)
+        case Bunch():
+            return Replay(peer, what.group, what.first, what.count)
         case _:
             return None
 
@@ -102,9 +158,13 @@ def _entries(store: PeerStore, group: bytes, first: int, count: int) -> Iterator
         count = min(rows, end - first)
         entries = store.entries(group, first, count)
         for entry in entries:
-            yield bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
+            yield _ordered(entry)
         rows = 1 if sum(map(len, entries)) > READ_BYTES else READ_ROWS
         first += count
+
+
+def _ordered(entry: bytes) -> bytes:
+    return bytes((Kind.ORDERED,)) + encode_varint(len(entry)) + entry
 
 
 def latest(deeds: list[Deed]) -> list[Deed]:

@@ -37,6 +37,11 @@ from conclave.chat.effects import (
 from conclave.store.bounds import NUMBER_MAX, Reactions, reacted
 from conclave.store.ports import Recorded, StoredLine
 
+LONG_BYTES = 64 * 1024
+"""The end of a post that is longer is kept once where it follows another with the same one, as with a Welcome ..."""
+HEAD_BYTES = 4 * 1024
+"""... of which so much is the receiver's own: its secrets are some 1,300 bytes."""
+
 Rows = list[tuple[Any, ...]]
 Runs = list[tuple[str, Rows]]
 
@@ -90,7 +95,13 @@ EARLY = """
     WHERE conversation = ? AND sender = ? AND id = ? ORDER BY number"""
 DROP_EARLY = "DELETE FROM early WHERE conversation = ? AND sender = ? AND id = ?"
 
-PUT_POST = "INSERT INTO posts VALUES (?, ?, ?, ?)"
+PUT_POST = "INSERT INTO posts (peer, number, kind, body) VALUES (?, ?, ?, ?)"
+PUT_TAIL = "INSERT INTO tails (tail) VALUES (?)"
+PUT_HEAD = "INSERT INTO posts VALUES (?, ?, ?, ?, (SELECT max(key) FROM tails))"
+POSTS = (
+    "SELECT p.number, p.kind, p.body, t.tail FROM posts p LEFT JOIN tails t ON t.key = p.tail "
+    "WHERE p.peer = ? AND p.number >= ? ORDER BY p.number LIMIT ?"
+)
 DROP_POSTS = "DELETE FROM posts WHERE peer = ? AND number <= ?"
 PUT_ENTRY = "INSERT INTO entries VALUES (?, ?, ?)"
 DROP_ENTRIES = "DELETE FROM entries WHERE lobby = ?"
@@ -186,6 +197,7 @@ def runs(records: Iterable[Record]) -> Runs:
     conversations: dict[str, None] = {}
     lines: Runs = []
     posts: Runs = []
+    tail = b""  # of the last long post
     entries: Runs = []
     certificates: Rows = []
     for record in records:
@@ -210,9 +222,15 @@ def runs(records: Iterable[Record]) -> Runs:
                 _add(lines, DROP_EXPIRED, (now,))
             case UnplaceLines(conversation, seq):
                 _add(lines, UNPLACE_LINES, (conversation, seq))
-            case PutPost(peer, number, kind, body):
+            case PutPost(peer, number, kind, body) if len(body) < LONG_BYTES:
                 _add(posts, PUT_POST, (peer, number, int(kind), body))
+            case PutPost(peer, number, kind, body):
+                if tail != body[HEAD_BYTES:]:
+                    tail = body[HEAD_BYTES:]
+                    _add(posts, PUT_TAIL, (tail,))
+                _add(posts, PUT_HEAD, (peer, number, int(kind), body[:HEAD_BYTES]))
             case DropPosts(peer, number):
+                tail = b""  # it may have gone with these
                 _add(posts, DROP_POSTS, (peer, max(-1, min(number, NUMBER_MAX))))
             case PutEntry(group, seq, entry):
                 _add(entries, PUT_ENTRY, (group, seq, entry))

@@ -169,5 +169,16 @@ STEPS = (
         der BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE tails (                      -- ends of long posts: a Welcome to many is the same but for its head
+        key INTEGER PRIMARY KEY,
+        tail BLOB NOT NULL
+    );
+    ALTER TABLE posts ADD COLUMN tail INTEGER;
+    CREATE INDEX posts_by_tail ON posts (tail) WHERE tail NOTNULL;
+    CREATE TRIGGER post_gone AFTER DELETE ON posts WHEN old.tail NOTNULL BEGIN
+        DELETE FROM tails WHERE key = old.tail AND NOT EXISTS (SELECT 1 FROM posts WHERE tail = old.tail);
+    END;
+    """,
 )
 """Step *n* makes version *n*."""

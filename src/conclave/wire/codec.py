@@ -145,12 +145,12 @@ def decode(data: bytes | bytearray | memoryview, item: Callable[[Reader], T]) ->
 
 def encode_varint(value: int) -> bytes:
     """The shortest form of a length. Raises ``LocalError`` where it does not fit 30 bits."""
+    if 0 <= value < 1 << 6:
+        return value.to_bytes(1)
+    if 0 <= value < 1 << 14:
+        return (value | 0x4000).to_bytes(2)
     if value < 0 or value > VARINT_MAX:
         raise LocalError(f"a length of {value} bytes cannot be written")
-    if value < 1 << 6:
-        return value.to_bytes(1)
-    if value < 1 << 14:
-        return (value | 0x4000).to_bytes(2)
     return (value | 0x80000000).to_bytes(4)
 
 
@@ -204,8 +204,9 @@ class Writer:
 
     def opaque(self, value: bytes) -> Writer:
         """An ``opaque x<V>``."""
-        self._parts += encode_varint(len(value))
-        self._parts += value
+        parts = self._parts
+        parts += encode_varint(len(value))
+        parts += value
         return self
 
     def text(self, value: str) -> Writer:
