@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from conclave.chat import events as ev
-from conclave.chat.desk import Settings, restore, step
+from conclave.chat.desk import Settings, restore
 from conclave.chat.effects import (
     Deed,
     Deposit,
     DepositEntries,
     DepositPosts,
-    Effect,
     FindPackage,
     MailDone,
     Publish,
@@ -39,7 +38,8 @@ from conclave.chat.effects import (
 )
 from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Own
-from conclave.errors import ConclaveError, StorageError
+from conclave.errors import StorageError
+from conclave.node.turn import decide
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
@@ -120,26 +120,20 @@ class Node:
 
     def _turn(self, batch: list[ev.Event]) -> None:
         world = self.world
-        desk, effects = self.desk, list[Effect]()
-        for event in batch:
-            try:
-                desk, more = step(desk, event, world.now, world.random.randbytes)
-            except ConclaveError as error:
-                if not isinstance(event, ev.Command):
-                    raise AssertionError(f"{event} raised {error!r}") from error  # noqa: TRY004
-                world.refused[getattr(error, "reason", type(error).__name__)] += 1
-                continue
-            effects += more
-        records = [one for one in effects if not isinstance(one, Deed)]
-        deeds = [one for one in apart(effects) if isinstance(one, Deed)]
-        steps = [lambda: self._commit(records), lambda: self._do(deeds)]
+        turn, answers = decide(self.desk, batch, world.now, world.random.randbytes)
+        for event, refusal in zip(batch, answers, strict=True):
+            if refusal is not None:
+                assert isinstance(event, ev.Command), f"{event} raised {refusal!r}"
+                world.refused[getattr(refusal, "reason", type(refusal).__name__)] += 1
+        deeds = [one for one in apart(turn.deeds) if isinstance(one, Deed)]
+        steps = [lambda: self._commit(turn.records), lambda: self._do(deeds)]
         if world.faults.send_before_commit:
             steps.reverse()
         try:
             world.perhaps_crash()
             steps[0]()
             world.perhaps_crash()
-            self.desk = desk
+            self.desk = turn.desk
             world.turned(self)
             steps[1]()
         except StorageError as error:
