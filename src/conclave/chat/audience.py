@@ -74,12 +74,13 @@ def linked(work: Work, lobby: Lobby, handle: str, *, up: bool) -> None:
 
 def show_head(work: Work, lobby: Lobby, handle: str) -> None:
     """Tell somebody where our order stands."""
-    if lobby.order is not None:
-        one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
-        if one is not None and one.until and one.until < lobby.order.seq:
-            order = replace(lobby.order, seq=one.until)  # who is out hears no more than that
-            send(work, handle, orders.head(replace(order, runs=order.runs)))
-            return
+    if lobby.order is None:
+        return
+    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+    until = one.until if one is not None else lobby.healing.gone.get(handle, (0, ""))[0]
+    if until and until < lobby.order.seq:
+        send(work, handle, orders.part(lobby.order, until))
+    else:
         send(work, handle, orders.head(lobby.order))
 
 

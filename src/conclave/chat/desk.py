@@ -180,6 +180,8 @@ def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
             audience.fetch_arrived(work, peer, frame)
         case frames.Head():
             following.head_arrived(work, peer, frame)
+        case frames.Refused(reason=frames.Refusal.NOT_IN):
+            membership.left(work, peer, frame.group)
         case frames.Refused():
             speaking.refused(work, peer, frame)
         case frames.AskInfo():

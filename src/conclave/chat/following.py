@@ -25,7 +25,7 @@ from conclave.lobby.order import Order
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Fetch, Head, Ordered, Refusal, Refused
+from conclave.wire.frames import HASH_BYTES, EntryKind, Fetch, Head, Ordered, Refusal, Refused
 
 _IN = (Stage.MEMBER, Stage.LEAVING)
 _DEAF = (Step.UNWIND, Step.REJOIN)
@@ -128,7 +128,6 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     except RemoteError as error:
         if known is None:
             _lost(work, lobby, entry, error)
-            sharing.want(work, lobby.group, entry.seq)
         return  # else it was opened in a half that lost, and made no line
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
@@ -362,7 +361,8 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     elif common >= 0 and handle in lobby.healing.gone:
         send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
     elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
-        send(work, handle, orders.head(lobby.order))  # it was let in in a half that lost, and may learn that
+        head = orders.head(lobby.order)  # it was let in in a half that lost, and may learn that
+        send(work, handle, replace(head, hash=bytes(HASH_BYTES)))  # but not what would let it add to our order
 
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:

@@ -97,14 +97,14 @@ def unwound(
             work.mark_line(lobby.label, identity, Status.WAITING)
     work.record(CutEntries(group, common))
     work.record(UnplaceLines(lobby.label, common))
-    entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
-    ours = {handle for handle, seq in lobby.healing.entered.items() if seq > common}
+    since = max(common, lobby.healing.entered.get(work.me, 0))  # who was there before us, we did not see come in
+    ours = {handle for handle, seq in lobby.healing.entered.items() if seq > since}
     forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
     lobby = _carry_over(work, lobby, common, ours)
-    healing = replace(lobby.healing, step=step, orphans=orphans, entered=entered, known=known, asked=0.0, unknown=0.0)
+    healing = replace(lobby.healing, step=step, orphans=orphans, known=known, asked=0.0, unknown=0.0)
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
     work.keep_lobby(
@@ -253,7 +253,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
         ask_again(work, lobby.group)
         return
-    state = voice.staged.begin(POLICY)
+    state, before = voice.staged.begin(POLICY), work.session(lobby.group)
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
     pull = (
@@ -262,7 +262,10 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     )
     people = groups.roster(state)
     anew = lobby.healing.anew - set(people)
-    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew)
+    entered = _entered(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
+    healing = replace(
+        lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, entered=entered, unknown=0.0
+    )
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
     lobby = replace(
@@ -279,6 +282,13 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     sharing.begin(work, lobby.group)
     sharing.ask(work, lobby.group)
     work.stir(lobby.group)
+
+
+def _entered(lobby: Lobby, seq: int, was: dict[str, int], people: dict[str, int]) -> dict[str, int]:
+    """Since when people are in: who was let in here while we were in another half, not for longer than we."""
+    known = lobby.healing.entered
+    since = {one: known.get(one, 0) if one in was else seq for one in people}
+    return {one: at if at <= lobby.healing.common else seq for one, at in since.items()}
 
 
 def _ask_in_anew(work: Work, lobby: Lobby) -> None:

@@ -15,8 +15,7 @@ from conclave.chat.voice import say_content
 from conclave.chat.work import Work
 from conclave.lobby import leader as followers
 from conclave.lobby.values import replace
-from conclave.wire.frames import Have, Head
-from conclave.wire.posts import Leave
+from conclave.wire.frames import Have, Head, Refusal, Refused
 
 CALLS_KEPT = 8
 """Roll calls of a lobby whose answers are collected at once."""
@@ -150,9 +149,12 @@ def unknown_head(work: Work, handle: str, head: Head) -> None:
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:
-    """Somebody takes us for a member: if we lost our home, or were out before it heard, it hears."""
-    if _out(work, group) and not work.peer(handle).out.count:
-        work.post(handle, Leave(group))
+    """Somebody takes us for a member: if we lost our home, or were out before it heard, it hears.
+
+    Not by a post: that may wait, and come when we are in again.
+    """
+    if _out(work, group):
+        send(work, handle, Refused(group, 0, 0, Refusal.NOT_IN))
 
 
 def _out(work: Work, group: bytes) -> bool:

@@ -19,7 +19,7 @@ from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
+from conclave.wire.frames import HASH_BYTES, RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 RECENT = 64
 """Hashes of the latest entries that are kept in memory, to compare with the heads that others name."""
@@ -50,6 +50,12 @@ class Order:
     def run(self) -> Run:
         """The present run."""
         return self.runs[0]
+
+
+def part(order: Order, seq: int) -> Head:
+    """What somebody who is not in any more may know: the order up to entry ``seq``, and no hash but that one's."""
+    runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
+    return Head(order.group, seq, dict(order.recent).get(seq, bytes(HASH_BYTES)), runs or order.runs[-1:])
 
 
 class Place(Enum):

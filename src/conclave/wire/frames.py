@@ -246,6 +246,7 @@ class Refusal(IntEnum):
     OUTSIDER = 2  # from no member
     NO_LEADER = 3  # by somebody who does not lead
     GONE = 4  # not refused: what was to be fetched is older than all that there is here
+    NOT_IN = 5  # not refused: whoever says so is not in the lobby
 
 
 @dataclass(frozen=True, slots=True)
