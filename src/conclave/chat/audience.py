@@ -129,7 +129,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
         return
     people = lobby.watch.followers
     since = lobby.healing.entered.get(handle, 0) + 1
-    if max(fetch.first, since) <= lobby.order.base and known(work, lobby, handle):
+    if fetch.first <= lobby.order.base and known(work, lobby, handle):
         send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
         return
     if people is not None:

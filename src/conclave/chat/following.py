@@ -9,7 +9,7 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 from __future__ import annotations
 
 from conclave.chat import audience, ending, groups, healing, meaning, sharing
-from conclave.chat.content import Content, decode_content
+from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
@@ -56,6 +56,10 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     except VerificationError as error:
         _does_not_fit(work, lobby, handle, error)
         return
+    if not _proven(work, lobby, handle, entry):
+        work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
+        healing.too_late(work, lobby, handle)
+        return
     work.have(entry.group)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)
@@ -64,6 +68,32 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if done:
             work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
     catch_up(work, entry.group)
+
+
+def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
+    """Whether an entry is its sender's, where it matters before it is read.
+
+    A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
+    keys are not ours, we have to come in anew.
+    """
+    state = work.session(entry.group)
+    if state is None or lobby.healing.step is Step.ENTER:
+        return handle == lobby.leader
+    people = groups.roster(state)
+    if entry.kind is not EntryKind.TERM and (handle in people or handle == lobby.leader):
+        return True
+    if entry.sender == work.me or entry.sender not in people:
+        return entry.sender == work.me and handle in people
+    try:
+        if entry.kind is EntryKind.COMMIT:
+            examine(work, lobby, entry.sender, entry.payload, work.judges.members)
+            return True
+        author, body = groups.look_into(work, state, entry.payload)
+    except (RemoteError, LocalError):
+        return False
+    return author == entry.sender and (
+        entry.kind is not EntryKind.TERM or (isinstance(body, Term) and body.term == entry.term)
+    )
 
 
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
@@ -326,7 +356,10 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lead is None or lobby.order is None:
         return
     if orders.counts_before(top, lead):
-        healing.adopt(work, lobby, handle, head)
+        if handle == top.leader:
+            healing.adopt(work, lobby, handle, head)
+        else:
+            healing.told(work, lobby, top)
         return
     if orders.counts_before(lead, top):
         if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
@@ -340,7 +373,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
             audience.heard_from(work, lobby, handle, head.seq)
         return
     common = orders.parting(lobby.order, head)
-    if common < lobby.order.seq and head.seq >= lobby.order.seq and lobby.healing.step is Step.SOUND:
+    parted = common < lobby.order.seq <= head.seq and handle == lobby.leader
+    if parted and lobby.healing.step is Step.SOUND:
         healing.adopt(work, lobby, handle, head)
         return
     noticed(work, lobby, handle, head.seq)
@@ -350,10 +384,15 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
 def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """Somebody who is not in, as far as we know, shows an order of our lobby.
 
-    Perhaps it came in behind what we have, and leads by now: then what we have is a beginning of what it has, and the
-    entries prove the rest. Or we put it out, while it went on in another half: it is told, and not believed.
+    Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we have
+    is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another half: it is
+    told, and not believed.
     """
     assert lobby.order is not None
+    top = head.runs[0]
+    if lobby.watch.told is not None and top.leader == handle and orders.same(top, lobby.watch.told):
+        healing.adopt(work, lobby, handle, head)
+        return
     common = orders.parting(lobby.order, head)
     if common == lobby.order.seq:
         if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from conclave.chat.content import Body, decode_content
 from conclave.chat.originals import keep
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
@@ -147,6 +148,14 @@ def open_words(work: Work, state: State, payload: bytes) -> Opened:
         raise DecodeError("a handshake where words were expected")
     work.keep_session(opened.state)
     return opened
+
+
+def look_into(work: Work, state: State, payload: bytes) -> tuple[str, Body]:
+    """Who wrote an application message, and what it says; its key is not used up. Raises ``RemoteError``."""
+    opened = mls.process(state, payload, verify=work.judges.members, now=work.now)
+    if not isinstance(opened, Opened):
+        raise DecodeError("a handshake where words were expected")
+    return opened.identity.decode(), decode_content(opened.data).body
 
 
 def original_of(work: Work, state: State, opened: Opened) -> bytes:

@@ -26,7 +26,7 @@ from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
-from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
+from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused, Run
 from conclave.wire.posts import Invite
 
 POLICY = Policy(lifetimes_at_join=False)
@@ -45,12 +45,20 @@ UNKNOWN_SECONDS = 300.0
 """A newcomer of a half that lost waits so long to be asked into the other."""
 
 
+def told(work: Work, lobby: Lobby, run: Run) -> None:
+    """A member follows a leader that counts before ours: we want to hear that from itself."""
+    known = lobby.watch.told
+    if run.leader != work.me and (known is None or orders.counts_before(run, known)):
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, told=replace(run, first=0, last=0))))
+        work.stir(lobby.group)
+
+
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """``handle`` shows an order that counts before ours: from now on we follow that one."""
     assert lobby.order is not None
     lead = replace(head.runs[0], first=0, last=0)
     common = orders.parting(lobby.order, head)
-    watch = replace(lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now)
+    watch = replace(lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, told=None)
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
     if lobby.stage is Stage.CLOSING:
         own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")
@@ -62,15 +70,17 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         work.keep_lobby(lobby, reworded=True)
         work.stir(lobby.group)
         return
+    if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
+        common = lobby.order.seq  # we cannot tell what they have of ours, and say nothing of it again
+        lobby = replace(lobby, healing=replace(lobby.healing, step=Step.REJOIN, common=common))
     if lobby.healing.step in (Step.REJOIN, Step.ENTER):
-        healing = replace(
-            lobby.healing, step=Step.REJOIN, asked=0.0, common=min(lobby.healing.common, max(common, 0))
-        )
+        common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
+        healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, unknown=0.0, common=common)
         work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
     else:
-        healing = replace(lobby.healing, step=Step.UNWIND, common=max(common, 0))
+        healing = replace(lobby.healing, step=Step.UNWIND, common=common)
         work.keep_lobby(replace(lobby, healing=healing), reworded=True)
-        work.deed(Unwind(lobby.group, lobby.label, max(common, 0)))
+        work.deed(Unwind(lobby.group, lobby.label, common))
     work.stir(lobby.group)
 
 
@@ -91,8 +101,10 @@ def unwound(
         return
     digest = digest or dict(lobby.order.recent).get(common, b"")
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
-    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *((author, identity) for author, identity, _ in lines))))
-    for author, identity, _ in lines:
+    floor = lobby.healing.entered.get(lobby.leader, 0)  # whoever leads now was no member before: it reads no more
+    said = [(author, identity) for author, identity, seq in lines if seq > floor]
+    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *said)))
+    for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
     work.record(CutEntries(group, common))

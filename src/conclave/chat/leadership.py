@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from conclave.chat import audience, ending, groups, sharing, speaking
 from conclave.chat.content import Term
-from conclave.chat.effects import DropEntries
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
 from conclave.chat.work import Work
@@ -86,11 +85,13 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return frozenset((lobby.inviter,))
     if lobby.stage not in _IN:
         return frozenset()
+    told = lobby.watch.told
+    rumoured = {told.leader} if told and lobby.lead and orders.counts_before(told, lobby.lead) else set()
     if lobby.watch.followers is not None:
-        return frozenset(lobby.watch.followers)
+        return frozenset(lobby.watch.followers) | rumoured
     lost_for = _lost_for(work, lobby)
     if lost_for < 0:
-        return frozenset((lobby.leader,)) | sharing.wanted(work, lobby)
+        return frozenset((lobby.leader,)) | rumoured | sharing.wanted(work, lobby)
     return frozenset((lobby.leader,)) | succession.dialled(
         _succession(work, lobby), work.me, lost_for, work.settings.patience
     )
@@ -196,8 +197,8 @@ def _all_leave(work: Work, lobby: Lobby) -> bool:
 def _take(work: Work, group: bytes) -> None:
     """Our term begins where our order ends.
 
-    Where we were to come into the half that counts, and nobody is left in it, it begins with what our own half has:
-    an order of which nobody has any part, so that everybody, whatever keys it holds, comes in anew.
+    Where we were to come into the half that counts, and nobody is left in it, it begins with our own half's keys: who
+    has others cannot open its first entry, and comes in anew.
     """
     lobby = work.lobby(group)
     state = work.session(group)
@@ -211,10 +212,11 @@ def _take(work: Work, group: bytes) -> None:
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     if alone:
-        order = replace(order, runs=order.runs[:1], epoch=state.number, base=order.seq)
-        healing = replace(lobby.healing, step=Step.SOUND, pull=None)
+        order = replace(order, epoch=state.number)
+        common = lobby.healing.common
+        pull = (common, order.seq + 1) if common < order.seq else lobby.healing.pull
+        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={})
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
-        work.record(DropEntries(group))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
     lobby = replace(lobby, lead=run, order=order, watch=watch)
     work.keep_lobby(lobby, reworded=True)

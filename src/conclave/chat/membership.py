@@ -280,7 +280,10 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     voice = fly_again(lobby.voice, number)
     lobby = replace(
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
-        healing=replace(lobby.healing, step=Step.SOUND, pull=None, entered=dict.fromkeys(groups.roster(state), welcome.seq)),
+        healing=replace(
+            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
+            entered=dict.fromkeys(groups.roster(state), welcome.seq),
+        ),
         watch=replace(
             lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew
         ),

@@ -233,6 +233,7 @@ class Watch:
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    told: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
     shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
 
