@@ -27,12 +27,14 @@ OPS, OLD = b"g" * 16, b"h" * 16
 
 
 def states() -> list[tuple[str, bytes]]:
-    lobby = Lobby(OPS, "ops", "#ops", Stage.INVITED, "burak")
+    lobby = Lobby(OPS, "ops", "#ops", Stage.MEMBER, "burak")
+    asked = Lobby(b"a" * 16, "new", "#new", Stage.INVITED, "burak")
     ended = Lobby(OLD, "old", "#old", Stage.ENDED, "burak")
     return [
         ("desk", records.encode_busy(busy=True)),
         ("lobby/" + OPS.hex(), records.encode_lobby(lobby)),
         ("lobby/" + OLD.hex(), records.encode_lobby(ended)),
+        ("lobby/" + asked.group.hex(), records.encode_lobby(asked)),
         ("mls/00/epoch", b"keys"),
         ("out/@burak/w/0", b"words"),
         ("package/00", b"keys"),

@@ -123,10 +123,10 @@ def test_originals_go_to_members_only_and_none_from_before_they_came_in() -> Non
     assert len(items) == 1
 
 
-def lacking(table: Table, group: bytes, name: str, pull: tuple[int, int]) -> None:
-    """``name`` lacks what was said between two entries."""
+def lacking(table: Table, group: bytes, name: str, pull: tuple[int, int], source: str = "") -> None:
+    """``name`` lacks what was said between two entries, and has asked ``source``."""
     desk, lobby = table.desks[name], table.state(name, group)
-    lobby = replace(lobby, healing=replace(lobby.healing, pull=pull))
+    lobby = replace(lobby, healing=replace(lobby.healing, pull=pull, source=source))
     table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
 
 
@@ -134,9 +134,16 @@ def test_an_answer_counts_for_what_it_answers_and_no_further(room: Room) -> None
     """What is asked for may have become more meanwhile; and a part of the answer may be lost."""
     table, group = room.table, room.group
     lacking(table, group, "burak", (0, 9))
+    table.put("burak", ev.Arrived("ayse", Originals(group, 0, 9, (), whole=True)))
+    pull: tuple[int, int] | None = (0, 9)
+    assert table.state("burak", group).healing.pull == pull  # nobody was asked
     for after, before, left in ((0, 5, (4, 9)), (5, 8, (4, 9)), (6, 9, (4, 7)), (4, 6, (5, 7)), (3, 12, None)):
+        assert pull is not None
+        lacking(table, group, "burak", pull, "ayse")
+        table.put("burak", ev.Arrived("cem", Originals(group, 0, 9, (), whole=True)))
         table.put("burak", ev.Arrived("ayse", Originals(group, after, before, (), whole=True)))
-        assert table.state("burak", group).healing.pull == left
+        pull = table.state("burak", group).healing.pull
+        assert pull == left
 
 
 def test_who_lacks_something_too_says_so_and_others_are_asked(room: Room) -> None:

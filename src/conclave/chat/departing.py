@@ -28,8 +28,10 @@ def leave(work: Work, command: LeaveLobby) -> None:
         return
     if lobby.stage is not Stage.MEMBER:
         raise LocalError(f"you are not in {lobby.label} any more")
-    state = groups.need_session(work, lobby.group)
-    if len(groups.roster(state)) == 1:
+    state = work.session(lobby.group)
+    if (
+        state is None or len(groups.roster(state)) == 1
+    ):  # nobody else is in; or we came from a backup, and nobody let us
         own_notice(work, lobby.label, f"{work.me} left")
         end(work, lobby)
         return

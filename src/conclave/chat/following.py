@@ -339,8 +339,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
         return
     if state is None:
-        if lobby.healing.step is Step.REJOIN and (handle == lobby.leader or handle in lobby.asked):
-            healing.adopt(work, lobby, handle, head)
+        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, head.runs[0]):
+            healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
         elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
             noticed(work, lobby, handle, head.seq)
             work.have(head.group)
@@ -384,9 +384,9 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
 def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """Somebody who is not in, as far as we know, shows an order of our lobby.
 
-    Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we have
-    is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another half: it is
-    told, and not believed.
+    Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we
+    have is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another
+    half: it is told, and not believed.
     """
     assert lobby.order is not None
     top = head.runs[0]

@@ -53,6 +53,20 @@ def told(work: Work, lobby: Lobby, run: Run) -> None:
         work.stir(lobby.group)
 
 
+def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
+    """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
+
+    Where we led, two of those who were in have to say so, if there were two: one may have been put out since.
+    """
+    if handle == lobby.leader:
+        return True
+    if lobby.leader != work.me or handle not in lobby.asked or run.leader == work.me:
+        return False
+    known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
+    return sum(orders.same(one, run) for one in known.values()) >= min(2, len(set(lobby.asked) - {work.me}))
+
+
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """``handle`` shows an order that counts before ours: from now on we follow that one."""
     assert lobby.order is not None
@@ -64,14 +78,15 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")
         lobby = replace(lobby, stage=Stage.MEMBER, ended=0.0)
     assert lobby.order is not None
-    if common == lobby.order.seq:
+    place = lobby.order.seq
+    if common == place:
         if lobby.healing.step is Step.UNWIND:
             lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))
         work.keep_lobby(lobby, reworded=True)
         work.stir(lobby.group)
         return
     if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
-        common = lobby.order.seq  # we cannot tell what they have of ours, and say nothing of it again
+        common = place  # we cannot tell what they have of ours, and say nothing of it again
         lobby = replace(lobby, healing=replace(lobby.healing, step=Step.REJOIN, common=common))
     if lobby.healing.step in (Step.REJOIN, Step.ENTER):
         common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
@@ -206,16 +221,25 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
         work.keep_lobby(replace(lobby, watch=leaderless))  # it lost its home: another leads, and lets it in
         work.stir(frame.group)
     if not audience.leads(work, lobby):
+        if handle in groups.roster(state):
+            audience.show_head(work, lobby, handle)  # and so whom we follow
         return
     if handle not in groups.roster(state):
         out_by, _ = lobby.healing.gone.get(handle, (0, ""))
         send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
         return
     turn, until = lobby.watch.turn
-    if turn not in ("", handle) and work.now < until:
-        return
+    queue = [one for one in lobby.watch.queue if work.peer(one).linked]
+    if handle != turn or work.now >= until:
+        first = queue[0] if queue and work.now < until + TURN_SECONDS else handle
+        if (turn and work.now < until) or first != handle:
+            queue += [handle] if handle not in queue else []
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, queue=tuple(queue))))
+            return
+        turn, until = handle, work.now + TURN_SECONDS
+        queue = [one for one in queue if one != handle]
     known = {one: since for one, since in lobby.watch.shunned.items() if one != handle}
-    watch = replace(lobby.watch, turn=(handle, work.now + TURN_SECONDS), shunned=known)
+    watch = replace(lobby.watch, turn=(turn, until), queue=tuple(queue), shunned=known)
     work.keep_lobby(replace(lobby, watch=watch))
     data = mls.group_info(state, random=work.random, external_pub=True)
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))

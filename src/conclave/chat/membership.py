@@ -159,8 +159,8 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         work.post(handle, Answer(question.group, Choice.REJECT))
         return
     state = work.session(question.group)
-    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING) and state is not None:
-        if handle in groups.roster(state) and known.stage is Stage.MEMBER:
+    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
+        if handle in (groups.roster(state) if state is not None else known.asked) and known.stage is Stage.MEMBER:
             _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
         else:
             work.post(handle, Answer(question.group, Choice.REJECT))

@@ -101,7 +101,7 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
         signed = _signed(store, recorded.original) if _of_group(recorded.original, asked.group) else b""
         if not signed:
             continue
-        if size >= ORIGINALS_BYTES and batch[-1][0] < recorded.seq:
+        if size >= ORIGINALS_BYTES:  # what follows may have the same place: it answers for those before it alone
             yield Originals(asked.group, after, recorded.seq, tuple(batch), asked.whole)
             after, batch, size = recorded.seq - 1, [], 0
         batch.append((recorded.seq, signed))

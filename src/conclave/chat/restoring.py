@@ -74,8 +74,8 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
                 name = key.removeprefix(LOBBY_KEY)
                 lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
                 lobbies.pop(lobby.group, None)
-                if lobby.stage is not Stage.ENDED:
-                    people = _people(held, name)
+                if lobby.stage in (Stage.MEMBER, Stage.LEAVING):
+                    people = _people(held, name) or lobby.asked
                     lobbies[lobby.group] = RemainingLobby(lobby.group, lobby.name, lobby.label, lobby.leader, people)
         except (DecodeError, ValueError):
             continue

@@ -2,8 +2,8 @@
 
 Where two halves of a lobby meet, each lacks what was said in the other. Authors who lost say their own words again;
 what of others stays unsaid for a while is shared through the order by those who lost. Who comes into the half that
-counts asks its leader for what was said there. All of it is the authors' own signed messages, and history takes each
-once. Left out: how halves meet (``chat.healing``).
+counts asks its leader for what was said there, and others where the leader lacks some too. All of it is the authors'
+own signed messages, and history takes each once. Left out: how halves meet (``chat.healing``).
 """
 
 from __future__ import annotations
@@ -212,9 +212,13 @@ def ask(work: Work, group: bytes) -> None:
     if abs(work.now - lobby.healing.pulled) < work.settings.resend_after:
         return
     after, before = lobby.healing.pull
-    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pulled=work.now)))
-    poor = lobby.healing.poor
-    send(work, min(linked, key=lambda one: poor.get(one, 0)), Recall(group, after, before))
+    poor, silent = lobby.healing.poor, dict(lobby.healing.silent)
+    if lobby.healing.source:
+        silent[lobby.healing.source] = silent.get(lobby.healing.source, 0) + 1
+    source = min(linked, key=lambda one: poor.get(one, 0) + silent.get(one, 0))
+    healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent)
+    work.keep_lobby(replace(lobby, healing=healing))
+    send(work, source, Recall(group, after, before))
 
 
 def _askable(work: Work, lobby: Lobby) -> list[str]:
@@ -268,10 +272,13 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     state = work.session(frame.group)
     if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
         return
+    if handle != lobby.healing.source:
+        return  # nobody asked it
     after, before = lobby.healing.pull
     take(work, lobby, [(seq, data) for seq, data in frame.items if after < seq < before])
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
+    source = "" if frame.before >= before else handle
     if not frame.whole:
         poor[handle] = poor.get(handle, 0) + (frame.before >= before)
     elif frame.after <= after < frame.before or frame.after < before <= frame.before:
@@ -282,7 +289,9 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         pull = (after, before) if after + 1 < before else None
         pulled = work.now if pull is not None else pulled
         lobby = replace(lobby, ears=replace(lobby.ears, lost=_without(lobby.ears.lost, frame.after, frame.before)))
-    healing = replace(lobby.healing, pull=pull, poor=poor if pull is not None else {}, pulled=pulled)
+    if pull is None:
+        poor, source = {}, ""
+    healing = replace(lobby.healing, pull=pull, poor=poor, source=source, pulled=pulled)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     if pull is not None:
         work.pending = True

@@ -105,7 +105,8 @@ def _protect(work: Work, lobby: Lobby, order: Order) -> None:
         again = one.kind is not EntryKind.COMMIT and not one.payload
         flying.append(_sealed(work, lobby, order, one) if again else one)
     waiting, number = voice.waiting, voice.next
-    barred = set(lobby.intents.removes) - {work.me}
+    state = work.session(lobby.group)
+    barred = set(lobby.intents.removes).intersection(groups.roster(state) if state is not None else ()) - {work.me}
     while len(waiting) and len(flying) < work.settings.flying and not barred:
         waiting = waiting.settled()
         unsaid = waiting.peek()
@@ -189,7 +190,8 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         ending.out(work, lobby, groups.LEFT)
         return
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
-        healing.not_in(work, lobby, frame.number)
+        if handle == lobby.leader:
+            healing.not_in(work, lobby, frame.number)
         return
     if frame.reason is Refusal.GONE or (frame.reason is Refusal.OUTSIDER and handle != lobby.leader):
         healing.too_late(work, lobby, handle)

@@ -205,9 +205,11 @@ class Healing:
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
-    asked: float = 0.0  # the last seven are not kept
+    asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
+    source: str = ""  # whom we asked for what we lack, and have no whole answer of
+    silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
@@ -228,6 +230,7 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
+    vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, where we led and lost our home
     handed: Run | None = None  # the term whose leader has lost its home, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
@@ -236,6 +239,7 @@ class Watch:
     told: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
     shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
+    queue: tuple[str, ...] = ()  # who wants in next
 
 
 @dataclass(frozen=True, slots=True)
