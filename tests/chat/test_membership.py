@@ -237,3 +237,16 @@ def test_late_words_under_a_certificate_that_was_replaced_are_kept_as_signed(
     assert kept == late.original
     _, fingerprint = read_kept(kept)
     assert table.stores["cem"].certificate(fingerprint) == own("burak").credential.certificates[0]
+
+
+def test_nobody_is_asked_in_by_somebody_whom_the_authority_put_out() -> None:
+    table = Table("ayse", "burak")
+    table.part({"ayse"}, {"burak"})
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak",)))
+    table.run(60, 10)
+    assert table.mail.get("burak")
+    table.put("burak", ev.Expelled("ayse", "revoked"))
+    assert table.collect("burak")
+    table.run(30, 5)
+    assert views.requests(table.desks["burak"]) == ()
+    assert views.lobby(table.desks["burak"], "#ops") is None

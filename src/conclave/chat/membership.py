@@ -148,6 +148,8 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
 
 def invited(work: Work, handle: str, question: Invite) -> None:
     """Somebody asks us into a lobby."""
+    if handle in work.expelled:
+        return  # it was left in our mailbox before
     known = work.lobby(question.group)
     if known is not None and known.stage is Stage.JOINING and known.inviter == handle:
         return
