@@ -231,7 +231,7 @@ async def test_nobody_speaks_for_another_and_nobody_orders_but_the_leader(scene:
     scene.mallory.send(entry, Head(OPS, 1000, bytes(32), runs), Have(OPS, TOP), Fetch(OPS, 1, 65_535))
     submit = Submit(OPS, 1, 1, 1, EntryKind.MESSAGE, plain("from outside", bytes(16)))
     scene.mallory.send(submit, AskInfo(OPS), Recall(OPS, 0, TOP), Info(OPS, 5, bytes(32), runs, b"x"))
-    scene.mallory.send(Refused(OPS, 1, 1, Refusal.STALE), Originals(OPS, ((1, b"x"),), done=True))
+    scene.mallory.send(Refused(OPS, 1, 1, Refusal.STALE), Originals(OPS, 0, 2, ((1, b"x"),), whole=True))
     scene.mallory.send(scene.post(Leave(OPS), 1), scene.post(Handshake(OPS, b"x"), 2))
     scene.mallory.send(scene.post(Welcome(OPS, "ops", 5, bytes(32), runs, b"x"), 3))
     scene.mallory.send(scene.post(Answer(OPS, Choice.ACCEPT, package(scene)), 4))
@@ -387,7 +387,9 @@ def frame(chance: random.Random, next_number: int, ours: bytes) -> Frame:
         Fetch(group, number, _number(chance) & 0xFFFF),
         Head(group, number, previous, _runs(chance)),
         Info(group, number, previous, _runs(chance), _payload(chance)),
-        Originals(group, ((number, _payload(chance)),), done=chance.random() < 0.5),
+        Originals(
+            group, _number(chance), _number(chance), ((number, _payload(chance)),), whole=chance.random() < 0.5
+        ),
         AskInfo(group),
         Recall(group, number, _number(chance)),
         AskPackage(),

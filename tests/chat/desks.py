@@ -132,18 +132,21 @@ class Table:
                     self._mail(name, peer, read[-1][0], posts)
                 case DepositEntries(peer, group, first, count):
                     entries = store.entries(group, first, count)
-                    self._mail(name, peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries))
+                    frames = tuple(encode_frame(decode_ordered(one)) for one in entries)
+                    self._mail(name, peer, 0, frames, group, first)
                 case MailDone(mail):
                     self.mail.get(name, {}).pop(mail, None)
         return list(effects)
 
-    def _mail(self, name: str, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes = b"") -> None:
+    def _mail(
+        self, name: str, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes = b"", entry: int = 0
+    ) -> None:
         if not self.authority:
-            self.step(name, ev.DepositFailed(peer, upto, "away", group))
+            self.step(name, ev.DepositFailed(peer, upto, "away", group, entry))
             return
         self.mails += 1
         self.mail.setdefault(peer, {})[self.mails] = (name, frames)
-        self.step(name, ev.Deposited(peer, upto, group))
+        self.step(name, ev.Deposited(peer, upto, group, entry))
 
     def collect(self, name: str) -> int:
         """What is in the mailbox of ``name`` comes in; how many envelopes there were."""
@@ -180,7 +183,7 @@ class Table:
     def restored(self, name: str) -> Desk:
         """The desk as its store gives it back."""
         store = self.stores[name]
-        return restore(name, store.states(), store.posts, self.settings, self.own[name], JUDGES)
+        return restore(name, store.states(), store.posts, self.settings, self.own[name], JUDGES, store.certificates)
 
     def lose_home(self, name: str) -> None:
         """Everything of ``name`` is gone but its certificate; nobody is linked to it."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import views
+from conclave.chat import timers, views
+from conclave.chat.content import Timer
 from conclave.chat.duet import GROUPS_KEPT
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
@@ -239,6 +240,86 @@ def test_what_was_read_is_told_where_that_is_wanted(*, allowed: bool) -> None:
     table.put("burak", ev.MarkRead("@ayse", 1))
     told = table.notices("ayse", Receipted)
     assert told == ([Receipted("@burak", "burak", 2, 2)] if allowed else [])
+
+
+def test_what_was_read_is_known_after_a_restart_and_not_told_again(table: Table) -> None:
+    table.say("ayse", "@burak", "one")
+    table.put("burak", ev.MarkRead("@ayse", 1))
+    assert views.pair(table.desks["ayse"], "burak").read == 1
+    table.restart("ayse")
+    table.restart("burak")
+    assert views.pair(table.desks["ayse"], "burak").read == 1
+    table.link("ayse", "burak")
+    table.put("burak", ev.MarkRead("@ayse", 1))
+    assert len(table.notices("ayse", Receipted)) == 1
+
+
+def test_who_lost_its_home_tells_what_it_reads_anew(table: Table) -> None:
+    for text in ("one", "two", "three"):
+        table.say("burak", "@ayse", text)
+    table.put("ayse", ev.MarkRead("@burak", 3))
+    table.lose_home("burak")
+    table.link("ayse", "burak")
+    table.say("burak", "@ayse", "back")
+    table.put("ayse", ev.MarkRead("@burak", 3))
+    assert views.pair(table.desks["burak"], "ayse").read == 1
+
+
+# --- messages that disappear ---
+
+
+def test_a_timer_counts_for_both_and_survives_a_restart(table: Table) -> None:
+    table.say("ayse", "@burak", "for good")
+    table.put("ayse", ev.Utter("@burak", table.random(16), Timer(3_600)))
+    for name, where in (("ayse", "@burak"), ("burak", "@ayse")):
+        assert table.texts(name, where)[-1] == "ayse set messages to disappear after 1 hour"
+        table.restart(name)
+    table.link("ayse", "burak")
+    table.say("burak", "@ayse", "for an hour")
+    table.say("ayse", "@burak", "this too")
+    table.wait(3_601)
+    assert table.words("ayse", "@burak") == table.words("burak", "@ayse") == ["for good"]
+    table.put("burak", ev.Utter("@ayse", table.random(16), Timer(0)))
+    assert table.texts("ayse", "@burak")[-1] == "burak set messages to be kept"
+    table.say("ayse", "@burak", "to stay")
+    table.wait(10_000)
+    assert table.words("burak", "@ayse") == ["for good", "to stay"]
+
+
+@pytest.mark.parametrize(("one", "other", "both"), [(60, 3_600, 60), (0, 60, 60), (60, 60, 60)])
+def test_of_timers_that_cross_the_shorter_one_counts(table: Table, one: int, other: int, both: int) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hello")
+    table.cut("ayse", "burak")
+    table.put("ayse", ev.Utter("@burak", table.random(16), Timer(one)))
+    table.put("burak", ev.Utter("@ayse", table.random(16), Timer(other)))
+    table.link("ayse", "burak")
+    assert [peer(table, name).timer.seconds for name in ("ayse", "burak")] == [both, both]
+    table.put("burak", ev.Utter("@ayse", table.random(16), Timer(86_400)))
+    assert [peer(table, name).timer.seconds for name in ("ayse", "burak")] == [86_400, 86_400]
+
+
+@pytest.mark.parametrize("first", ["ayse", "burak"])
+def test_who_lost_its_home_is_told_the_timer(table: Table, first: str) -> None:
+    table.say("burak", "@ayse", "hello")
+    table.say("ayse", "@burak", "hello")
+    for seconds in (60, 120):
+        table.put("burak", ev.Utter("@ayse", table.random(16), Timer(seconds)))
+    table.lose_home("burak")
+    table.link("ayse", "burak")
+    table.say("burak", "@ayse", "who are you?")
+    table.say(first, "@" + ("burak" if first == "ayse" else "ayse"), "again")
+    assert peer(table, "burak").timer.seconds == peer(table, "ayse").timer.seconds == 120
+    table.wait(121)
+    assert "again" not in table.words("ayse", "@burak") + table.words("burak", "@ayse")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "be kept"), (1, "1 second"), (90, "90 seconds"), (120, "2 minutes"), (86_400, "1 day"), (604_800, "7 days")],
+)
+def test_a_timer_is_told_in_words(seconds: int, said: str) -> None:
+    assert timers.words("ayse", seconds).endswith(said)
 
 
 def test_somebody_elses_key_package_begins_nothing() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Send
+from conclave.chat import views
+from conclave.chat.effects import Deposit, DepositEntries, Send
 from conclave.chat.settings import Settings
 from conclave.wire.frames import EntryKind, Fetch, Ordered
 from tests.chat.desks import Table
@@ -92,6 +93,36 @@ def test_whoever_sees_a_revocation_first_removes(table: Table, first: str) -> No
     for name in ("ayse", "cem"):
         assert "burak" not in table.view(name).roster
         assert "burak was removed: certificate revoked" in table.texts(name, "#ops")
+
+
+@pytest.mark.parametrize("who", ["burak", "ayse"])
+def test_who_is_expelled_is_neither_dialled_nor_mailed_to_any_more(table: Table, who: str) -> None:
+    others = {"ayse", "burak", "cem"} - {who}
+    table.part(others, {who, "deniz"})  # a node cuts the links of whoever is revoked
+    for name in others:
+        table.put(name, ev.Expelled(who, "certificate revoked"))
+    table.run(40)
+    table.say(min(others), "#ops", "without you")
+    for name in others:
+        assert who not in table.view(name).roster
+        assert who not in views.wanted(table.desks[name])
+        assert who not in table.wants(name)
+        table.effects[name].clear()
+        group = table.desks[name].labels["#ops"]
+        table.put(name, ev.DepositFailed(who, 0, "refused", group, 1))  # what was on its way to the mailbox
+    table.run(7_300, 60)
+    deposits = [one for name in others for one in table.effects[name] if isinstance(one, DepositEntries | Deposit)]
+    assert not [one for one in deposits if one.peer == who]
+
+
+def test_a_lobby_that_is_closed_does_not_wait_for_who_is_expelled(table: Table) -> None:
+    table.part({"ayse", "cem", "deniz"}, {"burak"})
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.run(5)
+    assert table.stages()["ayse"] == "closing"
+    table.put("ayse", ev.Expelled("burak", "certificate revoked"))
+    table.run(5)
+    assert table.stages()["ayse"] == "ended"
 
 
 def test_words_wait_until_who_is_expelled_is_out(table: Table) -> None:

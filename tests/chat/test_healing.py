@@ -6,6 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.wire.frames import Info
 from tests.chat.desks import Table
 from tests.chat.test_succession import agreed
 
@@ -138,6 +139,93 @@ def test_somebody_let_in_in_the_losing_half_is_asked_in_anew_without_being_bothe
     assert {name: sorted(table.words(name)) for name in ALL} == {key: ["new here", "together"] for key in ALL}
     assert table.words("elif") == ["new here"]
     assert views.requests(table.desks["elif"]) == ()
+
+
+def test_somebody_let_in_in_the_losing_half_is_asked_in_by_others_where_its_leader_was_put_out(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.say("elif", "#ops", "new here")
+    table.put("cem", ev.RemoveFrom("ops", "ayse"))
+    heal(table, 180)
+    rest = ("burak", "cem", "deniz", "elif")
+    agreed(table, *rest, lines=False)
+    assert table.stages()["ayse"] == "ended"
+    assert set(table.view("cem").roster) == set(rest)
+    assert "new here" in table.words("cem")
+    assert views.requests(table.desks["elif"]) == ()
+
+
+def test_who_was_let_in_in_the_losing_half_and_is_asked_by_nobody_does_not_wait_for_ever(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.put("cem", ev.RemoveFrom("ops", "ayse"))
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    heal(table, 120)
+    assert table.stages() == {
+        "ayse": "ended",
+        "burak": "ended",
+        "cem": "leading",
+        "deniz": "member",
+        "elif": "member",
+    }
+    assert table.view("elif").healing
+    table.run(600, 5)
+    assert table.stages()["elif"] == "ended"
+    assert "nobody asked you into the other half of the lobby" in table.texts("elif", "#ops")[-1]
+
+
+def test_who_put_out_the_leader_that_counts_and_was_put_out_by_it_is_out(table: Table) -> None:
+    """Whatever invitations of its own are open."""
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.put("cem", ev.RemoveFrom("ops", "ayse"))
+    heal(table, 180)
+    assert table.stages()["ayse"] == "ended"
+    rest = ("burak", "deniz")
+    agreed(table, *rest, lines=False)
+    assert table.stages()["cem"] == "ended"  # removed in the half that lost: that stands too
+    assert set(table.view("burak").roster) == set(rest)
+
+
+def test_where_nobody_is_left_in_the_half_that_counts_the_other_goes_on(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    for name in ALL:
+        table.say(name, "#ops", f"{name} apart")
+    table.run(70, 10)
+    table.drop = lambda _one, _other, frame: isinstance(frame, Info)
+    heal(table, 10)
+    assert table.view("ayse").healing
+    assert table.view("burak").healing
+    table.part(ONE, {"cem"}, {"deniz"})
+    table.drop = lambda *_: False
+    table.run(60)
+    agreed(table, *ONE, lines=False)
+    assert table.view("ayse").leader in ONE
+    table.say("burak", "#ops", "still here")
+    assert table.words("ayse")[-1] == "still here"
+    heal(table, 120)
+    once(table, *(f"{name} apart" for name in ALL), "still here", lines=False)
+
+
+def test_who_follows_one_that_leads_no_more_hears_of_it(table: Table) -> None:
+    """burak, put out by the half that counts, reaches his old leader alone, who came in there without hearing why."""
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.part()
+    table.reach = lambda one, other: "burak" not in (one, other) or "ayse" in (one, other)
+    table.run(16)
+    assert table.view("burak").leader == "cem"
+    heal(table)
+    assert table.stages() == {"ayse": "member", "burak": "ended", "cem": "leading", "deniz": "member"}
 
 
 def test_everybody_is_cut_off_from_everybody_and_comes_together(table: Table) -> None:

@@ -159,7 +159,7 @@ def test_a_stranger_gets_nothing_and_hands_in_nothing() -> None:
     before = table.view("ayse").seq
     for frame in (
         Fetch(group, 1, 99), Recall(group, 0, 99), Have(group, 1), Submit(group, 1, 1, 1, EntryKind.MESSAGE, b"x"),
-        Originals(group, ((1, b"x"),), done=True),
+        Originals(group, 0, 2, ((1, b"x"),), whole=True),
     ):  # fmt: skip
         effects = table.put("ayse", ev.Arrived("deniz", frame))
         assert not [one for one in effects if type(one).__name__ in ("Replay", "SendOriginals")]

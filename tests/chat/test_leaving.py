@@ -9,7 +9,7 @@ from conclave.chat import groups, views
 from conclave.chat.state import Stage
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused, RemoteError
-from conclave.wire.frames import EntryKind, decode_ordered
+from conclave.wire.frames import EntryKind, Submit, decode_ordered
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -208,3 +208,37 @@ def test_a_closed_lobby_opens_anew_before_everybody_has_heard(table: Table) -> N
     assert {one.stage for one in views.lobbies(table.desks["ayse"])} == {"leading", "ended"}
     with pytest.raises(LocalError, match="already"):
         table.put("ayse", ev.OpenLobby("ops", b"n" * 16, ()))
+
+
+def test_who_puts_somebody_out_and_leaves_while_away_does_both(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "burak")
+    table.say("burak", "#ops", "before")
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.link("ayse", "burak")
+    table.run(60, 3)
+    assert table.view("ayse").roster == ("ayse",)
+    assert table.stages()["burak"] == table.stages()["cem"] == "ended"
+    assert table.words("ayse") == ["before"]
+    assert not table.state("ayse", group).intents.some
+
+
+@pytest.mark.parametrize("flying", [False, True], ids=["before its commit", "while its commit flies"])
+def test_who_accepted_hears_that_the_invitation_was_taken_back(table: Table, *, flying: bool) -> None:
+    group = table.lobby("ayse", "burak")
+    table.link("burak", "cem")
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    if not flying:
+        table.cut("ayse", "burak")
+    table.drop = lambda one, other, frame: isinstance(frame, Submit) and (one, other) == ("burak", "ayse")
+    table.put("cem", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.wait(1)
+    assert (table.state("burak", group).voice.staged is not None) is flying
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.drop = lambda *_: False
+    table.run(60, 3)
+    assert table.stages()["cem"] == "ended"
+    assert table.view("ayse").roster == ("ayse", "burak")
+    table.say("burak", "#ops", "goes on")
+    assert table.words("ayse") == ["goes on"]

@@ -117,6 +117,64 @@ def test_a_lobbys_member_that_is_away_gets_the_order_by_mail() -> None:
     assert table.words("cem") == ["while cem sleeps"]
 
 
+def deposits(table: Table, name: str) -> list[DepositEntries]:
+    return [one for one in table.effects[name] if isinstance(one, DepositEntries)]
+
+
+def test_what_was_ordered_is_mailed_again_where_that_failed() -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for other in ("burak", "cem", "deniz"):
+        table.link("ayse", other)
+    table.lobby("ayse", "burak", "cem", "deniz")
+    for away in ("cem", "deniz"):
+        table.cut("ayse", away)
+    table.wait(1)
+    table.authority = False
+    table.say("burak", "#ops", "while cem sleeps")
+    for _ in range(5):
+        table.wait(5)
+    table.say("burak", "#ops", "and goes on sleeping")
+    table.authority = True
+    assert not any(table.mail.values())
+    for _ in range(8):
+        table.wait(5)
+    for away in ("cem", "deniz"):
+        table.collect(away)
+        assert table.words(away) == ["while cem sleeps", "and goes on sleeping"]
+    done = len(deposits(table, "ayse"))
+    table.run(600, 60)
+    assert len(deposits(table, "ayse")) <= done + 4  # what else was ordered goes once, and nothing again
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"), [("away", 30), ("full", 900), ("unknown", 3600), ("refused", 3600), ("too-large", 0)]
+)
+def test_a_members_mailbox_is_tried_later_and_does_not_hold_up_the_others(reason: str, seconds: int) -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for other in ("burak", "cem", "deniz"):
+        table.link("ayse", other)
+    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.run(90, 10)
+    for away in ("cem", "deniz"):
+        table.cut("ayse", away)
+    table.wait(10)
+    table.say("burak", "#ops", "one")
+    table.wait(10)
+    first = next(one.first for one in deposits(table, "ayse") if one.peer == "cem")
+    table.put("ayse", ev.DepositFailed("cem", 0, reason, group, first))
+    table.say("burak", "#ops", "two")
+    table.effects["ayse"].clear()
+    table.wait(6)
+    table.wait(6)
+    assert "deniz" in {one.peer for one in deposits(table, "ayse")}
+    again = [one.first for one in deposits(table, "ayse") if one.peer == "cem"]
+    assert (again == []) is (seconds > 0)
+    assert first not in again
+    table.wait(seconds)
+    tried = [one.first for one in deposits(table, "ayse") if one.peer == "cem"]
+    assert tried.count(first) == (1 if seconds else 0)
+
+
 def test_who_reaches_nobody_leaves_its_words_in_the_leaders_mailbox() -> None:
     table = Table("ayse", "burak", "cem")
     for one, other in (("ayse", "burak"), ("ayse", "cem")):

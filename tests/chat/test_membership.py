@@ -8,8 +8,11 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
+from conclave.chat.content import Content, Text, encode_content
 from conclave.chat.notices import RequestAnswered, RequestArrived
+from conclave.chat.originals import read_kept
 from conclave.chat.settings import Settings
+from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.wire.frames import Post, PostKind
 from tests.chat.desks import Table
@@ -208,3 +211,29 @@ def test_packages_are_used_once() -> None:
     assert len(table.desks["burak"].packages) == 0
     welcomes = [f for *_, f in table.frames if isinstance(f, Post) and f.kind is PostKind.WELCOME]
     assert len(welcomes) == 1
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("spoke", [False, True])
+def test_late_words_under_a_certificate_that_was_replaced_are_kept_as_signed(
+    table: Table, *, restarts: bool, spoke: bool
+) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    if spoke:
+        table.say("burak", "#ops", "before")
+    author = Work(table.desks["burak"], table.now, table.random)
+    late = groups.seal(author, group, encode_content(Content(b"i" * 16, 9, table.now, Text("late"))))
+    table.own["burak"] = own("burak", 2)
+    table.put("burak", ev.OwnChanged(table.own["burak"]))
+    table.wait(1)
+    if restarts:
+        table.restart("cem")
+    work = Work(table.desks["cem"], table.now, table.random)
+    state = work.session(group)
+    assert state is not None
+    assert state.number > late.epoch
+    opened = groups.open_words(work, state, late.payload)
+    kept = groups.original_of(work, work.session(group) or state, opened)
+    assert kept == late.original
+    _, fingerprint = read_kept(kept)
+    assert table.stores["cem"].certificate(fingerprint) == own("burak").credential.certificates[0]

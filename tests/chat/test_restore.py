@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.content import Timer
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
-from conclave.chat.records import VERSION, encode_peer
+from conclave.chat.records import PEER_VERSION, VERSION, decode_peer, encode_peer
 from conclave.chat.resuming import RESTORED_POSTS
 from conclave.chat.state import Peer
-from conclave.errors import StorageError
+from conclave.errors import DecodeError, StorageError
 from conclave.store.memory import MemoryStore
 from tests.chat.desks import Table
 
@@ -77,8 +80,20 @@ def test_keys_of_which_half_is_missing_are_a_storage_error() -> None:
         restore("ayse", states, table.stores["ayse"].posts)
 
 
+def test_a_peer_of_before_timers_is_read() -> None:
+    peer = Peer("burak", count=3, counts=5, told=4, mailed=2)
+    new = encode_peer(peer)
+    assert decode_peer("burak", new) == peer
+    old = bytes((VERSION,)) + new[1:-16]
+    assert decode_peer("burak", old) == peer
+    later = replace(peer, read=3, timer=Timer(60, 2))
+    assert decode_peer("burak", encode_peer(later)) == later
+    with pytest.raises(DecodeError):
+        decode_peer("burak", bytes((VERSION,)) + new[1:])
+
+
 def test_states_carry_their_version() -> None:
-    assert encode_peer(Peer("burak"))[0] == VERSION
+    assert encode_peer(Peer("burak"))[0] == PEER_VERSION
     _, effects = step(Desk("ayse"), ev.SetBusy(on=True), 1.0, bytes)
     assert effects == (PutState("desk", bytes((VERSION, 1))),)
     assert restore("ayse", [("desk", bytes((VERSION, 1)))], MemoryStore().posts).busy

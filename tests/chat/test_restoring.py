@@ -79,10 +79,18 @@ def test_done_again_it_changes_nothing() -> None:
 @given(st.binary(max_size=60))
 def test_remains_of_any_bytes(data: bytes) -> None:
     with suppress(DecodeError):
-        assert encode_remains(decode_remains(data)) == data
+        remains = decode_remains(data)
+        assert decode_remains(encode_remains(remains)) == remains
+        assert encode_remains(remains) == data or data[0] == 1
 
 
-@pytest.mark.parametrize("bad", [b"", b"\x02\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
+def test_remains_of_an_older_backup_are_read() -> None:
+    lobby = OPS + b"\x03ops\x04#ops\x05burak"
+    older = b"\x01\x00" + bytes((len(lobby),)) + lobby
+    assert decode_remains(older) == Remains((), (RemainingLobby(OPS, "ops", "#ops", "burak"),))
+
+
+@pytest.mark.parametrize("bad", [b"", b"\x03\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
 def test_remains_that_are_none(bad: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_remains(bad)

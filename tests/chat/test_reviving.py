@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.desk import restore
@@ -9,6 +11,7 @@ from conclave.chat.effects import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
+from tests.chat.test_succession import agreed
 
 
 def _restored(table: Table, name: str) -> None:
@@ -43,6 +46,23 @@ def test_a_restored_member_comes_into_its_lobbies_again_by_itself() -> None:
     assert "burak has a new certificate" in notices
     seen = [views.lobby(desk, "#ops") for desk in table.desks.values()]
     assert len({view.authenticator for view in seen if view is not None}) == 1
+
+
+@pytest.mark.parametrize("others", [("burak",), ("burak", "cem", "deniz")], ids=["of two", "of four"])
+def test_a_restored_leader_comes_in_again_under_another(others: tuple[str, ...]) -> None:
+    table = Table("ayse", *others)
+    for one in others:
+        table.link("ayse", one)
+    table.lobby("ayse", *others)
+    table.say("burak", "#ops", "before")
+    _restored(table, "ayse")
+    table.run(90)
+    table.say("ayse", "#ops", "back")
+    table.run(30)
+    agreed(table, "ayse", *others, lines=False)
+    assert table.view("burak").leader != "ayse"
+    for name in table.desks:
+        assert table.words(name) == ["before", "back"]
 
 
 def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import reading
 from conclave.chat.content import Content, Shared, encode_content
-from conclave.chat.effects import Recollect, SendOriginals
+from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
 from conclave.wire.frames import Originals, Recall
@@ -94,7 +97,7 @@ def test_originals_that_nobody_asked_for_are_not_looked_at(room: Room) -> None:
     identity = table.say("cem", "#ops", "mine")
     original = signed(table, "burak", "#ops", "cem", identity).encode()
     table.stores["ayse"] = type(table.stores["ayse"])()
-    table.put("ayse", ev.Arrived("burak", Originals(room.group, ((3, original),), done=True)))
+    table.put("ayse", ev.Arrived("burak", Originals(room.group, 2, 4, ((3, original),), whole=True)))
     assert table.words("ayse") == []
 
 
@@ -115,6 +118,92 @@ def test_originals_go_to_members_only_and_none_from_before_they_came_in() -> Non
         for one in table.put("ayse", ev.Arrived("cem", Recall(group, 0, 1 << 60)))
         if isinstance(one, SendOriginals)
     ]
-    assert deed.after >= table.state("ayse", group).healing.entered["cem"]
+    assert deed.since == table.state("ayse", group).healing.entered["cem"]
     items = [item for *_, frame in table.frames if isinstance(frame, Originals) for item in frame.items]
     assert len(items) == 1
+
+
+def lacking(table: Table, group: bytes, name: str, pull: tuple[int, int]) -> None:
+    """``name`` lacks what was said between two entries."""
+    desk, lobby = table.desks[name], table.state(name, group)
+    lobby = replace(lobby, healing=replace(lobby.healing, pull=pull))
+    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+
+
+def test_an_answer_counts_for_what_it_answers_and_no_further(room: Room) -> None:
+    """What is asked for may have become more meanwhile; and a part of the answer may be lost."""
+    table, group = room.table, room.group
+    lacking(table, group, "burak", (0, 9))
+    for after, before, left in ((0, 5, (4, 9)), (5, 8, (4, 9)), (6, 9, (4, 7)), (4, 6, (5, 7)), (3, 12, None)):
+        table.put("burak", ev.Arrived("ayse", Originals(group, after, before, (), whole=True)))
+        assert table.state("burak", group).healing.pull == left
+
+
+def test_who_lacks_something_too_says_so_and_others_are_asked(room: Room) -> None:
+    table, group = room.table, room.group
+    identity = table.say("cem", "#ops", "mine")
+    seq = table.lines("cem", "#ops")[-1].seq
+    for name in ("ayse", "burak"):
+        lacking(table, group, name, (seq - 1, seq + 1))
+    table.stores["burak"] = type(table.stores["burak"])()
+    table.drop = lambda one, other, frame: isinstance(frame, Recall) and other == "cem"
+    table.wait(60)
+    answers = [frame for one, _, frame in table.frames if one == "ayse" and isinstance(frame, Originals)]
+    assert [one.whole for one in answers] == [False]
+    assert identity in [item.id for item in table.lines("burak", "#ops")]  # taken all the same
+    assert table.state("burak", group).healing.pull is not None
+    table.drop = lambda *_: False
+    table.run(60, 5)
+    assert table.state("burak", group).healing.pull is None
+    assert table.state("ayse", group).healing.pull is None
+
+
+def test_where_everybody_lacks_it_nobody_is_asked_for_ever(room: Room) -> None:
+    table, group = room.table, room.group
+    for name in ("ayse", "burak", "cem"):
+        lacking(table, group, name, (0, 3))
+    table.run(120, 5)
+    asked = sum(isinstance(frame, Recall) for *_, frame in table.frames)
+    assert all(table.state(name, group).healing.pull is None for name in ("ayse", "burak", "cem"))
+    assert asked <= 18
+    table.run(60, 5)
+    assert sum(isinstance(frame, Recall) for *_, frame in table.frames) == asked
+
+
+def test_many_words_at_one_place_of_the_order_are_all_given(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words that were shared in one message have its place, and are read from the store a few at once."""
+    table = room.table
+    names = [table.say("cem", "#ops", f"word {number}") for number in range(5)]
+    originals = [signed(table, "burak", "#ops", "cem", one).encode() for one in names]
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    table.stores["ayse"].commit([PutCertificate(Signed.decode(originals[0]).certificate)])
+    shared(room, *originals)
+    monkeypatch.setattr(reading, "READ_LINES", 2)
+    for size in (1, 1 << 20):
+        monkeypatch.setattr(reading, "ORIGINALS_BYTES", size)
+        asked = SendOriginals("burak", room.group, "#ops", 0, 99, 0, whole=True)
+        frames = list(reading.originals(table.stores["ayse"], asked))
+        assert [data for one in frames for _, data in one.items] == originals
+        assert (frames[0].after, frames[-1].before) == (0, 99)
+
+
+def test_what_cannot_be_shared_or_is_believed_by_nobody_is_not_shared_for_ever(room: Room) -> None:
+    """Words of a half that lost: one line is erased meanwhile, another is of somebody whom nobody here ever met."""
+    table, group = room.table, room.group
+    other = Table("deniz")
+    other.put("deniz", ev.OpenLobby("ops", group, ()))
+    identity = other.say("deniz", "#ops", "anybody?")
+    (line,) = (one for one in other.lines("deniz", "#ops") if one.id == identity)
+    kept = other.stores["deniz"].original("#ops", "deniz", identity)
+    certificate = signed(other, "deniz", "#ops", "deniz", identity).certificate
+    assert kept is not None
+    table.stores["burak"].commit([AddLine("#ops", replace(line, seq=0), kept), PutCertificate(certificate)])
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    healing = replace(lobby.healing, orphans=(("deniz", identity), ("burak", b"e" * 16)))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, replace(lobby, healing=healing)))
+    table.run(120, 5)
+    assert table.state("burak", group).healing.orphans == ()
+    assert any("deniz was never in #ops" in text for text in table.troubles("cem"))
+    told = len(table.troubles("cem"))
+    table.run(300, 10)
+    assert len(table.troubles("cem")) == told

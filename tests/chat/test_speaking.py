@@ -92,7 +92,7 @@ def test_a_timer_makes_what_follows_disappear_on_each_device(table: Table) -> No
     for name in PEOPLE:
         assert table.words(name) == ["for good"]
         assert [one for one in table.effects[name] if isinstance(one, DropExpired)]
-    assert "burak: what is said here from now on disappears after 60 s" in table.texts("cem", "#ops")
+    assert "burak set messages to disappear after 1 minute" in table.texts("cem", "#ops")
     utter(table, "burak", "#ops", c.Timer(0))
     table.say("cem", "#ops", "to stay")
     table.wait(1000)

@@ -7,6 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.effects import Wake
 from conclave.chat.notices import LeaderChanged
+from conclave.wire.frames import Ordered
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -191,3 +192,67 @@ def test_two_who_leave_at_once_are_both_out() -> None:
     table.put("burak", ev.LeaveLobby("ops"))
     table.run(60)
     assert table.stages() == {"ayse": "ended", "burak": "ended"}
+
+
+def test_of_two_the_follower_waits_for_the_leader_or_puts_it_out() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    table.part({"ayse"}, {"burak"})
+    table.say("burak", "#ops", "apart")
+    table.run(60)
+    assert (table.view("burak").leader, table.view("burak").term) == ("ayse", 1)
+    table.part()
+    table.run(10)
+    assert table.words("ayse") == ["apart"]
+    assert table.view("burak").term == 1
+    table.part({"ayse"}, {"burak"})
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(30)
+    assert (table.view("burak").leader, table.view("burak").roster) == ("burak", ("burak",))
+
+
+def test_who_is_out_says_so_to_whoever_follows_it() -> None:
+    """burak put ayse out and left, and what says so was lost with its half: she is not to wait for it for ever."""
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    table.part({"ayse"}, {"burak"})
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(30)
+    table.drop = lambda _one, other, frame: other == "ayse" and isinstance(frame, Ordered)
+    table.part()
+    table.dial()
+    assert table.view("ayse").leader == "burak"
+    table.put("burak", ev.LeaveLobby("ops"))
+    assert table.stages()["burak"] == "ended"
+    table.drop = lambda *_: False
+    table.say("ayse", "#ops", "anybody?")
+    table.run(60)
+    assert (table.view("ayse").stage, table.view("ayse").roster) == ("leading", ("ayse",))
+    assert [one.status.value for one in table.lines("ayse", "#ops") if one.text == "anybody?"] == ["sent"]
+
+
+def test_a_newcomer_that_leads_is_followed_where_our_leader_is_out() -> None:
+    """deniz does not know elif, whom others let in, and who leads when they are gone; cem is there and knows both."""
+    more = Table(*ALL, "elif")
+    for one in ALL[1:]:
+        more.link("ayse", one)
+    more.lobby("ayse", *ALL[1:])
+    more.run(70, 10)
+    more.part({"ayse", "burak", "cem", "elif"}, {"deniz"})
+    more.put("ayse", ev.InviteTo("ops", ("elif",)))
+    more.run(2)
+    more.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    more.run(2)
+    more.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    for one in ("burak", "ayse"):
+        more.put(one, ev.LeaveLobby("ops"))
+        more.run(30)
+    assert more.view("cem").leader == "elif"
+    more.say("elif", "#ops", "come along")
+    more.part()
+    more.link("ayse", "deniz")
+    more.run(90)
+    agreed(more, "cem", "deniz", "elif", lines=False)
+    assert more.words("deniz")[-1] == "come along"

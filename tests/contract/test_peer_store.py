@@ -516,6 +516,7 @@ def test_certificates(store: PeerStore) -> None:
     store.commit([PutCertificate(b"two")])
     assert store.certificate(sha256(b"two").digest()) == b"two"
     assert store.certificate(sha256(b"three").digest()) is None
+    assert sorted(store.certificates()) == [b"one", b"two"]
 
 
 NAMES = st.sampled_from(["burak", "cem"])

@@ -46,10 +46,12 @@ def test_who_reaches_nobody_waits_and_who_is_not_in_never_leads() -> None:
     assert when("ayse", {"zeynep"}) is None
     assert when("zeynep", set(PEOPLE)) is None
     assert when("ayse", {"ayse"}) is None
+    assert move(PEOPLE, "ayse", set(), P.gather, P, behind=False, handed=True) is Move.TAKE
 
 
 def test_the_last_one_leads_alone() -> None:
-    assert when("ayse", set(), people=("ayse",)) == 0.0
+    assert when("ayse", set(), people=("ayse",)) == P.beat + P.gather
+    assert move(["ayse"], "ayse", set(), P.beat + P.gather, P, behind=True) is Move.COLLECT
 
 
 def test_who_is_behind_collects_first_but_not_for_ever() -> None:

@@ -12,9 +12,9 @@ import pytest
 from conclave.chat.state import Mark
 from conclave.errors import LocalError
 from conclave.node import commands as ask
-from conclave.node.rooms import in_words
+from conclave.node.attendance import in_words
 from tests.node.homes import Running, make_home, running
-from tests.node.test_words import Trio, in_room, room, trio, until_line
+from tests.node.test_words import Trio, in_room, trio, until_line
 
 __all__ = ["trio"]
 
@@ -59,11 +59,11 @@ def test_who_has_what_in_words() -> None:
         member("burak", Mark(8)), member("ayse", Mark(9)), member("cem", Mark(5), "away", at),
         member("deniz", Mark(9, 0, ((38, 41),))), member("elif", Mark(3)), {"handle": "can", "state": "invited"},
     ]  # fmt: skip
-    assert in_words(room(), members, now) == (
+    assert in_words(8, members, now) == (
         "2 of 5 have it; cem is away since 14:02; deniz is missing 38 to 41; elif has all up to 3 of 8"
     )
-    assert "since 04.03. 14:02" in in_words(room(), members, now + 86_400)
-    assert in_words(room(), members[:2], now) == "everybody has everything"
+    assert "since 04.03. 14:02" in in_words(8, members, now + 86_400)
+    assert in_words(8, members[:2], now) == "everybody has everything"
 
 
 async def test_a_member_is_put_out_and_reads_nothing_more(trio: Trio) -> None:

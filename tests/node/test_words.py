@@ -16,6 +16,7 @@ from conclave.chat.state import Mark
 from conclave.chat.views import LobbyView
 from conclave.errors import LocalError
 from conclave.node import commands as ask
+from conclave.node.attendance import of_line
 from conclave.node.files_commands import FileAccept, FileList, FileOffer
 from conclave.node.progress import in_lobby, in_pair, shown
 from conclave.store.ports import StoredLine
@@ -116,14 +117,30 @@ async def test_receipts_say_who_has_and_who_has_read(trio: Trio) -> None:
     await cem.serve(ask.Read("#ops"))
     await ayse.until(lambda: states() == {"burak": "read", "cem": "read"})
     await until_line(ayse, "#ops", text="does everybody hear me?", status="read")
+    row = (await ayse.serve(ask.Receipts("#ops")))["lines"][-1]
+    assert row["summary"] == "everybody has it; read by everybody"
 
 
 async def test_a_pair_tells_that_it_was_read(trio: Trio) -> None:
     ayse, burak, _ = trio
     said = await ayse.serve(ask.Say("@burak", "seen?", wait=True))
     assert said["status"] == "delivered"
+    row = (await ayse.serve(ask.Receipts("@burak")))["lines"][-1]
+    assert row["summary"] == "burak has it"
     await burak.serve(ask.Read("@ayse"))
     await until_line(ayse, "@burak", text="seen?", status="read", words="read")
+    row = (await ayse.serve(ask.Receipts("@burak")))["lines"][-1]
+    assert row["summary"] == "burak has read it"
+
+
+async def test_a_pairs_timer_counts_for_both(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    assert await ayse.serve(ask.Timer("@burak", 1)) == {"conversation": "@burak", "seconds": 1}
+    await until_line(burak, "@ayse", text="ayse set messages to disappear after 1 second", kind="notice")
+    await burak.serve(ask.Say("@ayse", "gone soon"))
+    await ayse.until(lambda: "gone soon" in ayse.texts("@burak"))
+    for one, where in ((ayse, "@burak"), (burak, "@ayse")):
+        await one.until(lambda one=one, where=where: "gone soon" not in one.texts(where))  # type: ignore[misc]
 
 
 async def test_words_disappear_when_their_time_has_come(trio: Trio) -> None:
@@ -147,6 +164,7 @@ async def test_a_pairs_timer_and_a_mute_are_kept(tmp_path: Path) -> None:
         await ayse.serve(ask.Mute("@burak"))
     async with running(tmp_path / "ayse") as ayse:
         await ayse.serve(ask.Say("@burak", "for an hour"))
+        await until_line(ayse, "@burak", text="ayse set messages to disappear after 1 hour", kind="notice")
         line = (await lines(ayse, "@burak"))[0]
         assert 3500 < line["expires"] - time.time() <= 3600
         assert (await ayse.serve(ask.Conversations()))["conversations"][0]["muted"]
@@ -213,6 +231,27 @@ def test_how_far_a_line_of_a_pair_has_come_in_words() -> None:
     assert in_pair(stored(Status.DELIVERED), "burak", "ayse", 4).words == "delivered"
     assert in_pair(stored(Status.DELIVERED), "burak", "ayse", 5).words == "read"
     assert in_pair(stored(Status.MAILED), "burak", "ayse", 9).words == "in mailbox"
+
+
+def test_who_has_a_line_in_words() -> None:
+    members: list[dict[str, Any]] = [
+        {"handle": "ayse", "state": "online", "has": 9, "missing": [], "away_since": 0.0, "has_all": True},
+        {"handle": "burak", "state": "away", "has": 9, "missing": [], "away_since": 0.0, "has_all": True},
+        {"handle": "cem", "state": "away", "has": 2, "missing": [], "away_since": 0.0, "has_all": False},
+        {"handle": "deniz", "state": "online", "has": 9, "missing": [[4, 6]], "away_since": 0.0, "has_all": True},
+    ]
+
+    def told(status: Status, seq: int, **marks: Mark) -> str:
+        return of_line(in_lobby(room(**marks), stored(status, seq), "ayse"), seq, members)
+
+    assert told(Status.WAITING, 0) == "waiting for burak"
+    assert told(Status.MAILED, 0) == "in mailbox"
+    assert told(Status.SENT, 5, burak=Mark(5, 5), deniz=Mark(9, 0, ((4, 6),))) == (
+        "2 of 4 have it; cem is away; deniz is missing 4 to 6; read by burak"
+    )
+    everybody = {name: Mark(9, 9) for name in ("burak", "cem", "deniz")}
+    assert told(Status.SENT, 5, **everybody) == "everybody has it; read by everybody"
+    assert told(Status.SENT, 5, **everybody | {"cem": Mark(9)}) == "everybody has it; read by burak, deniz"
 
 
 def test_a_line_shows_what_was_said_of_it() -> None:

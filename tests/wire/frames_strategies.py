@@ -66,7 +66,9 @@ conversation_frames = st.one_of(
     st.builds(f.AskInfo, GROUPS),
     st.builds(f.Info, GROUPS, SMALL, HASHES, RUNS, PAYLOADS),
     st.builds(f.Recall, GROUPS, SMALL, SMALL),
-    st.builds(f.Originals, GROUPS, st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple), st.booleans()),
+    st.builds(
+        f.Originals, GROUPS, SMALL, SMALL, st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple), st.booleans()
+    ),
     st.just(f.AskPackage()),
     st.builds(f.Package, PAYLOADS),
 )

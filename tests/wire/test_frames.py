@@ -109,8 +109,8 @@ def test_an_unknown_reason_of_a_close_is_read_as_protocol() -> None:
 
 
 def test_a_flag_is_nought_or_one() -> None:
-    body = Writer().fixed(b"g" * 16, 16).opaque(b"").done()
-    assert decode_frame(Kind.ORIGINALS, body + b"\x01") == Originals(b"g" * 16, (), done=True)
+    body = Writer().fixed(b"g" * 16, 16).uint64(3).uint64(9).opaque(b"").done()
+    assert decode_frame(Kind.ORIGINALS, body + b"\x01") == Originals(b"g" * 16, 3, 9, (), whole=True)
     with pytest.raises(DecodeError):
         decode_frame(Kind.ORIGINALS, body + b"\x02")
 

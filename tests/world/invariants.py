@@ -144,8 +144,9 @@ def _roster(town: Town, group: bytes, nodes: list[Node]) -> Iterator[str]:
 
 def _said_to_all(town: Town) -> Iterator[str]:
     """What was said in a lobby is with everybody who was in and stayed, once."""
-    for identity, (group, people) in town.in_lobby.items():
+    for identity, (group, _) in town.in_lobby.items():
         author, _, text = town.said[identity]
+        people = town.stayed(identity)
         speaker = town.nodes[author]
         lobby = speaker.desk.lobbies.get(group)
         if lobby is None or author in town.expelled or lobby.stage is not Stage.MEMBER:
@@ -157,6 +158,8 @@ def _said_to_all(town: Town) -> Iterator[str]:
             if lobby.stage is Stage.MEMBER and not _ever_out(speaker, lobby):
                 yield f"{text!r} was not sent to {lobby.label}, though {author} is in"
             continue
+        if author not in people and not _with_another(town, group, people, author, identity):
+            continue  # it left with what it said, and came back
         leader = town.nodes[lobby.leader].desk.lobbies.get(group) if lobby.stage is Stage.MEMBER else None
         for name in people - town.expelled:
             if not _mutual(town, group, author, name):
@@ -167,6 +170,17 @@ def _said_to_all(town: Town) -> Iterator[str]:
                 continue
             if town.nodes[name].store.line(label.label, author, identity) is None:
                 yield f"{name} lacks {text!r} of {lobby.label}, which {author} has as {own.line.status.value}"
+
+
+def _with_another(town: Town, group: bytes, people: frozenset[str], author: str, identity: bytes) -> bool:
+    """Whether something has its place in the order of one who stayed."""
+    for name in people:
+        lobby = town.nodes[name].desk.lobbies.get(group)
+        assert lobby is not None
+        line = town.nodes[name].store.line(lobby.label, author, identity)
+        if line is not None and line.line.seq:
+            return True
+    return False
 
 
 def _newcomer(leader: Node, lobby: Lobby, name: str, seq: int) -> bool:

@@ -93,6 +93,7 @@ class Node:
         self.notices: list[object] = []
         self.lives = 0
         self.fetched: set[tuple[int, int]] = set()
+        self.alarm = 0.0
 
     def put(self, event: ev.Event) -> None:
         if not self.up:
@@ -139,6 +140,7 @@ class Node:
             steps[0]()
             world.perhaps_crash()
             self.desk = desk
+            world.turned(self)
             steps[1]()
         except StorageError as error:
             if str(error) != FULL:
@@ -187,7 +189,7 @@ class Node:
                     self._mail(peer, posts[-1][0] if posts else first, frames, b"")
                 case DepositEntries(peer, group, first, count):
                     entries = self.store.entries(group, first, count)
-                    self._mail(peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries), b"")
+                    self._mail(peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries), group, first)
                 case MailDone(mail):
                     box = self.world.mail.get(self.name, {})
                     box.pop(mail, None)
@@ -195,10 +197,16 @@ class Node:
                     (self.wants.add if wanted else self.wants.discard)(peer)
                     self.world.later(self.world.random.uniform(0.0, 2.0), self.world.dial)
                 case Wake(at):
-                    self.world.later(max(0.0, at - self.world.now), self._when_alive(lambda: self.put(ev.Tick())))
+                    self.alarm = at
+                    self.world.later(max(0.0, at - self.world.now), self._when_alive(partial(self._ring, at)))
                 case Tell(notice):
                     self.notices.append(notice)
                     self.world.told(self, notice)
+
+    def _ring(self, at: float) -> None:
+        """As a pump has it: the latest alarm that was asked for is the only one."""
+        if self.alarm == at:
+            self.put(ev.Tick())
 
     def _package(self, peer: str) -> None:
         stock = self.world.stock.get(peer, [])
@@ -211,16 +219,16 @@ class Node:
         else:
             self.put(ev.PackageMissing(peer, "none"))
 
-    def _mail(self, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes) -> None:
+    def _mail(self, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes, entry: int = 0) -> None:
         if not self.world.authority_up(self.name):
-            self.put(ev.DepositFailed(peer, upto, "away", group))
+            self.put(ev.DepositFailed(peer, upto, "away", group, entry))
             return
         if {self.name, peer} & self.world.expelled:
-            self.put(ev.DepositFailed(peer, upto, "refused", group))
+            self.put(ev.DepositFailed(peer, upto, "refused", group, entry))
             return
         if frames:
             self.world.deposit(self.name, peer, frames)
-        self.put(ev.Deposited(peer, upto, group))
+        self.put(ev.Deposited(peer, upto, group, entry))
 
     def collect(self) -> None:
         """What is in our mailbox, once more until it is done with."""
@@ -241,7 +249,9 @@ class Node:
         self.world.later(self.world.random.uniform(0.1, 15.0), self.start)
 
     def restored(self) -> Desk:
-        return restore(self.name, self.store.states(), self.store.posts, SETTINGS, self.own, JUDGES)
+        return restore(
+            self.name, self.store.states(), self.store.posts, SETTINGS, self.own, JUDGES, self.store.certificates
+        )
 
     def start(self) -> None:
         if not self.up:
@@ -321,6 +331,9 @@ class World:
 
     def told(self, node: Node, notice: object) -> None:
         """A front of ``node`` got a notice; scripts may react."""
+
+    def turned(self, node: Node) -> None:
+        """``node`` has committed a turn; scripts may look."""
 
     def dial(self) -> None:
         """Open every link that somebody wants and nothing prevents."""

@@ -16,10 +16,10 @@ from tests.world.network import Faults, Node, World
 
 NAMES = ("ayse", "burak", "cem", "deniz", "elif", "fatma")
 CHAOS_SECONDS = 100.0
-QUIET_SECONDS = 1_500.0
+QUIET_SECONDS = 600.0
 """Simulated seconds after which a world that has not converged is broken."""
-LOOK_SECONDS = 20.0
-"""How often it is looked whether it has."""
+ROUND_SECONDS = 10.0
+"""A round, after which what is not answered is sent again, and it is looked whether the world is one again."""
 
 
 class Town(World):
@@ -33,10 +33,13 @@ class Town(World):
         self.unfriendly = draw.random() < 0.3
         self.splits = draw.random() < 0.6
         self.said: dict[bytes, tuple[str, str, str]] = {}
-        self.in_lobby: dict[bytes, tuple[bytes, frozenset[str]]] = {}
-        """The group of what was said in a lobby, and who was in and stayed ever since."""
+        self.in_lobby: dict[bytes, tuple[bytes, dict[str, int]]] = {}
+        """The group of what was said in a lobby, and who was in, for the how manieth time."""
+        self.times_out: Counter[tuple[bytes, str]] = Counter()
+        self._inside: set[tuple[bytes, str]] = set()
         self.opened: Counter[str] = Counter()
-        self.healed_after = 0.0
+        self.rounds = 0
+        """After the end of all faults."""
         self.faults = Faults(
             loss=draw.choice((0.0, 0.05, 0.25)),
             double=draw.choice((0.0, 0.1)),
@@ -71,10 +74,9 @@ class Town(World):
         healed = self.now
         while self.now < healed + QUIET_SECONDS:
             self._tidy()
-            self.run(self.now + LOOK_SECONDS)
-            self._forget_who_left()
+            self.run(self.now + ROUND_SECONDS)
+            self.rounds += 1
             if self.settled():
-                self.healed_after = self.now - healed
                 return True
         return False
 
@@ -121,16 +123,23 @@ class Town(World):
                     found.append(f"{group.hex()[:8]}: {one} {at[one][::2]}, {other} {at[other][::2]}")
         return found
 
-    def _forget_who_left(self) -> None:
-        """Who is out, or asked anew, need not have what was said meanwhile."""
-        for identity, (group, people) in self.in_lobby.items():
-            still = frozenset(
-                name
-                for name in people
-                if (lobby := self.nodes[name].desk.lobbies.get(group)) is not None and lobby.stage is Stage.MEMBER
-            )
-            if still != people:
-                self.in_lobby[identity] = (group, still)
+    def turned(self, node: Node) -> None:
+        for group, lobby in node.desk.lobbies.items():
+            place = (group, node.name)
+            if lobby.stage is Stage.MEMBER:
+                self._inside.add(place)
+            elif place in self._inside:
+                self._inside.discard(place)
+                self.times_out[place] += 1
+
+    def stayed(self, identity: bytes) -> frozenset[str]:
+        """Who was in the lobby when that was said, and was never out since: the others need not have it."""
+        group, people = self.in_lobby[identity]
+        return frozenset(
+            name
+            for name, times in people.items()
+            if (group, name) in self._inside and self.times_out[group, name] == times
+        )
 
     def _open(self) -> None:
         node = self.random.choice(list(self.nodes.values()))
@@ -186,7 +195,8 @@ class Town(World):
         if where.startswith("#") and node.up:
             lobby = node.desk.lobbies.get(node.desk.labels.get(where, b""))
             if lobby is not None:
-                self.in_lobby[identity] = (lobby.group, self._people(lobby.group, node))
+                people = self._people(lobby.group, node)
+                self.in_lobby[identity] = (lobby.group, {one: self.times_out[lobby.group, one] for one in people})
         node.put(ev.Say(where, identity, text))
 
     def _people(self, group: bytes, node: Node) -> frozenset[str]:

@@ -136,6 +136,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
     else:
         if not known(work, lobby, handle):
+            send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
             return
         last = lobby.healing.gone[handle][0] if handle in lobby.healing.gone else lobby.order.seq
         first = max(fetch.first, since)

@@ -25,8 +25,10 @@ def act(work: Work, group: bytes) -> None:
     """Commit what is to change, if a commit of ours can be ordered now."""
     lobby = work.lobby(group)
     state = work.session(group)
-    if lobby is None or state is None or lobby.stage is not Stage.MEMBER or lobby.healing.step is not Step.SOUND:
+    if lobby is None or state is None or lobby.healing.step is not Step.SOUND:
         return
+    if lobby.stage is not Stage.MEMBER and not (lobby.stage is Stage.LEAVING and lobby.intents.removes):
+        return  # who leaves puts out first whom it wanted out: until then nothing is said, not even good-bye
     leading = audience.leads(work, lobby)
     if not leading and not work.peer(lobby.leader).linked:
         return

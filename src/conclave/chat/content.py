@@ -78,9 +78,17 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """From now on what is said here disappears after so many seconds (0: never)."""
+    """From now on what is said here disappears after so many seconds (0: never).
+
+    A pair has no order, so there ``number`` counts the timers that either has set; in a lobby it is 0.
+    """
 
     seconds: int
+    number: int = 0
+
+
+FOR_GOOD = Timer(0)
+"""What holds where nobody has set a timer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ class _Kind(IntEnum):
     PIN = 5
     TIMER = 6
     OFFER = 7
+    PAIR_TIMER = 8
     RECEIPT = 16
     LEAVING = 17
     CLOSING = 18
@@ -203,6 +212,13 @@ def _flag(r: Reader) -> bool:
     return bool(value)
 
 
+def _pair_timer(r: Reader) -> Timer:
+    timer = Timer(r.uint32(), r.uint32())
+    if not timer.number:
+        raise DecodeError("a pair's timer without a number")
+    return timer
+
+
 def _text(r: Reader) -> Text:
     return Text(r.text(WORDS_BYTES), r.optional(_about), r.uint32())
 
@@ -214,6 +230,7 @@ _READ: dict[int, Callable[[Reader], Body]] = {
     _Kind.REACTION: lambda r: Reaction(_about(r), r.text(REACTION_BYTES), _flag(r)),
     _Kind.PIN: lambda r: Pin(_about(r), _flag(r)),
     _Kind.TIMER: lambda r: Timer(r.uint32()),
+    _Kind.PAIR_TIMER: _pair_timer,
     _Kind.OFFER: lambda r: Offer(r.text(TEXT_BYTES), r.uint64(), r.uint32(), r.fixed(HASH_BYTES), r.fixed(32)),
     _Kind.RECEIPT: lambda r: Receipt(
         r.uint64(), r.uint64(), r.vector(lambda each: (each.uint64(), each.uint64()), RANGES_BYTES)
@@ -242,8 +259,10 @@ def _write_body(w: Writer, body: Body) -> Writer:
         case Pin(about, on):
             _write_about(w.uint8(_Kind.PIN), about)
             return w.uint8(on)
-        case Timer(seconds):
+        case Timer(seconds, 0):
             return w.uint8(_Kind.TIMER).uint32(seconds)
+        case Timer(seconds, number):
+            return w.uint8(_Kind.PAIR_TIMER).uint32(seconds).uint32(number)
         case Offer(name, size, chunk, root, key):
             w.uint8(_Kind.OFFER).text(name).uint64(size).uint32(chunk)
             return w.fixed(root, HASH_BYTES).fixed(key, 32)

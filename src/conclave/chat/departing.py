@@ -14,9 +14,10 @@ from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import decline, demand_in, own_handle
 from conclave.chat.purging import purge
-from conclave.chat.state import Stage, Step
+from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
+from conclave.wire.posts import Answer, Choice
 
 
 def leave(work: Work, command: LeaveLobby) -> None:
@@ -52,13 +53,24 @@ def remove(work: Work, command: RemoveFrom) -> None:
     if handle == work.me:
         raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
     if handle in lobby.invited:
-        invited = lobby.invited - {handle}
-        adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
-        lobby = replace(lobby, invited=invited, intents=replace(lobby.intents, adds=adds))
-        work.keep_lobby(lobby, reworded=True)
-    elif handle not in groups.roster(groups.need_session(work, lobby.group)):
+        _withdraw(work, lobby, handle)
+        return
+    if handle not in groups.roster(groups.need_session(work, lobby.group)):
         raise LocalError(f"{handle} is not in {lobby.label}", remedy=f"conclave lobby who {lobby.label[1:]}")
     purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
+
+
+def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:
+    """An invitation is taken back: who accepted already hears so, and is put out again if its commit flies."""
+    accepted = handle in lobby.intents.adds
+    adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
+    intents = replace(lobby.intents, adds=adds)
+    if accepted and lobby.voice.staged is not None:
+        intents = replace(intents, removes={**intents.removes, handle: f"by {work.me}"})
+    if accepted:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}, intents=intents), reworded=True)
+    work.stir(lobby.group)
 
 
 def set_deputies(work: Work, command: SetDeputies) -> None:

@@ -27,6 +27,7 @@ from conclave.chat import (
     leadership,
     links,
     mail,
+    meaning,
     membership,
     ordering,
     packages,
@@ -119,18 +120,19 @@ def _happened(work: Work, event: ev.Event) -> None:
             healing.unwound(work, group, common, digest, cut, lines)
         case ev.Recollected(b"", conversation, items):
             duet.recollected(work, conversation.removeprefix("@"), items)
-        case ev.Recollected(group, _, items):
-            sharing.recollected(work, group, items)
+        case ev.Recollected(group, _, items, missing):
+            sharing.recollected(work, group, items, missing)
         case ev.PackageFound(peer, package):
             duet.package_found(work, peer, package)
         case ev.PackageMissing(peer, _):
             duet.package_missing(work, peer)
         case ev.StockTold(count):
             packages.stock_told(work, count)
-        case ev.Deposited(peer, upto, group):
-            mail.deposited(work, peer, upto, group)
-        case ev.DepositFailed(peer, _, reason, group):
-            mail.failed(work, peer, reason, group)
+        case ev.Deposited(peer, upto, group, entry):
+            if not entry:
+                mail.deposited(work, peer, upto, group)
+        case ev.DepositFailed(peer, _, reason, group, entry):
+            mail.failed(work, peer, reason, group, entry)
         case ev.Expelled(peer, reason):
             _expelled(work, peer, reason)
         case ev.OwnChanged(own):
@@ -169,16 +171,19 @@ def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
         case frames.Ordered():
             following.entry_arrived(work, peer, frame)
         case frames.Submit():
+            meaning.followed(work, peer, frame.group)
             ordering.submitted(work, peer, frame)
         case frames.Have():
             audience.have_arrived(work, peer, frame)
         case frames.Fetch():
+            meaning.followed(work, peer, frame.group)
             audience.fetch_arrived(work, peer, frame)
         case frames.Head():
             following.head_arrived(work, peer, frame)
         case frames.Refused():
             speaking.refused(work, peer, frame)
         case frames.AskInfo():
+            meaning.followed(work, peer, frame.group)
             healing.info_asked(work, peer, frame)
         case frames.Info():
             healing.info_arrived(work, peer, frame)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import groups, packages, records
-from conclave.chat.content import Body, Content, Receipt, decode_content, encode_content
+from conclave.chat import groups, packages, records, timers
+from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send, Status
 from conclave.chat.hearing import Heard, hear
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
+from conclave.chat.pair import Ours
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -42,6 +43,7 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
     if counted:
         peer = replace(peer, count=count)
         work.keep(peer)
+    body = timers.stamped(peer, body)
     content = Content(identity, count, work.now, body)
     encoded = encode_content(content)
     group = _spoken(peer) if not len(peer.waiting) else None
@@ -49,6 +51,8 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
     if counted:
         original = sealed.original if sealed is not None else b""
         hear(work, Heard("@" + handle, work.me, content, original, count, Status.WAITING))
+    if isinstance(body, Timer):
+        timers.set_by_us(work, handle, body)
     if group is not None and sealed is not None:
         work.post(handle, Message(identity, group.id, sealed.payload), identity)
     else:
@@ -94,14 +98,16 @@ def _post(work: Work, handle: str, unsaid: Unsaid) -> None:
     work.post(handle, Message(unsaid.id, group.id, sealed.payload), unsaid.id)
 
 
-def _flush(work: Work, handle: str) -> None:
-    """There is a group: what waited for it is said."""
+def _flush(work: Work, handle: str, *, lost: bool) -> None:
+    """There is a group: what waited for it is said, and to who ``lost`` its home the timer that it does not know."""
     peer = work.peer(handle)
     waiting = tuple(peer.waiting)
     work.keep(replace(peer, waiting=type(peer.waiting)()))
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
+    if lost and peer.timer.seconds and peer.pair.ours is Ours.ACCEPTED:
+        say(work, handle, groups.new_id(work), peer.timer, counted=False)
 
 
 # --- making a group ---
@@ -142,9 +148,9 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         work.keep(replace(work.peer(handle), sought=work.now))
         return
     work.keep_session(mls.merge(alone, staged))
-    _adopt(work, handle, PairGroup(group, ours=True, turn=False))
+    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False))
     work.post(handle, Begin(staged.welcome))
-    _flush(work, handle)
+    _flush(work, handle, lost=lost)
 
 
 def package_missing(work: Work, handle: str) -> None:
@@ -171,13 +177,14 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
         return Fate.DECLINED
     packages.used(work, reference)
     work.keep_session(state)
-    _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True))
-    if len(work.peer(handle).waiting):
-        _flush(work, handle)
+    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True))
+    if lost or len(work.peer(handle).waiting):
+        _flush(work, handle, lost=lost)
     return Fate.TAKEN
 
 
-def _adopt(work: Work, handle: str, group: PairGroup) -> None:
+def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
+    """Hold a new group. Whether it takes the place of those that the peer has lost."""
     peer = work.peer(handle)
     ours_first = work.me < handle
     every = (group, *peer.groups)
@@ -188,6 +195,7 @@ def _adopt(work: Work, handle: str, group: PairGroup) -> None:
     renew = work.now + work.settings.update_spread * work.chance()
     work.keep(replace(peer, groups=kept[:GROUPS_KEPT], updated=renew))
     work.wake(renew)
+    return bool(peer.groups) and all(one.dead for one in peer.groups)
 
 
 # --- hearing ---
@@ -222,12 +230,15 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
     work.keep(replace(peer, counts=max(peer.counts, content.count)))
     original = groups.original_of(work, work.session(said.group) or state, opened)
     hear(work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED))
+    if isinstance(content.body, Timer):
+        timers.set_by_peer(work, handle, content.body)
     return Fate.TAKEN
 
 
 def _receipt(work: Work, handle: str, receipt: Receipt) -> None:
     peer = work.peer(handle)
-    read = min(receipt.read, peer.count)
+    read = max(peer.read, min(receipt.read, peer.count))
+    work.keep(replace(peer, read=read))
     work.tell(Receipted("@" + handle, handle, min(receipt.has, peer.count), read))
 
 

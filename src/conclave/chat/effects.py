@@ -292,13 +292,18 @@ class Recollect:
 
 @dataclass(frozen=True, slots=True)
 class SendOriginals:
-    """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame."""
+    """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame.
+
+    None of before ``since`` is sent: the peer was not in. ``whole``: we know of none that we lack.
+    """
 
     peer: str
     group: bytes
     conversation: str
     after: int
     before: int
+    since: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,13 +326,15 @@ class Publish:
 class Deposit:
     """Seal these encoded frames for ``peer``, and leave them in its mailbox.
 
-    ``upto`` and ``group`` come back in the answer: the last post's number, or in a lobby (``group``) our last number.
+    ``upto``, ``group`` and ``entry`` come back in the answer: the last post's number, or in a lobby (``group``) our
+    last number; of a lobby that we lead, the first ``entry`` of its order that is in it.
     """
 
     peer: str
     upto: int
     frames: tuple[bytes, ...]
     group: bytes = b""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)

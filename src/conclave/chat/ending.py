@@ -49,9 +49,9 @@ def end(work: Work, lobby: Lobby) -> None:
 
 
 def finish(work: Work, group: bytes) -> None:
-    """A lobby that we closed ends once everybody has heard."""
+    """A lobby that we closed ends once everybody has heard whom we can still tell."""
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
         return
-    if not len(lobby.watch.followers) or work.now - lobby.ended > CLOSING_SECONDS:
+    if set(lobby.watch.followers) <= work.expelled or work.now - lobby.ended > CLOSING_SECONDS:
         end(work, lobby)

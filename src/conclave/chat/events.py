@@ -93,6 +93,7 @@ class Deposited:
     peer: str
     upto: int
     group: bytes = b""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class DepositFailed:
     upto: int
     reason: str
     group: bytes = b""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,15 @@ class Unwound:
 
 @dataclass(frozen=True, slots=True)
 class Recollected:
-    """Originals that the store has, with their certificates: author, id, ``originals.Signed`` encoded."""
+    """Originals that the store has, with their certificates: author, id, ``originals.Signed`` encoded.
+
+    ``missing``: authors and ids of those that it has no more.
+    """
 
     group: bytes  # empty in a pair
     conversation: str
     items: tuple[tuple[str, bytes, bytes], ...]
+    missing: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

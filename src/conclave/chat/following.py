@@ -109,7 +109,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
     if entry.epoch < min((past.number for past in state.past), default=state.number):
-        sharing.want(work, lobby, entry.seq)  # it was sealed before we came in, though ordered after
+        sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
     known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
     if known is not None and known[1]:
@@ -128,6 +128,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     except RemoteError as error:
         if known is None:
             _lost(work, lobby, entry, error)
+            sharing.want(work, lobby.group, entry.seq)
         return  # else it was opened in a half that lost, and made no line
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
@@ -260,7 +261,13 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         lobby,
         intents=intents,
         invited=lobby.invited - set(came),
-        healing=replace(lobby.healing, entered=entered, gone=gone, owed=(lobby.healing.owed | set(went)) - set(came)),
+        healing=replace(
+            lobby.healing,
+            entered=entered,
+            gone=gone,
+            owed=(lobby.healing.owed | set(went)) - set(came),
+            anew=lobby.healing.anew - set(came),
+        ),
         watch=replace(lobby.watch, followers=people),
         ears=replace(lobby.ears, marks=marks),
     )
@@ -303,8 +310,11 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
         return
     if state is None:
-        if lobby.healing.step is Step.REJOIN and handle == lobby.leader:
+        if lobby.healing.step is Step.REJOIN and (handle == lobby.leader or handle in lobby.asked):
             healing.adopt(work, lobby, handle, head)
+        elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
+            noticed(work, lobby, handle, head.seq)
+            work.have(head.group)
         return
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)
@@ -347,7 +357,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
     if common == lobby.order.seq:
-        if not work.peer(lobby.leader).linked:
+        if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
             noticed(work, lobby, handle, head.seq)
     elif common >= 0 and handle in lobby.healing.gone:
         send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))

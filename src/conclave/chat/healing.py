@@ -4,7 +4,8 @@ Who is in the other half reads what it has behind the last common entry (``Unwin
 keys are those of the half that counts: the entries go, and the order is followed from there. Else its epochs lead
 nowhere: it asks the leader that counts for the group's state, comes in by an external commit that replaces its own
 leaf, and erases the old keys. What was said in its half is said again or shared (``chat.sharing``); who was removed
-in it is removed; who was let in there is asked in anew. Left out: when a term begins (``chat.leadership``).
+in it is removed; who was let in there is asked in anew, by whoever of that half is in again first. Left out: when a
+term begins (``chat.leadership``).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-from conclave.chat import audience, groups, sharing
+from conclave.chat import audience, ending, groups, sharing
 from conclave.chat.effects import CutEntries, DropEntries, Send, Status, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
+from conclave.chat.purging import purge
 from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import fly_again, without_commit
 from conclave.chat.work import Work
@@ -35,6 +37,12 @@ KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
 TURN_SECONDS = 3.0
 """One member after the other comes in: so long is waited for its commit."""
+ANEW_SPREAD = 10.0
+"""Those who came in again ask newcomers of their half in within so long (seconds), where they are many."""
+SHUNNED_SECONDS = 60.0
+"""A member in whose half we are out has so long to follow the order that counts."""
+UNKNOWN_SECONDS = 300.0
+"""A newcomer of a half that lost waits so long to be asked into the other."""
 
 
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
@@ -95,8 +103,8 @@ def unwound(
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
-    healing = replace(lobby.healing, step=step, orphans=orphans, entered=entered, known=known, asked=0.0)
     lobby = _carry_over(work, lobby, common, ours)
+    healing = replace(lobby.healing, step=step, orphans=orphans, entered=entered, known=known, asked=0.0, unknown=0.0)
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
     work.keep_lobby(
@@ -119,7 +127,7 @@ def payload_name(payload: bytes) -> bytes:
 
 
 def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
-    """Whom our half removed is removed in the other too; whom it let in its leader asks in anew."""
+    """Whom our half removed is removed in the other too; whom it let in is asked in anew."""
     gone = lobby.healing.gone
     removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
     intents = replace(lobby.intents, removes={**lobby.intents.removes, **removes})
@@ -127,9 +135,8 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
     purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
     if removes:
         work.wake(due)
-    led = lobby.order is not None and lobby.order.run.leader == work.me
-    invited = lobby.invited | (came - {work.me}) if led else lobby.invited
-    return replace(lobby, intents=intents, watch=replace(lobby.watch, purge=purge), invited=invited)
+    healing = replace(lobby.healing, anew=lobby.healing.anew | (came - {work.me}))
+    return replace(lobby, intents=intents, watch=replace(lobby.watch, purge=purge), healing=healing)
 
 
 def rejoin(work: Work, lobby: Lobby, common: int) -> None:
@@ -140,7 +147,7 @@ def rejoin(work: Work, lobby: Lobby, common: int) -> None:
 
 
 def too_late(work: Work, lobby: Lobby, handle: str) -> None:
-    """What we lack is kept nowhere that we know: come in anew, and ask for what was said by its authors' words."""
+    """What we lack is not given us, not even by the leader: come in anew, and ask for it in its authors' words."""
     if lobby.order is None or lobby.healing.step is not Step.SOUND:
         return
     if handle != lobby.leader:
@@ -157,7 +164,10 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
 def passed(work: Work, group: bytes) -> None:
     """Time passed, or something changed: ask for what is missing."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.healing.step is Step.SOUND:
+    if lobby is None:
+        return
+    if lobby.healing.step is Step.SOUND:
+        _ask_in_anew(work, lobby)
         return
     work.wake(work.now + ASK_AGAIN)
     if abs(work.now - lobby.healing.asked) < ASK_AGAIN:
@@ -167,23 +177,34 @@ def passed(work: Work, group: bytes) -> None:
     )
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
-    elif lobby.healing.step is Step.REJOIN and work.peer(lobby.leader).linked:
-        work.deed(Send(lobby.leader, AskInfo(group)))
+    elif lobby.healing.step is Step.REJOIN:
+        for handle in lobby.asked if lobby.leader == work.me else (lobby.leader,):
+            if work.peer(handle).linked:
+                work.deed(Send(handle, AskInfo(group)))
 
 
 def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     """A member of a half that lost wants in: one after the other, so that their commits do not compete."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
-    if lobby is None or state is None or lobby.order is None or not audience.leads(work, lobby):
+    if lobby is None or state is None or lobby.order is None:
+        return
+    if handle == lobby.leader and handle in groups.roster(state) and lobby.watch.handed != lobby.lead:
+        leaderless = replace(lobby.watch, handed=lobby.lead, heard=work.now - work.settings.patience.silence)
+        work.keep_lobby(replace(lobby, watch=leaderless))  # it lost its home: another leads, and lets it in
+        work.stir(frame.group)
+    if not audience.leads(work, lobby):
         return
     if handle not in groups.roster(state):
-        send(work, handle, Refused(frame.group, 0, state.number, Refusal.OUTSIDER))
+        out_by, _ = lobby.healing.gone.get(handle, (0, ""))
+        send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
         return
     turn, until = lobby.watch.turn
     if turn not in ("", handle) and work.now < until:
         return
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, turn=(handle, work.now + TURN_SECONDS))))
+    known = {one: since for one, since in lobby.watch.shunned.items() if one != handle}
+    watch = replace(lobby.watch, turn=(handle, work.now + TURN_SECONDS), shunned=known)
+    work.keep_lobby(replace(lobby, watch=watch))
     data = mls.group_info(state, random=work.random, external_pub=True)
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
 
@@ -239,8 +260,9 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         min(lobby.healing.common, lobby.healing.pull[0] if lobby.healing.pull else lobby.healing.common),
         entry.seq,
     )
-    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0)
     people = groups.roster(state)
+    anew = lobby.healing.anew - set(people)
+    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew)
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
     lobby = replace(
@@ -250,19 +272,64 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         voice=replace(voice, flying=rest, staged=None),
         intents=replace(lobby.intents, removes=removes),
         invited=lobby.invited - set(people),
+        asked=(),
     )
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
-    _ask_in_anew(work, lobby, people)
     sharing.begin(work, lobby.group)
     sharing.ask(work, lobby.group)
     work.stir(lobby.group)
 
 
-def _ask_in_anew(work: Work, lobby: Lobby, people: dict[str, int]) -> None:
+def _ask_in_anew(work: Work, lobby: Lobby) -> None:
     """Who came in in our half alone is not in this one: the question needs no answer of people there."""
-    for handle in sorted(lobby.invited):
-        work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
+    state, healing = work.session(lobby.group), lobby.healing
+    if state is None or not healing.anew or lobby.stage is not Stage.MEMBER:
+        return
+    people = groups.roster(state)
+    if not healing.anew_at:
+        spread = min(ANEW_SPREAD, len(people) / 10)
+        work.keep_lobby(replace(lobby, healing=replace(healing, anew_at=work.now + spread * work.chance())))
+        work.stir(lobby.group)
+    elif work.now < healing.anew_at:
+        work.wake(healing.anew_at)
+    else:
+        asked = healing.anew - set(people) - work.expelled
+        for handle in sorted(asked):
+            work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
+        healing = replace(healing, anew=frozenset(), anew_at=0.0)
+        work.keep_lobby(replace(lobby, healing=healing, invited=lobby.invited | asked), reworded=True)
+
+
+def shunned(work: Work, lobby: Lobby, handle: str) -> None:
+    """A member says that we, who lead, are out in its half.
+
+    Others of ours may show it the order that counts; it comes in then, and puts us out. Else it is put out here.
+    """
+    state = work.session(lobby.group)
+    if state is None or handle not in groups.roster(state):
+        return
+    since = lobby.watch.shunned.get(handle, work.now)
+    if len(groups.roster(state)) == 2 or work.now - since >= SHUNNED_SECONDS:
+        purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
+    elif handle not in lobby.watch.shunned:
+        known = {**lobby.watch.shunned, handle: work.now}
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shunned=known)))
+
+
+def not_in(work: Work, lobby: Lobby, out_by: int) -> None:
+    """The half that counts put us out by entry ``out_by``, and that stands.
+
+    An entry before the halves parted, or 0, is none: that half does not know that ours let us in, and we wait.
+    """
+    since = lobby.healing.unknown or work.now
+    if out_by > lobby.healing.common:
+        ending.out(work, lobby, "in the other half of the lobby")
+    elif work.now - since > UNKNOWN_SECONDS:
+        ending.out(work, lobby, "nobody asked you into the other half of the lobby")
+    else:
+        healing, watch = replace(lobby.healing, unknown=since), replace(lobby.watch, heard=work.now)
+        work.keep_lobby(replace(lobby, healing=healing, watch=watch))
 
 
 def ask_again(work: Work, group: bytes) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, ending, groups, speaking
+from conclave.chat import audience, ending, groups, sharing, speaking
 from conclave.chat.content import Term
+from conclave.chat.effects import DropEntries
 from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.voice import without_commit
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby import succession
@@ -19,6 +21,8 @@ from conclave.wire.frames import Run
 from conclave.wire.posts import Leave
 
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+HEAL_FIRST = 20.0
+"""Who was about to come into another half waits so much longer (seconds) for somebody of that half to lead."""
 _WATCHING = (Stage.MEMBER, Stage.LEAVING)
 
 
@@ -67,7 +71,7 @@ def _tie(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None:
         return
-    wanted = _wanted(work, lobby) - {work.me}
+    wanted = _wanted(work, lobby) - {work.me} - work.expelled  # to whom there is no link any more
     if wanted == lobby.watch.tied:
         return
     for handle in sorted(wanted - lobby.watch.tied):
@@ -86,7 +90,7 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return frozenset(lobby.watch.followers)
     lost_for = _lost_for(work, lobby)
     if lost_for < 0:
-        return frozenset((lobby.leader,))
+        return frozenset((lobby.leader,)) | sharing.wanted(work, lobby)
     return frozenset((lobby.leader,)) | succession.dialled(
         _succession(work, lobby), work.me, lost_for, work.settings.patience
     )
@@ -151,18 +155,36 @@ def passed(work: Work, group: bytes) -> None:
     if lost_for < 0:
         return
     _tie(work, group)
+    _prod(work, group)
     lobby = work.lobby(group) or lobby
-    if lobby.healing.step is not Step.SOUND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
+    if lobby.healing.step is Step.UNWIND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
         return
+    if lobby.healing.step is not Step.SOUND:
+        lost_for -= HEAL_FIRST
     people = _succession(work, lobby)
+    handed = lobby.watch.handed == lobby.lead or lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
+        return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
-    match succession.move(people, work.me, linked_now, lost_for, work.settings.patience, behind=behind):
+    match succession.move(
+        people, work.me, linked_now, lost_for, work.settings.patience, behind=behind, handed=handed
+    ):
         case Move.TAKE:
             _take(work, group)
         case Move.COLLECT | Move.WAIT:
             pass
+
+
+def _prod(work: Work, group: bytes) -> None:
+    """A leader that is linked and says nothing is shown where we are: it may lead no more, or be out."""
+    lobby = work.lobby(group)
+    if lobby is None or not work.peer(lobby.leader).linked:
+        return
+    if abs(work.now - lobby.watch.beat) >= work.settings.patience.beat:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, beat=work.now)))
+        audience.show_head(work, lobby, lobby.leader)
 
 
 def _all_leave(work: Work, lobby: Lobby) -> bool:
@@ -172,22 +194,34 @@ def _all_leave(work: Work, lobby: Lobby) -> bool:
 
 
 def _take(work: Work, group: bytes) -> None:
-    """Our term begins where our order ends."""
+    """Our term begins where our order ends.
+
+    Where we were to come into the half that counts, and nobody is left in it, it begins with what our own half has:
+    an order of which nobody has any part, so that everybody, whatever keys it holds, comes in anew.
+    """
     lobby = work.lobby(group)
     state = work.session(group)
     if lobby is None or lobby.order is None or lobby.lead is None or state is None:
         return
+    alone = lobby.healing.step is not Step.SOUND
     term = max(lobby.order.run.term, lobby.lead.term) + 1
     if term > orders.LAST_TERM:
         return  # somebody has used up all terms: the others find each other in another lobby
     run = Run(term, groups.rank(state, work.me), work.me, 0, 0)
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
+    if alone:
+        order = replace(order, runs=order.runs[:1], epoch=state.number, base=order.seq)
+        healing = replace(lobby.healing, step=Step.SOUND, pull=None)
+        lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
+        work.record(DropEntries(group))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
     lobby = replace(lobby, lead=run, order=order, watch=watch)
     work.keep_lobby(lobby, reworded=True)
     speaking.take_term(work, lobby, body)
     speaking.flush(work, group)
+    if alone:
+        sharing.begin(work, group)
     _show_all(work, group)
     work.stir(group)
 

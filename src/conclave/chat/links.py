@@ -55,6 +55,9 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     pair = replace(peer.pair, told=False) if new_home and peer.pair.told else peer.pair
     groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
     inbound = delivery.taken(inbound, post)
+    if new_home:  # it counts from 1 again
+        timer = replace(peer.timer, number=1 if peer.timer.seconds else 0)
+        peer = replace(peer, counts=0, told=0, timer=timer)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
     if new_home and peer.refused and pair.theirs is not Theirs.REJECTED:
         work.deed(Recollect(b"", "@" + handle, tuple((work.me, identity) for identity in peer.refused)))

@@ -84,9 +84,12 @@ def deposited(work: Work, handle: str, upto: int, group: bytes) -> None:
     passed(work, work.peer(handle))
 
 
-def failed(work: Work, handle: str, reason: str, group: bytes) -> None:
-    """It is not; later again."""
+def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> None:
+    """It is not; later again, a lobby's order from ``entry`` on."""
     at = work.now + RETRY_SECONDS.get(reason, RETRY_ELSE)
+    if entry:
+        _entries_failed(work, handle, reason, group, entry, at)
+        return
     work.wake(at)
     if group:
         lobby = work.lobby(group)
@@ -96,6 +99,16 @@ def failed(work: Work, handle: str, reason: str, group: bytes) -> None:
         return
     peer = work.peer(handle)
     work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
+
+
+def _entries_failed(work: Work, handle: str, reason: str, group: bytes, entry: int, at: float) -> None:
+    lobby = work.lobby(group)
+    if lobby is None or handle not in lobby.watch.mailed or reason == "too-large":
+        return  # a link brings what fits no envelope
+    mailed = {**lobby.watch.mailed, handle: min(lobby.watch.mailed[handle], entry - 1)}
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailed=mailed)))
+    work.keep(replace(work.peer(handle), mail_at=at))
+    work.wake(at)
 
 
 def lobby_passed(work: Work, group: bytes) -> None:
@@ -118,11 +131,11 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
         return
     mailed = dict(lobby.watch.mailed)
     for handle, one in people.items():
-        if one.linked:
+        if one.linked or handle in work.expelled:
             continue
         first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
         count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
-        due = work.peer(handle).away + work.settings.mail_after
+        due = max(work.peer(handle).away + work.settings.mail_after, work.peer(handle).mail_at)
         if count > 0 and work.now < due:
             work.wake(due)
         elif count > 0:
@@ -136,7 +149,7 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
 def _mail_leader(work: Work, lobby: Lobby) -> None:
     leader = work.peer(lobby.leader)
     voice = lobby.voice
-    if leader.linked or lobby.leader == work.me or not (voice.flying or len(voice.waiting)):
+    if leader.linked or lobby.leader in {work.me, *work.expelled} or not (voice.flying or len(voice.waiting)):
         return
     if work.now - lobby.watch.heard < work.settings.mail_after + work.settings.patience.silence:
         work.wake(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence)

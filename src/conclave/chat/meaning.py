@@ -5,7 +5,7 @@ Left out: what it does to history (``chat.hearing``), and committing what follow
 
 from __future__ import annotations
 
-from conclave.chat import ending, groups, sharing
+from conclave.chat import ending, groups, sharing, timers
 from conclave.chat.content import Closing, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
@@ -72,10 +72,11 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
             work.tell(LeaderChanged(lobby.label, author, term))
         case Shared(originals):
             sharing.take(work, lobby, [(heard.seq, one) for one in originals])
+            if author == work.me:
+                sharing.given(work, group)
             words(work, group, heard.seq)
         case Timer(seconds):
-            kept = "is kept for good" if not seconds else f"disappears after {seconds} s"
-            own_notice(work, lobby.label, f"{author}: what is said here from now on {kept}", heard.seq)
+            own_notice(work, lobby.label, timers.words(author, seconds), heard.seq)
             work.keep_lobby(replace(work.lobby(group) or lobby, timer=seconds), reworded=True)
         case Roll(nonce):
             _roll(work, lobby, author, nonce, called=True)
@@ -142,10 +143,18 @@ def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) 
 
 
 def unknown_head(work: Work, handle: str, head: Head) -> None:
-    """A head of a lobby that we are not in: we lost our home, or were out before its leader heard."""
-    lobby = work.lobby(head.group)
-    out = lobby is None or lobby.stage is Stage.ENDED
-    if out and not work.peer(handle).out.count and head.runs[0].leader == handle:
-        work.post(handle, Leave(head.group))
-    if lobby is None or lobby.stage is Stage.ENDED:
+    """A head of a lobby that we are not in."""
+    if _out(work, head.group):
+        followed(work, handle, head.group)
         send(work, handle, Have(head.group, head.seq))
+
+
+def followed(work: Work, handle: str, group: bytes) -> None:
+    """Somebody takes us for a member: if we lost our home, or were out before it heard, it hears."""
+    if _out(work, group) and not work.peer(handle).out.count:
+        work.post(handle, Leave(group))
+
+
+def _out(work: Work, group: bytes) -> bool:
+    lobby = work.lobby(group)
+    return lobby is None or lobby.stage is Stage.ENDED

@@ -280,7 +280,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     voice = fly_again(lobby.voice, number)
     lobby = replace(
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
-        healing=replace(lobby.healing, step=Step.SOUND, entered={work.me: welcome.seq}),
+        healing=replace(lobby.healing, step=Step.SOUND, pull=None, entered={work.me: welcome.seq}),
         watch=replace(
             lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew
         ),

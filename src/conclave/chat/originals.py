@@ -7,12 +7,14 @@ way to somebody else (``Signed``) it brings the certificate along. Left out: whe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
-from conclave.mls.group import Original
+from conclave.mls import group as mls
+from conclave.mls.group import Original, State
 from conclave.wire.codec import Reader, Writer, decode
 
 CONTENT_BYTES = 256 * 1024
@@ -49,6 +51,17 @@ class Signed:
     def keep(self) -> bytes:
         """As the store keeps it."""
         return keep(self.original, self.certificate)
+
+
+def replaced(before: State, after: State) -> Iterator[tuple[bytes, bytes]]:
+    """Certificates (DER) and signature keys of the members whose place is empty, or another's, in the later epoch.
+
+    What they said in the earlier one may still arrive.
+    """
+    then, now = before.epoch.roster, after.epoch.roster
+    for leaf, member in then.items() if then is not now else ():
+        if now.get(leaf) != member:
+            yield from ((der, member.signature_key) for der in mls.credential(before, leaf).certificates[:1])
 
 
 def keep(original: Original, certificate: bytes) -> bytes:

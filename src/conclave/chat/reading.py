@@ -77,42 +77,51 @@ def unwound(store: Store, asked: Unwind) -> Unwound:
 
 def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:
     """Whatever somebody signed; notices are not carried over."""
-    after = asked.common
-    while read := store.originals(asked.conversation, after, LAST_SEQ, READ_LINES):
-        for one in read:
-            if _of_group(one.original, asked.group):
-                yield one.sender, one.id, one.seq
-        after = read[-1].seq
+    for one in _between(store, asked.conversation, asked.common, LAST_SEQ):
+        if _of_group(one.original, asked.group):
+            yield one.sender, one.id, one.seq
 
 
 def recollected(store: Store, asked: Recollect) -> Recollected:
     """The originals that there are. Raises ``StorageError``."""
-    items = []
+    items, missing = [], []
     for sender, identity in asked.lines:
         signed = _signed(store, store.original(asked.conversation, sender, identity))
         if signed:
             items.append((sender, identity, signed))
-    return Recollected(asked.group, asked.conversation, tuple(items))
+        else:
+            missing.append((sender, identity))
+    return Recollected(asked.group, asked.conversation, tuple(items), tuple(missing))
 
 
 def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
-    """Frames of signed words, the last one marked as such. Raises ``StorageError``."""
+    """Frames of signed words, which together answer for all that was asked. Raises ``StorageError``."""
     after, batch, size = asked.after, list[tuple[int, bytes]](), 0
-    while True:
-        read = store.originals(asked.conversation, after, asked.before, READ_LINES)
-        for recorded in read:
-            signed = _signed(store, recorded.original) if _of_group(recorded.original, asked.group) else b""
-            if not signed:
-                continue
-            batch.append((recorded.seq, signed))
-            size += len(signed)
-            if size >= ORIGINALS_BYTES:
-                yield Originals(asked.group, tuple(batch), done=False)
-                batch, size = [], 0
-        if len(read) < READ_LINES:
-            yield Originals(asked.group, tuple(batch), done=True)
+    for recorded in _between(store, asked.conversation, max(asked.after, asked.since), asked.before):
+        signed = _signed(store, recorded.original) if _of_group(recorded.original, asked.group) else b""
+        if not signed:
+            continue
+        if size >= ORIGINALS_BYTES and batch[-1][0] < recorded.seq:
+            yield Originals(asked.group, after, recorded.seq, tuple(batch), asked.whole)
+            after, batch, size = recorded.seq - 1, [], 0
+        batch.append((recorded.seq, signed))
+        size += len(signed)
+    yield Originals(asked.group, after, asked.before, tuple(batch), asked.whole)
+
+
+def _between(store: Store, conversation: str, after: int, before: int) -> Iterator[Recorded]:
+    """The lines between two places (both exclusive), a few at once; several may share a place."""
+    limit = READ_LINES
+    while read := store.originals(conversation, after, before, limit):
+        last = read[-1].seq
+        if len(read) < limit:
+            yield from read
             return
-        after = read[-1].seq
+        if read[0].seq == last:
+            limit *= 2  # all share one: more may
+            continue
+        yield from (one for one in read if one.seq < last)
+        after, limit = last - 1, READ_LINES
 
 
 def _of_group(kept: bytes, group: bytes) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound
 from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
@@ -37,6 +38,8 @@ from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, read_runs, write_runs
 
 VERSION = 2
+PEER_VERSION = 3
+"""Of ``peer/<handle>``; version 2 has neither what the peer has read nor a timer."""
 DESK_KEY = "desk"
 PEER_KEY = "peer/"
 LOBBY_KEY = "lobby/"
@@ -51,11 +54,11 @@ PACKAGE_KEY = "package/"
 T = TypeVar("T")
 
 
-def read(data: bytes, item: Callable[[Reader], T]) -> T:
-    """A state whose first byte is our version. Raises ``DecodeError``."""
+def read(data: bytes, item: Callable[[Reader], T], version: int = VERSION) -> T:
+    """A state whose first byte is its version. Raises ``DecodeError``."""
 
     def versioned(r: Reader) -> T:
-        if r.uint8() != VERSION:
+        if r.uint8() != version:
             raise DecodeError("a state of an unknown version")
         try:
             return item(r)
@@ -83,7 +86,7 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     out = peer.out
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
-        peer.mailed,
+        peer.mailed, peer.read, peer.timer,
     )  # fmt: skip
 
 
@@ -94,18 +97,19 @@ def _write_group(w: Writer, group: PairGroup) -> None:
 def encode_peer(peer: Peer) -> bytes:
     """The state under ``peer/<handle>``."""
     out, inbound, pair = peer.out, peer.inbound, peer.pair
-    w = Writer().uint8(VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
+    w = Writer().uint8(PEER_VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
     w.uint8(len(inbound.streams))
     for stream, last in inbound.streams:
         w.fixed(stream, STREAM_BYTES).uint64(last)
     w.vector(inbound.declined, Writer.uint64)
     w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
     w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
-    return w.uint64(peer.mailed).done()
+    return w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
-    """The inverse of ``encode_peer``. Raises ``DecodeError``."""
+    """The inverse of ``encode_peer``, of its older version too. Raises ``DecodeError``."""
+    old = data[:1] == bytes((VERSION,))
 
     def group(r: Reader) -> PairGroup:
         return PairGroup(r.fixed(ID_BYTES), *(bool(r.uint8()) for _ in range(3)))
@@ -116,9 +120,11 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         inbound = Inbound(streams, r.vector(Reader.uint64))
         pair = Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8()))
         groups, count, counts, told = r.vector(group), r.uint64(), r.uint64(), r.uint64()
-        return Peer(handle, out, inbound, pair, groups, count, counts, told, mailed=r.uint64())
+        mailed = r.uint64()
+        seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
+        return Peer(handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed)
 
-    return read(data, peer)
+    return read(data, peer, VERSION if old else PEER_VERSION)
 
 
 # --- lobbies ---
@@ -149,7 +155,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.gone.items(), lambda each, it: each.text(it[0]).uint64(it[1][0]).text(it[1][1]))
     w.vector(sorted(healing.owed), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
-    return w.done()
+    return w.vector(sorted(healing.anew), Writer.text).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -168,7 +174,8 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     known = dict(
         r.vector(lambda each: (each.fixed(ID_BYTES), (each.text(HANDLE_BYTES), each.opaque(ID_BYTES))))
     )  # fmt: skip
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known)
+    anew = frozenset(r.vector(_handle)) if r.remaining else frozenset()  # a home from before has none
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, anew)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer,

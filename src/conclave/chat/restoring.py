@@ -6,13 +6,24 @@ device. Left out: copying and sealing (``node.backup``), and what the core does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record, Status
 from conclave.chat.pair import Ours
-from conclave.chat.records import LOBBY_KEY, PEER_KEY, PLACE_KEY, decode_lobby, decode_peer
+from conclave.chat.records import (
+    EPOCH,
+    LOBBY_KEY,
+    PEER_KEY,
+    PLACE_KEY,
+    SESSION_KEY,
+    TRAFFIC,
+    decode_lobby,
+    decode_peer,
+)
 from conclave.chat.state import RemainingLobby, Remains, Stage
 from conclave.errors import DecodeError
+from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.frames import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
 
@@ -21,7 +32,8 @@ RESTORED_KEY = "restored"
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
 So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
-VERSION = 1
+VERSION = 2
+"""1 is read too: it says of no lobby who was in."""
 _ALL = (1 << 63) - 1
 
 
@@ -63,10 +75,18 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
                 lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
                 lobbies.pop(lobby.group, None)
                 if lobby.stage is not Stage.ENDED:
-                    lobbies[lobby.group] = RemainingLobby(lobby.group, lobby.name, lobby.label, lobby.leader)
+                    people = _people(held, name)
+                    lobbies[lobby.group] = RemainingLobby(lobby.group, lobby.name, lobby.label, lobby.leader, people)
         except (DecodeError, ValueError):
             continue
     return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)))
+
+
+def _people(held: Mapping[str, bytes], name: str) -> tuple[str, ...]:
+    key = SESSION_KEY + name
+    if key + EPOCH not in held:
+        return ()
+    return tuple(groups.roster(State.join_parts(held[key + EPOCH], held.get(key + TRAFFIC, b""))))
 
 
 def encode_remains(remains: Remains) -> bytes:
@@ -82,10 +102,11 @@ def decode_remains(data: bytes) -> Remains:
         return r.text(HANDLE_BYTES), Ours(r.uint8())
 
     def remains(r: Reader) -> Remains:
-        if r.uint8() != VERSION:
+        version = r.uint8()
+        if version not in (1, VERSION):
             raise DecodeError("a state of an unknown version")
         try:
-            return Remains(r.vector(peer), r.vector(_lobby))
+            return Remains(r.vector(peer), r.vector(lambda each: _lobby(each, version)))
         except ValueError as error:
             raise DecodeError("a state with an unknown value") from error
 
@@ -94,7 +115,9 @@ def decode_remains(data: bytes) -> Remains:
 
 def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
+    w.vector(lobby.people, Writer.text)
 
 
-def _lobby(r: Reader) -> RemainingLobby:
-    return RemainingLobby(r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES))
+def _lobby(r: Reader, version: int) -> RemainingLobby:
+    names = r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
+    return RemainingLobby(*names, r.vector(lambda each: each.text(HANDLE_BYTES)) if version > 1 else ())

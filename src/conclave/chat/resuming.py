@@ -14,6 +14,7 @@ from conclave.chat.fifo import Fifo
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Flying, Judges, Lobby, Own, Peer, Unsaid
+from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import OwnKeyPackage, Staged, State
@@ -31,17 +32,19 @@ def restore(
     settings: Settings | None = None,
     own: Own | None = None,
     judges: Judges | None = None,
+    certificates: Callable[[], Iterable[bytes]] = tuple,
 ) -> Desk:
     """The desk as it was committed: ``states`` are all states of the store, ``posts`` its read of the outbox.
 
-    Raises ``StorageError`` for a state that cannot be read.
+    ``certificates`` gives those (DER) that the store has; it is asked only where some of them are needed. Raises
+    ``StorageError`` for a state that cannot be read.
     """
     kept = dict(sorted(states))
     desk = Desk(me, settings or Settings(), own, judges or Judges())
     try:
         desk = _people(desk, kept, posts)
         desk = _lobbies(desk, kept)
-        desk = _keys(desk, kept)
+        desk = _authors(_keys(desk, kept), certificates)
         remains = decode_remains(kept[RESTORED_KEY]) if RESTORED_KEY in kept else None
         busy = records.decode_busy(kept[records.DESK_KEY]) if records.DESK_KEY in kept else False
     except (DecodeError, ValueError) as error:
@@ -105,6 +108,16 @@ def _with_voice(lobby: Lobby, kept: dict[str, bytes], name: str) -> Lobby:
         staged=None if staged is None else Staged.decode(staged),
     )
     return replace(lobby, voice=voice)
+
+
+def _authors(desk: Desk, certificates: Callable[[], Iterable[bytes]]) -> Desk:
+    """Certificates of who spoke in a past epoch and has another one now, or is out: late words of theirs may come."""
+    missing: set[bytes] = set()
+    for state in desk.sessions.values():
+        now = {one.signature_key for one in state.epoch.roster.values()}
+        missing |= {one.signature_key for past in state.past for one in past.roster.values()} - now
+    found = {subject_key(der): der for der in certificates()} if missing else {}
+    return replace(desk, certificates={key: der for key, der in found.items() if key in missing})
 
 
 def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:

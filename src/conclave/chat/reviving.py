@@ -1,8 +1,9 @@
 """A home that came from a backup is taken up again: the same people, blocks and lobbies, with keys that are new.
 
 Its old keys are gone on purpose. In each lobby its old leaf still stands, so it comes in again by an external commit,
-as a member of a half that lost does; others are told of the new certificate by that commit. With people it speaks in
-new groups. Left out: what a backup keeps (``chat.restoring``).
+as a member of a half that lost does; others are told of the new certificate by that commit. Where it led, it asks
+those who were in to let another lead. With people it speaks in new groups. Left out: what a backup keeps
+(``chat.restoring``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def revive(work: Work) -> None:
         if peer.pair == Pair():
             work.keep(replace(peer, pair=Pair(ours)))
     for one in remains.lobbies:
-        if work.lobby(one.group) is None and one.leader != work.me:
+        if work.lobby(one.group) is None:
             work.keep_lobby(
                 Lobby(
                     one.group,
@@ -36,6 +37,7 @@ def revive(work: Work) -> None:
                     one.label,
                     Stage.MEMBER,
                     one.leader,
+                    one.people,
                     order=orders.begin(one.group, one.leader),
                     lead=Run(0, 0, one.leader, 0, 0),
                     healing=Healing(Step.REJOIN),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from conclave.chat import groups
 from conclave.chat.content import Shared, decode_content
@@ -30,6 +31,10 @@ SHARED_BYTES = 40 * 1024
 """Originals in one message, about; a single one may be larger."""
 ORPHANS_AT_ONCE = 256
 """Originals that are read from the store at once."""
+ASKED_MOST = 3
+"""A member that answers so often that it lacks some too is not asked again; where all do, nobody has them."""
+TIED_MOST = 3
+"""Members to whom we want links at once to ask them, where the leader lacks it too."""
 
 
 def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, bytes, Signed]:
@@ -126,13 +131,21 @@ def passed(work: Work, group: bytes) -> None:
     ask(work, group)
 
 
-def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, bytes]]) -> None:
-    """The store gives originals: ours are said again, others' shared."""
+def recollected(
+    work: Work,
+    group: bytes,
+    items: Sequence[tuple[str, bytes, bytes]],
+    missing: Sequence[tuple[str, bytes]] = (),
+) -> None:
+    """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
+    for one in missing:
+        said_again(work, group, *one)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
         return
     flying = {one.id for one in lobby.voice.flying} | {one.id for one in lobby.voice.waiting}
     batch: list[bytes] = []
+    given = set(lobby.healing.given)
     size = 0
     for author, identity, data in items:
         if (author, identity) not in lobby.healing.orphans or identity in flying:
@@ -145,6 +158,7 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
                 continue
         except DecodeError:
             continue
+        given.add((author, identity))
         batch.append(data)
         size += len(data)
         if size >= SHARED_BYTES:
@@ -152,38 +166,70 @@ def recollected(work: Work, group: bytes, items: Sequence[tuple[str, bytes, byte
             batch, size = [], 0
     if batch:
         say_content(work, group, Shared(tuple(batch)))
+    lobby = work.lobby(group) or lobby
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset(given))))
     work.stir(group)
+
+
+def given(work: Work, group: bytes) -> None:
+    """What we shared has its place. Who believes it has it; we share it no more, though nobody may."""
+    lobby = work.lobby(group)
+    for one in lobby.healing.given if lobby is not None else ():
+        said_again(work, group, *one)
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.healing.given:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset())))
 
 
 # --- what the other half said ---
 
 
-def want(work: Work, lobby: Lobby, seq: int) -> None:
+def want(work: Work, group: bytes, seq: int) -> None:
     """We have no key for this entry: its author's own signed words are asked for."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
     after, before = lobby.healing.pull or (seq - 1, seq + 1)
-    pull = (min(after, seq - 1), max(before, seq + 1))
-    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=pull)), reworded=True)
+    healing = replace(lobby.healing, pull=(min(after, seq - 1), max(before, seq + 1)), poor={})
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.pending = True
 
 
 def ask(work: Work, group: bytes) -> None:
-    """Ask the leader, or where that is us any other, for what was said while our half was another one."""
+    """Ask the leader, then the others, for what was said while our half was another one."""
     lobby = work.lobby(group)
     state = work.session(group)
     if lobby is None or lobby.healing.pull is None or state is None:
         return
-    people = [one for one in (lobby.leader, *groups.roster(state)) if one != work.me]
-    source = next((one for one in people if work.peer(one).linked), None)
+    people = _askable(work, lobby)
     if not people:
-        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None)), reworded=True)
-    if source is None:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None, poor={})), reworded=True)
+        return
+    linked = [one for one in people if work.peer(one).linked]
+    if not linked:
         return
     work.pending = True
     if abs(work.now - lobby.healing.pulled) < work.settings.resend_after:
         return
     after, before = lobby.healing.pull
     work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pulled=work.now)))
-    send(work, source, Recall(group, after, before))
+    poor = lobby.healing.poor
+    send(work, min(linked, key=lambda one: poor.get(one, 0)), Recall(group, after, before))
+
+
+def _askable(work: Work, lobby: Lobby) -> list[str]:
+    """Who may have what we lack, the leader first."""
+    state = work.session(lobby.group)
+    people = dict.fromkeys((lobby.leader, *groups.roster(state))) if state is not None else {}
+    return [one for one in people if one != work.me and lobby.healing.poor.get(one, 0) < ASKED_MOST]
+
+
+def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
+    """To whom we want links because the leader lacks it too."""
+    if lobby.healing.pull is None or lobby.healing.step is not Step.SOUND:
+        return frozenset()
+    people = _askable(work, lobby)
+    return frozenset(people[:TIED_MOST] if lobby.leader not in people else ())
 
 
 def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
@@ -192,20 +238,59 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     state = work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state):
         return
-    first = lobby.healing.entered.get(handle, 0)
-    work.deed(SendOriginals(handle, recall.group, lobby.label, max(recall.after, first), recall.before))
+    since, ours = (lobby.healing.entered.get(one, 0) for one in (handle, work.me))
+    places = [recall.after, recall.before]
+    if max(recall.after, since) < ours < recall.before - 1:  # of what was before us we know little
+        places.insert(1, ours)
+    for after, before in pairwise(places):
+        end = before if before == recall.before else before + 1
+        whole = _has_all(work, lobby, max(after, since), end)
+        work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
+
+
+def _has_all(work: Work, lobby: Lobby, after: int, before: int) -> bool:
+    """Whether we lack nothing, as far as we know, of what was said between two entries."""
+    lacking = [(first - 1, last + 1) for first, last in lobby.ears.lost]
+    if lobby.healing.pull is not None:
+        lacking.append(lobby.healing.pull)
+    return (
+        lobby.healing.step is Step.SOUND
+        and lobby.order is not None
+        and lobby.order.seq >= before - 1
+        and lobby.healing.entered.get(work.me, 0) <= after
+        and all(end <= after + 1 or start >= before - 1 for start, end in lacking)
+    )
 
 
 def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
-    """What we asked for."""
+    """What we asked for, or a part of it. Who lacks some too leaves us asking others."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
     if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
         return
     after, before = lobby.healing.pull
-    items = [(seq, data) for seq, data in frame.items if after < seq < before]
-    take(work, lobby, items)
-    now = work.lobby(frame.group) or lobby
-    reached = max((seq for seq, _ in items), default=after)
-    pull = None if frame.done else (max(after, reached - 1), before)
-    work.keep_lobby(replace(now, healing=replace(now.healing, pull=pull, pulled=work.now)), reworded=True)
+    take(work, lobby, [(seq, data) for seq, data in frame.items if after < seq < before])
+    lobby = work.lobby(frame.group) or lobby
+    pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
+    if not frame.whole:
+        poor[handle] = poor.get(handle, 0) + (frame.before >= before)
+    elif frame.after <= after < frame.before or frame.after < before <= frame.before:
+        if frame.after <= after:
+            after = frame.before - 1
+        else:
+            before = frame.after + 1
+        pull = (after, before) if after + 1 < before else None
+        pulled = work.now if pull is not None else pulled
+        lobby = replace(lobby, ears=replace(lobby.ears, lost=_without(lobby.ears.lost, frame.after, frame.before)))
+    healing = replace(lobby.healing, pull=pull, poor=poor if pull is not None else {}, pulled=pulled)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if pull is not None:
+        work.pending = True
+
+
+def _without(ranges: tuple[tuple[int, int], ...], after: int, before: int) -> tuple[tuple[int, int], ...]:
+    """Ranges of entries (both ends belong to them) without those between ``after`` and ``before``."""
+    left = []
+    for first, last in ranges:
+        left += [(first, min(last, after)), (max(first, before), last)]
+    return tuple((first, last) for first, last in left if first <= last)

@@ -14,7 +14,6 @@ from conclave.chat import audience, ending, groups, healing, ordering, records
 from conclave.chat.content import Body, Content, Text, encode_content
 from conclave.chat.effects import DropState, KeepOriginal, Send, Status
 from conclave.chat.hearing import Heard, hear, line_of
-from conclave.chat.purging import purge
 from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import give_up_commit, wait, without_commit
 from conclave.chat.work import Work
@@ -182,7 +181,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if lobby is None or lobby.order is None:
         return
     if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
-        purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
+        healing.shunned(work, lobby, handle)
         return
     if handle not in (lobby.leader, lobby.watch.goal_by):
         return
@@ -190,10 +189,9 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         ending.out(work, lobby, groups.LEFT)
         return
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
-        if not lobby.invited:
-            ending.out(work, lobby, "in the other half of the lobby")
+        healing.not_in(work, lobby, frame.number)
         return
-    if frame.reason is Refusal.GONE:
+    if frame.reason is Refusal.GONE or (frame.reason is Refusal.OUTSIDER and handle != lobby.leader):
         healing.too_late(work, lobby, handle)
         return
     if frame.reason is Refusal.NO_LEADER:

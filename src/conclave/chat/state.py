@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Ours, Pair
@@ -80,7 +81,9 @@ class Peer:
     groups: tuple[PairGroup, ...] = ()  # the first one is spoken in, the others are only heard
     count: int = 0  # our messages here
     counts: int = 0  # the peer's latest counter
-    told: int = 0  # the peer's counter up to which we told that we read
+    told: int = 0  # the peer's counter up to which our person has read
+    read: int = 0  # our counter up to which the peer told that it read
+    timer: Timer = FOR_GOOD  # what was agreed last, of either
     waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
     flight: Flight = field(default_factory=Flight)
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link
@@ -201,9 +204,14 @@ class Healing:
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
-    asked: float = 0.0  # the last three are not kept
+    anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
+    asked: float = 0.0  # the last seven are not kept
     share: float = 0.0  # when orphans of others are to be shared
-    pulled: float = 0.0
+    given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
+    pulled: float = 0.0  # when we last asked for what we lack
+    poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
+    unknown: float = 0.0  # since when the half that counts says that we were never let in there
+    anew_at: float = 0.0  # when they are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +224,16 @@ class Watch:
     fetching: int = 0  # last entry of the fetch under way; 0: none
     fetched: float = 0.0  # UNIX seconds of that fetch
     heard: float = 0.0  # UNIX seconds of the leader's last sign
-    beat: float = 0.0  # UNIX seconds of our own, as the leader
+    beat: float = 0.0  # UNIX seconds of our own, as the leader, or when we last prodded one that is silent
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
+    handed: Run | None = None  # the term whose leader has lost its home, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
 
 
@@ -236,7 +246,7 @@ class Lobby:
     label: str
     stage: Stage
     inviter: str = ""  # who asked us in
-    asked: tuple[str, ...] = ()  # who was in when we were invited
+    asked: tuple[str, ...] = ()  # who was in when we were invited, or when the backup was made that we came from
     hushed: bool = False  # the invitation came while we were busy: people are told when we are free
     ended: float = 0.0  # UNIX seconds
     order: Order | None = None
@@ -257,12 +267,13 @@ class Lobby:
 
 @dataclass(frozen=True, slots=True)
 class RemainingLobby:
-    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, and who led it."""
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all."""
 
     group: bytes
     name: str
     label: str
     leader: str
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,10 @@ def queued(desk: Desk) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """Somebody: how we hold each other (words of ``chat.pair``), and how the chat is protected."""
+    """Somebody: how we hold each other (words of ``chat.pair``), and how the chat is protected.
+
+    ``read``: our counter up to which the other told that it read; ``timer``: seconds after which words disappear.
+    """
 
     peer: str
     ours: str
@@ -126,6 +129,8 @@ class PairView:
     queued: int
     epoch: int
     protection: str
+    read: int = 0
+    timer: int = 0
 
 
 def pair(desk: Desk, peer: str) -> PairView:
@@ -137,8 +142,9 @@ def pair(desk: Desk, peer: str) -> PairView:
     words = NO_KEYS if state is None else SEALED
     epoch = 0 if state is None else state.number
     return PairView(
-        peer, _word(one.pair.ours), _word(one.pair.theirs), one.out.count + len(one.waiting), epoch, words
-    )
+        peer, _word(one.pair.ours), _word(one.pair.theirs), one.out.count + len(one.waiting), epoch, words,
+        one.read, one.timer.seconds,
+    )  # fmt: skip
 
 
 def pair_state(desk: Desk, peer: str) -> State | None:

@@ -1,9 +1,8 @@
 """One step under way: what has changed so far, and what is to be done about it.
 
-The rooms of the core read and change the state through a ``Work``;
-``done`` turns the whole into the next ``Desk`` and its effects, so that each changed state is written once, each
-stream acknowledged once, and each lobby's progress told once per step. The desk that the step began with is never
-touched. Left out: every decision.
+The rooms of the core read and change the state through a ``Work``; ``done`` makes the next ``Desk`` of it, and its
+effects, so that each changed state is written once, each stream acknowledged once, and each lobby's progress told
+once per step. The desk that the step began with is never touched. Left out: every decision.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from conclave.chat import delivery, records
+from conclave.chat import delivery, originals, records
 from conclave.chat.effects import (
     AddLine,
     Deed,
@@ -162,9 +161,11 @@ class Work:
 
     def keep_session(self, state: State) -> None:
         """The keys of a conversation are so from now on."""
-        group = state.group_id
-        self._touched_sessions.setdefault(group, self._sessions.get(group))
-        self._sessions = self._sessions.put(group, state)
+        before = self._sessions.get(state.group_id)
+        for der, key in originals.replaced(before, state) if before is not None else ():
+            self.keep_certificate(der, key)
+        self._touched_sessions.setdefault(state.group_id, before)
+        self._sessions = self._sessions.put(state.group_id, state)
 
     def drop_session(self, group: bytes) -> None:
         """Erase the keys of a conversation."""
@@ -181,9 +182,8 @@ class Work:
 
     def drop_voice(self, lobby: Lobby) -> None:
         """What was to be said in a lobby is not, any more."""
-        name = lobby.group.hex()
         for unsaid in lobby.voice.waiting:
-            self._records.append(DropState(records.waiting_key(name, unsaid.key)))
+            self._records.append(DropState(records.waiting_key(lobby.group.hex(), unsaid.key)))
 
     def drop_package(self, reference: bytes) -> None:
         """Erase the keys of a key package."""
@@ -191,7 +191,7 @@ class Work:
         self._records.append(DropState(records.PACKAGE_KEY + reference.hex()))
 
     def keep_certificate(self, der: bytes, key: bytes) -> None:
-        """An original names this certificate, of that signature key."""
+        """An original names this certificate, of that signature key, or may yet."""
         if key not in self._certificates:
             self._certificates = {**self._certificates, key: der}
             self._records.append(PutCertificate(der))

@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
     app.command("react", epilog="Examples: conclave react '#ops' last 👍; conclave react '#ops' last 👍 --off")(react)
     app.command("pin", epilog="Examples: conclave pin '#ops' 3f9a10; conclave pin '#ops' 3f9a10 --off")(pin)
     app.command("pins", epilog="Example: conclave pins '#ops'")(pins)
-    app.command("timer", epilog="Examples: conclave timer '#ops' 7d; conclave timer '#ops' off")(timer)
+    app.command(
+        "timer", epilog="Examples: conclave timer @burak 1h; conclave timer '#ops' 7d; conclave timer '#ops' off"
+    )(timer)
     app.command("mute", epilog="Example: conclave mute '#ops'")(mute)
     app.command("unmute", epilog="Example: conclave unmute '#ops'")(unmute)
 
@@ -91,15 +93,14 @@ def timer(
     after: Annotated[str, typer.Argument(metavar="TIME", help="30s, 10m, 8h, 7d; or off.")],
     as_json: Json = False,
 ) -> None:
-    """Let what is said from now on disappear: in a lobby for everybody, with a peer what you say yourself."""
+    """Let what anybody says there from now on disappear, on every device; the others are told."""
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("timer", conversation=conversation, seconds=seconds_of(after))
     if as_json:
         emit([result])
         return
-    whose = "what is said" if result["conversation"].startswith("#") else "what you say"
     kept = f"disappears after {after}" if result["seconds"] else "is kept"
-    note(f"{result['conversation']}: {whose} from now on {kept}")
+    note(f"{result['conversation']}: what is said from now on {kept}")
 
 
 def mute(ctx: typer.Context, conversation: To, as_json: Json = False) -> None:

@@ -14,6 +14,7 @@ import typer
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.lobby import Lobby
 from conclave.cli.people import Who
+from conclave.errors import LocalError
 from conclave.node.client import NodeClient
 
 DIFFERENT = 6
@@ -96,9 +97,15 @@ def verify(
 
 
 def _same(given: str, words: list[str], digits: list[str]) -> bool:
-    """What the other side read, in words or digits, whole."""
+    """What the other side read, in words or digits. Raises ``LocalError`` where that is not the whole of it."""
     letters = "".join(given.lower().split()).replace("-", "")
-    return letters in ("".join(words), "".join(digits))
+    whole = "".join(digits if letters.isdigit() else words)
+    if len(letters) != len(whole):
+        raise LocalError(
+            "that is not the whole number of the other side: nothing was compared",
+            remedy=f"give all {len(words)} words, or all {len(digits)} groups of digits, in quotes",
+        )
+    return letters == whole
 
 
 def _show_qr(number: str) -> None:

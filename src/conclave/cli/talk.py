@@ -230,10 +230,8 @@ def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
         note(f"nothing yet. Say something: conclave say '{answer['conversation']}' \"hello\"")
     for line in answer["lines"]:
         show_line(line | {"status": "received"}, answer["conversation"], as_json=False, ids=True)
-        groups: dict[str, list[str]] = {}
-        for member in line["members"]:
-            groups.setdefault(member["state"], []).append(member["handle"])
-        say("             " + "; ".join(f"{state}: {', '.join(who)}" for state, who in sorted(groups.items())))
+        for part in line["summary"].split("; "):
+            say(f"{' ' * 21}{part}")
 
 
 def search(

@@ -18,6 +18,8 @@ from conclave.files.tree import leaf_hash
 from conclave.wire.files import CHUNK_BYTES, DIGEST_BYTES
 
 KEY_BYTES = 32
+SEAL_BYTES = 16
+"""So much longer a chunk is sealed than plain: its tag."""
 LARGEST_BYTES = 64 << 30
 """No file may be larger: its list of leaves has 32 MiB."""
 _LABEL = b"conclave file 1"
@@ -83,18 +85,26 @@ def seal_chunk(key: bytes, number: int, plain: bytes) -> bytes:
     return AES_256_GCM.seal(key, number.to_bytes(12), plain, _LABEL)
 
 
-def open_chunk(offered: Offered, number: int, leaf: bytes, sealed: bytes) -> bytes:
-    """The plain chunk. Raises ``VerificationError``.
+def check_chunk(offered: Offered, number: int, leaf: bytes, sealed: bytes) -> None:
+    """That a chunk is the one of this leaf, and as long as the offer says. Raises ``VerificationError``.
 
-    Its reason is ``wrong-chunk`` where whoever sent it is at fault, for it is not the chunk of this leaf, and
-    ``wrong-key`` where the offer is: the right chunk does not open, or has another size than the offer says.
+    Its reason is ``wrong-chunk`` where whoever sent it is at fault, ``wrong-key`` where the offer is.
     """
     if leaf_hash(sealed) != leaf:
         raise VerificationError(f"chunk {number} is not the one that was offered", reason="wrong-chunk")
+    if len(sealed) != offered.plain_size(number) + SEAL_BYTES:
+        raise VerificationError("the offer's size is not its file's", reason="wrong-key")
+
+
+def open_sealed(offered: Offered, number: int, sealed: bytes) -> bytes:
+    """The plain bytes of a chunk. Raises ``VerificationError``, reason ``wrong-key``, where it does not open."""
     try:
-        plain = AES_256_GCM.open(offered.key, number.to_bytes(12), sealed, _LABEL)
+        return AES_256_GCM.open(offered.key, number.to_bytes(12), sealed, _LABEL)
     except VerificationError as error:
         raise VerificationError("the offer's key does not open its file", reason="wrong-key") from error
-    if len(plain) != offered.plain_size(number):
-        raise VerificationError("the offer's size is not its file's", reason="wrong-key")
-    return plain
+
+
+def open_chunk(offered: Offered, number: int, leaf: bytes, sealed: bytes) -> bytes:
+    """The plain bytes of a chunk that arrived: both of the above."""
+    check_chunk(offered, number, leaf, sealed)
+    return open_sealed(offered, number, sealed)

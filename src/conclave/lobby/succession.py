@@ -55,15 +55,21 @@ def move(
     patience: Patience,
     *,
     behind: bool,
+    handed: bool = False,
 ) -> Move:
-    """What to do when the leader has been lost for ``lost_for`` seconds; ``behind``: somebody linked has more."""
-    if list(succession) == [me]:
-        return Move.TAKE  # the others are to be put out, and nobody else is there to do it
-    if me not in succession or not any(one in linked for one in succession if one != me):
+    """What to do when the leader has been lost for ``lost_for`` seconds.
+
+    ``behind``: somebody linked has more; ``handed``: the leader itself leaves, so that even who reaches nobody else
+    takes the term.
+    """
+    if list(succession) == [me]:  # the others are to be put out, and nobody else is there to do it
+        turn = patience.beat + patience.gather  # who came in behind what we have, and leads, is heard by then
+    elif me not in succession or not (handed or any(one in linked for one in succession if one != me)):
         return Move.WAIT
-    place = succession.index(me)
-    before = sum(one in linked for one in succession[:place])
-    turn = patience.gather + patience.step * min(place, before + CANDIDATES - 1) + 2 * patience.step * before
+    else:
+        place = succession.index(me)
+        before = sum(one in linked for one in succession[:place])
+        turn = patience.gather + patience.step * min(place, before + CANDIDATES - 1) + 2 * patience.step * before
     if lost_for < turn:
         return Move.WAIT
     return Move.COLLECT if behind and lost_for < turn + 2 * patience.step else Move.TAKE

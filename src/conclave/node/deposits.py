@@ -110,7 +110,7 @@ class Deposits:
             return
         size = sum(map(len, deposit.frames))
         if self._count >= WAITING_MOST or self._bytes + size > WAITING_BYTES:
-            self._put(DepositFailed(deposit.peer, deposit.upto, "away", deposit.group))
+            self._put(_failed(deposit, "away"))
             return
         self._count += 1
         self._bytes += size
@@ -144,11 +144,11 @@ class Deposits:
         except ConclaveError as error:
             reason = why(error)
             log.info("nothing more left for %s (%s): %s", deposit.peer, reason, error)
-            return DepositFailed(deposit.peer, deposit.upto, reason, deposit.group)
+            return _failed(deposit, reason)
         except Exception:  # a fault of ours costs this deposit, not the others
             log.exception("a deposit failed")
-            return DepositFailed(deposit.peer, deposit.upto, "refused", deposit.group)
-        return Deposited(deposit.peer, deposit.upto, deposit.group)
+            return _failed(deposit, "refused")
+        return Deposited(deposit.peer, deposit.upto, deposit.group, deposit.entry)
 
     async def _leave(self, peer: Handle, frames: Sequence[bytes]) -> None:
         if peer == self._identity.handle:
@@ -172,6 +172,10 @@ class Deposits:
         if len(self._known) > CACHE_MOST:
             del self._known[next(iter(self._known))]
         return known
+
+
+def _failed(deposit: Deposit, reason: str) -> DepositFailed:
+    return DepositFailed(deposit.peer, deposit.upto, reason, deposit.group, deposit.entry)
 
 
 def _parts(frames: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:

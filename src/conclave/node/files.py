@@ -25,6 +25,7 @@ from conclave.files.record import FileRecord, Stage
 from conclave.node import files_commands as ask
 from conclave.node import files_disk as disk
 from conclave.node.files_fetching import Download
+from conclave.node.files_part import PartFile
 from conclave.node.files_records import Records
 from conclave.node.files_serving import Sender, Serving
 from conclave.node.files_views import shown
@@ -263,7 +264,7 @@ class Files:
     async def _fetch(self, record: FileRecord) -> None:
         part = self._part(record)
         try:
-            placed = await self._on_thread(self._placed, record, part)
+            placed = await self._on_thread(self._placed, record)
             path = placed or await self._download(record, part)
             await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
             with suppress(StorageError):  # a second name of the same file: the next start tries again
@@ -276,7 +277,7 @@ class Files:
         else:
             self._tell(FileDone(record.conversation, record.id, record.offered.name, str(path)))
 
-    async def _download(self, record: FileRecord, part: disk.PartFile) -> Path:
+    async def _download(self, record: FileRecord, part: PartFile) -> Path:
         download = self._downloads[record.id] = Download(
             record.offered,
             part,
@@ -315,10 +316,10 @@ class Files:
             for peer in rest[at : at + REACHED]:
                 self._links.want(peer, True)
 
-    def _placed(self, record: FileRecord, part: disk.PartFile) -> Path | None:
+    def _placed(self, record: FileRecord) -> Path | None:
         """Where an earlier life moved the whole file, on a disk without hard links. Runs on a thread."""
         path = Path(record.path)
-        if record.stage is not Stage.PLACING or part.exists or not path.is_file():
+        if record.stage is not Stage.PLACING or not path.is_file():
             return None
         descriptor = disk.open_regular(path)
         try:
@@ -361,8 +362,8 @@ class Files:
 
     # Places and threads.
 
-    def _part(self, record: FileRecord) -> disk.PartFile:
-        return disk.PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
+    def _part(self, record: FileRecord) -> PartFile:
+        return PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._group.create_task(work)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from conclave.errors import Refused, VerificationError
 from conclave.files.limits import FileLimits
-from conclave.files.offer import Offered, open_chunk
+from conclave.files.offer import Offered, check_chunk, open_sealed
 from conclave.files.receiving import Fetch
 from conclave.files.tree import check_leaves
 from conclave.node import files_disk as disk
+from conclave.node.files_part import PartFile
 from conclave.node.files_serving import OnThread, Sender
 from conclave.wire.files import Chunk, Lack, Leaves, Why
 from conclave.wire.frames import encode_frame
@@ -42,7 +43,7 @@ class Download:
     def __init__(
         self,
         offered: Offered,
-        part: disk.PartFile,
+        part: PartFile,
         leaves_path: Path,
         links: Sender,
         limits: FileLimits,
@@ -128,7 +129,10 @@ class Download:
                     self._ask()
                 if self._hopeless:
                     raise Refused(self._hopeless, reason="changed", remedy="ask for it to be offered again")
-            return await self._on_thread(self.part.place, begun, beginning)  # type: ignore[no-any-return]
+            try:
+                return await self._on_thread(self.part.place, begun, beginning)  # type: ignore[no-any-return]
+            except VerificationError as error:
+                raise _of_no_file(error) from error
         finally:
             if self._flushing is not None:
                 with suppress(BaseException):
@@ -177,7 +181,7 @@ class Download:
             if error is None:
                 self.fetch.kept(number)
             elif error.reason == "wrong-key":
-                raise Refused(str(error), reason="wrong-key", remedy="ask for it to be offered again")
+                raise _of_no_file(error)
             else:
                 self.fetch.wrong(peer, number)
                 self._accuse(peer, str(error))
@@ -205,13 +209,20 @@ class Download:
         self._stirred.clear()
 
 
+def _of_no_file(error: VerificationError) -> Refused:
+    return Refused(str(error), reason="wrong-key", remedy="ask for it to be offered again")
+
+
 def _write(
-    part: disk.PartFile, offered: Offered, batch: list[_Arrived]
+    part: PartFile, offered: Offered, batch: list[_Arrived]
 ) -> list[tuple[str, int, VerificationError | None]]:
     done: list[tuple[str, int, VerificationError | None]] = []
     for peer, number, leaf, sealed in batch:
         try:
-            part.write(number, open_chunk(offered, number, leaf, sealed))
+            check_chunk(offered, number, leaf, sealed)
+            if not done:  # a wrong key shows early; all are opened in the end
+                open_sealed(offered, number, sealed)
+            part.write(number, sealed)
         except VerificationError as error:
             done.append((peer, number, error))
         else:

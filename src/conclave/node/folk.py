@@ -50,16 +50,17 @@ class Folk:
             "me": person.handle == self._known.me,
         }
 
-    def verify(self, command: ask.Verify) -> dict[str, Any]:
+    async def verify(self, command: ask.Verify) -> dict[str, Any]:
         """The number that both sides of a pair compute alike, where nobody stands between them.
 
-        Raises ``LocalError`` where there is no group with that person yet.
+        Raises ``LocalError`` where there is no group with that person yet, ``Refused`` where nobody is called so.
         """
         known, peer = self._known, handle_of(command.peer)
         if peer == known.me:
             raise LocalError("that is you", remedy="conclave verify @PEER, on both sides")
         state = views.pair_state(known.pump.desk, peer)
         if state is None:
+            await known.demand_known(peer)
             raise LocalError(f"you have no keys with {peer} yet", remedy=f"conclave say @{peer} 'hello'; then again")
         number = views.safety_number(state, known.me, peer)
         certificates = {}

@@ -7,7 +7,7 @@ A line is named by its position, by the first letters of its id (at least 4), or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from conclave.chat import views
 from conclave.chat.effects import LineKind
@@ -28,10 +28,7 @@ LAST = "last"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One node's state, store, links and directory. ``expelled``: who was shut out, and why.
-
-    ``read``: up to which counter of ours the people of our pairs have read, as far as told since the start.
-    """
+    """One node's state, store, links and directory. ``expelled``: who was shut out, and why."""
 
     me: str
     pump: Pump
@@ -40,7 +37,6 @@ class Known:
     directory: Directory
     expelled: Mapping[str, str]
     preferences: Preferences
-    read: dict[str, int] = field(default_factory=dict)
 
     def conversation(self, text: str) -> str:
         """``@burak`` or ``#ops``, as it is called here. Raises ``LocalError``."""

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
-from datetime import datetime
 from typing import Any
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
 from conclave.chat.notices import RollCalled
 from conclave.errors import LocalError
+from conclave.node import attendance
 from conclave.node import commands as ask
 from conclave.node.known import Known, handle_of
 from conclave.node.notices import Notice
-from conclave.node.progress import has
 from conclave.pki.certificate import read_certificate
 from conclave.wire.frames import ID_BYTES
 
@@ -123,7 +121,7 @@ class Rooms:
         """Who is in, who is there now, and who has all up to where."""
         known = self._known
         view = known.lobby(command.lobby)
-        members = [self._member(view, handle) for handle in (*view.roster, *view.invited)]
+        members = [attendance.member(known, view, handle) for handle in (*view.roster, *view.invited)]
         return {
             "lobby": view.label,
             "leader": view.leader,
@@ -131,30 +129,13 @@ class Rooms:
             "members": members,
             "entries": view.seq,
             "said": view.words,
-            "words": in_words(view, members),
+            "words": attendance.in_words(view.words, members),
             "healing": view.healing,
             "timer": view.timer,
             "check": view.hash.hex()[:CHECK_DIGITS],
             "group_check": view.authenticator.hex()[:CHECK_DIGITS],
             "protection": view.protection,
         }
-
-    def _member(self, view: views.LobbyView, handle: str) -> dict[str, Any]:
-        known, linked = self._known, handle in self._known.peers.linked()
-        state = "invited" if handle in view.invited else "online" if known.here(handle) else "away"
-        role = "leader" if handle == view.leader else "deputy" if handle in view.deputies else "member"
-        shown = {"handle": handle, "role": role, "state": state, "linked": linked, "me": handle == known.me}
-        if state == "invited":
-            return shown
-        mark = view.marks.get(handle)
-        shown |= {
-            "has": mark.has if mark is not None else 0,
-            "read": mark.read if mark is not None else 0,
-            "missing": [list(one) for one in mark.missing] if mark is not None else [],
-            "has_all": not view.words or (has(mark, view.words) and not (mark is not None and mark.missing)),
-            "away_since": known.away_since(handle),
-        }
-        return shown
 
     async def roll(self, command: ask.Roll) -> dict[str, Any]:
         """Ask everybody for a signed answer now, and wait for it."""
@@ -197,26 +178,3 @@ class Rooms:
 def _row(view: views.LobbyView) -> dict[str, Any]:
     role = "leader" if view.stage == "leading" else view.stage
     return {"lobby": view.label, "leader": view.leader, "role": role, "members": len(view.roster)}
-
-
-def in_words(view: views.LobbyView, members: list[dict[str, Any]], now: float | None = None) -> str:
-    """``7 of 9 have it; cem is away since 14:02; deniz is missing 38 to 41``: of the last thing that was said."""
-    inside = [one for one in members if one["state"] != "invited"]
-    have = sum(bool(one["has_all"]) for one in inside)
-    parts = ["everybody has everything" if have == len(inside) else f"{have} of {len(inside)} have it"]
-    for one in inside:
-        if one["state"] == "away":
-            since = one["away_since"]
-            parts.append(f"{one['handle']} is away" + (f" since {_clock(since, now)}" if since else ""))
-        ranges = [f"{first} to {last}" if first != last else f"{first}" for first, last in one["missing"]]
-        if ranges:
-            parts.append(f"{one['handle']} is missing {', '.join(ranges)}")
-        elif not one["has_all"] and one["state"] != "away":
-            parts.append(f"{one['handle']} has all up to {one['has']} of {view.words}")
-    return "; ".join(parts)
-
-
-def _clock(moment: float, now: float | None) -> str:
-    when = datetime.fromtimestamp(moment).astimezone()
-    today = datetime.fromtimestamp(time.time() if now is None else now).astimezone().date()
-    return f"{when:%H:%M}" if when.date() == today else f"{when:%d.%m. %H:%M}"

@@ -113,6 +113,7 @@ class Node:
                     self._store.posts,
                     own=self._identity.own(),
                     judges=self._identity.judges(),
+                    certificates=self._store.certificates,
                 ),
                 self._store,
                 self._between(self.peers),

@@ -125,17 +125,19 @@ def deposit_of(store: PeerStore, deed: DepositPosts) -> Deposit | Deposited | De
 def deposits_of(store: PeerStore, deed: DepositEntries) -> Iterator[Deposit | DepositFailed]:
     """The entries of the deed, an envelope's worth at once. Raises ``StorageError``."""
     taken: list[bytes] = []
-    for frame in _entries(store, deed.group, deed.first, deed.count):
+    first = deed.first
+    for number, frame in enumerate(_entries(store, deed.group, deed.first, deed.count), deed.first):
         if not fits([*taken, frame]):
             if taken:
-                yield Deposit(deed.peer, 0, tuple(taken))
-            taken = []
+                yield Deposit(deed.peer, 0, tuple(taken), deed.group, first)
+            taken, first = [], number
         if fits([frame]):
             taken.append(frame)
         else:
-            yield DepositFailed(deed.peer, 0, "too-large")
+            yield DepositFailed(deed.peer, 0, "too-large", deed.group, number)
+            first = number + 1
     if taken:
-        yield Deposit(deed.peer, 0, tuple(taken))
+        yield Deposit(deed.peer, 0, tuple(taken), deed.group, first)
 
 
 def _posts(store: PeerStore, deed: Resend | DepositPosts) -> Iterator[tuple[int, bytes]]:

@@ -95,7 +95,7 @@ class Service:
             case ask.Find():
                 return await self._folk.find(command)
             case ask.Verify():
-                return self._folk.verify(command)
+                return await self._folk.verify(command)
             case ask.Requests() | ask.AnswerTo():
                 return await self._asked(command)
             case (

@@ -16,8 +16,8 @@ from conclave.chat.content import About, Body, Delete, Edit, Pin, Reaction, Time
 from conclave.chat.effects import LineKind, Status
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.errors import LocalError, Refused
+from conclave.node import attendance, progress
 from conclave.node import commands as ask
-from conclave.node import progress
 from conclave.node.known import Known
 from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress
@@ -52,10 +52,7 @@ class Words:
         match notice:
             case LineMarked(conversation, identity, _):
                 self._look(conversation, identity)
-            case Receipted(conversation, _, _, read):
-                if conversation.startswith("@"):
-                    before = self._known.read.get(conversation, 0)
-                    self._known.read[conversation] = max(before, read)
+            case Receipted(conversation):
                 for where, identity in list(self._waiting):
                     if where == conversation:
                         self._look(conversation, identity)
@@ -77,7 +74,8 @@ class Words:
         known = self._known
         if conversation.startswith("#"):
             return progress.in_lobby(known.lobby(conversation), stored, known.me)
-        return progress.in_pair(stored, conversation[1:], known.me, known.read.get(conversation, 0))
+        peer = conversation[1:]
+        return progress.in_pair(stored, peer, known.me, views.pair(known.pump.desk, peer).read)
 
     # Saying.
 
@@ -90,16 +88,13 @@ class Words:
         if command.reply:
             line = known.line(conversation, command.reply).line
             reply = About(line.sender, line.id)
-        expires = command.expires
-        if expires is None:
-            expires = known.preferences.timers.get(conversation)
         identity = secrets.token_bytes(ID_BYTES)
         waiting = _Waiting(
             _GOALS[command.goal if command.wait else "sent"], asyncio.get_running_loop().create_future()
         )  # fmt: skip
         self._waiting[conversation, identity] = waiting
         try:
-            await known.pump.ask(ev.Say(conversation, identity, command.text, reply, expires))
+            await known.pump.ask(ev.Say(conversation, identity, command.text, reply, command.expires))
             self._look(conversation, identity)
             try:
                 async with asyncio.timeout(command.timeout if command.wait else GRACE_SECONDS):
@@ -173,14 +168,11 @@ class Words:
         return {"conversation": conversation, **self.shown(conversation, stored)} if stored else {}
 
     async def timer(self, command: ask.Timer) -> dict[str, Any]:
-        """How long what is said from now on is kept: by everybody in a lobby, by us in a pair."""
+        """How long what anybody says there from now on is kept, on every device."""
         known = self._known
         conversation = known.conversation(command.conversation)
-        if conversation.startswith("#"):
-            body = Timer(command.seconds)
-            await known.pump.ask(ev.Utter(conversation, secrets.token_bytes(ID_BYTES), body))
-        else:
-            await known.preferences.set_timer(conversation, command.seconds)
+        await self._demand_open(conversation)
+        await known.pump.ask(ev.Utter(conversation, secrets.token_bytes(ID_BYTES), Timer(command.seconds)))
         return {"conversation": conversation, "seconds": command.seconds}
 
     # Reading.
@@ -233,9 +225,12 @@ class Words:
             lines = [one for one in kept if one.line.sender == known.me and one.line.kind is not LineKind.NOTICE]
             lines = lines[-command.limit :]
         answer = []
+        view = known.lobby(conversation) if conversation.startswith("#") else None
+        members = [attendance.member(known, view, handle) for handle in view.roster] if view is not None else []
         for one in lines:
             how = self._progress(conversation, one)
             row = progress.shown(one, how)
+            row["summary"] = attendance.of_line(how, one.line.seq, members) if view is not None else _of_pair(how)
             row["members"] = [{"handle": handle, "state": word} for handle, word in how.members.items()]
             answer.append(row)
         return {"conversation": conversation, "lines": answer}
@@ -267,6 +262,12 @@ class Words:
         conversation = self._known.conversation(command.conversation)
         await self._known.preferences.mute(conversation, on=command.on)
         return {"conversation": conversation, "muted": command.on}
+
+
+def _of_pair(how: Progress) -> str:
+    [(peer, state)] = how.members.items()
+    said = {"read": f"{peer} has read it", "delivered": f"{peer} has it", "sent": f"on its way to {peer}"}
+    return said.get(state, how.words)
 
 
 LOOK_AT = 500

@@ -221,6 +221,10 @@ class MemoryStore:
         """As ``PeerStore.certificate``."""
         return self._certificates.get(fingerprint)
 
+    def certificates(self) -> Iterator[bytes]:
+        """As ``PeerStore.certificates``."""
+        return iter(list(self._certificates.values()))
+
     def conversations(self) -> list[Conversation]:
         """As ``PeerStore.conversations``."""
         shown = ((name, history.shown()) for name, history in self._histories.items())

@@ -7,7 +7,7 @@ connection of their own, so they go on during a commit (WAL) and see whole commi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
@@ -143,6 +143,10 @@ class PeerDatabase:
         """As ``PeerStore.certificate``."""
         rows = self._read("SELECT der FROM certificates WHERE fingerprint = ?", fingerprint)
         return bytes(rows[0][0]) if rows else None
+
+    def certificates(self) -> Iterator[bytes]:
+        """As ``PeerStore.certificates``."""
+        return (bytes(der) for (der,) in self._read("SELECT der FROM certificates"))
 
     def conversations(self) -> list[Conversation]:
         """As ``PeerStore.conversations``."""

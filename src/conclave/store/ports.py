@@ -22,7 +22,7 @@ Left out: what the states and bodies mean (``chat``), keys and passphrases (``st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -126,6 +126,9 @@ class PeerStore(Protocol):
 
     def certificate(self, fingerprint: bytes) -> bytes | None:
         """The certificate (DER) of that SHA-256, or None where it was never kept."""
+
+    def certificates(self) -> Iterator[bytes]:
+        """Every certificate (DER) that was kept."""
 
     def conversations(self) -> list[Conversation]:
         """All conversations, the one with the latest line first."""

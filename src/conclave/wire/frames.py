@@ -287,11 +287,16 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """Signed words of the order, each with its place; ``done``: these were the last."""
+    """All signed words that the sender has between two entries (both exclusive), each with its place.
+
+    ``whole``: it knows of none there that it lacks. A long answer is several, one beginning where the last ended.
+    """
 
     group: bytes
+    after: int
+    before: int
     items: tuple[tuple[int, bytes], ...]
-    done: bool
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,7 +419,9 @@ _DECODERS: dict[int, Callable[[Reader], Frame]] = {
     Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), r.uint64(), r.uint64()),
     Kind.ASK_PACKAGE: lambda _: AskPackage(),
     Kind.PACKAGE: lambda r: Package(r.opaque(PAYLOAD_BYTES)),
-    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), r.vector(_item, PAYLOAD_BYTES), _flag(r)),
+    Kind.ORIGINALS: lambda r: Originals(
+        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.vector(_item, PAYLOAD_BYTES), _flag(r)
+    ),
 }  # fmt: skip
 
 
@@ -463,8 +470,9 @@ def _body(frame: Frame) -> tuple[int, bytes]:
         case Package():
             return Kind.PACKAGE, w.opaque(frame.package).done()
         case Originals():
-            w.fixed(frame.group, ID_BYTES).vector(frame.items, lambda each, it: each.uint64(it[0]).opaque(it[1]))
-            return Kind.ORIGINALS, w.uint8(frame.done).done()
+            w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before)
+            w.vector(frame.items, lambda each, it: each.uint64(it[0]).opaque(it[1]))
+            return Kind.ORIGINALS, w.uint8(frame.whole).done()
         case Hello():
             w.uint16(frame.version).uint16(frame.oldest).uint32(frame.frame_bytes).uint16(frame.window)
             return Kind.HELLO, w.text(frame.agent).done()

@@ -1,0 +1,58 @@
+"""Messages that disappear: what was agreed in a pair, and the words in which a conversation says so.
+
+In a pair either may set the timer, and nobody orders what the two say. So timers are numbered: a higher number
+counts, and of two that crossed each other, which have the same, the shorter one. Left out: a lobby's timer, which
+its order settles (``chat.meaning``), and the lines that go (``Work.expire``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat.content import Body, Text, Timer
+from conclave.chat.hearing import own_notice
+from conclave.chat.state import Peer
+from conclave.chat.work import Work
+
+_LAST = (1 << 32) - 1
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def words(author: str, seconds: int) -> str:
+    """What a conversation says of its new timer: ``ayse set messages to disappear after 1 hour``."""
+    if not seconds:
+        return f"{author} set messages to be kept"
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
+    many = seconds // size
+    return f"{author} set messages to disappear after {many} {unit}{'s' if many > 1 else ''}"
+
+
+def stamped(peer: Peer, body: Body) -> Body:
+    """``body`` as it is said to ``peer`` now: words get the pair's timer, and a new timer the next number."""
+    if isinstance(body, Timer) and not body.number:
+        return replace(body, number=min(peer.timer.number + 1, _LAST))
+    if isinstance(body, Text) and not body.expires:
+        return replace(body, expires=peer.timer.seconds)
+    return body
+
+
+def set_by_us(work: Work, handle: str, timer: Timer) -> None:
+    """Our person's choice counts here at once."""
+    peer = work.peer(handle)
+    if timer != peer.timer:
+        work.keep(replace(peer, timer=timer))
+        own_notice(work, "@" + handle, words(work.me, timer.seconds))
+
+
+def set_by_peer(work: Work, handle: str, timer: Timer) -> None:
+    """The peer's choice counts unless ours came after it, or crossed it and is the shorter one."""
+    peer = work.peer(handle)
+    crossed = timer.number == peer.timer.number
+    if timer.number < peer.timer.number or (crossed and _length(timer) >= _length(peer.timer)):
+        return
+    work.keep(replace(peer, timer=timer))
+    own_notice(work, "@" + handle, words(handle, timer.seconds))
+
+
+def _length(timer: Timer) -> float:
+    return timer.seconds or float("inf")

@@ -1,0 +1,82 @@
+"""Who is in a lobby, who is there, and who has what of it: member by member, and in one sentence.
+
+Left out: receipts themselves (``chat.receipts``), and how far one line has come (``node.progress``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from conclave.chat.effects import Status
+from conclave.chat.views import LobbyView
+from conclave.node.known import Known
+from conclave.node.progress import Progress, has
+
+
+def member(known: Known, view: LobbyView, handle: str) -> dict[str, Any]:
+    """One member, or somebody who was asked in, as fronts get it."""
+    linked = handle in known.peers.linked()
+    state = "invited" if handle in view.invited else "online" if known.here(handle) else "away"
+    role = "leader" if handle == view.leader else "deputy" if handle in view.deputies else "member"
+    shown = {"handle": handle, "role": role, "state": state, "linked": linked, "me": handle == known.me}
+    if state == "invited":
+        return shown
+    mark = view.marks.get(handle)
+    shown |= {
+        "has": mark.has if mark is not None else 0,
+        "read": mark.read if mark is not None else 0,
+        "missing": [list(one) for one in mark.missing] if mark is not None else [],
+        "has_all": not view.words or (has(mark, view.words) and not (mark is not None and mark.missing)),
+        "away_since": known.away_since(handle),
+    }
+    return shown
+
+
+def in_words(words: int, members: Sequence[dict[str, Any]], now: float | None = None) -> str:
+    """``7 of 9 have it; cem is away since 14:02; deniz is missing 38 to 41``: of the last thing that was said.
+
+    ``words`` is its entry.
+    """
+    inside = [one for one in members if one["state"] != "invited"]
+    have = sum(bool(one["has_all"]) for one in inside)
+    parts = ["everybody has everything" if have == len(inside) else f"{have} of {len(inside)} have it"]
+    for one in inside:
+        parts += _wanting(one, words, now)
+    return "; ".join(parts)
+
+
+def of_line(how: Progress, seq: int, members: Collection[dict[str, Any]], now: float | None = None) -> str:
+    """The same of one line of ours at entry ``seq``, and who has read it."""
+    if not seq or how.status in (Status.WAITING, Status.MAILED, Status.FAILED):
+        return how.words
+    parts = ["everybody has it" if how.have == how.of else f"{how.have} of {how.of} have it"]
+    for one in members:
+        if how.members.get(one["handle"]) == Status.SENT.value:
+            parts += _wanting(one | {"has_all": False}, seq, now)
+    readers = [handle for handle, state in how.members.items() if state == Status.READ.value]
+    if readers:
+        every = len(readers) == len(how.members) > 1
+        parts.append("read by everybody" if every else f"read by {', '.join(readers)}")
+    return "; ".join(parts)
+
+
+def _wanting(one: dict[str, Any], words: int, now: float | None) -> list[str]:
+    parts = []
+    if one["state"] == "away":
+        since = one["away_since"]
+        parts.append(f"{one['handle']} is away" + (f" since {_clock(since, now)}" if since else ""))
+    ranges = [f"{first} to {last}" if first != last else f"{first}" for first, last in one["missing"]]
+    if ranges:
+        parts.append(f"{one['handle']} is missing {', '.join(ranges)}")
+    elif not one["has_all"] and one["state"] != "away":
+        parts.append(f"{one['handle']} has all up to {one['has']} of {words}")
+    return parts
+
+
+def _clock(moment: float, now: float | None) -> str:
+    when = datetime.fromtimestamp(moment).astimezone()
+    today = datetime.fromtimestamp(time.time() if now is None else now).astimezone().date()
+    return f"{when:%H:%M}" if when.date() == today else f"{when:%d.%m. %H:%M}"
