@@ -38,7 +38,8 @@ class Member:
         self.handle = handle
         self.store = PeerDatabase(database, os.urandom(32))
         own, judges = realm.own(handle), realm.judges()
-        self.desk = restore(handle, (), self.store.posts, Settings(), own, judges)
+        quiet = Settings(receipt_after=DAY, update_spread=DAY)  # what is measured is words, and nothing in between
+        self.desk = restore(handle, (), self.store.posts, quiet, own, judges)
 
     def turn(self, events: Iterable[ev.Event]) -> list[tuple[str, bytes]]:
         """One turn as the pump makes it: decide, commit, encode what is to be sent, what goes to many once."""

@@ -100,6 +100,13 @@ def test_what_was_pushed_on_a_link_that_went_is_not_counted_on(people: Followers
     assert lead.link(people, "deniz", 2, 2.0, up=True) is people
 
 
+def test_who_is_let_in_by_an_entry_gets_what_follows_it(people: Followers) -> None:
+    """The commit that lets many in is large, and of no use to them: each has a welcome."""
+    people = lead.admit(people, "cem", 1, 0.0, linked=True)
+    assert lead.audience(people, 1, 3)[1] == ("burak",)
+    assert set(lead.audience(people, 2, 3)[1]) == {"burak", "cem"}
+
+
 def test_the_silent_are_asked_less_and_less_often(people: Followers) -> None:
     asked = 0
     for now in range(1, 2000):
@@ -116,7 +123,12 @@ def test_who_is_out_once_is_not_put_out_later_again(people: Followers) -> None:
 
 
 FOLLOWERS = st.builds(
-    Follower, until=st.integers(0, 9), linked=st.booleans(), live=st.booleans(), have=st.integers(0, 9)
+    Follower,
+    since=st.integers(1, 9),
+    until=st.integers(0, 9),
+    linked=st.booleans(),
+    live=st.booleans(),
+    have=st.integers(0, 9),
 )
 
 
@@ -126,7 +138,11 @@ def test_an_entry_goes_to_whoever_is_linked_in_and_near(known: dict[str, Followe
     before = empty.update(known)
     for people in (before, lead.audience(before, seq, window)[0]):
         after, pushed, awaited = lead.audience(people, seq, window)
-        due = {name: one for name, one in people.items() if one.linked and (not one.until or one.until >= seq)}
+        due = {
+            name: one
+            for name, one in people.items()
+            if one.linked and one.since <= seq and (not one.until or one.until >= seq)
+        }
         near = {name for name, one in due.items() if one.live and seq - one.have <= window}
         assert set(pushed) == near
         assert awaited == bool(due)

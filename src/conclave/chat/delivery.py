@@ -125,8 +125,8 @@ def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
     declined = tuple(number for number in inbound.declined if number >= post.base) if at == 0 else ()
     if post.number > last + 1 or len(declined) >= DECLINED_POSTS:
         return inbound, Place.AHEAD
-    others = tuple(pair for i, pair in enumerate(inbound.streams) if i != at)[: STREAMS_KEPT - 1]
-    return Inbound(((post.stream, last), *others), declined), Place.NEXT
+    others = inbound.streams[1:] if at == 0 else tuple(pair for i, pair in enumerate(inbound.streams) if i != at)
+    return Inbound(((post.stream, last), *others[: STREAMS_KEPT - 1]), declined), Place.NEXT
 
 
 def taken(inbound: Inbound, post: Post) -> Inbound:

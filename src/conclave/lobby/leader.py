@@ -46,13 +46,13 @@ def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, tu
 
     Who lags by more than ``window`` entries is live no longer.
     """
-    there, live, least, ends = _linked(followers)
-    if seq - least <= window and seq <= ends:
+    there, live, since, least, ends = _linked(followers)
+    if since <= seq <= ends and seq - least <= window:
         return followers, live, there
     pushed: list[str] = []
     awaited = False
     for handle, one in list(followers.items()):
-        if not one.linked or 0 < one.until < seq:
+        if not one.linked or seq < one.since or 0 < one.until < seq:
             continue
         awaited = True
         if one.live and seq - one.have > window:
@@ -63,12 +63,13 @@ def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, tu
 
 
 @lru_cache(16)  # many entries are ordered between two changes of the followers
-def _linked(followers: Followers) -> tuple[bool, tuple[str, ...], int, int]:
-    """Whether anybody is linked, who is live, the least that one of them has, and the first end of one who is out."""
+def _linked(followers: Followers) -> tuple[bool, tuple[str, ...], int, int, int]:
+    """Of who is linked: if any, who is live, the last to begin, the least that one has, the first end of one out."""
     linked = [(handle, one) for handle, one in followers.items() if one.linked]
     live = tuple(handle for handle, one in linked if one.live)
     least = min((one.have for _, one in linked if one.live), default=_NEVER)
-    return bool(linked), live, least, min((one.until for _, one in linked if one.until), default=_NEVER)
+    since = max((one.since for _, one in linked), default=0)
+    return bool(linked), live, since, least, min((one.until for _, one in linked if one.until), default=_NEVER)
 
 
 def admit(followers: Followers, handle: str, seq: int, now: float, *, linked: bool) -> Followers:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Self
 
 from conclave.errors import DecodeError
@@ -257,4 +258,9 @@ class PrivateMessage(Struct):
 
     def write_sender_head(self, writer: Writer) -> Writer:
         """``SenderDataAAD``: what the sender data is bound to."""
-        return writer.opaque(self.group_id).uint64(self.epoch).uint8(self.content_type)
+        return writer.raw(_sender_head(self.group_id, self.epoch, self.content_type))
+
+
+@lru_cache(256)  # the same for all that is said in an epoch, and wanted thrice for each message
+def _sender_head(group_id: bytes, epoch: int, kind: ContentType) -> bytes:
+    return Writer().opaque(group_id).uint64(epoch).uint8(kind).done()
