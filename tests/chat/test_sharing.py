@@ -113,12 +113,14 @@ def test_originals_go_to_members_only_and_none_from_before_they_came_in() -> Non
     table.say("ayse", "#ops", "with cem")
     effects = table.put("ayse", ev.Arrived("deniz", Recall(group, 0, 99)))
     assert effects == []
-    (deed,) = [
+    before, since = [
         one
         for one in table.put("ayse", ev.Arrived("cem", Recall(group, 0, 1 << 60)))
         if isinstance(one, SendOriginals)
     ]
-    assert deed.since == table.state("ayse", group).healing.entered["cem"]
+    entered = table.state("ayse", group).healing.entered["cem"]
+    assert before.since == since.since == since.after == entered
+    assert not before.whole  # so far as ayse knows cem was not in: others may know better
     items = [item for *_, frame in table.frames if isinstance(frame, Originals) for item in frame.items]
     assert len(items) == 1
 

@@ -243,12 +243,17 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     if lobby is None or state is None or handle not in groups.roster(state):
         return
     since, ours = (lobby.healing.entered.get(one, 0) for one in (handle, work.me))
-    places = [recall.after, recall.before]
-    if max(recall.after, since) < ours < recall.before - 1:  # of what was before us we know little
-        places.insert(1, ours)
+    edge = max(
+        since, ours
+    )  # of what was before us we know little, and before it came in, as far as we know, give none
+    places = (
+        (recall.after, edge, recall.before)
+        if recall.after < edge < recall.before - 1
+        else (recall.after, recall.before)
+    )
     for after, before in pairwise(places):
         end = before if before == recall.before else before + 1
-        whole = _has_all(work, lobby, max(after, since), end)
+        whole = after >= edge and _has_all(work, lobby, after, end)
         work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
 
 
@@ -261,7 +266,6 @@ def _has_all(work: Work, lobby: Lobby, after: int, before: int) -> bool:
         lobby.healing.step is Step.SOUND
         and lobby.order is not None
         and lobby.order.seq >= before - 1
-        and lobby.healing.entered.get(work.me, 0) <= after
         and all(end <= after + 1 or start >= before - 1 for start, end in lacking)
     )
 
