@@ -33,6 +33,8 @@ ORPHANS_AT_ONCE = 256
 """Originals that are read from the store at once."""
 ASKED_MOST = 3
 """A member that answers so often that it lacks some too is not asked again; where all do, nobody has them."""
+SILENT_MOST = 12
+"""Nor is one that is linked and so often in a row does not answer at all."""
 TIED_MOST = 3
 """Members to whom we want links at once to ask them, where the leader lacks it too."""
 
@@ -203,7 +205,7 @@ def ask(work: Work, group: bytes) -> None:
         return
     people = _askable(work, lobby)
     if not people:
-        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None, poor={})), reworded=True)
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None, poor={}, silent={})), reworded=True)
         return
     linked = [one for one in people if work.peer(one).linked]
     if not linked:
@@ -225,7 +227,10 @@ def _askable(work: Work, lobby: Lobby) -> list[str]:
     """Who may have what we lack, the leader first."""
     state = work.session(lobby.group)
     people = dict.fromkeys((lobby.leader, *groups.roster(state))) if state is not None else {}
-    return [one for one in people if one != work.me and lobby.healing.poor.get(one, 0) < ASKED_MOST]
+    poor, silent = lobby.healing.poor, lobby.healing.silent
+    return [
+        one for one in people if one != work.me and poor.get(one, 0) < ASKED_MOST and silent.get(one, 0) < SILENT_MOST
+    ]
 
 
 def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
@@ -243,14 +248,10 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     if lobby is None or state is None or handle not in groups.roster(state):
         return
     since, ours = (lobby.healing.entered.get(one, 0) for one in (handle, work.me))
-    edge = max(
-        since, ours
-    )  # of what was before us we know little, and before it came in, as far as we know, give none
-    places = (
-        (recall.after, edge, recall.before)
-        if recall.after < edge < recall.before - 1
-        else (recall.after, recall.before)
-    )
+    edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
+    places = [recall.after, recall.before]
+    if recall.after < edge < recall.before - 1:
+        places.insert(1, edge)
     for after, before in pairwise(places):
         end = before if before == recall.before else before + 1
         whole = after >= edge and _has_all(work, lobby, after, end)
@@ -293,9 +294,10 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         pull = (after, before) if after + 1 < before else None
         pulled = work.now if pull is not None else pulled
         lobby = replace(lobby, ears=replace(lobby.ears, lost=_without(lobby.ears.lost, frame.after, frame.before)))
+    silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
     if pull is None:
-        poor, source = {}, ""
-    healing = replace(lobby.healing, pull=pull, poor=poor, source=source, pulled=pulled)
+        poor, silent, source = {}, {}, ""
+    healing = replace(lobby.healing, pull=pull, poor=poor, silent=silent, source=source, pulled=pulled)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     if pull is not None:
         work.pending = True
