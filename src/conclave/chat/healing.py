@@ -116,7 +116,9 @@ def unwound(
         return
     digest = digest or dict(lobby.order.recent).get(common, b"")
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
-    floor = lobby.healing.entered.get(lobby.leader, 0)  # whoever leads now was no member before: it reads no more
+    floor = max(
+        lobby.healing.entered.get(lobby.leader, 0), lobby.healing.met.get(lobby.leader, 0)
+    )  # whoever leads now was no member before: it reads no more
     said = [(author, identity) for author, identity, seq in lines if seq > floor]
     orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *said)))
     for author, identity in said:
@@ -124,14 +126,23 @@ def unwound(
             work.mark_line(lobby.label, identity, Status.WAITING)
     work.record(CutEntries(group, common))
     work.record(UnplaceLines(lobby.label, common))
-    since = max(common, lobby.healing.entered.get(work.me, 0))  # who was there before us, we did not see come in
-    ours = {handle for handle, seq in lobby.healing.entered.items() if seq > since}
+    entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
+    late = {handle: seq for handle, seq in lobby.healing.entered.items() if seq > common}
     forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
-    lobby = _carry_over(work, lobby, common, ours)
-    healing = replace(lobby.healing, step=step, orphans=orphans, known=known, asked=0.0, unknown=0.0)
+    lobby = _carry_over(work, lobby, common, set(late))
+    healing = replace(
+        lobby.healing,
+        step=step,
+        orphans=orphans,
+        entered=entered,
+        known=known,
+        asked=0.0,
+        unknown=0.0,
+        met={**lobby.healing.met, **late},
+    )
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
     work.keep_lobby(
@@ -298,10 +309,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     )
     people = groups.roster(state)
     anew = lobby.healing.anew - set(people)
-    entered = _entered(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
-    healing = replace(
-        lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, entered=entered, unknown=0.0
-    )
+    met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
+    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
     lobby = replace(
@@ -320,11 +329,11 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     work.stir(lobby.group)
 
 
-def _entered(lobby: Lobby, seq: int, was: dict[str, int], people: dict[str, int]) -> dict[str, int]:
-    """Since when people are in: who was let in here while we were in another half, not for longer than we."""
-    known = lobby.healing.entered
-    since = {one: known.get(one, 0) if one in was else seq for one in people}
-    return {one: at if at <= lobby.healing.common else seq for one, at in since.items()}
+def _met(lobby: Lobby, seq: int, was: dict[str, int], people: dict[str, int]) -> dict[str, int]:
+    """Who was let in here while we were in another half: we know that it was in by entry ``seq``, and no more."""
+    met = lobby.healing.met
+    new = {one: seq for one in people if one not in was or met.get(one, 0) > lobby.healing.common}
+    return {**{one: at for one, at in met.items() if one in people}, **new}
 
 
 def _ask_in_anew(work: Work, lobby: Lobby) -> None:

@@ -284,7 +284,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
-            entered=dict.fromkeys(groups.roster(state), welcome.seq),
+            entered={work.me: welcome.seq}, met=dict.fromkeys(groups.roster(state), welcome.seq),
         ),
         watch=replace(
             lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew

@@ -155,7 +155,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.gone.items(), lambda each, it: each.text(it[0]).uint64(it[1][0]).text(it[1][1]))
     w.vector(sorted(healing.owed), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
-    return w.vector(sorted(healing.anew), Writer.text).done()
+    w.vector(sorted(healing.anew), Writer.text)
+    return w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1])).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -174,8 +175,10 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     known = dict(
         r.vector(lambda each: (each.fixed(ID_BYTES), (each.text(HANDLE_BYTES), each.opaque(ID_BYTES))))
     )  # fmt: skip
-    anew = frozenset(r.vector(_handle)) if r.remaining else frozenset()  # a home from before has none
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, anew)
+    anew, met = frozenset[str](), dict[str, int]()
+    if r.remaining:  # a home from before has none
+        anew, met = frozenset(r.vector(_handle)), dict(r.vector(_number))
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer,

@@ -247,18 +247,19 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     state = work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state):
         return
-    since, ours = (lobby.healing.entered.get(one, 0) for one in (handle, work.me))
+    ours = lobby.healing.entered.get(work.me, 0)
+    since = max(lobby.healing.entered.get(handle, 0), lobby.healing.met.get(handle, 0))
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
     places = [recall.after, recall.before]
     if recall.after < edge < recall.before - 1:
         places.insert(1, edge)
     for after, before in pairwise(places):
         end = before if before == recall.before else before + 1
-        whole = after >= edge and _has_all(work, lobby, after, end)
+        whole = after >= edge and _has_all(lobby, after, end)
         work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
 
 
-def _has_all(work: Work, lobby: Lobby, after: int, before: int) -> bool:
+def _has_all(lobby: Lobby, after: int, before: int) -> bool:
     """Whether we lack nothing, as far as we know, of what was said between two entries."""
     lacking = [(first - 1, last + 1) for first, last in lobby.ears.lost]
     if lobby.healing.pull is not None:

@@ -204,6 +204,7 @@ class Healing:
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
+    met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
