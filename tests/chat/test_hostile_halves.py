@@ -1,0 +1,181 @@
+"""Members who lie about other halves of a lobby, people who are out of it, newcomers who want to read what was before.
+
+Left out: lies about words (``test_hostile_members``) and a leader that lies (``test_hostile_leader``).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.lobby import order as orders
+from conclave.wire.frames import (
+    AskInfo,
+    EntryKind,
+    Fetch,
+    Frame,
+    Head,
+    Ordered,
+    Originals,
+    Recall,
+    Refusal,
+    Refused,
+    Run,
+    Submit,
+)
+from tests.chat.desks import Table
+
+ALL = ("ayse", "burak", "cem", "deniz")
+
+
+def room(*others: str) -> tuple[Table, bytes]:
+    """A lobby that ayse leads; everybody reaches everybody. ``others`` are not in it."""
+    table = Table(*ALL, *others)
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    return table, table.lobby("ayse", *ALL[1:])
+
+
+def let_in(table: Table, inviter: str, handle: str) -> None:
+    """``inviter`` asks ``handle`` in, who comes."""
+    table.put(inviter, ev.InviteTo("ops", (handle,)))
+    table.run(2)
+    table.put(handle, ev.AnswerRequest(inviter, accept=True, lobby="ops"))
+    table.run(5)
+
+
+@pytest.mark.parametrize("leader", ["ayse", "elif"])
+def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str) -> None:
+    """elif, who came last, wants to hear what was before her: from others' mouths, in an order of her own making."""
+    table, group = room("elif")
+    for number in range(5):
+        table.say("deniz", "#ops", f"old {number}")
+    let_in(table, "ayse", "elif")
+    table.run(70, 5)
+    order = table.state("burak", group).order
+    assert order is not None
+    table.link("burak", "elif")
+    lie = Head(group, order.seq + 3, bytes(32), (Run(50, 0, leader, 1, order.seq + 3),))
+    before = len(table.frames)
+    table.put("burak", ev.Arrived("elif", lie))
+    table.run(120)
+    assert table.words("elif") == []
+    assert not [frame for who, _, frame in table.frames[before:] if isinstance(frame, Submit) and who == "deniz"]
+    assert len({table.view(one).leader for one in ALL}) == 1  # she may make another one lead, as every member may
+
+
+def ex_member() -> tuple[Table, bytes, list[Frame]]:
+    """deniz is put out; what is sent to her from now on is in the list, and does not arrive."""
+    table, group = room()
+    table.say("ayse", "#ops", "one")
+    table.put("ayse", ev.RemoveFrom("ops", "deniz"))
+    table.run(5)
+    for number in range(5):
+        table.say("ayse", "#ops", f"without deniz {number}")
+    seen: list[Frame] = []
+
+    def drop(_: str, other: str, frame: Frame) -> bool:
+        if other == "deniz":
+            seen.append(frame)
+        return other == "deniz"
+
+    table.drop = drop
+    return table, group, seen
+
+
+@pytest.mark.parametrize("by", ["ayse", "burak"])
+def test_who_is_out_is_shown_nothing_of_the_order_behind_its_end(by: str) -> None:
+    table, group, seen = ex_member()
+    table.link(by, "deniz")
+    head = next(one for one in seen if isinstance(one, Head))
+    order = table.state(by, group).order
+    assert order is not None
+    assert head.seq < order.seq
+    assert max(run.last for run in head.runs) == head.seq
+    assert head.hash != order.hash
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["lost", "leaving"])
+def test_an_ex_member_does_not_take_the_lead(*, leaving: bool) -> None:
+    table, group, _ = ex_member()
+    order = table.state("burak", group).order
+    assert order is not None
+    if leaving:
+        table.drop = lambda _, other, frame: other == "deniz" or isinstance(frame, Submit)
+        table.put("ayse", ev.LeaveLobby("ops"))
+    else:
+        table.cut("ayse", "burak")
+    table.link("deniz", "burak")
+    top = order.runs[0]
+    run = Run(top.term, top.rank, top.leader, top.first, order.seq + 5)
+    table.put("burak", ev.Arrived("deniz", Head(group, order.seq + 5, bytes(32), (run, *order.runs[1:]))))
+    term = Ordered(group, orders.LAST_TERM, order.seq + 1, order.hash, "deniz", 1, 0, EntryKind.TERM, b"junk")
+    table.put("burak", ev.Arrived("deniz", term))
+    assert table.view("burak").leader == "ayse"
+    assert table.view("burak").term == 1
+
+
+def test_a_newcomer_is_given_nothing_from_before_it_by_those_who_came_in_anew() -> None:
+    table, group = room("elif")
+    table.say("ayse", "#ops", "before elif")
+    table.part({"ayse", "burak"}, {"cem", "deniz", "elif"})
+    table.run(20)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))  # a commit in the half that loses: it has to come in anew
+    let_in(table, "cem", "elif")
+    table.part()
+    table.run(90)
+    assert "elif" in table.view("burak").roster
+    for name in ("ayse", "burak", "cem"):
+        if frozenset((name, "elif")) not in table.links:
+            table.link(name, "elif")
+        before = len(table.frames)
+        table.put(name, ev.Arrived("elif", Recall(group, 0, 1 << 62)))
+        given = [frame for one, _, frame in table.frames[before:] if one == name and isinstance(frame, Originals)]
+        assert given
+        assert not any(b"before elif" in data for frame in given for _, data in frame.items)
+
+
+def test_who_asks_to_come_in_again_and_again_holds_up_nobody() -> None:
+    table, group = room()
+    table.run(70, 10)
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(20)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.part()
+    for _ in range(60):
+        table.put("cem", ev.Arrived("deniz", AskInfo(group)))
+        table.run(1)
+    assert not any(table.view(one).healing for one in ALL)
+
+
+def test_what_a_stranger_asks_of_leaves_nothing_behind() -> None:
+    table, _ = room("zeki")
+    table.link("ayse", "zeki")
+    table.drop = lambda _, other, frame: other == "zeki" and not isinstance(frame, Refused)
+    table.put("ayse", ev.Arrived("zeki", Fetch(b"x" * 16, 1, 1)))
+    assert [frame for _, other, frame in table.frames if other == "zeki"] == [
+        Refused(b"x" * 16, 0, 0, Refusal.NOT_IN)
+    ]
+    table.cut("ayse", "zeki")
+    for _ in range(5):
+        table.wait(600)
+    assert "zeki" not in views.wanted(table.desks["ayse"])
+    assert not table.stores["ayse"].posts("zeki", 1, 9)
+    assert not table.mail.get("zeki")
+
+
+def test_an_old_word_that_somebody_was_out_puts_it_out_no_more() -> None:
+    """deniz was out, and cem did not know it. By now she is in again, and nothing that she said then arrives late."""
+    table, _ = room()
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    table.put("ayse", ev.RemoveFrom("ops", "deniz"))
+    table.run(5)
+    table.part({"cem", "deniz"}, {"ayse", "burak"})
+    table.run(30)  # cem looks for who leads, and deniz says that she is not in
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    let_in(table, "ayse", "deniz")
+    table.part()
+    table.run(120)
+    assert "deniz" in table.view("ayse").roster
+    assert table.stages()["deniz"] == "member"
