@@ -1,4 +1,4 @@
-"""Members who lie about other halves of a lobby, people who are out of it, newcomers who want to read what was before.
+"""Members who lie about halves of a lobby, people who are out of it, newcomers who want to read what was before them.
 
 Left out: lies about words (``test_hostile_members``) and a leader that lies (``test_hostile_leader``).
 """
