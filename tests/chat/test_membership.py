@@ -250,3 +250,17 @@ def test_nobody_is_asked_in_by_somebody_whom_the_authority_put_out() -> None:
     table.run(30, 5)
     assert views.requests(table.desks["burak"]) == ()
     assert views.lobby(table.desks["burak"], "#ops") is None
+
+
+def test_who_was_put_out_by_the_authority_before_we_came_in_is_put_out_here_too() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.drop = lambda _, other, frame: (
+        other == "burak" and isinstance(frame, Post) and frame.kind is PostKind.WELCOME
+    )
+    table.lobby("ayse", "burak", "cem")
+    table.put("burak", ev.Expelled("cem", "revoked"))
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.view("burak").roster == ("ayse", "burak")

@@ -39,7 +39,7 @@ from conclave.chat.effects import (
 from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Own
 from conclave.errors import StorageError
-from conclave.node.turn import decide
+from conclave.node.turn import FACTS, decide
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
@@ -140,8 +140,10 @@ class Node:
             if str(error) != FULL:
                 raise AssertionError(f"{self.name}: {error}") from error
             for event in batch:
-                if isinstance(event, ev.Linked | ev.Unlinked | ev.Tick):
+                if isinstance(event, FACTS):
                     self.put(event)
+                elif isinstance(event, ev.Mailed):
+                    self.fetched.discard((self.lives, event.mail))
             return
 
     def _commit(self, records: list[Record]) -> None:

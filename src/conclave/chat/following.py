@@ -14,7 +14,7 @@ from conclave.chat.effects import PutEntry, Send, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.links import send
-from conclave.chat.purging import purge
+from conclave.chat.purging import purge_expelled
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import landed, without_commit
 from conclave.chat.work import Work
@@ -301,8 +301,7 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         ears=replace(lobby.ears, marks=marks),
     )
     work.keep_lobby(lobby, reworded=True)
-    for handle in work.expelled & set(now):
-        purge(work, work.lobby(entry.group) or lobby, handle, "put out by the authority", delay=2.0)
+    purge_expelled(work, entry.group)
 
 
 def _new_certificates(

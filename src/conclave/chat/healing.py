@@ -18,7 +18,7 @@ from conclave.chat import audience, ending, groups, sharing
 from conclave.chat.effects import CutEntries, DropEntries, Send, Status, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.purging import purge
+from conclave.chat.purging import purge, purge_expelled
 from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import fly_again, without_commit
 from conclave.chat.work import Work
@@ -324,6 +324,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     )
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
+    purge_expelled(work, lobby.group)
     sharing.begin(work, lobby.group)
     sharing.ask(work, lobby.group)
     work.stir(lobby.group)

@@ -30,6 +30,7 @@ from conclave.chat.invitations import (
 )
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
+from conclave.chat.purging import purge_expelled
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
@@ -294,6 +295,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     work.wake(renew)
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
+    purge_expelled(work, lobby.group)
     work.stir(lobby.group)
 
 

@@ -12,6 +12,15 @@ from conclave.chat.state import Lobby
 from conclave.chat.work import Work
 
 
+def purge_expelled(work: Work, group: bytes) -> None:
+    """We are in, or others came: whom the authority put out is put out here too."""
+    state = work.session(group)
+    for handle in sorted(work.expelled.intersection(groups.roster(state) if state is not None else ())):
+        lobby = work.lobby(group)
+        if lobby is not None:
+            purge(work, lobby, handle, "put out by the authority", delay=2.0)
+
+
 def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
     """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then."""
     state = work.session(lobby.group)

@@ -49,7 +49,7 @@ from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
-from conclave.node.turn import decide
+from conclave.node.turn import FACTS, decide
 from conclave.store.ports import PeerStore
 from conclave.wire.frames import Frame, Info, Ordered, Originals, Package, Post, Submit, encode_frame
 
@@ -197,7 +197,7 @@ class Pump:
         else:
             self._ask_again(reads)
             # Links came or went and time passed all the same; frames were not acknowledged and come again.
-            self._queue.extendleft((event, None) for event, _ in reversed(batch) if isinstance(event, _FACTS))
+            self._queue.extendleft((event, None) for event, _ in reversed(batch) if isinstance(event, FACTS))
             if self._queue:
                 self._waiting.set()
         for (_, done), answer in zip(batch, answers[len(read) :], strict=True):
@@ -321,13 +321,6 @@ class Pump:
     def _ring(self) -> None:
         self._alarm = None  # a loop may ring before the time, by its clock: what rang is not waited for
         self.put(ev.Tick())
-
-
-_FACTS = (
-    ev.Linked | ev.Unlinked | ev.Expelled | ev.Tick | ev.OwnChanged | ev.JudgesChanged | ev.StockTold
-    | ev.PackageFound | ev.PackageMissing | ev.Deposited | ev.DepositFailed
-)  # fmt: skip
-"""What stays true although the commit of its turn failed. Mail is not here: it is handed in again by its inbox."""
 
 
 def _size(event: ev.Event) -> int:

@@ -17,6 +17,12 @@ from conclave.node.sendings import latest
 
 log = logging.getLogger(__name__)
 
+FACTS = (
+    ev.Linked | ev.Unlinked | ev.Expelled | ev.Tick | ev.OwnChanged | ev.JudgesChanged | ev.StockTold
+    | ev.PackageFound | ev.PackageMissing | ev.Deposited | ev.DepositFailed
+)  # fmt: skip
+"""What stays true although the commit of its turn failed. Mail is not here: it is handed in again by its inbox."""
+
 Answers = list[ConclaveError | None]
 """For each event, the error with which a command was refused, or None."""
 
