@@ -56,7 +56,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     except VerificationError as error:
         _does_not_fit(work, lobby, handle, error)
         return
-    work.have(entry.group)
+    audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)
     if after is not None and after.order is not None and after.watch.fetching:

@@ -225,6 +225,8 @@ class Watch:
     fetched: float = 0.0  # UNIX seconds of that fetch
     heard: float = 0.0  # UNIX seconds of the leader's last sign
     beat: float = 0.0  # UNIX seconds of our own, as the leader, or when we last prodded one that is silent
+    told: int = 0  # the entry up to which we told the leader that we are
+    told_at: float = 0.0  # UNIX seconds of that
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
