@@ -37,7 +37,8 @@ from conclave.pki.verify import VerifiedPeer, verify_peer
 from conclave.wire.frames import Frame
 
 HERE = "127.0.0.1"
-MANY = LinkLimits(half_open=4096, half_open_per_address=4096, handshake_seconds=60.0)
+MANY = LinkLimits(half_open=4096, half_open_per_address=4096, handshake_seconds=60.0, silence_seconds=60.0)
+"""For many links on a machine that has other work: who is slow is not gone."""
 
 
 class Realm:

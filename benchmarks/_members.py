@@ -95,14 +95,15 @@ class Table:
             frames = self.leader.turn(answers)
 
     def heard(self, frames: list[tuple[str, bytes]]) -> list[ev.Event]:
-        """What the leader hears once everybody has these frames of it."""
+        """What the leader hears once everybody has these frames of it: all tell how far they are when one would."""
         answers = arrived("ayse", self.speaker.turn(arrived("burak", frames, "ayse")))
         order = self.leader.desk.lobbies.get(GROUP)
         assert order is not None
         assert order.order is not None
         got = Counter(handle for handle, data in frames for one in read(data) if isinstance(one, Ordered))
         self.delivered += got.total()
-        answers += [ev.Arrived(handle, Have(GROUP, order.order.seq)) for handle in self.packages if got[handle]]
+        if any(isinstance(one, ev.Arrived) and isinstance(one.frame, Have) for one in answers):
+            answers += [ev.Arrived(handle, Have(GROUP, order.order.seq)) for handle in self.packages if got[handle]]
         return answers
 
     def close(self) -> None:

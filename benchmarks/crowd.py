@@ -139,7 +139,8 @@ async def measure(realm: Realm, folder: Path, size: int, seconds: int) -> Measur
         before = (await leader.said())["cpu"]
         leader.send("open")
         opened = (await leader.said())["opened"]
-        await asyncio.gather(ayse.entered.wait(), cem.entered.wait())
+        async with asyncio.timeout(60):
+            await asyncio.gather(ayse.entered.wait(), cem.entered.wait())
         word, _ = await ayse.say()
         joined = max(await all_have(word)) - opened
         leader.send("cpu")

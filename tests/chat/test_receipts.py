@@ -9,7 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
-from conclave.wire.frames import Ordered, Submit
+from conclave.wire.frames import Have, Ordered, Submit
 from tests.chat.desks import Table
 
 
@@ -108,3 +108,23 @@ def test_receipts_of_large_lobbies_are_spread_over_more_time(members: int) -> No
     dues = [table.state(f"p{n}", table.desks["ayse"].labels["#ops"]).ears.due - table.now for n in range(members)]
     assert max(dues) <= table.settings.receipt_after * 1.5 * max(1.0, (members + 1) / 10)
     assert len(set(dues)) == members
+
+
+@pytest.mark.parametrize(("window", "most"), [(256, 0), (16, 5)])
+def test_of_many_words_at_once_the_leader_is_told_once_and_knows_all_by_its_next_head(window: int, most: int) -> None:
+    table = Table("ayse", "burak", settings=Settings(push_window=window))
+    table.link("ayse", "burak")
+    group = table.lobby("ayse", "burak")
+    table.wait(3.0)
+    before = len(table.frames)
+    for number in range(16):
+        table.say("ayse", "#ops", f"{number}")
+    told = [frame for one, _, frame in table.frames[before:] if one == "burak" and isinstance(frame, Have)]
+    assert len(told) <= most
+    for _ in range(3):  # receipts come in between
+        table.wait(3.0)
+    lobby = table.state("ayse", group)
+    people = lobby.watch.followers
+    assert lobby.order is not None
+    assert people is not None
+    assert [one.have for one in people.values()] == [lobby.order.seq]

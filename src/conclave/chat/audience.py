@@ -17,7 +17,10 @@ from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.wire.frames import Fetch, Have, Refusal, Refused
+from conclave.wire.frames import EntryKind, Fetch, Have, Ordered, Refusal, Refused
+
+TELL_SECONDS = 0.5
+"""Within so long of telling how far we are, few words more are not told."""
 
 
 def leads(work: Work, lobby: Lobby) -> bool:
@@ -82,6 +85,17 @@ def show_head(work: Work, lobby: Lobby, handle: str) -> None:
         send(work, handle, orders.part(lobby.order, until))
     else:
         send(work, handle, orders.head(lobby.order))
+
+
+def progressed(work: Work, lobby: Lobby, entry: Ordered) -> None:
+    """We take an entry, and the leader is told at once, or with a later one: by its next head at the latest.
+
+    Of many words one in a quarter of its window is told, or one in ``TELL_SECONDS``: telling it each time costs the
+    leader more than saying them. Whatever changes the group or the leader is told, because that is waited for.
+    """
+    few = entry.seq - lobby.watch.told < work.settings.push_window // 4
+    if entry.kind is not EntryKind.MESSAGE or not few or abs(work.now - lobby.watch.told_at) >= TELL_SECONDS:
+        work.have(entry.group)
 
 
 def have_arrived(work: Work, handle: str, have: Have) -> None:

@@ -60,7 +60,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
-    work.have(entry.group)
+    audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)
     if after is not None and after.order is not None and after.watch.fetching:
@@ -358,7 +358,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         if handle == top.leader:
             healing.adopt(work, lobby, handle, head)
         else:
-            healing.told(work, lobby, top)
+            healing.rumoured(work, lobby, top)
         return
     if orders.counts_before(lead, top):
         if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
@@ -389,7 +389,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """
     assert lobby.order is not None
     top = head.runs[0]
-    if lobby.watch.told is not None and top.leader == handle and orders.same(top, lobby.watch.told):
+    if lobby.watch.rumour is not None and top.leader == handle and orders.same(top, lobby.watch.rumour):
         healing.adopt(work, lobby, handle, head)
         return
     common = orders.parting(lobby.order, head)

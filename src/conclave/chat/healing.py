@@ -45,11 +45,11 @@ UNKNOWN_SECONDS = 300.0
 """A newcomer of a half that lost waits so long to be asked into the other."""
 
 
-def told(work: Work, lobby: Lobby, run: Run) -> None:
+def rumoured(work: Work, lobby: Lobby, run: Run) -> None:
     """A member follows a leader that counts before ours: we want to hear that from itself."""
-    known = lobby.watch.told
+    known = lobby.watch.rumour
     if run.leader != work.me and (known is None or orders.counts_before(run, known)):
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, told=replace(run, first=0, last=0))))
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, rumour=replace(run, first=0, last=0))))
         work.stir(lobby.group)
 
 
@@ -72,7 +72,9 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     assert lobby.order is not None
     lead = replace(head.runs[0], first=0, last=0)
     common = orders.parting(lobby.order, head)
-    watch = replace(lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, told=None)
+    watch = replace(
+        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumour=None
+    )
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
     if lobby.stage is Stage.CLOSING:
         own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")

@@ -85,8 +85,8 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return frozenset((lobby.inviter,))
     if lobby.stage not in _IN:
         return frozenset()
-    told = lobby.watch.told
-    rumoured = {told.leader} if told and lobby.lead and orders.counts_before(told, lobby.lead) else set()
+    rumour = lobby.watch.rumour
+    rumoured = {rumour.leader} if rumour and lobby.lead and orders.counts_before(rumour, lobby.lead) else set()
     if lobby.watch.followers is not None:
         return frozenset(lobby.watch.followers) | rumoured
     lost_for = _lost_for(work, lobby)

@@ -228,6 +228,8 @@ class Watch:
     fetched: float = 0.0  # UNIX seconds of that fetch
     heard: float = 0.0  # UNIX seconds of the leader's last sign
     beat: float = 0.0  # UNIX seconds of our own, as the leader, or when we last prodded one that is silent
+    told: int = 0  # the entry up to which we told the leader that we are
+    told_at: float = 0.0  # UNIX seconds of that
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
@@ -237,7 +239,7 @@ class Watch:
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
-    told: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
+    rumour: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
     shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next

@@ -329,6 +329,8 @@ class Work:
             lobby = self._lobbies.get(group)
             if lobby is not None and lobby.order is not None and lobby.leader != self.me:
                 first.append(Send(lobby.leader, Have(group, lobby.order.seq)))
+                watch = replace(lobby.watch, told=lobby.order.seq, told_at=self.now)
+                self._lobbies = self._lobbies.put(group, replace(lobby, watch=watch))
         for handle, before in self._touched_peers.items():
             self._settle_peer(self.peer(handle), before)
         for group, was in self._touched_lobbies.items():
