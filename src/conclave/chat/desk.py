@@ -7,7 +7,8 @@ that the links that are wanted are asked for.
 Nothing that a peer sends makes ``step`` raise. A command raises ``Refused`` or ``LocalError``, and the desk that it
 was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one: ``talk``
 and ``duet`` (two people); ``membership``, ``departing``, ``committing``, ``speaking``, ``ordering``, ``following``,
-``leadership``, ``healing`` and ``receipts`` (lobbies); ``links`` and ``mail`` (delivery).
+``catching_up``, ``leadership``, ``healing``, ``rejoining``, ``sharing`` and ``receipts`` (lobbies); ``links`` and
+``mail`` (delivery).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import replace
 
 from conclave.chat import (
     audience,
+    catching_up,
     committing,
     departing,
     duet,
@@ -32,6 +34,7 @@ from conclave.chat import (
     ordering,
     packages,
     receipts,
+    rejoining,
     reviving,
     sharing,
     speaking,
@@ -152,10 +155,10 @@ def _settle(work: Work) -> None:
         if group is None:
             break
         leadership.settle(work, group)
-        healing.passed(work, group)
+        rejoining.passed(work, group)
         committing.act(work, group)
         speaking.flush(work, group)
-        following.catch_up(work, group)
+        catching_up.catch_up(work, group)
         ending.finish(work, group)
     welcomes, work.welcomes = work.welcomes, []
     for order, welcome, added in welcomes:
@@ -179,16 +182,16 @@ def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
             meaning.followed(work, peer, frame.group)
             audience.fetch_arrived(work, peer, frame)
         case frames.Head():
-            following.head_arrived(work, peer, frame)
+            catching_up.head_arrived(work, peer, frame)
         case frames.Refused(reason=frames.Refusal.NOT_IN):
             membership.left(work, peer, frame.group)
         case frames.Refused():
             speaking.refused(work, peer, frame)
         case frames.AskInfo():
             meaning.followed(work, peer, frame.group)
-            healing.info_asked(work, peer, frame)
+            rejoining.info_asked(work, peer, frame)
         case frames.Info():
-            healing.info_arrived(work, peer, frame)
+            rejoining.info_arrived(work, peer, frame)
         case frames.Recall():
             sharing.recall_arrived(work, peer, frame)
         case frames.Originals():
@@ -242,7 +245,7 @@ def _passed(work: Work) -> None:
             continue
         leadership.settle(work, lobby.group)
         leadership.passed(work, lobby.group)
-        healing.passed(work, lobby.group)
+        rejoining.passed(work, lobby.group)
         audience.passed(work, lobby.group)
         committing.act(work, lobby.group)
         departing.passed(work, lobby.group)
@@ -250,7 +253,7 @@ def _passed(work: Work) -> None:
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
         mail.lobby_passed(work, lobby.group)
-        following.catch_up(work, lobby.group)
+        catching_up.catch_up(work, lobby.group)
     work.expire()
 
 

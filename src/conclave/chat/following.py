@@ -8,14 +8,14 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, healing, meaning, sharing
+from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing
+from conclave.chat.catching_up import DEAF, IN, catch_up, noticed
 from conclave.chat.content import Content, Term, decode_content
-from conclave.chat.effects import PutEntry, Send, Status
+from conclave.chat.effects import PutEntry, Status
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
-from conclave.chat.links import send
 from conclave.chat.purging import purge_expelled
-from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.state import Lobby, Step
 from conclave.chat.voice import landed, without_commit
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -25,10 +25,8 @@ from conclave.lobby.order import Order
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import HASH_BYTES, EntryKind, Fetch, Head, Ordered, Refusal, Refused
+from conclave.wire.frames import EntryKind, Ordered
 
-_IN = (Stage.MEMBER, Stage.LEAVING)
-_DEAF = (Step.UNWIND, Step.REJOIN)
 LOST_RANGES = 64
 """Ranges of entries that could not be opened, at most, which a receipt names."""
 
@@ -36,7 +34,7 @@ LOST_RANGES = 64
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     """An entry of the order: pushed by the leader, or fetched of somebody who has it."""
     lobby = work.lobby(entry.group)
-    if lobby is None or lobby.order is None or lobby.stage not in _IN or lobby.healing.step in _DEAF:
+    if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
         return
     watch = lobby.watch
     if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
@@ -222,7 +220,7 @@ def examine(work: Work, lobby: Lobby, handle: str, payload: bytes, verify: Verif
 def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) -> None:
     state = work.session(entry.group)
     if lobby.healing.step is Step.ENTER:
-        healing.committed(work, lobby, entry)
+        rejoining.committed(work, lobby, entry)
         return
     if state is None:
         return
@@ -322,110 +320,3 @@ def _reason(authenticated_data: bytes, handle: str) -> str:
         return groups.read_reasons(authenticated_data).get(handle, "")
     except DecodeError:
         return ""
-
-
-# --- catching up ---
-
-
-def head_arrived(work: Work, handle: str, head: Head) -> None:
-    """Somebody tells where its order stands."""
-    lobby = work.lobby(head.group)
-    state = work.session(head.group)
-    if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*_IN, Stage.CLOSING):
-        meaning.unknown_head(work, handle, head)
-        return
-    if head.runs[0].term > orders.LAST_TERM:
-        work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
-        return
-    if state is None:
-        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, head.runs[0]):
-            healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
-        elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
-            noticed(work, lobby, handle, head.seq)
-            work.have(head.group)
-        return
-    if handle != lobby.leader and handle not in groups.roster(state):
-        _outsider(work, lobby, handle, head)
-        return
-    top = head.runs[0]
-    if handle == lobby.leader and orders.same(top, lobby.lead):
-        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
-        work.keep_lobby(lobby)
-    lead = lobby.lead
-    if lead is None or lobby.order is None:
-        return
-    if orders.counts_before(top, lead):
-        if handle == top.leader:
-            healing.adopt(work, lobby, handle, head)
-        else:
-            healing.rumoured(work, lobby, top)
-        return
-    if orders.counts_before(lead, top):
-        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
-            send(work, handle, orders.head(lobby.order))
-        common = orders.parting(lobby.order, head)
-        if lobby.watch.followers is not None and common == head.seq:
-            audience.heard_from(work, lobby, handle, common)
-        return
-    if lobby.watch.followers is not None:
-        if orders.parting(lobby.order, head) == head.seq:
-            audience.heard_from(work, lobby, handle, head.seq)
-        return
-    common = orders.parting(lobby.order, head)
-    parted = common < lobby.order.seq <= head.seq and handle == lobby.leader
-    if parted and lobby.healing.step is Step.SOUND:
-        healing.adopt(work, lobby, handle, head)
-        return
-    noticed(work, lobby, handle, head.seq)
-    work.have(head.group)
-
-
-def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
-    """Somebody who is not in, as far as we know, shows an order of our lobby.
-
-    Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we
-    have is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another
-    half: it is told, and not believed.
-    """
-    assert lobby.order is not None
-    top = head.runs[0]
-    if lobby.watch.rumour is not None and top.leader == handle and orders.same(top, lobby.watch.rumour):
-        healing.adopt(work, lobby, handle, head)
-        return
-    common = orders.parting(lobby.order, head)
-    if common == lobby.order.seq:
-        if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
-            noticed(work, lobby, handle, head.seq)
-    elif common >= 0 and handle in lobby.healing.gone:
-        send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
-    elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
-        head = orders.head(lobby.order)  # it was let in in a half that lost, and may learn that
-        send(work, handle, replace(head, hash=bytes(HASH_BYTES)))  # but not what would let it add to our order
-
-
-def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
-    """``handle`` has the order up to ``seq``."""
-    watch = lobby.watch
-    if seq > watch.goal or (handle == lobby.leader and seq >= watch.goal):
-        watch = replace(watch, goal=seq, goal_by=handle)
-        work.keep_lobby(replace(lobby, watch=watch))
-    catch_up(work, lobby.group)
-
-
-def catch_up(work: Work, group: bytes) -> None:
-    """Fetch what is missing, of whoever has it, one bounded fetch at a time."""
-    lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or lobby.stage not in _IN or lobby.healing.step in _DEAF:
-        return
-    watch, seq = lobby.watch, lobby.order.seq
-    if watch.goal <= seq:
-        return
-    work.pending = True
-    if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
-        return
-    source = watch.goal_by if work.peer(watch.goal_by).linked else lobby.leader
-    if source == work.me or not work.peer(source).linked:
-        return
-    watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
-    work.keep_lobby(replace(lobby, watch=watch))
-    work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))

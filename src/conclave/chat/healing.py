@@ -2,10 +2,8 @@
 
 Who is in the other half reads what it has behind the last common entry (``Unwind``). Where that holds no commit, its
 keys are those of the half that counts: the entries go, and the order is followed from there. Else its epochs lead
-nowhere: it asks the leader that counts for the group's state, comes in by an external commit that replaces its own
-leaf, and erases the old keys. What was said in its half is said again or shared (``chat.sharing``); who was removed
-in it is removed; who was let in there is asked in anew, by whoever of that half is in again first. Left out: when a
-term begins (``chat.leadership``).
+nowhere, and it comes in anew (``chat.rejoining``). What was said in its half is said again or shared
+(``chat.sharing``), who was removed in it is removed. Left out: when a term begins (``chat.leadership``).
 """
 
 from __future__ import annotations
@@ -14,35 +12,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-from conclave.chat import audience, ending, groups, sharing
-from conclave.chat.effects import CutEntries, DropEntries, Send, Status, UnplaceLines, Unwind
+from conclave.chat import groups, sharing
+from conclave.chat.effects import CutEntries, Status, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.links import send
-from conclave.chat.purging import purge, purge_expelled
-from conclave.chat.state import Flying, Lobby, Stage, Step
-from conclave.chat.voice import fly_again, without_commit
+from conclave.chat.purging import purge
+from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.voice import without_commit
 from conclave.chat.work import Work
-from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
-from conclave.mls import group as mls
-from conclave.mls.group import Policy
-from conclave.wire.frames import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused, Run
-from conclave.wire.posts import Invite
+from conclave.wire.frames import EntryKind, Head, Ordered, Run
 
-POLICY = Policy(lifetimes_at_join=False)
-"""A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.following`` checks."""
-ASK_AGAIN = 2.0
-"""What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
-TURN_SECONDS = 3.0
-"""One member after the other comes in: so long is waited for its commit."""
-ANEW_SPREAD = 10.0
-"""Those who came in again ask newcomers of their half in within so long (seconds), where they are many."""
 SHUNNED_SECONDS = 60.0
 """A member in whose half we are out has so long to follow the order that counts."""
-UNKNOWN_SECONDS = 300.0
-"""A newcomer of a half that lost waits so long to be asked into the other."""
 
 
 def rumoured(work: Work, lobby: Lobby, run: Run) -> None:
@@ -198,167 +181,6 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
     work.stir(lobby.group)
 
 
-# --- coming in again ---
-
-
-def passed(work: Work, group: bytes) -> None:
-    """Time passed, or something changed: ask for what is missing."""
-    lobby = work.lobby(group)
-    if lobby is None:
-        return
-    if lobby.healing.step is Step.SOUND:
-        _ask_in_anew(work, lobby)
-        return
-    work.wake(work.now + ASK_AGAIN)
-    if abs(work.now - lobby.healing.asked) < ASK_AGAIN:
-        return
-    work.keep_lobby(
-        replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5)))
-    )
-    if lobby.healing.step is Step.UNWIND:
-        work.deed(Unwind(group, lobby.label, lobby.healing.common))
-    elif lobby.healing.step is Step.REJOIN:
-        for handle in lobby.asked if lobby.leader == work.me else (lobby.leader,):
-            if work.peer(handle).linked:
-                work.deed(Send(handle, AskInfo(group)))
-
-
-def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
-    """A member of a half that lost wants in: one after the other, so that their commits do not compete."""
-    lobby = work.lobby(frame.group)
-    state = work.session(frame.group)
-    if lobby is None or state is None or lobby.order is None:
-        return
-    if handle == lobby.leader and handle in groups.roster(state) and lobby.watch.handed != lobby.lead:
-        leaderless = replace(lobby.watch, handed=lobby.lead, heard=work.now - work.settings.patience.silence)
-        work.keep_lobby(replace(lobby, watch=leaderless))  # it lost its home: another leads, and lets it in
-        work.stir(frame.group)
-    if not audience.leads(work, lobby):
-        if handle in groups.roster(state):
-            audience.show_head(work, lobby, handle)  # and so whom we follow
-        return
-    if handle not in groups.roster(state):
-        out_by, _ = lobby.healing.gone.get(handle, (0, ""))
-        send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
-        return
-    turn, until = lobby.watch.turn
-    queue = [one for one in lobby.watch.queue if work.peer(one).linked]
-    if handle != turn or work.now >= until:
-        first = queue[0] if queue and work.now < until + TURN_SECONDS else handle
-        if (turn and work.now < until) or first != handle:
-            queue += [handle] if handle not in queue else []
-            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, queue=tuple(queue))))
-            return
-        turn, until = handle, work.now + TURN_SECONDS
-        queue = [one for one in queue if one != handle]
-    known = {one: since for one, since in lobby.watch.shunned.items() if one != handle}
-    watch = replace(lobby.watch, turn=(turn, until), queue=tuple(queue), shunned=known)
-    work.keep_lobby(replace(lobby, watch=watch))
-    data = mls.group_info(state, random=work.random, external_pub=True)
-    send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
-
-
-def info_arrived(work: Work, handle: str, info: Info) -> None:
-    """The group's state as the leader that counts has it: commit ourselves into it."""
-    lobby = work.lobby(info.group)
-    if lobby is None or lobby.lead is None or lobby.healing.step is not Step.REJOIN or handle != lobby.leader:
-        return
-    if not orders.same(info.runs[0], lobby.lead):
-        return
-    try:
-        own = groups.package(work)
-        staged = mls.begin_external(
-            info.info,
-            own,
-            verify=work.judges.members,
-            now=work.now,
-            random=work.random,
-            policy=POLICY,
-        )
-        assert staged.epoch is not None
-        if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
-            raise RemoteError("it is another group, or we are not in it")
-    except ConclaveError as error:
-        work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
-        return
-    order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
-    work.record(DropEntries(info.group))
-    number = max(lobby.voice.next, int(work.now * 1000))
-    commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
-    voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
-    voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
-    healing = replace(lobby.healing, step=Step.ENTER, asked=work.now)
-    watch = replace(lobby.watch, goal=info.seq, goal_by=handle, fetching=0)
-    work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)
-    work.stir(info.group)
-
-
-def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
-    """A commit in the half that counts while we come in: ours brings us in, any other makes us ask again."""
-    voice = lobby.voice
-    ours = voice.staged is not None and any(
-        one.number == entry.number and one.kind is EntryKind.COMMIT for one in voice.flying
-    )
-    if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
-        ask_again(work, lobby.group)
-        return
-    state, before = voice.staged.begin(POLICY), work.session(lobby.group)
-    work.keep_session(state)
-    rest = tuple(one for one in voice.flying if one.number != entry.number)
-    pull = (
-        min(lobby.healing.common, lobby.healing.pull[0] if lobby.healing.pull else lobby.healing.common),
-        entry.seq,
-    )
-    people = groups.roster(state)
-    anew = lobby.healing.anew - set(people)
-    met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
-    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
-    removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
-    order = replace(lobby.order, epoch=state.number)
-    lobby = replace(
-        lobby,
-        order=order,
-        healing=healing,
-        voice=replace(voice, flying=rest, staged=None),
-        intents=replace(lobby.intents, removes=removes),
-        invited=lobby.invited - set(people),
-        asked=(),
-    )
-    work.keep_lobby(lobby, reworded=True)
-    own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
-    purge_expelled(work, lobby.group)
-    sharing.begin(work, lobby.group)
-    sharing.ask(work, lobby.group)
-    work.stir(lobby.group)
-
-
-def _met(lobby: Lobby, seq: int, was: dict[str, int], people: dict[str, int]) -> dict[str, int]:
-    """Who was let in here while we were in another half: we know that it was in by entry ``seq``, and no more."""
-    met = lobby.healing.met
-    new = {one: seq for one in people if one not in was or met.get(one, 0) > lobby.healing.common}
-    return {**{one: at for one, at in met.items() if one in people}, **new}
-
-
-def _ask_in_anew(work: Work, lobby: Lobby) -> None:
-    """Who came in in our half alone is not in this one: the question needs no answer of people there."""
-    state, healing = work.session(lobby.group), lobby.healing
-    if state is None or not healing.anew or lobby.stage is not Stage.MEMBER:
-        return
-    people = groups.roster(state)
-    if not healing.anew_at:
-        spread = min(ANEW_SPREAD, len(people) / 10)
-        work.keep_lobby(replace(lobby, healing=replace(healing, anew_at=work.now + spread * work.chance())))
-        work.stir(lobby.group)
-    elif work.now < healing.anew_at:
-        work.wake(healing.anew_at)
-    else:
-        asked = healing.anew - set(people) - work.expelled
-        for handle in sorted(asked):
-            work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
-        healing = replace(healing, anew=frozenset(), anew_at=0.0)
-        work.keep_lobby(replace(lobby, healing=healing, invited=lobby.invited | asked), reworded=True)
-
-
 def shunned(work: Work, lobby: Lobby, handle: str) -> None:
     """A member says that we, who lead, are out in its half.
 
@@ -373,31 +195,3 @@ def shunned(work: Work, lobby: Lobby, handle: str) -> None:
     elif handle not in lobby.watch.shunned:
         known = {**lobby.watch.shunned, handle: work.now}
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shunned=known)))
-
-
-def not_in(work: Work, lobby: Lobby, out_by: int) -> None:
-    """The half that counts put us out by entry ``out_by``, and that stands.
-
-    An entry before the halves parted, or 0, is none: that half does not know that ours let us in, and we wait.
-    """
-    since = lobby.healing.unknown or work.now
-    if out_by > lobby.healing.common:
-        ending.out(work, lobby, "in the other half of the lobby")
-    elif work.now - since > UNKNOWN_SECONDS:
-        ending.out(work, lobby, "nobody asked you into the other half of the lobby")
-    else:
-        healing, watch = replace(lobby.healing, unknown=since), replace(lobby.watch, heard=work.now)
-        work.keep_lobby(replace(lobby, healing=healing, watch=watch))
-
-
-def ask_again(work: Work, group: bytes) -> None:
-    """Our way in did not count: another."""
-    lobby = work.lobby(group)
-    if lobby is None or lobby.healing.step is not Step.ENTER:
-        return
-    flying = tuple(one for one in lobby.voice.flying if one.kind is not EntryKind.COMMIT)
-    voice = replace(lobby.voice, staged=None, flying=flying)
-    asked = work.now - ASK_AGAIN + 0.2 + work.chance()
-    healing = replace(lobby.healing, step=Step.REJOIN, asked=asked)
-    work.keep_lobby(replace(lobby, voice=voice, healing=healing), reworded=True)
-    work.wake(asked + ASK_AGAIN)

@@ -15,7 +15,7 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.ending import end
 from conclave.chat.events import InviteTo, OpenLobby
-from conclave.chat.healing import POLICY, adopt
+from conclave.chat.healing import adopt
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import (
     active,
@@ -31,6 +31,7 @@ from conclave.chat.invitations import (
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
 from conclave.chat.purging import purge_expelled
+from conclave.chat.rejoining import POLICY
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conclave.chat import audience, ending, groups, healing, ordering, records
+from conclave.chat import audience, ending, groups, healing, ordering, records, rejoining
 from conclave.chat.content import Body, Content, Text, encode_content
 from conclave.chat.effects import DropState, KeepOriginal, Send, Status
 from conclave.chat.hearing import Heard, hear, line_of
@@ -191,7 +191,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         return
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
         if handle == lobby.leader:
-            healing.not_in(work, lobby, frame.number)
+            rejoining.not_in(work, lobby, frame.number)
         return
     if frame.reason is Refusal.GONE or (frame.reason is Refusal.OUTSIDER and handle != lobby.leader):
         healing.too_late(work, lobby, handle)
@@ -207,7 +207,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if one.kind is EntryKind.COMMIT:
         work.keep_lobby(replace(lobby, voice=without_commit(work, voice)))
         if lobby.healing.step is Step.ENTER:
-            healing.ask_again(work, frame.group)
+            rejoining.ask_again(work, frame.group)
             return
     elif state is None or state.number <= one.epoch:
         work.pending = True  # we are behind ourselves: the order brings the epoch that is wanted

@@ -1,0 +1,127 @@
+"""Catching up with a lobby's order: where others stand, and fetching what is missing of whoever has it.
+
+Whose order counts is seen by the heads that they show; who leads is believed of itself alone. Left out: entries
+(``chat.following``), and what to do where orders part (``chat.healing``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conclave.chat import audience, groups, healing, meaning
+from conclave.chat.effects import Send
+from conclave.chat.links import send
+from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.wire.frames import HASH_BYTES, Fetch, Head, Refusal, Refused
+
+IN = (Stage.MEMBER, Stage.LEAVING)
+"""Stages in which we follow."""
+DEAF = (Step.UNWIND, Step.REJOIN)
+"""Steps of healing in which no entry is taken."""
+
+
+def head_arrived(work: Work, handle: str, head: Head) -> None:
+    """Somebody tells where its order stands."""
+    lobby = work.lobby(head.group)
+    state = work.session(head.group)
+    if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
+        meaning.unknown_head(work, handle, head)
+        return
+    if head.runs[0].term > orders.LAST_TERM:
+        work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
+        return
+    if state is None:
+        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, head.runs[0]):
+            healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
+        elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
+            noticed(work, lobby, handle, head.seq)
+            work.have(head.group)
+        return
+    if handle != lobby.leader and handle not in groups.roster(state):
+        _outsider(work, lobby, handle, head)
+        return
+    top = head.runs[0]
+    if handle == lobby.leader and orders.same(top, lobby.lead):
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    lead = lobby.lead
+    if lead is None or lobby.order is None:
+        return
+    if orders.counts_before(top, lead):
+        if handle == top.leader:
+            healing.adopt(work, lobby, handle, head)
+        else:
+            healing.rumoured(work, lobby, top)
+        return
+    if orders.counts_before(lead, top):
+        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
+            send(work, handle, orders.head(lobby.order))
+        common = orders.parting(lobby.order, head)
+        if lobby.watch.followers is not None and common == head.seq:
+            audience.heard_from(work, lobby, handle, common)
+        return
+    if lobby.watch.followers is not None:
+        if orders.parting(lobby.order, head) == head.seq:
+            audience.heard_from(work, lobby, handle, head.seq)
+        return
+    common = orders.parting(lobby.order, head)
+    parted = common < lobby.order.seq <= head.seq and handle == lobby.leader
+    if parted and lobby.healing.step is Step.SOUND:
+        healing.adopt(work, lobby, handle, head)
+        return
+    noticed(work, lobby, handle, head.seq)
+    work.have(head.group)
+
+
+def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """Somebody who is not in, as far as we know, shows an order of our lobby.
+
+    Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we
+    have is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another
+    half: it is told, and not believed.
+    """
+    assert lobby.order is not None
+    top = head.runs[0]
+    if lobby.watch.rumour is not None and top.leader == handle and orders.same(top, lobby.watch.rumour):
+        healing.adopt(work, lobby, handle, head)
+        return
+    common = orders.parting(lobby.order, head)
+    if common == lobby.order.seq:
+        if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
+            noticed(work, lobby, handle, head.seq)
+    elif common >= 0 and handle in lobby.healing.gone:
+        send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+    elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
+        head = orders.head(lobby.order)  # it was let in in a half that lost, and may learn that
+        send(work, handle, replace(head, hash=bytes(HASH_BYTES)))  # but not what would let it add to our order
+
+
+def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
+    """``handle`` has the order up to ``seq``."""
+    watch = lobby.watch
+    if seq > watch.goal or (handle == lobby.leader and seq >= watch.goal):
+        watch = replace(watch, goal=seq, goal_by=handle)
+        work.keep_lobby(replace(lobby, watch=watch))
+    catch_up(work, lobby.group)
+
+
+def catch_up(work: Work, group: bytes) -> None:
+    """Fetch what is missing, of whoever has it, one bounded fetch at a time."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
+        return
+    watch, seq = lobby.watch, lobby.order.seq
+    if watch.goal <= seq:
+        return
+    work.pending = True
+    if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
+        return
+    source = watch.goal_by if work.peer(watch.goal_by).linked else lobby.leader
+    if source == work.me or not work.peer(source).linked:
+        return
+    watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
+    work.keep_lobby(replace(lobby, watch=watch))
+    work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
