@@ -389,9 +389,11 @@ def test_originals_as_kept_and_as_they_travel() -> None:
     signed = Signed(original.content, original.signature, made.certificates[fingerprint])
     assert Signed.decode(signed.encode()) == signed
     assert signed.keep() == kept
+    travelling = signed.encode()
     for bad in (kept[:-1], kept + b"x", b""):
         with pytest.raises(DecodeError):
             read_kept(bad)
+    for bad in (travelling[:-1], travelling + b"x", b""):
         with pytest.raises(DecodeError):
             Signed.decode(bad)
 
