@@ -179,3 +179,12 @@ def test_an_old_word_that_somebody_was_out_puts_it_out_no_more() -> None:
     table.run(120)
     assert "deniz" in table.view("ayse").roster
     assert table.stages()["deniz"] == "member"
+
+
+def test_who_is_not_in_is_told_so_by_any_member_of_whom_it_fetches() -> None:
+    table, group = room("zeki")
+    table.link("burak", "zeki")
+    table.put("burak", ev.Arrived("zeki", Fetch(group, 1, 9)))
+    assert [frame.reason for _, other, frame in table.frames if other == "zeki" and isinstance(frame, Refused)] == [
+        Refusal.OUTSIDER
+    ]

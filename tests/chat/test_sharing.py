@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import reading
+from conclave.chat import reading, views
 from conclave.chat.content import Content, Shared, encode_content
 from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
 from conclave.chat.originals import Signed
@@ -216,3 +216,34 @@ def test_what_cannot_be_shared_or_is_believed_by_nobody_is_not_shared_for_ever(r
     told = len(table.troubles("cem"))
     table.run(300, 10)
     assert len(table.troubles("cem")) == told
+
+
+def test_whoever_is_not_linked_is_dialled_where_the_leader_lacks_it_too(room: Room) -> None:
+    table, group = room.table, room.group
+    identity = table.say("cem", "#ops", "mine")
+    seq = table.lines("cem", "#ops")[-1].seq
+    for name in ("ayse", "burak"):
+        lacking(table, group, name, (seq - 1, seq + 1))
+        table.stores[name] = type(table.stores[name])()
+    table.cut("burak", "cem")
+    table.drop = lambda one, _, frame: one == "ayse" and isinstance(frame, Recall)
+    table.run(90)
+    assert identity in [line.id for line in table.lines("burak", "#ops")]
+    assert table.state("burak", group).healing.pull is None
+    assert "cem" not in views.wanted(table.desks["burak"])
+
+
+def test_who_could_not_open_something_does_not_claim_to_have_all(room: Room) -> None:
+    table, group = room.table, room.group
+    table.say("cem", "#ops", "mine")
+    seq = table.lines("cem", "#ops")[-1].seq
+    desk, lobby = table.desks["ayse"], table.state("ayse", group)
+    lobby = replace(lobby, ears=replace(lobby.ears, lost=((seq, seq),)))
+    table.desks["ayse"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    for after, before, whole in ((seq - 2, seq + 1, False), (seq - 1, seq + 1, False), (seq - 3, seq, True)):
+        (deed,) = [
+            one
+            for one in table.put("ayse", ev.Arrived("burak", Recall(group, after, before)))
+            if isinstance(one, SendOriginals) and one.before == before
+        ]
+        assert deed.whole is whole
