@@ -264,3 +264,33 @@ def test_who_was_put_out_by_the_authority_before_we_came_in_is_put_out_here_too(
     table.drop = lambda *_: False
     table.run(60)
     assert table.view("burak").roster == ("ayse", "burak")
+
+
+def test_who_was_let_in_by_somebody_who_is_gone_does_not_wait_for_its_welcome_for_ever() -> None:
+    """cem let deniz in, was put out by the authority, and its welcome with it; then ayse's older question arrives."""
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, other, frame: (
+        isinstance(frame, Post) and (one, other) == ("cem", "deniz") and (frame.kind is PostKind.WELCOME)
+    )
+    table.link("cem", "deniz")
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.wait(1)
+    assert "deniz" in table.view("ayse").roster
+    table.cut("cem", "deniz")
+    for one in ("ayse", "burak", "deniz"):
+        table.put(one, ev.Expelled("cem", "revoked"))
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    table.link("ayse", "deniz")
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(60)
+    assert table.view("ayse").roster == ("ayse", "burak")
+    assert table.stages()["deniz"] == "ended"
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.view("deniz").roster == ("ayse", "burak", "deniz")

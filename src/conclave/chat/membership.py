@@ -120,8 +120,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
     """Somebody answered our invitation, or a question of a lobby that is not ours any more."""
     lobby = work.lobby(answer.group)
     if lobby is None or lobby.stage is not Stage.MEMBER or handle not in lobby.invited:
-        state = work.session(answer.group)
-        if answer.choice is Choice.ACCEPT and (state is None or handle not in groups.roster(state)):
+        if answer.choice is Choice.ACCEPT:  # though others may have let it in: who waits for our welcome has none
             work.post(handle, Answer(answer.group, Choice.REJECT))
         return
     if answer.choice is Choice.ACCEPT:
