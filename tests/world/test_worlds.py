@@ -8,6 +8,7 @@ worlds have a stand-in for the signatures, every tenth has Ed25519; a seed alway
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,7 +23,8 @@ from tests.world.script import Town
 from tests.world.standin import standing_in
 
 WORLDS = 500
-MANY_WORLDS = 20_000
+MANY_WORLDS = int(os.environ.get("CONCLAVE_WORLDS", "20000"))
+"""With ``-m slow``: an hour and more on one core."""
 CHUNK = 10
 BROKEN_WORLDS = 40
 REAL_EVERY = 10
