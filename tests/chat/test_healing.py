@@ -234,6 +234,23 @@ def test_who_follows_one_that_leads_no_more_hears_of_it(table: Table) -> None:
     assert table.stages() == {"ayse": "member", "burak": "ended", "cem": "leading", "deniz": "member"}
 
 
+def test_who_leaves_a_half_that_is_no_more_and_is_out_in_the_other_is_out(table: Table) -> None:
+    """burak leaves while ayse, who leads his half, is gone; cem, whom he is linked with, put him out long ago."""
+    cut(table)
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.run(5)
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.drop = lambda *_: True
+    table.part({"ayse"}, {"burak", "cem", "deniz"})
+    table.link("burak", "cem")
+    table.drop = lambda *_: False
+    table.run(90)
+    assert table.stages()["burak"] == "ended"
+    assert set(table.view("cem").roster) == {"ayse", "cem", "deniz"}
+
+
 def test_everybody_is_cut_off_from_everybody_and_comes_together(table: Table) -> None:
     table.part(*({name} for name in ALL))
     table.run(30)

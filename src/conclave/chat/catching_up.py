@@ -94,6 +94,8 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
             noticed(work, lobby, handle, head.seq)
     elif common >= 0 and handle in lobby.healing.gone:
         send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+        if lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
+            audience.show_head(work, lobby, handle)  # it may follow us to where it was put out
     elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
         head = orders.head(lobby.order)  # it was let in in a half that lost, and may learn that
         send(work, handle, replace(head, hash=bytes(HASH_BYTES)))  # but not what would let it add to our order

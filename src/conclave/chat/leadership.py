@@ -179,13 +179,16 @@ def passed(work: Work, group: bytes) -> None:
 
 
 def _prod(work: Work, group: bytes) -> None:
-    """A leader that is linked and says nothing is shown where we are: it may lead no more, or be out."""
+    """Nothing is heard of the leader: whoever is linked is shown where we are, and tells if it is further, or out."""
     lobby = work.lobby(group)
-    if lobby is None or not work.peer(lobby.leader).linked:
+    if lobby is None or abs(work.now - lobby.watch.beat) < work.settings.patience.beat:
         return
-    if abs(work.now - lobby.watch.beat) >= work.settings.patience.beat:
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, beat=work.now)))
-        audience.show_head(work, lobby, lobby.leader)
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, beat=work.now)))
+    state = work.session(group)
+    people = groups.roster(state) if state is not None else {}
+    for handle in dict.fromkeys((lobby.leader, *people)):
+        if handle != work.me and work.peer(handle).linked:
+            audience.show_head(work, lobby, handle)
 
 
 def _all_leave(work: Work, lobby: Lobby) -> bool:
