@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conclave.chat import events as ev
@@ -235,7 +237,8 @@ def test_who_follows_one_that_leads_no_more_hears_of_it(table: Table) -> None:
 
 
 def test_who_leaves_a_half_that_is_no_more_and_is_out_in_the_other_is_out(table: Table) -> None:
-    """burak leaves while ayse, who leads his half, is gone; cem, whom he is linked with, put him out long ago."""
+    """burak leaves while ayse, who leads his half, is gone; cem put him out, and believes that he knows."""
+    group = table.desks["ayse"].labels["#ops"]
     cut(table)
     table.put("cem", ev.RemoveFrom("ops", "burak"))
     table.run(5)
@@ -246,6 +249,12 @@ def test_who_leaves_a_half_that_is_no_more_and_is_out_in_the_other_is_out(table:
     table.part({"ayse"}, {"burak", "cem", "deniz"})
     table.link("burak", "cem")
     table.drop = lambda *_: False
+    desk, lobby = table.desks["cem"], table.state("cem", group)
+    people = lobby.watch.followers
+    assert people is not None
+    lobby = replace(lobby, healing=replace(lobby.healing, owed=frozenset()))
+    lobby = replace(lobby, watch=replace(lobby.watch, followers=people.drop("burak")))
+    table.desks["cem"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
     table.run(90)
     assert table.stages()["burak"] == "ended"
     assert set(table.view("cem").roster) == {"ayse", "cem", "deniz"}
