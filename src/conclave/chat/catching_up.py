@@ -104,7 +104,8 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     """``handle`` has the order up to ``seq``."""
     watch = lobby.watch
-    if seq > watch.goal or (handle == lobby.leader and seq >= watch.goal):
+    out = watch.goal_by in lobby.intents.removes or not work.peer(watch.goal_by).linked
+    if seq > watch.goal or (seq == watch.goal and (handle == lobby.leader or out)):
         watch = replace(watch, goal=seq, goal_by=handle)
         work.keep_lobby(replace(lobby, watch=watch))
     catch_up(work, lobby.group)
