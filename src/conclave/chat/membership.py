@@ -123,6 +123,11 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
         if answer.choice is Choice.ACCEPT:  # though others may have let it in: who waits for our welcome has none
             work.post(handle, Answer(answer.group, Choice.REJECT))
         return
+    state = work.session(answer.group)
+    if answer.choice is Choice.ACCEPT and state is not None and handle in groups.roster(state):
+        work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
+        work.post(handle, Answer(answer.group, Choice.REJECT))
+        return
     if answer.choice is Choice.ACCEPT:
         try:
             package = mls.read_key_package(answer.package)
