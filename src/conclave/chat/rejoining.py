@@ -148,6 +148,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     anew = lobby.healing.anew - set(people)
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
+    adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
     lobby = replace(
@@ -155,7 +156,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         order=order,
         healing=healing,
         voice=replace(voice, flying=rest, staged=None),
-        intents=replace(lobby.intents, removes=removes),
+        intents=replace(lobby.intents, adds=adds, removes=removes),
         invited=lobby.invited - set(people),
         asked=(),
     )
