@@ -22,7 +22,7 @@ from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.wire.frames import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
-from conclave.wire.posts import Invite
+from conclave.wire.posts import Answer, Choice, Invite
 
 POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.following`` checks."""
@@ -149,6 +149,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
     adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
+    for handle in lobby.intents.adds.keys() - adds.keys():
+        work.post(handle, Answer(lobby.group, Choice.REJECT))  # a leaf of it is here already: if it is not in, it hears
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
     lobby = replace(
