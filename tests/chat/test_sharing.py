@@ -247,3 +247,15 @@ def test_who_could_not_open_something_does_not_claim_to_have_all(room: Room) -> 
             if isinstance(one, SendOriginals) and one.before == before
         ]
         assert deed.whole is whole
+
+
+def test_who_came_in_later_does_not_claim_to_have_what_was_before(room: Room) -> None:
+    """Also where it came in anew since: when it came first is then known by when it was met."""
+    table, group = room.table, room.group
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, entered={}, met={"burak": 3}))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    asked = [
+        one for one in table.put("burak", ev.Arrived("ayse", Recall(group, 0, 5))) if isinstance(one, SendOriginals)
+    ]
+    assert [(one.after, one.before, one.whole) for one in asked] == [(0, 4, False), (3, 5, True)]

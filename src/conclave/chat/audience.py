@@ -17,7 +17,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.wire.frames import EntryKind, Fetch, Have, Ordered, Refusal, Refused
+from conclave.wire.frames import HASH_BYTES, EntryKind, Fetch, Have, Ordered, Refusal, Refused
 
 TELL_SECONDS = 0.5
 """Within so long of telling how far we are, few words more are not told."""
@@ -76,13 +76,15 @@ def linked(work: Work, lobby: Lobby, handle: str, *, up: bool) -> None:
 
 
 def show_head(work: Work, lobby: Lobby, handle: str) -> None:
-    """Tell somebody where our order stands."""
+    """Tell somebody where our order stands: who is out, up to its end; whom we never knew, nothing to build on."""
     if lobby.order is None:
         return
     one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
     until = one.until if one is not None else lobby.healing.gone.get(handle, (0, ""))[0]
     if until and until < lobby.order.seq:
         send(work, handle, orders.part(lobby.order, until))
+    elif not known(work, lobby, handle):
+        send(work, handle, replace(orders.head(lobby.order), hash=bytes(HASH_BYTES)))
     else:
         send(work, handle, orders.head(lobby.order))
 

@@ -15,7 +15,7 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
-from conclave.wire.frames import HASH_BYTES, Fetch, Head, Refusal, Refused
+from conclave.wire.frames import Fetch, Head, Refusal, Refused
 
 IN = (Stage.MEMBER, Stage.LEAVING)
 """Stages in which we follow."""
@@ -92,13 +92,11 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     if common == lobby.order.seq:
         if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
             noticed(work, lobby, handle, head.seq)
-    elif common >= 0 and handle in lobby.healing.gone:
-        send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
-        if lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
-            audience.show_head(work, lobby, handle)  # it may follow us to where it was put out
-    elif common >= 0 and lobby.lead is not None and orders.counts_before(lobby.lead, head.runs[0]):
-        head = orders.head(lobby.order)  # it was let in in a half that lost, and may learn that
-        send(work, handle, replace(head, hash=bytes(HASH_BYTES)))  # but not what would let it add to our order
+    elif common >= 0:
+        if handle in lobby.healing.gone:
+            send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+        if lobby.lead is not None and orders.counts_before(lobby.lead, top):
+            audience.show_head(work, lobby, handle)  # it may follow us to where it was put out, or be asked in anew
 
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:

@@ -29,9 +29,8 @@ def leave(work: Work, command: LeaveLobby) -> None:
     if lobby.stage is not Stage.MEMBER:
         raise LocalError(f"you are not in {lobby.label} any more")
     state = work.session(lobby.group)
-    if (
-        state is None or len(groups.roster(state)) == 1
-    ):  # nobody else is in; or we came from a backup, and nobody let us
+    # Nobody else is in, or nobody let us in when we came from a backup.
+    if state is None or len(groups.roster(state)) == 1:
         own_notice(work, lobby.label, f"{work.me} left")
         end(work, lobby)
         return

@@ -101,9 +101,7 @@ def unwound(
         return
     digest = digest or dict(lobby.order.recent).get(common, b"")
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
-    floor = max(
-        lobby.healing.entered.get(lobby.leader, 0), lobby.healing.met.get(lobby.leader, 0)
-    )  # whoever leads now was no member before: it reads no more
+    floor = lobby.healing.since(lobby.leader)  # whoever leads now was no member before: it reads no more
     said = [(author, identity) for author, identity, seq in lines if seq > floor]
     orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *said)))
     for author, identity in said:

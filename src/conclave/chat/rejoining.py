@@ -150,9 +150,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
     adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
     for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
-        work.post(
-            handle, Answer(lobby.group, Choice.REJECT)
-        )  # a leaf of it is here already: if it is not in, it hears
+        # A leaf of it is here already: if it is not in, it hears.
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
     lobby = replace(

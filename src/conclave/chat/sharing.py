@@ -247,8 +247,7 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     state = work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state):
         return
-    ours = lobby.healing.entered.get(work.me, 0)
-    since = max(lobby.healing.entered.get(handle, 0), lobby.healing.met.get(handle, 0))
+    since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
     places = [recall.after, recall.before]
     if recall.after < edge < recall.before - 1:

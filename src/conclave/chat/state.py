@@ -216,6 +216,10 @@ class Healing:
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
     anew_at: float = 0.0  # when they are asked
 
+    def since(self, handle: str) -> int:
+        """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""
+        return max(self.entered.get(handle, 0), self.met.get(handle, 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
