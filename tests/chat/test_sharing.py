@@ -252,6 +252,8 @@ def test_who_could_not_open_something_does_not_claim_to_have_all(room: Room) -> 
 def test_who_came_in_later_does_not_claim_to_have_what_was_before(room: Room) -> None:
     """Also where it came in anew since: when it came first is then known by when it was met."""
     table, group = room.table, room.group
+    for number in range(3):
+        table.say("cem", "#ops", f"word {number}")
     desk, lobby = table.desks["burak"], table.state("burak", group)
     lobby = replace(lobby, healing=replace(lobby.healing, entered={}, met={"burak": 3}))
     table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
