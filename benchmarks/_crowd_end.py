@@ -28,7 +28,9 @@ from conclave.net.streams import LinkStream
 from conclave.node.notices import Notice
 from conclave.node.pump import Pump
 from conclave.store.peer import PeerDatabase
-from conclave.wire.frames import Ack, EntryKind, Frame, Have, Ordered, Post, PostKind
+from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.frames import Frame
+from conclave.wire.order import EntryKind, Have, Ordered
 from conclave.wire.posts import Answer, Choice, pack_parcel
 
 

@@ -28,7 +28,8 @@ from conclave.node.notices import Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore
 from conclave.wire.files import CHUNK_BYTES, FileFrame
-from conclave.wire.frames import Have, encode_frame
+from conclave.wire.frames import encode_frame
+from conclave.wire.order import Have
 
 
 class End:

@@ -21,7 +21,10 @@ from conclave.node.sendings import Bunch, bunched, frames_of
 from conclave.node.turn import decide
 from conclave.pki.profile import Profile
 from conclave.store.peer import PeerDatabase
-from conclave.wire.frames import FRAME_BYTES, Frame, Have, Ordered, Post, decode_frame, encode_frame
+from conclave.wire.delivery import Post
+from conclave.wire.frames import Frame, decode_frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES
+from conclave.wire.order import Have, Ordered
 from conclave.wire.posts import Answer, Choice, pack_parcel
 
 GROUP = bytes(range(16))

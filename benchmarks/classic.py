@@ -22,7 +22,9 @@ from conclave.classic.keys import derive_keys
 from conclave.classic.records import Reader, Writer, fragments
 from conclave.link.framing import FrameCutter
 from conclave.link.tls import Tunnel
-from conclave.wire.frames import FRAME_BYTES, Post, PostKind, decode_frame, encode_frame
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import decode_frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES
 
 NAME = "classic"
 ROUNDS = 5

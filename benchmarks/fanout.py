@@ -16,7 +16,8 @@ import uvloop
 
 from benchmarks._ends import HERE, Bare, Owner, Realm, allow_sockets, far_end, listening
 from benchmarks.rows import Row
-from conclave.wire.frames import Post, PostKind, encode_frame
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import encode_frame
 
 NAME = "fanout"
 LINKS = 500

@@ -20,7 +20,7 @@ import uvloop
 
 from benchmarks._ends import HERE, Owner, Realm, bare_pair, dialled, listening
 from benchmarks.rows import Row
-from conclave.wire.frames import Post, PostKind
+from conclave.wire.delivery import Post, PostKind
 
 NAME = "messages"
 JOINED = 10

@@ -37,7 +37,7 @@ class VerificationError(RemoteError):
 
     def __init__(self, message: str, *, reason: str = "bad-certificate", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
-        self.reason = reason  # a word of wire.frames.CloseReason, in kebab case
+        self.reason = reason  # a word of wire.link.CloseReason, in kebab case
 
 
 class Refused(ConclaveError):

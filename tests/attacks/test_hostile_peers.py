@@ -25,31 +25,26 @@ from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
 from conclave.store import vault as vaults
 from conclave.wire.codec import encode_varint
-from conclave.wire.frames import (
-    FRAME_BYTES,
-    Ack,
+from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES
+from conclave.wire.link import Hello, Ping
+from conclave.wire.order import (
     AskInfo,
-    AskPackage,
     EntryKind,
     Fetch,
-    Frame,
     Have,
     Head,
-    Hello,
     Info,
     Ordered,
     Originals,
-    Package,
-    Ping,
-    Post,
-    PostKind,
     Recall,
     Refusal,
     Refused,
     Run,
     Submit,
-    encode_frame,
 )
+from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import (
     Answer,
     Begin,

@@ -35,7 +35,9 @@ from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Lobby, Own
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
-from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import Frame, decode_frame, encode_frame
+from conclave.wire.order import decode_ordered
 from tests.chat.people import JUDGES, own
 
 

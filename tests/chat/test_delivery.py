@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conclave.chat import delivery
 from conclave.chat.delivery import Flight, Inbound, Outbound, Place
 from conclave.chat.fifo import Fifo
-from conclave.wire.frames import DECLINED_POSTS, Ack, Post, PostKind
+from conclave.wire.delivery import DECLINED_POSTS, Ack, Post, PostKind
 
 S1, S2 = b"stream-1", b"stream-2"
 

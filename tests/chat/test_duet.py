@@ -15,7 +15,8 @@ from conclave.chat.settings import Settings
 from conclave.chat.state import Peer
 from conclave.errors import LocalError
 from conclave.mls import group as mls
-from conclave.wire.frames import AskPackage, Package, Post, PostKind
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Begin, Handshake, Message, open_post, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import own

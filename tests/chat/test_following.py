@@ -8,7 +8,7 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.effects import Deposit, DepositEntries, Send
 from conclave.chat.settings import Settings
-from conclave.wire.frames import EntryKind, Fetch, Ordered
+from conclave.wire.order import EntryKind, Fetch, Ordered
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")

@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.wire.frames import Info
+from conclave.wire.order import Info
 from tests.chat.desks import Table
 from tests.chat.test_succession import agreed
 

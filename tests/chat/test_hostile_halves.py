@@ -10,11 +10,11 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.lobby import order as orders
-from conclave.wire.frames import (
+from conclave.wire.frames import Frame
+from conclave.wire.order import (
     AskInfo,
     EntryKind,
     Fetch,
-    Frame,
     Head,
     Ordered,
     Originals,

@@ -12,7 +12,8 @@ from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers
 from conclave.lobby.shelf import Shelf
-from conclave.wire.frames import EntryKind, Fetch, Frame, Have, Head, Ordered, Originals, Recall, Submit, encode_frame
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Submit
 from tests.chat.desks import Table
 
 

@@ -18,7 +18,9 @@ from conclave.chat.groups import write_stand
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.lobby.order import Order
-from conclave.wire import frames as f
+from conclave.wire import order as f
+from conclave.wire.delivery import Post
+from conclave.wire.frames import Frame
 from conclave.wire.posts import Message, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.test_content import contents
@@ -86,7 +88,7 @@ SHARED = Room()
 
 @given(st.lists(st.tuples(st.sampled_from(["ayse", "cem"]), conversation_frames), min_size=1, max_size=8))
 @settings(max_examples=150, deadline=None)
-def test_no_frame_of_a_member_breaks_a_step(frames: list[tuple[str, f.Frame]]) -> None:
+def test_no_frame_of_a_member_breaks_a_step(frames: list[tuple[str, Frame]]) -> None:
     with SHARED.undone():
         for victim, frame in frames:
             aimed = frame
@@ -124,7 +126,7 @@ def _post(room: Room, parcel: Message) -> None:
     assert peer is not None
     stream, last = peer.inbound.streams[0]
     kind, body = pack_parcel(parcel)
-    room.table.put("ayse", ev.Arrived("burak", f.Post(stream, last + 1, last + 1, kind, body)))
+    room.table.put("ayse", ev.Arrived("burak", Post(stream, last + 1, last + 1, kind, body)))
 
 
 @pytest.mark.parametrize("junk", [b"", b"\x02", b"\xff" * 90])

@@ -9,7 +9,7 @@ from conclave.chat import groups, views
 from conclave.chat.state import Stage
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused, RemoteError
-from conclave.wire.frames import EntryKind, Submit, decode_ordered
+from conclave.wire.order import EntryKind, Submit, decode_ordered
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")

@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
 from conclave.chat.mail import POSTS_AT_ONCE
-from conclave.wire.frames import Submit
+from conclave.wire.order import Submit
 from tests.chat.desks import Table, read_frame
 
 

@@ -14,7 +14,7 @@ from conclave.chat.originals import read_kept
 from conclave.chat.settings import Settings
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
-from conclave.wire.frames import Post, PostKind
+from conclave.wire.delivery import Post, PostKind
 from tests.chat.desks import Table
 from tests.chat.people import own
 

@@ -9,7 +9,7 @@ from conclave.chat.desk import Settings
 from conclave.chat.effects import AddLine, PutPost, PutState, Resend, Status
 from conclave.chat.notices import LineMarked
 from conclave.errors import Refused
-from conclave.wire.frames import Ack
+from conclave.wire.delivery import Ack
 from tests.chat.desks import Table
 
 

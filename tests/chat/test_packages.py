@@ -9,7 +9,7 @@ from conclave.chat.effects import Publish
 from conclave.chat.packages import LAST_KEPT
 from conclave.chat.settings import Settings
 from conclave.mls import group as mls
-from conclave.wire.frames import AskPackage
+from conclave.wire.packages import AskPackage
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 

@@ -10,7 +10,7 @@ from conclave.chat.content import WORDS_BYTES
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Input, Ours, Theirs
 from conclave.errors import LocalError, Refused
-from conclave.wire.frames import Ack, Post, PostKind
+from conclave.wire.delivery import Ack, Post, PostKind
 from tests.chat.desks import Table
 
 

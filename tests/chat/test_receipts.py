@@ -9,7 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
-from conclave.wire.frames import Have, Ordered, Submit
+from conclave.wire.order import Have, Ordered, Submit
 from tests.chat.desks import Table
 
 

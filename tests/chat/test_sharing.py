@@ -12,7 +12,7 @@ from conclave.chat.content import Content, Shared, encode_content
 from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
-from conclave.wire.frames import Originals, Recall
+from conclave.wire.order import Originals, Recall
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room
 

@@ -20,7 +20,9 @@ from conclave.chat.state import Stage
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import RECENT
 from conclave.store.memory import MemoryStore
-from conclave.wire.frames import DECLINED_POSTS, RUNS, encode_frame
+from conclave.wire.delivery import DECLINED_POSTS
+from conclave.wire.frames import encode_frame
+from conclave.wire.order import RUNS
 from tests.chat.people import JUDGES, own
 from tests.wire.frames_strategies import GROUPS, IDS, SMALL, conversation_frames
 

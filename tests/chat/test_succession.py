@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.effects import Wake
 from conclave.chat.notices import LeaderChanged
-from conclave.wire.frames import Ordered
+from conclave.wire.order import Ordered
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")

@@ -9,7 +9,8 @@ from conclave.link.events import Closed, Event, FramesArrived, Opened, Verify
 from conclave.link.limits import LinkLimits
 from conclave.link.machine import Link
 from conclave.link.tls import Tunnel
-from conclave.wire.frames import Frame, Have
+from conclave.wire.frames import Frame
+from conclave.wire.order import Have
 from tests.link.identities import Verifier, usual
 
 START = 1_000_000.0

@@ -8,7 +8,7 @@ import pytest
 
 from conclave.errors import LocalError
 from conclave.link.limits import LinkLimits
-from conclave.wire.frames import FRAME_BYTES
+from conclave.wire.limits import FRAME_BYTES
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,10 @@ from conclave.link.limits import LinkLimits
 from conclave.link.machine import Link
 from conclave.link.state import State
 from conclave.link.tls import Tunnel
-from conclave.wire.frames import (
-    FRAME_BYTES,
-    Close,
-    CloseReason,
-    Frame,
-    Hello,
-    Ping,
-    Pong,
-    Post,
-    PostKind,
-    encode_frame,
-)
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES
+from conclave.wire.link import Close, CloseReason, Hello, Ping, Pong
 from tests.link.identities import KnownPeer, Verifier, usual
 from tests.link.pair import START, End, Pair, have
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conclave.link.state import State
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 from tests.link.identities import Verifier, context, leaf, usual
 from tests.link.pair import Pair
 

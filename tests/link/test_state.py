@@ -8,7 +8,7 @@ import pytest
 
 from conclave.errors import LocalError
 from conclave.link.state import TRANSITIONS, State, Step, follow
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 from tests.link.pair import Pair
 
 

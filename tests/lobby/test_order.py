@@ -12,7 +12,7 @@ from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_SEQ, LAST_TERM, RECENT, Order, Place
-from conclave.wire.frames import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
+from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16
 

@@ -17,7 +17,9 @@ from conclave.link.limits import LinkLimits
 from conclave.net.dialling import dial
 from conclave.net.listener import Listener, listen
 from conclave.net.streams import LinkStream
-from conclave.wire.frames import CloseReason, Frame, Post, PostKind, encode_frame
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.link import CloseReason
 from tests.link.identities import Verifier, context, leaf, usual
 from tests.link.pair import have
 

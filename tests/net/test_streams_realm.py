@@ -18,7 +18,7 @@ from conclave.net.streams import LinkStream
 from conclave.pki.names import Handle
 from conclave.pki.profile import Profile
 from conclave.pki.verify import VerifiedPeer, verify_peer
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 from tests.net.test_streams import HERE, Owner
 from tests.pki.ward import Ward, make_ward
 

@@ -22,7 +22,8 @@ from conclave.node.paths import prepare_home, vault_path
 from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
 from conclave.store import vault as vaults
-from conclave.wire.frames import Ack, Frame, Post, PostKind, encode_frame
+from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.frames import Frame, encode_frame
 from tests.net.house import House
 from tests.node.homes import CHEAP, PASSPHRASE
 

@@ -29,7 +29,9 @@ from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileFrame, FileKind, Lack, Leaves, Part, Why, file_body
-from conclave.wire.frames import FRAME_BYTES, CloseReason, Frame, decode_frame, encode_frame
+from conclave.wire.frames import Frame, decode_frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES
+from conclave.wire.link import CloseReason
 from tests.node.filing import Filer, filers
 
 SIZE = 40 * CHUNK_BYTES + 17

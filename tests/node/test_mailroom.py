@@ -25,7 +25,8 @@ from conclave.pki.envelope import ITEM_BYTES, OpenedEnvelope, seal_envelope
 from conclave.pki.names import Handle
 from conclave.pki.policy import DAY
 from conclave.pki.revocation import Revoked, make_crl
-from conclave.wire.frames import Close, CloseReason, Hello, Ping, encode_frame
+from conclave.wire.frames import encode_frame
+from conclave.wire.link import Close, CloseReason, Hello, Ping
 from tests.authority.desk import CONSOLE
 from tests.net.house import House, open_house
 from tests.node.post import ACK, Person, again, encoded, make_package, person, post, published, up

@@ -14,7 +14,7 @@ from conclave.errors import Refused, RemoteError, VerificationError
 from conclave.net.streams import LinkStream
 from conclave.node import commands as ask
 from conclave.node import peers as rooms
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 from tests.node.homes import (
     DAY,
     NOBODY,

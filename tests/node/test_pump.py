@@ -26,7 +26,9 @@ from conclave.node.pump import Pump
 from conclave.node.sendings import latest
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import PeerStore
-from conclave.wire.frames import Ack, Frame, Have, Post, PostKind, decode_frame
+from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.frames import Frame, decode_frame
+from conclave.wire.order import Have
 from tests.chat.people import JUDGES, own
 from tests.node.homes import Running, befriend, make_home, running
 

@@ -15,7 +15,8 @@ from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.node.turn import decide
 from conclave.store.memory import MemoryStore
-from conclave.wire.frames import Ack, Have, Ordered, Submit
+from conclave.wire.delivery import Ack
+from conclave.wire.order import Have, Ordered, Submit
 from tests.chat.desks import Table
 
 IDS = [number.to_bytes(16) for number in range(1, 100)]

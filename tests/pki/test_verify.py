@@ -21,7 +21,7 @@ from conclave.pki.profile import CLASSIC_SUITE, IM_URI, KeyKind, Profile, key_us
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import Trust, pin_root
 from conclave.pki.verify import VerifiedPeer, verify_peer
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 from tests.pki.forge import TLS_PURPOSES, forge
 from tests.pki.ward import NOW, make_ward, rsa_key, ward
 

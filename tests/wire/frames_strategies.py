@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conclave.wire import files
-from conclave.wire import frames as f
+from conclave.wire import delivery, files, link, order, packages
 from conclave.wire import posts as p
 
 U16, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (16, 32, 64))
@@ -16,17 +15,17 @@ HASHES = st.binary(min_size=32, max_size=32)
 SMALL = st.integers(0, 6) | U64
 PAYLOADS = st.binary(max_size=60)
 ROSTERS = st.lists(HANDLES, max_size=5).map(tuple)
-KINDS = st.sampled_from(f.EntryKind)
+KINDS = st.sampled_from(order.EntryKind)
 
 
 @st.composite
-def _runs(draw: st.DrawFn) -> tuple[f.Run, ...]:
+def _runs(draw: st.DrawFn) -> tuple[order.Run, ...]:
     """Terms that follow one another, the newest first."""
     first, term = draw(SMALL.filter(bool)), draw(st.integers(0, 6) | U32)
-    runs: list[f.Run] = []
+    runs: list[order.Run] = []
     for _ in range(draw(st.integers(1, 3))):
         last = min(first - 1 + draw(st.integers(0, 4)), (1 << 64) - 1)
-        runs.insert(0, f.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
+        runs.insert(0, order.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
         first, term = last + 1, term + 1
         if first >= 1 << 64 or term >= 1 << 32:
             break
@@ -46,37 +45,42 @@ parcels = st.one_of(
 )
 
 
-def _post(stream: bytes, number: int, base: int, parcel: p.Parcel, junk: bytes | None) -> f.Post:
+def _post(stream: bytes, number: int, base: int, parcel: p.Parcel, junk: bytes | None) -> delivery.Post:
     kind, body = p.pack_parcel(parcel)
-    return f.Post(stream, number, base, kind, body if junk is None else junk)
+    return delivery.Post(stream, number, base, kind, body if junk is None else junk)
 
 
 STREAMS = st.sampled_from([bytes([n]) * 8 for n in range(6)])
 posts = st.builds(_post, STREAMS, SMALL, SMALL | st.just(1), parcels, st.none() | st.none() | st.binary(max_size=20))
-ordered = st.builds(f.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, SMALL, SMALL, KINDS, PAYLOADS)
+ordered = st.builds(order.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, SMALL, SMALL, KINDS, PAYLOADS)
 conversation_frames = st.one_of(
     posts,
-    st.builds(f.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),
+    st.builds(delivery.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),
     ordered,
-    st.builds(f.Fetch, GROUPS, SMALL, U16),
-    st.builds(f.Head, GROUPS, SMALL, HASHES, RUNS),
-    st.builds(f.Have, GROUPS, SMALL),
-    st.builds(f.Submit, GROUPS, SMALL, SMALL, SMALL, KINDS, PAYLOADS),
-    st.builds(f.Refused, GROUPS, SMALL, SMALL, st.sampled_from(f.Refusal)),
-    st.builds(f.AskInfo, GROUPS),
-    st.builds(f.Info, GROUPS, SMALL, HASHES, RUNS, PAYLOADS),
-    st.builds(f.Recall, GROUPS, SMALL, SMALL),
+    st.builds(order.Fetch, GROUPS, SMALL, U16),
+    st.builds(order.Head, GROUPS, SMALL, HASHES, RUNS),
+    st.builds(order.Have, GROUPS, SMALL),
+    st.builds(order.Submit, GROUPS, SMALL, SMALL, SMALL, KINDS, PAYLOADS),
+    st.builds(order.Refused, GROUPS, SMALL, SMALL, st.sampled_from(order.Refusal)),
+    st.builds(order.AskInfo, GROUPS),
+    st.builds(order.Info, GROUPS, SMALL, HASHES, RUNS, PAYLOADS),
+    st.builds(order.Recall, GROUPS, SMALL, SMALL),
     st.builds(
-        f.Originals, GROUPS, SMALL, SMALL, st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple), st.booleans()
+        order.Originals,
+        GROUPS,
+        SMALL,
+        SMALL,
+        st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple),
+        st.booleans(),
     ),
-    st.just(f.AskPackage()),
-    st.builds(f.Package, PAYLOADS),
+    st.just(packages.AskPackage()),
+    st.builds(packages.Package, PAYLOADS),
 )
 link_frames = st.one_of(
-    st.builds(f.Hello, U16, U16, U32, U16, st.text(max_size=40)),
-    st.builds(f.Ping, U64),
-    st.builds(f.Pong, U64),
-    st.builds(f.Close, st.sampled_from(f.CloseReason), st.text(max_size=40)),
+    st.builds(link.Hello, U16, U16, U32, U16, st.text(max_size=40)),
+    st.builds(link.Ping, U64),
+    st.builds(link.Pong, U64),
+    st.builds(link.Close, st.sampled_from(link.CloseReason), st.text(max_size=40)),
 )
 file_frames = st.one_of(
     st.builds(

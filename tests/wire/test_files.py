@@ -19,7 +19,8 @@ from conclave.wire.files import (
     Why,
     file_body,
 )
-from conclave.wire.frames import FRAME_BYTES, decode_frame, encode_frame
+from conclave.wire.frames import decode_frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES
 
 ROOT = b"r" * 32
 

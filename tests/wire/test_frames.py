@@ -10,27 +10,13 @@ from hypothesis import strategies as st
 
 from conclave.errors import DecodeError
 from conclave.wire.codec import Reader, Writer
+from conclave.wire.delivery import Post, PostKind
 from conclave.wire.files import FileKind, Lack
-from conclave.wire.frames import (
-    FRAME_BYTES,
-    PAYLOAD_BYTES,
-    RUNS,
-    Close,
-    CloseReason,
-    EntryKind,
-    Frame,
-    Head,
-    Kind,
-    Ordered,
-    Originals,
-    Post,
-    PostKind,
-    Run,
-    decode_frame,
-    decode_ordered,
-    encode_frame,
-    encode_ordered,
-)
+from conclave.wire.frames import Frame, decode_frame, encode_frame
+from conclave.wire.kinds import Kind
+from conclave.wire.limits import FRAME_BYTES, PAYLOAD_BYTES
+from conclave.wire.link import Close, CloseReason
+from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Originals, Run, decode_ordered, encode_ordered
 from conclave.wire.posts import Invite, Message, Parcel, open_post, pack_parcel
 from tests.wire.frames_strategies import frames, ordered, parcels
 

@@ -9,7 +9,7 @@ from conclave.chat import groups, views
 from conclave.chat.effects import Line, LineKind, Status
 from conclave.chat.records import encode_lobby, encode_peer, encode_place
 from conclave.chat.state import Lobby, Stage
-from conclave.wire.frames import decode_ordered
+from conclave.wire.order import decode_ordered
 from tests.world.network import Node
 from tests.world.script import Town
 

@@ -42,7 +42,9 @@ from conclave.errors import StorageError
 from conclave.node.turn import FACTS, decide
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
-from conclave.wire.frames import Frame, Post, PostKind, decode_frame, decode_ordered, encode_frame
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import Frame, decode_frame, encode_frame
+from conclave.wire.order import decode_ordered
 from tests.chat.desks import apart
 from tests.chat.people import JUDGES, own
 from tests.world import witness

@@ -10,7 +10,9 @@ from conclave.crypto import aead
 from conclave.errors import DecodeError
 from conclave.mls.framing import PrivateMessage
 from conclave.mls.message import decode_message
-from conclave.wire.frames import Frame, Ordered, Post, PostKind, Submit
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import Frame
+from conclave.wire.order import Ordered, Submit
 from conclave.wire.posts import Handshake, Message, open_post
 
 SEALED: dict[bytes, bytes] = {}

@@ -17,7 +17,8 @@ from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.wire.frames import HASH_BYTES, EntryKind, Fetch, Have, Ordered, Refusal, Refused
+from conclave.wire.limits import HASH_BYTES
+from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refused
 
 TELL_SECONDS = 0.5
 """Within so long of telling how far we are, few words more are not told."""

@@ -15,7 +15,7 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
-from conclave.wire.frames import Fetch, Head, Refusal, Refused
+from conclave.wire.order import Fetch, Head, Refusal, Refused
 
 IN = (Stage.MEMBER, Stage.LEAVING)
 """Stages in which we follow."""

@@ -14,7 +14,7 @@ from conclave.errors import LocalError, RemoteError
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
-from conclave.wire.frames import EntryKind
+from conclave.wire.order import EntryKind
 from conclave.wire.posts import Answer, Choice, Welcome
 
 RETRY_SECONDS = 3.0

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from conclave.errors import DecodeError
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 
 VERSION = 2
 WORDS_BYTES = 64 * 1024

@@ -21,7 +21,7 @@ from enum import Enum
 
 from conclave.chat.fifo import Fifo
 from conclave.lobby.values import replace
-from conclave.wire.frames import DECLINED_POSTS, Ack, Post
+from conclave.wire.delivery import DECLINED_POSTS, Ack, Post
 
 STREAM_BYTES = 8
 STREAMS_KEPT = 4

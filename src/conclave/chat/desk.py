@@ -52,8 +52,11 @@ from conclave.chat.state import Desk, Stage
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle
-from conclave.wire import frames
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.delivery import Ack, Post
+from conclave.wire.frames import Frame
+from conclave.wire.limits import ID_BYTES
+from conclave.wire.order import AskInfo, Fetch, Have, Head, Info, Ordered, Originals, Recall, Refusal, Refused, Submit
+from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Answer, Begin, Choice, Handshake, Invite, Leave, Message, Parcel, Welcome
 
 __all__ = ["Desk", "Settings", "restore", "step", "steps"]
@@ -77,9 +80,9 @@ def steps(
     What an event raises is for all of them: without it, the others are to be stepped through again.
     """
     work = Work(desk, now, random)
-    haves: list[tuple[str, frames.Have]] = []
+    haves: list[tuple[str, Have]] = []
     for event in events:
-        if isinstance(event, ev.Arrived) and isinstance(event.frame, frames.Have):
+        if isinstance(event, ev.Arrived) and isinstance(event.frame, Have):
             haves.append((event.peer, event.frame))  # a large lobby tells many in a row
             continue
         if haves:
@@ -91,7 +94,7 @@ def steps(
     return work.done()
 
 
-def _heard(work: Work, haves: list[tuple[str, frames.Have]]) -> list[tuple[str, frames.Have]]:
+def _heard(work: Work, haves: list[tuple[str, Have]]) -> list[tuple[str, Have]]:
     audience.haves_arrived(work, haves)
     _settle(work)
     return []
@@ -165,42 +168,42 @@ def _settle(work: Work) -> None:
         committing.let_in(work, order, welcome, added)
 
 
-def _arrived(work: Work, peer: str, frame: frames.Frame) -> None:
+def _arrived(work: Work, peer: str, frame: Frame) -> None:
     match frame:
-        case frames.Post():
+        case Post():
             links.post_arrived(work, peer, frame, _take)
-        case frames.Ack():
+        case Ack():
             links.ack_arrived(work, peer, frame)
-        case frames.Ordered():
+        case Ordered():
             following.entry_arrived(work, peer, frame)
-        case frames.Submit():
+        case Submit():
             meaning.followed(work, peer, frame.group)
             ordering.submitted(work, peer, frame)
-        case frames.Have():
+        case Have():
             audience.have_arrived(work, peer, frame)
-        case frames.Fetch():
+        case Fetch():
             meaning.followed(work, peer, frame.group)
             audience.fetch_arrived(work, peer, frame)
-        case frames.Head():
+        case Head():
             catching_up.head_arrived(work, peer, frame)
-        case frames.Refused(reason=frames.Refusal.NOT_IN):
+        case Refused(reason=Refusal.NOT_IN):
             membership.left(work, peer, frame.group)
-        case frames.Refused():
+        case Refused():
             speaking.refused(work, peer, frame)
-        case frames.AskInfo():
+        case AskInfo():
             meaning.followed(work, peer, frame.group)
             rejoining.info_asked(work, peer, frame)
-        case frames.Info():
+        case Info():
             rejoining.info_arrived(work, peer, frame)
-        case frames.Recall():
+        case Recall():
             sharing.recall_arrived(work, peer, frame)
-        case frames.Originals():
+        case Originals():
             sharing.originals_arrived(work, peer, frame)
-        case frames.AskPackage():
+        case AskPackage():
             package = packages.asked(work)
             if package is not None:
                 links.send(work, peer, package)
-        case frames.Package(package):
+        case Package(package):
             duet.package_found(work, peer, package)
 
 

@@ -24,7 +24,8 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Staged, State
-from conclave.wire.frames import ID_BYTES, AskPackage
+from conclave.wire.limits import ID_BYTES
+from conclave.wire.packages import AskPackage
 from conclave.wire.posts import Begin, Handshake, Message
 
 GROUPS_KEPT = 4

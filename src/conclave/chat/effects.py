@@ -188,7 +188,7 @@ class DropPosts:
 
 @dataclass(frozen=True, slots=True)
 class PutEntry:
-    """Append to a lobby's order: ``entry`` is ``wire.frames.encode_ordered``'s bytes."""
+    """Append to a lobby's order: ``entry`` is ``wire.order.encode_ordered``'s bytes."""
 
     group: bytes
     seq: int

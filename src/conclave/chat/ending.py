@@ -11,7 +11,7 @@ from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work
-from conclave.wire.frames import Have
+from conclave.wire.order import Have
 from conclave.wire.posts import Answer, Choice
 
 CLOSING_SECONDS = 14 * 86_400.0

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from conclave.chat.content import About, Body
 from conclave.chat.state import Judges, Own
-from conclave.wire.frames import Frame, Ordered
+from conclave.wire.frames import Frame
+from conclave.wire.order import Ordered
 
 
 @dataclass(frozen=True, slots=True)

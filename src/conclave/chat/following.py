@@ -25,7 +25,7 @@ from conclave.lobby.order import Order
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Ordered
+from conclave.wire.order import EntryKind, Ordered
 
 LOST_RANGES = 64
 """Ranges of entries that could not be opened, at most, which a receipt names."""

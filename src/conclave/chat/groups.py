@@ -19,7 +19,8 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Extension, Opened, OwnKeyPackage, State
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, Run
+from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.order import Run
 
 DEPUTIES = 0xF0C1
 """The extension that names a lobby's deputies, of the range for private use (RFC 9420 section 17.3)."""

@@ -20,7 +20,7 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.wire.frames import EntryKind, Head, Ordered, Run
+from conclave.wire.order import EntryKind, Head, Ordered, Run
 
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""

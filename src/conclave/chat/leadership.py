@@ -16,7 +16,7 @@ from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby import succession
 from conclave.lobby.succession import Move
-from conclave.wire.frames import Run
+from conclave.wire.order import Run
 from conclave.wire.posts import Leave
 
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)

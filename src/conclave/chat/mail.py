@@ -16,7 +16,9 @@ from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDon
 from conclave.chat.state import Lobby, Peer, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES
-from conclave.wire.frames import Frame, Post, Submit, encode_frame
+from conclave.wire.delivery import Post
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.order import Submit
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""

@@ -15,7 +15,7 @@ from conclave.chat.voice import say_content
 from conclave.chat.work import Work
 from conclave.lobby import leader as followers
 from conclave.lobby.values import replace
-from conclave.wire.frames import Have, Head, Refusal, Refused
+from conclave.wire.order import Have, Head, Refusal, Refused
 
 CALLS_KEPT = 8
 """Roll calls of a lobby whose answers are collected at once."""

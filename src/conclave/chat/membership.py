@@ -41,7 +41,8 @@ from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
 from conclave.mls import group as mls
 from conclave.mls.group import State
-from conclave.wire.frames import ID_BYTES, Head, Run
+from conclave.wire.limits import ID_BYTES
+from conclave.wire.order import Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
 GATHER_SECONDS = 0.25

@@ -20,7 +20,7 @@ from conclave.lobby.order import Place
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
-from conclave.wire.frames import EntryKind, Refusal, Refused, Submit
+from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
 FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""

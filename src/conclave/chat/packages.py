@@ -13,7 +13,7 @@ from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
-from conclave.wire.frames import Package
+from conclave.wire.packages import Package
 
 LAST_KEPT = 2
 """Last-resort packages whose keys we hold: what was sealed to the one before is still under way."""

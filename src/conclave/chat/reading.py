@@ -16,7 +16,7 @@ from conclave.errors import DecodeError
 from conclave.lobby import chain
 from conclave.lobby.order import LAST_SEQ
 from conclave.mls.group import read_original
-from conclave.wire.frames import Ordered, Originals, decode_ordered
+from conclave.wire.order import Ordered, Originals, decode_ordered
 
 READ_ENTRIES = 256
 ORIGINALS_BYTES = 256 * 1024

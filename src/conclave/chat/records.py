@@ -35,7 +35,8 @@ from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES, EntryKind, read_runs, write_runs
+from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.order import EntryKind, read_runs, write_runs
 
 VERSION = 2
 PEER_VERSION = 3

@@ -21,7 +21,7 @@ from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
-from conclave.wire.frames import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
+from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Answer, Choice, Invite
 
 POLICY = Policy(lifetimes_at_join=False)

@@ -25,7 +25,7 @@ from conclave.chat.state import RemainingLobby, Remains, Stage
 from conclave.errors import DecodeError
 from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.limits import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
 
 RESTORED_KEY = "restored"
 """The state by which the core knows that its home was restored; what it says is ``Remains``."""

@@ -18,7 +18,8 @@ from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import OwnKeyPackage, Staged, State
-from conclave.wire.frames import ID_BYTES, PostKind
+from conclave.wire.delivery import PostKind
+from conclave.wire.limits import ID_BYTES
 
 Posts = Callable[[str, int, int], Iterable[tuple[int, int, bytes]]]
 RESTORED_POSTS = 64

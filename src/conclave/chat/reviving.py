@@ -16,7 +16,7 @@ from conclave.chat.restoring import RESTORED_KEY
 from conclave.chat.state import Healing, Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.wire.frames import Run
+from conclave.wire.order import Run
 
 
 def revive(work: Work) -> None:

@@ -25,7 +25,7 @@ from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, RemoteError, VerificationError
 from conclave.mls import group as mls
 from conclave.mls.group import Credential
-from conclave.wire.frames import Originals, Recall
+from conclave.wire.order import Originals, Recall
 
 SHARED_BYTES = 40 * 1024
 """Originals in one message, about; a single one may be larger."""

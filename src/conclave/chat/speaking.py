@@ -20,8 +20,8 @@ from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
 from conclave.mls.group import Staged
-from conclave.wire.frames import EntryKind, Refusal, Submit
-from conclave.wire.frames import Refused as RefusedFrame
+from conclave.wire.order import EntryKind, Refusal, Submit
+from conclave.wire.order import Refused as RefusedFrame
 
 
 def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool = True) -> None:

@@ -19,7 +19,7 @@ from conclave.lobby.leader import Followers
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Credential, OwnKeyPackage, Staged, State, Verify
-from conclave.wire.frames import EntryKind, Run
+from conclave.wire.order import EntryKind, Run
 
 
 @dataclass(frozen=True, slots=True)

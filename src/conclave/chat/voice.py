@@ -11,7 +11,7 @@ from conclave.chat.effects import PutState
 from conclave.chat.state import Flying, Lobby, Unsaid, Voice
 from conclave.chat.work import Work
 from conclave.lobby.values import replace
-from conclave.wire.frames import EntryKind
+from conclave.wire.order import EntryKind
 
 
 def wait(work: Work, lobby: Lobby, identity: bytes, content: bytes) -> None:

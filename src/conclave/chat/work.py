@@ -36,7 +36,8 @@ from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
 from conclave.lobby.values import replace
 from conclave.mls.group import OwnKeyPackage, State
-from conclave.wire.frames import Have, Post
+from conclave.wire.delivery import Post
+from conclave.wire.order import Have
 from conclave.wire.posts import Parcel, pack_parcel
 
 LEAST_WAIT = 0.05

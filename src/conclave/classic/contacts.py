@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conclave.errors import DecodeError
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES
+from conclave.wire.limits import HANDLE_BYTES
 
 KEY = "classic"
 VERSION = 1

@@ -15,7 +15,7 @@ from conclave.errors import DecodeError
 from conclave.files.offer import KEY_BYTES, Offered, OfferLike, read_offer
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.files import DIGEST_BYTES
-from conclave.wire.frames import ID_BYTES, TEXT_BYTES
+from conclave.wire.limits import ID_BYTES, TEXT_BYTES
 
 PREFIX = "file/"
 """How the keys of records in the store begin."""

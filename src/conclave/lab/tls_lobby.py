@@ -16,7 +16,7 @@ from conclave.lab.scene import Scene
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group
-from conclave.wire.frames import EntryKind, Ordered
+from conclave.wire.order import EntryKind, Ordered
 
 ENGINE = "Shown with the two parts that every lobby stands on: its order (a hash chain) and MLS."
 GROUP = b"the lobby of ops"

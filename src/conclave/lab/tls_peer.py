@@ -23,7 +23,9 @@ from conclave.net.dialling import dial
 from conclave.net.listener import Listener, listen
 from conclave.net.streams import LinkStream
 from conclave.pki.credentials import Credentials
-from conclave.wire.frames import CloseReason, Frame, Post, PostKind, encode_frame
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.link import CloseReason
 
 _STREAM = b"lesson 1"
 LIMITS = LinkLimits(handshake_seconds=5.0, close_seconds=1.0)

@@ -20,7 +20,9 @@ from conclave.lab.middle import LOOPBACK, Way, answering, happens, more
 from conclave.lab.scene import Scene
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import HANDSHAKE, HEADER_BYTES, SEALED, RecordCutter
-from conclave.wire.frames import FRAME_BYTES, Hello, encode_frame
+from conclave.wire.frames import encode_frame
+from conclave.wire.limits import FRAME_BYTES
+from conclave.wire.link import Hello
 
 CERTIFICATE, VERIFY = 11, 15
 CHANGE = bytes.fromhex("140303000101")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from conclave.wire.frames import CloseReason, Frame, Hello
+from conclave.wire.frames import Frame
+from conclave.wire.link import CloseReason, Hello
 
 
 class Peer(Protocol):

@@ -1,6 +1,6 @@
 """Every limit of a link: what a stranger, and then a peer, may make us hold, do or wait for.
 
-Left out: limits of what frames carry (``wire.frames``) and of what a person may send (``chat``).
+Left out: limits of what frames carry (``wire.limits``) and of what a person may send (``chat``).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.errors import LocalError
-from conclave.wire.frames import FRAME_BYTES
+from conclave.wire.limits import FRAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)

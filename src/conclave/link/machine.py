@@ -14,18 +14,9 @@ from conclave.link.framing import FrameCutter
 from conclave.link.limits import LinkLimits
 from conclave.link.state import FAREWELLS, State, Step, follow
 from conclave.link.tls import Tunnel
-from conclave.wire.frames import (
-    FRAME_BYTES,
-    TEXT_BYTES,
-    Close,
-    CloseReason,
-    Frame,
-    Hello,
-    Ping,
-    Pong,
-    decode_frame,
-    encode_frame,
-)
+from conclave.wire.frames import Frame, decode_frame, encode_frame
+from conclave.wire.limits import FRAME_BYTES, TEXT_BYTES
+from conclave.wire.link import Close, CloseReason, Hello, Ping, Pong
 
 VERSION = 1
 """The version of the protocol that this side speaks best."""

@@ -33,7 +33,7 @@ from enum import Enum, auto
 from typing import Final
 
 from conclave.errors import LocalError
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 
 
 class State(Enum):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from conclave.errors import Refused, RemoteError, VerificationError
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 
 ALPN: Final = "conclave/1"
 """Name of the link's protocol in TLS (RFC 7301)."""

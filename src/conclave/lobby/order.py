@@ -19,7 +19,8 @@ from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.wire.frames import HASH_BYTES, RUNS, EntryKind, Head, Ordered, Run, encode_ordered
+from conclave.wire.limits import HASH_BYTES
+from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 RECENT = 64
 """Hashes of the latest entries that are kept in memory, to compare with the heads that others name."""

@@ -10,7 +10,7 @@ from conclave.errors import ConclaveError, NetworkError, RemoteError, Truncated,
 from conclave.link.events import Closed, Verify
 from conclave.link.limits import LinkLimits
 from conclave.net.streams import LinkOwner, LinkStream
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 
 
 def _error(closed: Closed, address: str) -> ConclaveError:

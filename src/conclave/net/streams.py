@@ -23,7 +23,8 @@ from conclave.link.machine import Link
 from conclave.link.state import State
 from conclave.link.tls import Tunnel
 from conclave.net.gate import Gate
-from conclave.wire.frames import CloseReason, Frame, encode_frame
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.link import CloseReason
 
 _RECEIVE_BYTES: Final = 256 * 1024
 _OPEN, _CLOSED = State.OPEN, State.CLOSED  # an enum's member is slow to look up for every frame

@@ -18,7 +18,7 @@ from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, Cost, derive, seal, un
 from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.store.vault import CRL_BYTES, DATABASE_KEY_BYTES, DER_BYTES, Trust, prepared
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, HASH_BYTES, TEXT_BYTES
+from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, TEXT_BYTES
 
 MAGIC = b"conclave backup\n"
 VERSION = 1

@@ -41,7 +41,7 @@ from conclave.node.notices import LineAdded, LineMarked
 from conclave.pki.invite import parse_address
 from conclave.pki.verify import VerifiedPeer
 from conclave.store.ports import PeerStore
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.limits import ID_BYTES
 
 log = logging.getLogger(__name__)
 

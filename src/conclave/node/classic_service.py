@@ -24,7 +24,7 @@ from conclave.node.notices import LineAdded, LineMarked, line_as_json
 from conclave.pki.invite import parse_address
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.limits import ID_BYTES
 
 GRACE_SECONDS = 1.0
 """``say`` without ``wait`` answers after this long at most, so that it mostly can tell *sent*."""

@@ -32,7 +32,7 @@ from conclave.node.files_views import shown
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
 from conclave.wire.files import Ask, FileFrame, Lack
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.limits import ID_BYTES
 
 log = logging.getLogger(__name__)
 

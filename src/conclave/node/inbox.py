@@ -23,7 +23,9 @@ from conclave.node.notices import Notice, Trouble
 from conclave.node.pause import until
 from conclave.pki.envelope import Open, OpenedEnvelope, open_envelope
 from conclave.wire.codec import Reader
-from conclave.wire.frames import FRAME_BYTES, Frame, Kind, decode_frame
+from conclave.wire.frames import Frame, decode_frame
+from conclave.wire.kinds import Kind
+from conclave.wire.limits import FRAME_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -60,7 +60,7 @@ class LinkOpened:
 
 @dataclass(frozen=True, slots=True)
 class LinkClosed:
-    """The link to ``peer`` ended. ``reason`` is a word of ``wire.frames.CloseReason``; not ``clean``: it was cut."""
+    """The link to ``peer`` ended. ``reason`` is a word of ``wire.link.CloseReason``; not ``clean``: it was cut."""
 
     peer: str
     reason: str

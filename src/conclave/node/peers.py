@@ -24,7 +24,8 @@ from conclave.link.events import Closed, Peer
 from conclave.net.backoff import Backoff
 from conclave.net.streams import LinkStream
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
-from conclave.wire.frames import CloseReason, Frame
+from conclave.wire.frames import Frame
+from conclave.wire.link import CloseReason
 
 log = logging.getLogger(__name__)
 

@@ -51,7 +51,10 @@ from conclave.node.notices import Notice
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
 from conclave.node.turn import FACTS, decide
 from conclave.store.ports import PeerStore
-from conclave.wire.frames import Frame, Info, Ordered, Originals, Package, Post, Submit, encode_frame
+from conclave.wire.delivery import Post
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.order import Info, Ordered, Originals, Submit
+from conclave.wire.packages import Package
 
 log = logging.getLogger(__name__)
 

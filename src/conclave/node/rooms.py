@@ -18,7 +18,7 @@ from conclave.node import commands as ask
 from conclave.node.known import Known, handle_of
 from conclave.node.notices import Notice
 from conclave.pki.certificate import read_certificate
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.limits import ID_BYTES
 
 CHECK_DIGITS = 16
 """Of a lobby's hash, for people who compare by voice whether they were shown the same order (64 bits)."""

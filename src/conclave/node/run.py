@@ -59,7 +59,7 @@ from conclave.pki.invite import parse_address
 from conclave.pki.profile import Profile
 from conclave.store.ports import PeerStore
 from conclave.wire.files import FileFrame
-from conclave.wire.frames import CloseReason
+from conclave.wire.link import CloseReason
 
 log = logging.getLogger(__name__)
 

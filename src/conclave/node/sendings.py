@@ -26,7 +26,10 @@ from conclave.chat.events import Deposited, DepositFailed
 from conclave.pki.envelope import fits
 from conclave.store.ports import PeerStore
 from conclave.wire.codec import encode_varint
-from conclave.wire.frames import Ack, Frame, Have, Kind, Post, PostKind, encode_frame
+from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.kinds import Kind
+from conclave.wire.order import Have
 
 BUNCH_BYTES = 64 * 1024
 """About so much of a lobby's order is given to a link at once, which then may have become slow."""

@@ -22,7 +22,7 @@ from conclave.node.known import Known
 from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress
 from conclave.store.ports import StoredLine
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.limits import ID_BYTES
 
 GRACE_SECONDS = 1.0
 """``say`` without ``wait`` answers after this long at most, so that it mostly can tell *delivered*."""

@@ -18,7 +18,7 @@ Device = NewType("Device", str)
 Realm = NewType("Realm", str)
 
 HANDLE_CHARACTERS = 32
-"""Longest handle and device label; ``wire.frames`` leaves room for a whole DNS label of 63."""
+"""Longest handle and device label; ``wire.limits`` leaves room for a whole DNS label of 63."""
 REALM_CHARACTERS = 180
 """Longest realm: with device, handle and dots a DNS name of at most 253 characters (RFC 1035) comes out."""
 QUOTED_CHARACTERS = 80

@@ -58,7 +58,7 @@ def verify_peer(
 ) -> VerifiedPeer:
     """Verify a peer's certificate for ``profile`` at the time ``now``, and that it is ``expected``'s where given.
 
-    Raises ``VerificationError`` whose ``reason`` is a word of ``wire.frames.CloseReason``: ``bad-certificate``,
+    Raises ``VerificationError`` whose ``reason`` is a word of ``wire.link.CloseReason``: ``bad-certificate``,
     ``unknown-authority``, ``expired``, ``not-yet-valid``, ``revoked`` or ``unexpected-handle``.
     """
     leaf = _read(leaf_der)

@@ -33,7 +33,7 @@ from conclave.chat.effects import (
     UnplaceLines,
 )
 from conclave.errors import StorageError
-from conclave.wire.frames import ID_BYTES
+from conclave.wire.limits import ID_BYTES
 
 NUMBER_MAX = (1 << 63) - 1
 """The largest number of a post, an entry or a line's place: what SQLite's integers hold."""

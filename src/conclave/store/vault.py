@@ -18,7 +18,7 @@ from unicodedata import normalize
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, seal, unseal
 from conclave.errors import DecodeError, LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import HANDLE_BYTES, TEXT_BYTES
+from conclave.wire.limits import HANDLE_BYTES, TEXT_BYTES
 
 VERSION = 2
 OLDEST = 1

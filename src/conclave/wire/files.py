@@ -26,7 +26,7 @@ ASK_CHUNKS = 64
 
 
 class FileKind(IntEnum):
-    """What a frame is, in one series with ``wire.frames.Kind``."""
+    """What a frame is, in one series with ``wire.kinds.Kind``."""
 
     ASK = 48
     LEAVES = 49

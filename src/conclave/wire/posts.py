@@ -12,19 +12,12 @@ from enum import IntEnum
 
 from conclave.errors import DecodeError
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.frames import (
-    HANDLE_BYTES,
-    HASH_BYTES,
-    ID_BYTES,
-    PAYLOAD_BYTES,
-    ROSTER_BYTES,
-    TEXT_BYTES,
-    Post,
-    PostKind,
-    Run,
-    read_runs,
-    write_runs,
-)
+from conclave.wire.delivery import Post, PostKind
+from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES, TEXT_BYTES
+from conclave.wire.order import Run, read_runs, write_runs
+
+ROSTER_BYTES = 64 * 1024
+"""A roster of 1,000 handles of 63 bytes fits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,279 @@
+"""Frames of a lobby's order: entries pushed by its leader, repaired by fetch, and what joins its halves again.
+
+Left out: what makes a chain of the entries (``lobby.order``), who may send what when (``chat``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+from conclave.errors import DecodeError
+from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.kinds import Kind
+from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES
+
+RUNS = 64
+"""Latest terms of a lobby's order that are remembered and told."""
+RUNS_BYTES = RUNS * (4 + 4 + 1 + 63 + 16)
+
+
+class EntryKind(IntEnum):
+    """What an entry of a lobby's order is: all that its leader must know of it."""
+
+    MESSAGE = 1
+    COMMIT = 2
+    TERM = 3  # the first of a new leader; a protected message too
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """One entry of a lobby's order, numbered and chained by the leader of ``term``.
+
+    ``number`` is the sender's own, by which a repetition is told; ``payload`` an MLS message of epoch ``epoch``.
+    """
+
+    group: bytes
+    term: int
+    seq: int
+    previous: bytes
+    sender: str
+    number: int
+    epoch: int
+    kind: EntryKind
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one leader ordered in one term: entries ``first`` to ``last``. ``rank`` is its place in the succession."""
+
+    term: int
+    rank: int
+    leader: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """At most ``count`` entries from ``first`` on are asked for, of whoever has them."""
+
+    group: bytes
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the sender's order goes, and by which leaders it came there (the latest run first)."""
+
+    group: bytes
+    seq: int
+    hash: bytes
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """A member tells that it has committed everything up to ``seq``."""
+
+    group: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A member hands its leader an entry to be ordered; ``base`` is the lowest number that it has yet to hand in."""
+
+    group: bytes
+    base: int
+    number: int
+    epoch: int
+    kind: EntryKind
+    payload: bytes
+
+
+class Refusal(IntEnum):
+    """Why a leader does not order something."""
+
+    STALE = 1  # a commit that is not the first of its epoch, or words of an epoch too long ago
+    OUTSIDER = 2  # from no member
+    NO_LEADER = 3  # by somebody who does not lead
+    GONE = 4  # not refused: what was to be fetched is older than all that there is here
+    NOT_IN = 5  # not refused: whoever says so is not in the lobby
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The leader, in epoch ``epoch``, does not order what was handed in under ``number``."""
+
+    group: bytes
+    number: int
+    epoch: int
+    reason: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class AskInfo:
+    """A member whose half of the lobby lost asks for what it needs to come in again."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The group's ``GroupInfo`` at entry ``seq``, of whoever leads."""
+
+    group: bytes
+    seq: int
+    hash: bytes
+    runs: tuple[Run, ...]
+    info: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was said between two entries (both exclusive) is asked for in its authors' own signed words."""
+
+    group: bytes
+    after: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """All signed words that the sender has between two entries (both exclusive), each with its place.
+
+    ``whole``: it knows of none there that it lacks. A long answer is several, one beginning where the last ended.
+    """
+
+    group: bytes
+    after: int
+    before: int
+    items: tuple[tuple[int, bytes], ...]
+    whole: bool
+
+
+OrderFrame = Ordered | Have | Head | Fetch | Submit | Refused | AskInfo | Info | Recall | Originals
+
+
+def _enum(reader: Reader, kind: type[IntEnum]) -> int:
+    value = reader.uint8()
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise DecodeError(f"{value} is no {kind.__name__}") from error
+
+
+def _entry_kind(reader: Reader) -> EntryKind:
+    return EntryKind(_enum(reader, EntryKind))
+
+
+def _flag(r: Reader) -> bool:
+    value = r.uint8()
+    if value > 1:
+        raise DecodeError("a flag that is neither 0 nor 1")
+    return bool(value)
+
+
+def _run(r: Reader) -> Run:
+    return Run(r.uint32(), r.uint32(), r.text(HANDLE_BYTES), r.uint64(), r.uint64())
+
+
+def read_runs(r: Reader) -> tuple[Run, ...]:
+    """The latest terms of an order. Raises ``DecodeError`` where they are none."""
+    runs = r.vector(_run, RUNS_BYTES)
+    for newer, older in pairwise(runs):
+        if (newer.term, older.last) != (max(newer.term, older.term + 1), newer.first - 1):
+            raise DecodeError("terms of a lobby that do not follow one another")
+    if not runs or any(run.first > run.last + 1 for run in runs):
+        raise DecodeError("no terms of a lobby")
+    return runs
+
+
+def write_runs(w: Writer, runs: tuple[Run, ...]) -> Writer:
+    """The latest terms of an order, the newest first."""
+
+    def run(each: Writer, one: Run) -> None:
+        each.uint32(one.term).uint32(one.rank).text(one.leader).uint64(one.first).uint64(one.last)
+
+    return w.vector(runs[:RUNS], run)
+
+
+def _item(r: Reader) -> tuple[int, bytes]:
+    return r.uint64(), r.opaque(PAYLOAD_BYTES)
+
+
+def _ordered(r: Reader) -> Ordered:
+    return Ordered(
+        r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.uint64(), r.uint64(),
+        _entry_kind(r), r.opaque(PAYLOAD_BYTES),
+    )  # fmt: skip
+
+
+DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
+    Kind.ORDERED: _ordered,
+    Kind.FETCH: lambda r: Fetch(r.fixed(ID_BYTES), r.uint64(), r.uint16()),
+    Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r)),
+    Kind.HAVE: lambda r: Have(r.fixed(ID_BYTES), r.uint64()),
+    Kind.SUBMIT: lambda r: Submit(
+        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.uint64(), _entry_kind(r), r.opaque(PAYLOAD_BYTES)
+    ),
+    Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), Refusal(_enum(r, Refusal))),
+    Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
+    Kind.INFO: lambda r: Info(
+        r.fixed(ID_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r), r.opaque(PAYLOAD_BYTES)
+    ),
+    Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), r.uint64(), r.uint64()),
+    Kind.ORIGINALS: lambda r: Originals(
+        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.vector(_item, PAYLOAD_BYTES), _flag(r)
+    ),
+}
+"""What ``wire.frames`` adds to its own table."""
+
+
+def order_body(frame: OrderFrame) -> tuple[int, bytes]:
+    """The kind and the body of a frame."""
+    w = Writer()
+    match frame:
+        case Ordered():
+            return Kind.ORDERED, encode_ordered(frame)
+        case Have():
+            return Kind.HAVE, w.fixed(frame.group, ID_BYTES).uint64(frame.seq).done()
+        case Head():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.seq).fixed(frame.hash, HASH_BYTES)
+            return Kind.HEAD, write_runs(w, frame.runs).done()
+        case Fetch():
+            return Kind.FETCH, w.fixed(frame.group, ID_BYTES).uint64(frame.first).uint16(frame.count).done()
+        case Submit():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.base).uint64(frame.number).uint64(frame.epoch)
+            return Kind.SUBMIT, w.uint8(frame.kind).opaque(frame.payload).done()
+        case Refused():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.number).uint64(frame.epoch).uint8(frame.reason)
+            return Kind.REFUSED, w.done()
+        case AskInfo():
+            return Kind.ASK_INFO, w.fixed(frame.group, ID_BYTES).done()
+        case Info():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.seq).fixed(frame.hash, HASH_BYTES)
+            return Kind.INFO, write_runs(w, frame.runs).opaque(frame.info).done()
+        case Recall():
+            return Kind.RECALL, w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before).done()
+        case Originals():
+            w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before)
+            w.vector(frame.items, lambda each, it: each.uint64(it[0]).opaque(it[1]))
+            return Kind.ORIGINALS, w.uint8(frame.whole).done()
+
+
+def encode_ordered(entry: Ordered) -> bytes:
+    """An entry as it is sent, stored and hashed."""
+    w = Writer().fixed(entry.group, ID_BYTES).uint32(entry.term).uint64(entry.seq)
+    w.fixed(entry.previous, HASH_BYTES).text(entry.sender).uint64(entry.number)
+    return w.uint64(entry.epoch).uint8(entry.kind).opaque(entry.payload).done()
+
+
+def decode_ordered(data: bytes) -> Ordered:
+    """The inverse of ``encode_ordered``, for entries read from the store. Raises ``DecodeError``."""
+    return decode(data, _ordered)
