@@ -19,16 +19,14 @@ from dataclasses import replace
 from conclave.crypto.suite import CipherSuite
 from conclave.crypto.suite import suite as suite_of
 from conclave.errors import DecodeError, LocalError
-from conclave.mls import external, keyschedule, receiving, sending
+from conclave.mls import creation, external, keyschedule, receiving, resumption, sending
 from conclave.mls import join as joining
 from conclave.mls.commit import FindPsk
 from conclave.mls.credentials import Credential, Verify
-from conclave.mls.epoch import Epoch, Member, introduce
+from conclave.mls.epoch import Member, introduce
 from conclave.mls.extensions import Extension, Extensions
 from conclave.mls.keypackage import KeyPackage, OwnKeyPackage, check_key_package
-from conclave.mls.keyschedule import GroupContext, epoch_secrets
-from conclave.mls.leafnode import check_capabilities
-from conclave.mls.limits import MAX_GROUP_ID, Policy
+from conclave.mls.limits import Policy
 from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
 from conclave.mls.original import Original, Said, read_original, verify_original
 from conclave.mls.proposallist import Terms
@@ -40,8 +38,7 @@ from conclave.mls.proposals import (
     ReInit,
     Remove,
 )
-from conclave.mls.psk import PreSharedKeyID, Usage
-from conclave.mls.resumption import check_parameters, check_resumed
+from conclave.mls.psk import PreSharedKeyID, Usage, no_psk
 from conclave.mls.rules import RuleError
 from conclave.mls.sealing import open_with, seal_to
 from conclave.mls.secrettree import SecretTree
@@ -108,11 +105,6 @@ __all__ = [
     "welcomes",
     "write_key_package",
 ]
-
-
-def no_psk(_: PreSharedKeyID) -> bytes | None:
-    """Knows no pre-shared key."""
-    return None
 
 
 # --- before there is a group ---
@@ -187,17 +179,7 @@ def create(
     policy: Policy | None = None,
 ) -> State:
     """A group of one (RFC 9420 section 11). Only the leaf of ``own`` is used; do not publish that key package."""
-    if not 0 < len(group_id) <= MAX_GROUP_ID:
-        raise LocalError(f"a group's identifier has 1 to {MAX_GROUP_ID} bytes")
-    suite, leaf = own.suite, own.package.leaf
-    check_capabilities(leaf, extensions)
-    tree = Tree([leaf])
-    secrets = epoch_secrets(suite, random(suite.kdf.size))
-    context = GroupContext(suite.code, group_id, 0, tree.hash(suite.kdf), b"", extensions)
-    tag = suite.kdf.mac(secrets.confirmation, b"")
-    roster = {0: introduce(leaf, verify, now)}
-    epoch = Epoch(context, tree, 0, {0: own.encryption_key}, own.signature_key, secrets.kept(), tag, roster)
-    return State(epoch, SecretTree(1, secrets.encryption), policy or Policy())
+    return creation.create(own, group_id, extensions, Terms(verify, now, policy or Policy()), random)
 
 
 def join(
@@ -222,7 +204,7 @@ def join(
     find = psk if parent is None else receiving.resumption_first(parent, psk)
     handed = None if tree is None else Tree.decode(tree)
     epoch, secrets, psks = joining.join(message, own, handed, find, terms, known_groups)
-    check_resumed(parent, epoch, psks)
+    resumption.check_resumed(parent, epoch, psks)
     return State(epoch, SecretTree(epoch.tree.leaves, secrets.encryption), terms.policy)
 
 
@@ -392,7 +374,8 @@ def branch(
     extensions: Extensions = (),
 ) -> Staged:
     """A new group of some of this one's members; ``Staged.begin`` gives its state, its Welcome the others."""
-    return _follow(parent, own, packages, group_id, extensions, Usage.BRANCH, verify, now, random)
+    terms = Terms(verify, now, parent.policy)
+    return resumption.follow(parent, own, packages, group_id, extensions, Usage.BRANCH, terms, random)
 
 
 def reinitialise(
@@ -405,41 +388,4 @@ def reinitialise(
     random: Random,
 ) -> Staged:
     """The group that follows a committed ``ReInit``, with all of its members."""
-    reinit = parent.epoch.reinit
-    if reinit is None:
-        raise LocalError("nobody asked to re-initialise this group", remedy="Commit a ReInit first.")
-    staged = _follow(parent, own, packages, reinit.group_id, reinit.extensions, Usage.REINIT, verify, now, random)
-    assert staged.epoch is not None
-    check_parameters(reinit, staged.epoch)
-    return staged
-
-
-def _follow(
-    parent: State,
-    own: OwnKeyPackage,
-    packages: Sequence[KeyPackage],
-    group_id: bytes,
-    extensions: Extensions,
-    usage: Usage,
-    verify: Verify,
-    now: float,
-    random: Random,
-) -> Staged:
-    suite: CipherSuite = own.suite
-    start = create(own, group_id, verify=verify, now=now, random=random, extensions=extensions, policy=parent.policy)
-    context = parent.epoch.context
-    name = PreSharedKeyID.resumption(usage, context.group_id, context.epoch, random(suite.kdf.size))
-    staged = sending.commit(
-        start,
-        [*(Add(package) for package in packages), PreSharedKey(name)],
-        b"",
-        receiving.resumption_first(parent, no_psk),
-        Terms(verify, now, parent.policy, usage),
-        random,
-    )
-    assert staged.epoch is not None
-    try:
-        check_resumed(parent, staged.epoch, [name])
-    except RuleError as error:
-        raise LocalError(f"this group cannot follow the other: {error}") from error
-    return replace(staged, state=start)
+    return resumption.reinitialise(parent, own, packages, Terms(verify, now, parent.policy), random)

@@ -81,3 +81,8 @@ def psk_secret(suite: CipherSuite, keys: Sequence[tuple[PreSharedKeyID, bytes]])
         extracted = suite.kdf.extract(bytes(size), key)
         secret = suite.kdf.extract(expand_with_label(suite, extracted, b"derived psk", label, size), secret)
     return secret
+
+
+def no_psk(_: PreSharedKeyID) -> bytes | None:
+    """Knows no pre-shared key."""
+    return None

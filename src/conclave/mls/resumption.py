@@ -2,14 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from conclave.errors import LocalError
+from conclave.mls import creation, sending
 from conclave.mls.epoch import Epoch
+from conclave.mls.extensions import Extensions
+from conclave.mls.keypackage import KeyPackage, OwnKeyPackage
 from conclave.mls.leafnode import MLS10
-from conclave.mls.proposals import ReInit
-from conclave.mls.psk import PreSharedKeyID, Usage
+from conclave.mls.proposallist import Terms
+from conclave.mls.proposals import Add, PreSharedKey, ReInit
+from conclave.mls.psk import PreSharedKeyID, Usage, no_psk
+from conclave.mls.receiving import resumption_first
 from conclave.mls.rules import RuleError
+from conclave.mls.staged import Staged
 from conclave.mls.state import State
+
+
+def follow(
+    parent: State,
+    own: OwnKeyPackage,
+    packages: Sequence[KeyPackage],
+    group_id: bytes,
+    extensions: Extensions,
+    usage: Usage,
+    terms: Terms,
+    random: Callable[[int], bytes],
+) -> Staged:
+    """A group that names ``parent`` as the one it comes from, with those whose packages are given."""
+    suite = own.suite
+    start = creation.create(own, group_id, extensions, terms, random)
+    context = parent.epoch.context
+    name = PreSharedKeyID.resumption(usage, context.group_id, context.epoch, random(suite.kdf.size))
+    staged = sending.commit(
+        start,
+        [*(Add(package) for package in packages), PreSharedKey(name)],
+        b"",
+        resumption_first(parent, no_psk),
+        replace(terms, link=usage),
+        random,
+    )
+    assert staged.epoch is not None
+    try:
+        check_resumed(parent, staged.epoch, [name])
+    except RuleError as error:
+        raise LocalError(f"this group cannot follow the other: {error}") from error
+    return replace(staged, state=start)
+
+
+def reinitialise(
+    parent: State,
+    own: OwnKeyPackage,
+    packages: Sequence[KeyPackage],
+    terms: Terms,
+    random: Callable[[int], bytes],
+) -> Staged:
+    """The group that follows a committed ``ReInit``. Raises ``LocalError`` where there is none."""
+    reinit = parent.epoch.reinit
+    if reinit is None:
+        raise LocalError("nobody asked to re-initialise this group", remedy="Commit a ReInit first.")
+    staged = follow(parent, own, packages, reinit.group_id, reinit.extensions, Usage.REINIT, terms, random)
+    assert staged.epoch is not None
+    check_parameters(reinit, staged.epoch)
+    return staged
 
 
 def check_resumed(parent: State | None, epoch: Epoch, psks: Sequence[PreSharedKeyID]) -> None:
