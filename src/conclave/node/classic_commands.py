@@ -6,102 +6,83 @@ They are parsed as all others (``node.commands``). Left out: how they are carrie
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from conclave.classic.limits import MESSAGE_BYTES
+from conclave.node.params import Address, Name, Params, Stretch
 
-_STRICT = ConfigDict(extra="forbid", strict=False, str_max_length=MESSAGE_BYTES)
-
-Name = Annotated[str, Field(min_length=1, max_length=140)]
-"""A handle, a lobby's name, or either with its ``@`` or ``#``."""
 Names = Annotated[tuple[Name, ...], Field(max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicSay:
+class ClassicSay(Params):
     """Say ``text``, which may be empty, to ``@handle`` or in the ``#lobby`` that we lead, over a legacy link.
 
     With ``wait``, the answer comes only when it was sent or ``timeout`` (seconds) is over. ``at`` (``host:port``)
     dials the peer there instead of asking the directory.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     to: Name
     text: Annotated[str, Field(max_length=MESSAGE_BYTES)]
     wait: bool = False
     timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
-    at: Annotated[str, Field(max_length=260)] = ""
+    at: Address = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicLines:
+class ClassicLines(Stretch):
     """History of a legacy conversation: the newest ``limit`` lines, or those after or before a position."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    conversation: Name
-    after: Annotated[int, Field(ge=0)] | None = None
-    before: Annotated[int, Field(ge=0)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
-
 
 @dataclass(frozen=True, slots=True)
-class ClassicRequests:
+class ClassicRequests(Params):
     """Who asks to chat over a legacy link, and waits for an answer."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
 
 @dataclass(frozen=True, slots=True)
-class ClassicAnswer:
+class ClassicAnswer(Params):
     """Accept or reject ``peer``'s request; ``block`` refuses all that follows."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     peer: Name
     accept: bool
     block: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicUnblock:
+class ClassicUnblock(Params):
     """Take a block back."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     peer: Name
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicGather:
+class ClassicGather(Params):
     """Ask people into a legacy lobby that we lead; with ``opening`` it is a new one, without it must be there."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
     invited: Names = ()
     opening: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicClose:
+class ClassicClose(Params):
     """Close a legacy lobby that we lead."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicHangUp:
+class ClassicHangUp(Params):
     """End the legacy link with a peer: out of a chat, or out of the lobby that it leads."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     peer: Name
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicWho:
+class ClassicWho(Params):
     """The legacy lobbies that we lead, who is in them, and who was asked."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 ClassicCommand = (

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from conclave.errors import LocalError
 from conclave.node.classic_commands import CLASSIC_METHODS, ClassicCommand
 from conclave.node.files_commands import METHODS as FILE_METHODS
 from conclave.node.files_commands import FileCommand
+from conclave.node.params import Address, Name, Params, Path, Stretch
 
-_STRICT = ConfigDict(extra="forbid", strict=False, str_max_length=70_000)
-
-Name = Annotated[str, Field(min_length=1, max_length=140)]
-"""A handle, a lobby's label, or either with its ``@`` or ``#``."""
 Named = Annotated[str, Field(min_length=1, max_length=32)]
 """A line: its position, the first letters of its id, or ``last``."""
 Names = Annotated[tuple[Name, ...], Field(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Say(Params):
     """Say ``text`` to ``@handle`` or ``#lobby``.
 
     With ``wait``, the answer comes only when it has come as far as ``goal`` or ``timeout`` (seconds) is over: *sent*
@@ -37,41 +34,37 @@ class Say:
     never; none: as the conversation has it).
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     to: Name
     text: Annotated[str, Field(min_length=1, max_length=65_536)]
     wait: bool = False
     timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
-    at: Annotated[str, Field(max_length=260)] = ""
+    at: Address = ""
     goal: Literal["sent", "delivered"] = "delivered"
     reply: Annotated[str, Field(max_length=32)] = ""
     expires: Annotated[int, Field(ge=0, le=366 * 86_400)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Params):
     """Other words for a line of ours (``last``, a position, or the first letters of its id)."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     line: Named
     text: Annotated[str, Field(min_length=1, max_length=65_536)]
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Params):
     """Take a line of ours back, on every device."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     line: Named
 
 
 @dataclass(frozen=True, slots=True)
-class React:
+class React(Params):
     """Put a sign at a line, or take it off."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     line: Named
     sign: Annotated[str, Field(min_length=1, max_length=32)]
@@ -79,118 +72,97 @@ class React:
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Params):
     """Pin a line for everybody, or no longer."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     line: Named
     on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Pins:
+class Pins(Params):
     """The pinned lines of a conversation."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
 
 
 @dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Params):
     """What is said from now on disappears after ``seconds`` (0: never).
 
     In a lobby for everybody; in a pair, what we say ourselves.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     seconds: Annotated[int, Field(ge=0, le=366 * 86_400)]
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Read(Params):
     """Our person has read a conversation up to ``line``, or all of it."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     line: Annotated[str, Field(max_length=32)] = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Receipts:
+class Receipts(Params):
     """How far lines of ours have come, by member: the newest ``limit``, or one."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     line: Annotated[str, Field(max_length=32)] = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Mute:
+class Mute(Params):
     """Ring no more for a conversation, or again."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
     on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Stretch):
     """History of a conversation: the newest ``limit`` lines, or those after or before a position."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    conversation: Name
-    after: Annotated[int, Field(ge=0)] | None = None
-    before: Annotated[int, Field(ge=0)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
-
 
 @dataclass(frozen=True, slots=True)
-class Conversations:
+class Conversations(Params):
     """Every conversation with history, the latest first."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class Search(Params):
     """Lines of history that contain the words of ``text``."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     text: Annotated[str, Field(min_length=1, max_length=200)]
     limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class Export(Params):
     """Write the record of a conversation, signed, to ``path`` on the node's machine, where no file is yet."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     conversation: Name
-    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(Params):
     """From now on, send every notice on this connection as the JSON-RPC notification ``notice``."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
 
 @dataclass(frozen=True, slots=True)
-class Requests:
+class Requests(Params):
     """Who asks to chat or invites us to a lobby, and waits for an answer."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
 
 @dataclass(frozen=True, slots=True)
-class AnswerTo:
+class AnswerTo(Params):
     """Accept or reject ``peer``'s request, or its invitation to ``lobby``; ``block`` refuses all that follows."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     peer: Name
     accept: bool
     lobby: Annotated[str, Field(max_length=140)] = ""
@@ -198,134 +170,115 @@ class AnswerTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Unblock:
+class Unblock(Params):
     """Take a block back."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     peer: Name
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Params):
     """Answer new requests with *busy* from now on, or stop doing so."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyOpen:
+class LobbyOpen(Params):
     """Open a lobby that we lead, and ask ``invited`` into it."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     name: Name
     invited: Names = ()
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyInvite:
+class LobbyInvite(Params):
     """Ask more people into a lobby that we are in."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
     invited: Names
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyLeave:
+class LobbyLeave(Params):
     """Leave a lobby; a leader is succeeded."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyClose:
+class LobbyClose(Params):
     """Close a lobby that we lead."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyRemove:
+class LobbyRemove(Params):
     """Put somebody out of a lobby."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
     member: Name
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyDeputies:
+class LobbyDeputies(Params):
     """Who leads first when the leader is gone; without ``deputies``, who that is now."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
     deputies: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Roll:
+class Roll(Params):
     """Ask everybody in a lobby for a signed answer now; wait for ``seconds`` at most."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
     seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyList:
+class LobbyList(Params):
     """The lobbies that we lead, are in, or are invited to."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyWho:
+class LobbyWho(Params):
     """Who is in a lobby, who of them is linked or online, and who has all up to where."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     lobby: Name
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Who(Params):
     """The directory: everybody, or those whose handle or name contains ``query``."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     query: Annotated[str, Field(max_length=100)] = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
+class Find(Params):
     """One person in the directory: address, offline, or not found."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     handle: Name
 
 
 @dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(Params):
     """The safety number that we and ``peer`` compute alike."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     peer: Name
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(Params):
     """The node itself: who we are, what we listen on, links, queue, authority, certificates."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Params):
     """Say goodbye to the directory and to the peers, and end the node."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 OfWords = (
