@@ -19,12 +19,8 @@ from conclave.lab.scene import Scene
 
 async def flip_bits(scene: Scene) -> None:
     """A bit of every field of the nine messages and of a fragment, each on a link of its own."""
-    async with scene.classic() as wire:
-        wire.ayse.say(SAID)
-        await wire.burak.heard(1)
-        session = list(wire.middle.seen)
     await flip_everything(
-        scene.story, lambda: scene.classic(dial=False), session,
+        scene.story, scene.classic,
         lambda unit: unit_spans(unit.way, unit.number, unit.data),
         lambda unit: f"unit {unit.number}, {unit_name(unit.way, unit.number)}",
         "certificates and nonce are signed, secrets are sealed with OAEP, fragments have a MAC. What can be changed "

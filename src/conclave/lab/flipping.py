@@ -33,6 +33,9 @@ class Person(Protocol):
     def say(self, *texts: str) -> None:
         """Speak."""
 
+    async def heard(self, count: int) -> None:
+        """Wait for the ``count``-th message."""
+
     @property
     def ended(self) -> bool:
         """Whether its link is over, or never was."""
@@ -54,8 +57,11 @@ class Wire(Protocol):
         """Who is in between."""
 
 
-Open = Callable[[], AbstractAsyncContextManager[Wire]]
-"""A fresh wire on which nobody has dialled yet."""
+class Open(Protocol):
+    """A fresh wire."""
+
+    def __call__(self, *, dial: bool) -> AbstractAsyncContextManager[Wire]:
+        """With ``dial`` the link is open already, else nobody has dialled yet."""
 
 
 async def _flipped(open_wire: Open, target: Unit | None, place: int, patience: float) -> tuple[bool, str]:
@@ -73,7 +79,7 @@ async def _flipped(open_wire: Open, target: Unit | None, place: int, patience: f
         hit = True
         return (flip(unit.data, place % len(unit.data)),)
 
-    async with open_wire() as wire:
+    async with open_wire(dial=False) as wire:
         wire.middle.rule = rule
         ayse, burak = wire.ayse, wire.burak
 
@@ -119,12 +125,15 @@ async def _patience(open_wire: Open) -> float:
 async def flip_everything(
     story: Story,
     open_wire: Open,
-    session: Sequence[Unit],
     spans: Callable[[Unit], Sequence[Span]],
     title: Callable[[Unit], str],
     stopped: str,
 ) -> None:
-    """An attempt for each direction of ``session``, which was recorded on such a wire."""
+    """An attempt for each direction of a session, which is recorded first."""
+    async with open_wire(dial=True) as wire:
+        wire.ayse.say(SAID)
+        await wire.burak.heard(1)
+        session = list(wire.middle.seen)
     for way, who, victim in ((Way.THERE, "ayse", "burak"), (Way.BACK, "burak", "ayse")):
         with story.attempt(f"a bit of each field of what {who} sends") as attempt:
             fooled, count = False, 0

@@ -12,18 +12,14 @@ from conclave.lab.judging import fooled, judge, told
 from conclave.lab.lesson import Lesson, LinkKind
 from conclave.lab.middle import Unit, Way
 from conclave.lab.scene import Scene
-from conclave.lab.tls_stream import shown
+from conclave.lab.tls_stream import hold_each, shown
 from conclave.lab.tls_wire import HEADER_BYTES, TAG_BYTES, record_name, record_spans
 
 
 async def flip_bits(scene: Scene) -> None:
     """A bit of every field of every record of a whole session, each on a link of its own."""
-    async with scene.tls() as wire:
-        wire.ayse.say(SAID)
-        await wire.burak.heard(1)
-        session = list(wire.middle.seen)
     await flip_everything(
-        scene.story, lambda: scene.tls(dial=False), session, lambda unit: record_spans(unit.data), record_title,
+        scene.story, scene.tls, lambda unit: record_spans(unit.data), record_title,
         "the hellos are in the transcript that both sign and draw keys from; records have a tag over header and "
         "content. What can be changed unseen (a version field kept for old boxes) nobody reads",
     )  # fmt: skip
@@ -39,11 +35,7 @@ async def splice(scene: Scene) -> None:
     said = ["pay cem 10", "pay dora 99"]
     with scene.story.attempt("the head of one record on the body of another") as attempt:
         async with scene.tls() as wire:
-            wire.middle.holding.add(Way.THERE)
-            units = []
-            for text in said:
-                wire.ayse.say(text)
-                units.append(await wire.middle.take(Way.THERE))
+            units = await hold_each(wire, said)
             half = HEADER_BYTES + (len(units[0].data) - HEADER_BYTES - TAG_BYTES) // 2
             mixed = units[0].data[:half] + units[1].data[half : len(units[0].data)]
             names = cut_spans(

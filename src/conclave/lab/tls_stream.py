@@ -6,11 +6,14 @@ record opens as the n-th of its direction and session, or not at all; and no lin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conclave.lab.fields import paint
 from conclave.lab.judging import SETTLE_SECONDS, fooled, judge, told
 from conclave.lab.lesson import Field, Lesson, LinkKind
 from conclave.lab.middle import Unit, Way, happens, play
 from conclave.lab.scene import Scene
+from conclave.lab.tls_peer import TlsWire
 from conclave.lab.tls_wire import record_spans
 
 COUNTED = (
@@ -24,6 +27,16 @@ LONG = "the minutes of the meeting, " * 1500
 def shown(unit: Unit) -> tuple[Field, ...]:
     """A record's bytes, by field."""
     return paint(unit.data, record_spans(unit.data))
+
+
+async def hold_each(wire: TlsWire, said: Iterable[str]) -> list[Unit]:
+    """Texts that ayse says, each held in a record of its own."""
+    wire.middle.holding.add(Way.THERE)
+    units = []
+    for text in said:
+        wire.ayse.say(text)
+        units.append(await wire.middle.take(Way.THERE))
+    return units
 
 
 async def replay(scene: Scene) -> None:
@@ -78,11 +91,7 @@ async def reorder(scene: Scene) -> None:
     said = ["do not pay", "wait for my call"]
     with scene.story.attempt("the second message before the first") as attempt:
         async with scene.tls() as wire:
-            wire.middle.holding.add(Way.THERE)
-            units = []
-            for text in said:
-                wire.ayse.say(text)
-                units.append(await wire.middle.take(Way.THERE))
+            units = await hold_each(wire, said)
             attempt.did(
                 f"holds records {units[0].number} and {units[1].number}, and sends the later one first",
                 shown(units[1]),
@@ -96,11 +105,7 @@ async def drop(scene: Scene) -> None:
     said = ["pay cem 10", "no, stop", "thank you"]
     with scene.story.attempt("the second of three messages is swallowed") as attempt:
         async with scene.tls() as wire:
-            wire.middle.holding.add(Way.THERE)
-            units = []
-            for text in said:
-                wire.ayse.say(text)
-                units.append(await wire.middle.take(Way.THERE))
+            units = await hold_each(wire, said)
             attempt.did(f"swallows record {units[1].number}", shown(units[1]))
             wire.middle.send(Way.THERE, units[0].data, units[2].data)
             await judge(attempt, wire.burak, said, COUNTED)

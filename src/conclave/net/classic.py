@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-import time
 from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from conclave.classic.events import Answer, Arrived, Asked, Closed, Ending, Opened, Peer, Proven
 from conclave.classic.handshake import Receiver, Sender
@@ -21,18 +19,13 @@ from conclave.classic.machine import ClassicLink
 from conclave.classic.state import State
 from conclave.errors import NetworkError
 from conclave.net.gate import Gate
+from conclave.net.tcp import ReceiveBuffer, TcpStream
 
-_RECEIVE_BYTES: Final = 64 * 1024
 CLOSE_SECONDS: Final = 5.0
 """How long the last bytes may take to leave, and the other side to end its half."""
 
 
-class _Shared(threading.local):
-    def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(_RECEIVE_BYTES))
-
-
-_shared = _Shared()
+_BUFFER: Final = ReceiveBuffer(64 * 1024)
 
 
 class ClassicOwner(Protocol):
@@ -57,12 +50,11 @@ class ClassicOwner(Protocol):
         """Somebody who dialled us did not come as far as the question."""
 
 
-class ClassicStream(asyncio.BufferedProtocol):
+class ClassicStream(TcpStream):
     """One link. Usable until ``on_ended``. ``number`` is its user's own name for it."""
 
     __slots__ = (
-        "_buffer", "_due", "_epoch", "_gate", "_handshake", "_host", "_known", "_limits", "_link", "_loop",
-        "_owner", "_port", "_timer", "_transport", "ending", "number",
+        "_due", "_handshake", "_known", "_limits", "_link", "_owner", "ending", "number",
     )  # fmt: skip
 
     def __init__(
@@ -75,17 +67,11 @@ class ClassicStream(asyncio.BufferedProtocol):
         number: int = 0,
     ) -> None:
         """``gate``: where it was accepted; whoever dials has none."""
-        self._loop = asyncio.get_running_loop()
+        super().__init__(_BUFFER, gate)
         self._handshake = handshake
         self._limits = limits
         self._owner = owner
-        self._gate = gate
-        self._buffer = _shared.buffer
         self._link: ClassicLink | None = None
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._epoch = time.time() - self._loop.time()
-        self._host, self._port = "", 0
         self._known = isinstance(handshake, Sender)  # whether the owner hears of its end
         self._due = False  # a flush is coming in this turn of the loop
         self.ending: Ending | None = None
@@ -93,11 +79,6 @@ class ClassicStream(asyncio.BufferedProtocol):
         self.number = number
 
     # For the link's user.
-
-    @property
-    def address(self) -> str:
-        """The other end's IP address and port."""
-        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
     @property
     def initiator(self) -> bool:
@@ -167,32 +148,7 @@ class ClassicStream(asyncio.BufferedProtocol):
             self._link.close(ending, text)
             self._act()
 
-    def abort(self) -> None:
-        """Cut the connection, whatever is still to leave."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # For asyncio.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The TCP connection is there."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._host, self._port = (transport.get_extra_info("peername") or ("", 0))[:2]
-        if self._gate is not None and not self._gate.enter(self._host):
-            self._gate = None
-            self._transport.abort()
-            return
-        raw = transport.get_extra_info("socket")
-        if raw is not None:  # the suite has no heartbeat: without this a dead peer would stay for ever
-            with suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._link = self._make_link()
-        self._act()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the loop may put what it reads."""
-        del sizehint
-        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what the loop read; after the end it is read to be thrown away."""
@@ -200,27 +156,19 @@ class ClassicStream(asyncio.BufferedProtocol):
             self._link.receive(bytes(self._buffer[:nbytes]), self._now())
             self._act()
 
-    def eof_received(self) -> bool:
-        """Note that the other side will send no more."""
-        self._cut()
-        return False  # close the transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the TCP connection is gone."""
-        del exc
-        self._transport = None
-        self._disarm()
-        self._leave_gate()
-        self._cut()
-
     # How it works.
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        raw = transport.get_extra_info("socket")
+        if raw is not None:  # the suite has no heartbeat: without this a dead peer would stay for ever
+            with suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._link = self._make_link()
+        self._act()
 
     def _make_link(self) -> ClassicLink:
         """The machine of this connection. The attack lab's victims have others, with a check less."""
         return ClassicLink(self._handshake, self._limits, self._now())
-
-    def _now(self) -> float:
-        return self._epoch + self._loop.time()
 
     def _cut(self) -> None:
         if self._link is not None and self.ending is None:
@@ -265,24 +213,12 @@ class ClassicStream(asyncio.BufferedProtocol):
             if closed.ending is Ending.OVERLOADED:
                 self._transport.abort()
             else:
-                self._transport.resume_reading()
-                with suppress(OSError):  # the other side has reset the connection already
-                    self._transport.write_eof()
+                self._end_ours(self._transport)
                 self._timer = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
         if self._known:
             self._owner.on_ended(self, closed)
         else:
             self._owner.on_turned_away(self.address, closed)
-
-    def _leave_gate(self) -> None:
-        if self._gate is not None:
-            gate, self._gate = self._gate, None
-            gate.leave(self._host)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _arm(self) -> None:
         if self._link is None or self.ending is not None or self._transport is None:

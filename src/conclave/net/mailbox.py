@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from conclave.authority import mailbox
-from conclave.authority.ports import Store
 from conclave.authority.records import Mail
 from conclave.authority.settings import AuthoritySettings
 from conclave.errors import DecodeError, Refused
-from conclave.net.admission import Admission
-from conclave.net.authority_limits import ServerLimits
-from conclave.net.bodies import parse_json, read_body
-from conclave.net.presence import Presence
-from conclave.net.tally import Tally
+from conclave.net.bodies import read_body
+from conclave.net.waiting import Waiting
 from conclave.pki.envelope import SEALED_BYTES
 
 DONE_BYTES = 16 * 1024
 ID_MOST = (1 << 63) - 1
 
 
-class Mailbox:
+@dataclass(frozen=True, slots=True)
+class Mailbox(Waiting):
     """The routes, and what is too old."""
 
-    def __init__(
-        self,
-        store: Store,
-        admission: Admission,
-        presence: Presence,
-        tally: Tally,
-        limits: ServerLimits,
-        clock: Callable[[], float],
-        settings: AuthoritySettings,
-    ) -> None:
-        self._store = store
-        self._admission = admission
-        self._presence = presence
-        self._tally = tally
-        self._limits = limits
-        self._clock = clock
-        self._settings = settings
+    settings: AuthoritySettings
 
     def routes(self) -> list[web.RouteDef]:
         """What the server adds; ``done`` comes first, and is no handle's."""
@@ -56,45 +37,43 @@ class Mailbox:
 
     async def deposit(self, request: web.Request) -> web.Response:
         """The body is an envelope; the answer is ``{id}``."""
-        member = self._admission.member(request)
-        self._admission.depositing(member)
-        data = await read_body(request, SEALED_BYTES, self._limits.request_seconds)
-        future = mailbox.deposit(
-            self._store, member, request.match_info["handle"], data, self._clock(), self._settings
-        )
+        member = self.admission.member(request)
+        self.admission.depositing(member)
+        data = await read_body(request, SEALED_BYTES, self.limits.request_seconds)
+        future = mailbox.deposit(self.store, member, request.match_info["handle"], data, self.clock(), self.settings)
         try:
             left = await asyncio.wrap_future(future)
         except Refused as refused:
             if refused.reason == "mailbox-full":
-                self._tally.count("envelopes refused for want of room")
+                self.tally.count("envelopes refused for want of room")
             raise
-        self._tally.count("envelopes left")
-        self._presence.tell_owner(left.recipient, "mail", left.count)
+        self.tally.count("envelopes left")
+        self.presence.tell_owner(left.recipient, "mail", left.count)
         return web.json_response({"id": left.id})
 
     async def fetch(self, request: web.Request) -> web.Response:
         """``{mail: [{id, sender, at, data}, ...]}``, the owner's after ``after``, oldest first."""
-        member = self._admission.member(request)
+        member = self.admission.member(request)
         after, limit = _number(request, "after", 0, ID_MOST), _number(request, "limit", mailbox.FETCH_MOST, 1 << 16)
-        found = mailbox.fetch(self._store.reads, member, after, limit, self._clock(), self._settings)
+        found = mailbox.fetch(self.store.reads, member, after, limit, self.clock(), self.settings)
         return web.json_response({"mail": [_envelope(mail) for mail in found]})
 
     async def done(self, request: web.Request) -> web.Response:
         """``{ids: [...]}`` lie on the owner's disk; the answer is ``{count}``, how many are left."""
-        member = self._admission.member(request)
-        ids = parse_json(await read_body(request, DONE_BYTES, self._limits.request_seconds)).get("ids")
+        member = self.admission.member(request)
+        ids = (await self.asked(request, DONE_BYTES)).get("ids")
         if not isinstance(ids, list) or len(ids) > mailbox.DONE_MOST or not all(map(_is_id, ids)):
             raise DecodeError(f"ids is a list of at most {mailbox.DONE_MOST} whole numbers")
-        dropped, left = await asyncio.wrap_future(mailbox.acknowledge(self._store, member, ids))
-        self._tally.count("envelopes fetched", dropped)
+        dropped, left = await asyncio.wrap_future(mailbox.acknowledge(self.store, member, ids))
+        self.tally.count("envelopes fetched", dropped)
         return web.json_response({"count": left})
 
     async def sweep(self) -> None:
         """Drop what nobody fetched in time. Raises ``StorageError``."""
-        now, settings = self._clock(), self._settings
-        while self._store.reads.has_expired(now - settings.mail_seconds, now - settings.package_seconds):
-            dropped = await asyncio.wrap_future(mailbox.purge(self._store, now, settings))
-            self._tally.count("envelopes dropped as too old", dropped)
+        now, settings = self.clock(), self.settings
+        while self.store.reads.has_expired(now - settings.mail_seconds, now - settings.package_seconds):
+            dropped = await asyncio.wrap_future(mailbox.purge(self.store, now, settings))
+            self.tally.count("envelopes dropped as too old", dropped)
 
 
 def _number(request: web.Request, name: str, default: int, most: int) -> int:

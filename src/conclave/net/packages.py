@@ -7,41 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from conclave.authority.packages import PACKAGE_BYTES, STOCK_LOW, STOCK_MOST, peek, publish, take
-from conclave.authority.ports import Store
 from conclave.errors import DecodeError
-from conclave.net.admission import Admission
-from conclave.net.authority_limits import ServerLimits
-from conclave.net.bodies import parse_json, read_body, take_base64
-from conclave.net.presence import Presence
-from conclave.net.tally import Tally
+from conclave.net.bodies import take_base64
+from conclave.net.waiting import Waiting
 
 BODY_BYTES = (STOCK_MOST + 1) * (PACKAGE_BYTES * 4 // 3 + 16) + 1024
 """A full stock of the largest, and a last-resort one, in base64."""
 
 
-class Packages:
+@dataclass(frozen=True, slots=True)
+class Packages(Waiting):
     """The routes."""
-
-    def __init__(
-        self,
-        store: Store,
-        admission: Admission,
-        presence: Presence,
-        tally: Tally,
-        limits: ServerLimits,
-        clock: Callable[[], float],
-    ) -> None:
-        self._store = store
-        self._admission = admission
-        self._presence = presence
-        self._tally = tally
-        self._limits = limits
-        self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
         """What the server adds."""
@@ -53,31 +34,31 @@ class Packages:
 
     async def publish(self, request: web.Request) -> web.Response:
         """``{packages: [...], last, replace}``; the answer is ``{count}``, how many are in stock."""
-        member = self._admission.member(request)
-        self._admission.publishing(member)
-        asked = parse_json(await read_body(request, BODY_BYTES, self._limits.request_seconds))
+        member = self.admission.member(request)
+        self.admission.publishing(member)
+        asked = await self.asked(request, BODY_BYTES)
         packages, last, replace = asked.get("packages", []), asked.get("last", ""), asked.get("replace", False)
         if not isinstance(packages, list) or len(packages) > STOCK_MOST or not isinstance(replace, bool):
             raise DecodeError(
                 f"packages is a list of at most {STOCK_MOST}, last is one, and replace is true or false"
             )
         found = [take_base64(package) for package in packages]
-        now, origin = self._clock(), self._admission.origin(request)
-        future = publish(self._store, member, found, take_base64(last), now, origin, replace=replace)
+        now, origin = self.clock(), self.admission.origin(request)
+        future = publish(self.store, member, found, take_base64(last), now, origin, replace=replace)
         return web.json_response({"count": await asyncio.wrap_future(future)})
 
     async def take(self, request: web.Request) -> web.Response:
         """``{package, last}``: ``last`` says that it is the last-resort one."""
-        member, owner = self._admission.member(request), request.match_info["handle"]
-        single = self._admission.spares(member, owner)
-        taken = await asyncio.wrap_future(take(self._store, member, owner, single=single))
-        self._tally.count("last-resort key packages given" if taken.last else "key packages given")
+        member, owner = self.admission.member(request), request.match_info["handle"]
+        single = self.admission.spares(member, owner)
+        taken = await asyncio.wrap_future(take(self.store, member, owner, single=single))
+        self.tally.count("last-resort key packages given" if taken.last else "key packages given")
         if single and taken.left < STOCK_LOW:
-            self._presence.tell_owner(taken.owner, "stock", taken.left)
+            self.presence.tell_owner(taken.owner, "stock", taken.left)
         return web.json_response({"package": base64.b64encode(taken.data).decode(), "last": taken.last})
 
     async def last(self, request: web.Request) -> web.Response:
         """``{package}``: the last-resort one, to seal something to."""
-        self._admission.member(request)
-        data = peek(self._store.reads, request.match_info["handle"])
+        self.admission.member(request)
+        data = peek(self.store.reads, request.match_info["handle"])
         return web.json_response({"package": base64.b64encode(data).decode()})

@@ -1,20 +1,15 @@
 """A link over asyncio or uvloop: the machine of ``link.machine`` on a TCP transport.
 
-All links of a thread share one receive buffer: the loop fills it and hands it over before it turns to the next
-link. Frames sent within one turn of the loop leave as one TLS write and one write to the transport. The link's time
-is the system's clock at the connection, carried on by the loop's own, so that a clock that is set does not cut
-links. Left out: dialling and listening (``net.dialling``, ``net.listener``), when to dial again (``net.backoff``),
-which of two links stays (``link.duel``).
+Frames sent within one turn of the loop leave as one TLS write and one write to the transport. Left out: dialling and
+listening (``net.dialling``, ``net.listener``), when to dial again (``net.backoff``), which of two links stays
+(``link.duel``), what the connection itself needs (``net.tcp``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
-import time
-from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from conclave.errors import LocalError
 from conclave.link.events import Closed, Event, FramesArrived, Opened, Peer, Verify
@@ -23,19 +18,12 @@ from conclave.link.machine import Link
 from conclave.link.state import State
 from conclave.link.tls import Tunnel
 from conclave.net.gate import Gate
+from conclave.net.tcp import ReceiveBuffer, TcpStream
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.link import CloseReason
 
-_RECEIVE_BYTES: Final = 256 * 1024
+_BUFFER: Final = ReceiveBuffer(256 * 1024)
 _OPEN, _CLOSED = State.OPEN, State.CLOSED  # an enum's member is slow to look up for every frame
-
-
-class _Shared(threading.local):
-    def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(_RECEIVE_BYTES))
-
-
-_shared = _Shared()
 
 
 class LinkOwner(Protocol):
@@ -57,13 +45,12 @@ class LinkOwner(Protocol):
         """Somebody who dialled us from ``address`` did not come as far as an open link."""
 
 
-class LinkStream(asyncio.BufferedProtocol):
+class LinkStream(TcpStream):
     """One link. Made by ``dial`` and ``listen``; usable until ``on_closed``."""
 
     __slots__ = (
-        "_buffer", "_closed", "_context", "_due", "_early", "_epoch", "_full", "_gate", "_host", "_limits", "_link",
-        "_loop", "_opened", "_owner", "_peer", "_port", "_reading", "_slow", "_slow_above", "_timer", "_timer_at",
-        "_transport", "_verify", "initiator", "window",
+        "_closed", "_context", "_due", "_early", "_full", "_limits", "_link", "_opened", "_owner", "_peer",
+        "_reading", "_slow", "_slow_above", "_timer_at", "_verify", "initiator", "window",
     )  # fmt: skip
 
     def __init__(
@@ -76,21 +63,14 @@ class LinkStream(asyncio.BufferedProtocol):
         gate: Gate | None = None,
         opened: asyncio.Future[Closed | None] | None = None,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        super().__init__(_BUFFER, gate)
         self._context = context
         self._verify = verify
         self._limits = limits
         self._owner = owner
-        self._gate = gate  # where it was accepted
         self._opened = opened  # where it was dialled
-        self._buffer = _shared.buffer
         self._link: Link | None = None
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._epoch = time.time() - self._loop.time()
-        self._host = ""
-        self._port = 0
         self._peer: Peer | None = None
         self._closed: Closed | None = None
         self._early: list[Event] | None = None  # what happens before the dialler has its stream
@@ -117,11 +97,6 @@ class LinkStream(asyncio.BufferedProtocol):
     def handle(self) -> str:
         """The peer's handle. Raises ``LocalError`` before the link is open."""
         return self.peer.handle
-
-    @property
-    def address(self) -> str:
-        """The other end's IP address and port."""
-        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
     @property
     def open(self) -> bool:
@@ -192,52 +167,13 @@ class LinkStream(asyncio.BufferedProtocol):
         if self._reading:
             self.resume()
 
-    def abort(self) -> None:
-        """Cut the connection without a word."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # For asyncio.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The TCP connection is there."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._host, self._port = (transport.get_extra_info("peername") or ("", 0))[:2]
-        if self._gate is not None and not self._gate.enter(self._host):
-            self._gate = None
-            self._transport.abort()
-            return
-        high = self._limits.outgoing_bytes
-        self._transport.set_write_buffer_limits(high=high, low=high // 4)
-        tunnel = Tunnel(self._context, server_side=not self.initiator)
-        self._link = Link(tunnel, self._verify, self._limits, self._now())
-        self._act()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the loop may put what it reads."""
-        del sizehint
-        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what the loop read."""
         if self._link is not None and self._closed is None:  # after the end, bytes are read to be thrown away
             self._link.receive(self._buffer[:nbytes], self._now())
             self._act()
-
-    def eof_received(self) -> bool:
-        """Note that the other side will send no more."""
-        self._cut()
-        return False  # close the transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the TCP connection is gone."""
-        del exc
-        self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._leave_gate()
-        self._cut()
 
     def pause_writing(self) -> None:
         """Hold frames back: the transport's buffer is full."""
@@ -250,8 +186,12 @@ class LinkStream(asyncio.BufferedProtocol):
 
     # How it works.
 
-    def _now(self) -> float:
-        return self._epoch + self._loop.time()
+    def _begin(self, transport: asyncio.Transport) -> None:
+        high = self._limits.outgoing_bytes
+        transport.set_write_buffer_limits(high=high, low=high // 4)
+        tunnel = Tunnel(self._context, server_side=not self.initiator)
+        self._link = Link(tunnel, self._verify, self._limits, self._now())
+        self._act()
 
     def _cut(self) -> None:
         if self._link is not None and self._closed is None:
@@ -312,11 +252,8 @@ class LinkStream(asyncio.BufferedProtocol):
             self._full = False
             self._flush()
             if not self._transport.is_closing():
-                self._transport.resume_reading()
-                with suppress(OSError):  # the other side has reset the connection already
-                    self._transport.write_eof()
-            if self._timer is not None:
-                self._timer.cancel()
+                self._end_ours(self._transport)
+            self._disarm()
             self._timer = self._loop.call_later(self._limits.close_seconds, self._ring)
         if self._peer is not None:
             self._owner.on_closed(self, closed)
@@ -324,11 +261,6 @@ class LinkStream(asyncio.BufferedProtocol):
             self._owner.on_refused(self.address, closed)
         elif not self._opened.done():
             self._opened.set_result(closed)
-
-    def _leave_gate(self) -> None:
-        if self._gate is not None:
-            gate, self._gate = self._gate, None
-            gate.leave(self._host)
 
     def _arm(self) -> None:
         """Have ``_ring`` called when the link is due, or earlier, which it takes in its stride."""
