@@ -23,7 +23,7 @@ VALUES: list[tuple[object, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("value", "changes"), VALUES, ids=lambda one: type(one).__name__)
 def test_it_is_what_the_standard_library_makes(value: object, changes: dict[str, object]) -> None:
-    made = replace(value, **changes)
+    made = replace(value, **changes)  # type: ignore[type-var]
     assert made == dataclasses.replace(value, **changes)  # type: ignore[type-var]
     assert type(made) is type(value)
 
@@ -36,4 +36,4 @@ class Alone:
 def test_one_field_is_replaced_and_what_is_none_is_refused() -> None:
     assert replace(Alone(1), one=2) == Alone(2)
     with pytest.raises(KeyError):
-        replace(Alone(1), other=2)
+        replace(Alone(1), other=2)  # type: ignore[call-arg]

@@ -6,8 +6,6 @@ Whose order counts is seen by the heads that they show; who leads is believed of
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, groups, healing, meaning
 from conclave.chat.effects import Send
 from conclave.chat.links import send
@@ -15,6 +13,7 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
+from conclave.lobby.values import replace
 from conclave.wire.order import Fetch, Head, Refusal, Refused
 
 IN = (Stage.MEMBER, Stage.LEAVING)

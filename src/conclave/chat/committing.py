@@ -5,13 +5,12 @@ Left out: what is to change (``chat.membership``, ``chat.departing``, ``chat.pur
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, groups, speaking
 from conclave.chat.state import Intents, Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
 from conclave.lobby.order import Order
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, State
 from conclave.wire.order import EntryKind

@@ -5,8 +5,6 @@ Left out: the commits that follow (``chat.committing``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import groups, speaking
 from conclave.chat.content import Closing, Leaving
 from conclave.chat.ending import end
@@ -17,6 +15,7 @@ from conclave.chat.purging import purge
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
+from conclave.lobby.values import replace
 from conclave.wire.posts import Answer, Choice
 
 

@@ -14,7 +14,6 @@ and ``duet`` (two people); ``membership``, ``departing``, ``committing``, ``spea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from conclave.chat import (
     audience,
@@ -52,6 +51,7 @@ from conclave.chat.state import Desk, Stage
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle
+from conclave.lobby.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.limits import ID_BYTES

@@ -9,7 +9,6 @@ nowhere, and it comes in anew (``chat.rejoining``). What was said in its half is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 from conclave.chat import groups, sharing
@@ -20,6 +19,7 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
+from conclave.lobby.values import replace
 from conclave.wire.order import EntryKind, Head, Ordered, Run
 
 KNOWN_MOST = 1024

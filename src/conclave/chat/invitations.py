@@ -5,13 +5,12 @@ Left out: what an answer leads to (``chat.membership``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle, check_name
+from conclave.lobby.values import replace
 from conclave.wire.posts import Answer, Choice, Leave
 
 ENDED_KEPT = 100

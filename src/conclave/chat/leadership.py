@@ -6,8 +6,6 @@ term when it is our turn. Left out: two leaders who meet (``chat.healing``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, ending, groups, sharing, speaking
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
@@ -16,6 +14,7 @@ from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby import succession
 from conclave.lobby.succession import Move
+from conclave.lobby.values import replace
 from conclave.wire.order import Run
 from conclave.wire.posts import Leave
 

@@ -9,13 +9,13 @@ seals and sending (``node.mailroom``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conclave.chat import audience, delivery, speaking
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Status
 from conclave.chat.state import Lobby, Peer, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES
+from conclave.lobby.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Submit

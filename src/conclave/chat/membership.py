@@ -8,8 +8,6 @@ put out for is everybody's intent: the leader commits it at once, the others if 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, groups, packages
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
@@ -39,6 +37,7 @@ from conclave.chat.work import Work, need_lobby
 from conclave.errors import ConclaveError, DecodeError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import State
 from conclave.wire.limits import ID_BYTES

@@ -5,11 +5,10 @@ Left out: the commit (``chat.membership``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import groups
 from conclave.chat.state import Lobby
 from conclave.chat.work import Work
+from conclave.lobby.values import replace
 
 
 def purge_expelled(work: Work, group: bytes) -> None:

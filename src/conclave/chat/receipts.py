@@ -7,13 +7,12 @@ Left out: taking them (``chat.meaning``), and a pair's (``chat.duet``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience
 from conclave.chat.content import Receipt
 from conclave.chat.state import Stage, Step
 from conclave.chat.voice import say_content
 from conclave.chat.work import Work
+from conclave.lobby.values import replace
 
 
 def passed(work: Work, group: bytes) -> None:

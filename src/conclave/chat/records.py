@@ -10,7 +10,6 @@ links, windows and what followers have, which are learnt again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from conclave.chat.content import FOR_GOOD, Timer
@@ -34,6 +33,7 @@ from conclave.chat.state import (
 from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import EntryKind, read_runs, write_runs

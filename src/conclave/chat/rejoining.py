@@ -7,8 +7,6 @@ was let in in our half alone is asked in anew, by whoever of that half is in aga
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, ending, groups, sharing
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
@@ -19,6 +17,7 @@ from conclave.chat.voice import fly_again
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused

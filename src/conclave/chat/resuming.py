@@ -6,7 +6,6 @@ Left out: links, windows, and how far others are, which are learnt again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from conclave.chat import records
 from conclave.chat.delivery import Waiting
@@ -17,6 +16,7 @@ from conclave.chat.state import Desk, Flying, Judges, Lobby, Own, Peer, Unsaid
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.mls.group import OwnKeyPackage, Staged, State
 from conclave.wire.delivery import PostKind
 from conclave.wire.limits import ID_BYTES

@@ -9,7 +9,6 @@ own signed messages, and history takes each once. Left out: how halves meet (``c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from conclave.chat import groups
@@ -23,6 +22,7 @@ from conclave.chat.voice import say_content, wait
 from conclave.chat.work import Work
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, RemoteError, VerificationError
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Credential
 from conclave.wire.order import Originals, Recall

@@ -8,8 +8,6 @@ group another one, it is protected anew. Left out: what an entry means (``chat.f
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import audience, ending, groups, healing, ordering, records, rejoining
 from conclave.chat.content import Body, Content, Text, encode_content
 from conclave.chat.effects import DropState, KeepOriginal, Send, Status
@@ -19,6 +17,7 @@ from conclave.chat.voice import give_up_commit, wait, without_commit
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
+from conclave.lobby.values import replace
 from conclave.mls.group import Staged
 from conclave.wire.order import EntryKind, Refusal, Submit
 from conclave.wire.order import Refused as RefusedFrame

@@ -6,8 +6,6 @@ Left out: how it is protected (``chat.duet``), delivery (``chat.links``), what a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat import duet
 from conclave.chat.content import REACTION_BYTES, WORDS_BYTES, Body, Edit, Reaction, Text
 from conclave.chat.delivery import Fate
@@ -16,6 +14,7 @@ from conclave.chat.pair import OURS, THEIRS, Act, Heard, Input, Ours, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
+from conclave.lobby.values import replace
 from conclave.wire.posts import Answer, Choice, Message
 
 HEARD = {Choice.ACCEPT: Heard.ACCEPT, Choice.REJECT: Heard.REJECT, Choice.BUSY: Heard.BUSY, Choice.FREE: Heard.FREE}

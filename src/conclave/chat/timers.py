@@ -7,12 +7,11 @@ its order settles (``chat.meaning``), and the lines that go (``Work.expire``).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.chat.content import Body, Text, Timer
 from conclave.chat.hearing import own_notice
 from conclave.chat.state import Peer
 from conclave.chat.work import Work
+from conclave.lobby.values import replace
 
 _LAST = (1 << 32) - 1
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
