@@ -27,7 +27,7 @@ from benchmarks._ends import HERE, Realm, allow_sockets, dialled
 from benchmarks._members import LABEL, TEXT, key_package
 from benchmarks.rows import Row
 from conclave.chat import events as ev
-from conclave.chat.effects import LineKind
+from conclave.chat.line import LineKind
 from conclave.chat.notices import LineAdded, RequestArrived
 from conclave.chat.state import Own
 from conclave.crypto.suite import HYBRID_CODE

@@ -16,18 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Row
-from conclave.chat.effects import (
-    AddLine,
-    DropPosts,
-    EraseLine,
-    Line,
-    LineKind,
-    MarkLine,
-    PutPost,
-    PutState,
-    Record,
-    Status,
-)
+from conclave.chat.effects import AddLine, DropPosts, EraseLine, MarkLine, PutPost, PutState, Record
+from conclave.chat.line import Line, LineKind, Status
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
 from conclave.store.schema import migrate

@@ -16,8 +16,6 @@ from conclave.chat.effects import (
     DepositPosts,
     Effect,
     FindPackage,
-    Line,
-    LineKind,
     MailDone,
     Publish,
     Push,
@@ -30,6 +28,7 @@ from conclave.chat.effects import (
     Unwind,
     Want,
 )
+from conclave.chat.line import Line, LineKind
 from conclave.chat.notices import Trouble
 from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Lobby, Own

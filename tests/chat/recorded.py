@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conclave.chat.content import Body, Content, encode_content
-from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.originals import keep
 from conclave.chat.transcript import Entry, Header, write_transcript
 from conclave.crypto.signature import ED25519

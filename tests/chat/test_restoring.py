@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.chat import records
-from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Status
+from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState
+from conclave.chat.line import Status
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.restoring import (
     GONE,

@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.desk import restore
-from conclave.chat.effects import LineKind
+from conclave.chat.line import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own

@@ -6,7 +6,8 @@ import pytest
 
 from conclave.chat import content as c
 from conclave.chat import events as ev
-from conclave.chat.effects import DropExpired, HearFile, LineKind
+from conclave.chat.effects import DropExpired, HearFile
+from conclave.chat.line import LineKind
 from conclave.chat.notices import RollCalled
 from conclave.chat.settings import Settings
 from conclave.errors import LocalError, Refused

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.chat.content import About, Delete, Edit, Offer, Pin, Reaction, Text, Timer
-from conclave.chat.effects import LineKind
+from conclave.chat.line import LineKind
 from conclave.chat.originals import Signed, keep, read_kept
 from conclave.chat.transcript import LABEL, LINE_BYTES, canonical, link
 from conclave.chat.transcript_proof import FINDINGS_MOST, TranscriptChanged, VerifiedTranscript, verify_transcript

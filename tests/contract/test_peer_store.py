@@ -24,8 +24,6 @@ from conclave.chat.effects import (
     DropState,
     EraseLine,
     KeepOriginal,
-    Line,
-    LineKind,
     MarkLine,
     PutCertificate,
     PutEntry,
@@ -34,9 +32,9 @@ from conclave.chat.effects import (
     Record,
     SetPin,
     SetReaction,
-    Status,
     UnplaceLines,
 )
+from conclave.chat.line import Line, LineKind, Status
 from conclave.errors import StorageError
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase

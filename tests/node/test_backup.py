@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conclave.chat.effects import AddLine, Line, LineKind, PutCertificate, PutEntry, PutPost, PutState, Record, Status
+from conclave.chat.effects import AddLine, PutCertificate, PutEntry, PutPost, PutState, Record
+from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.records import encode_peer
 from conclave.chat.restoring import RESTORED_KEY, decode_remains

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from conclave.chat.content import Text
-from conclave.chat.effects import AddLine, EraseLine, LineKind, PutCertificate
+from conclave.chat.effects import AddLine, EraseLine, PutCertificate
+from conclave.chat.line import LineKind
 from conclave.chat.transcript_proof import verify_transcript
 from conclave.errors import LocalError, StorageError
 from conclave.node import export as module

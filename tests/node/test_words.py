@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.state import Mark
 from conclave.chat.views import LobbyView
 from conclave.errors import LocalError

@@ -26,8 +26,6 @@ from conclave.chat.effects import (
     DropExpired,
     DropPosts,
     EraseLine,
-    Line,
-    LineKind,
     MarkLine,
     PutCertificate,
     PutEntry,
@@ -36,8 +34,8 @@ from conclave.chat.effects import (
     Record,
     SetPin,
     SetReaction,
-    Status,
 )
+from conclave.chat.line import Line, LineKind, Status
 from conclave.errors import LocalError, StorageError
 from conclave.store import peer as module
 from conclave.store import peer_rows, sqlcipher

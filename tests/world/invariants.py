@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conclave.chat import groups, views
-from conclave.chat.effects import Line, LineKind, Status
+from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.records import encode_lobby, encode_peer, encode_place
 from conclave.chat.state import Lobby, Stage
 from conclave.wire.order import decode_ordered

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from conclave.chat import groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send, Status
+from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
 from conclave.chat.hearing import Heard, hear
+from conclave.chat.line import Status
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
 from conclave.chat.pair import Ours

@@ -6,8 +6,9 @@ Keys and order go; history and the lobby's label stay. Left out: why (``chat.fol
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.effects import DropEntries, Status
+from conclave.chat.effects import DropEntries
 from conclave.chat.hearing import own_notice
+from conclave.chat.line import Status
 from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work

@@ -11,9 +11,10 @@ from __future__ import annotations
 from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing
 from conclave.chat.catching_up import DEAF, IN, catch_up, noticed
 from conclave.chat.content import Content, Term, decode_content
-from conclave.chat.effects import PutEntry, Status
+from conclave.chat.effects import PutEntry
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
+from conclave.chat.line import Status
 from conclave.chat.purging import purge_expelled
 from conclave.chat.state import Lobby, Step
 from conclave.chat.voice import landed, without_commit

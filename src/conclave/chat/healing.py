@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from conclave.chat import groups, sharing
-from conclave.chat.effects import CutEntries, Status, UnplaceLines, Unwind
+from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
+from conclave.chat.line import Status
 from conclave.chat.purging import purge
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit

@@ -9,18 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
-from conclave.chat.effects import (
-    AddLine,
-    AmendLine,
-    EraseLine,
-    HearFile,
-    Line,
-    LineKind,
-    PutState,
-    SetPin,
-    SetReaction,
-    Status,
-)
+from conclave.chat.effects import AddLine, AmendLine, EraseLine, HearFile, PutState, SetPin, SetReaction
+from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.notices import LineChanged
 from conclave.chat.work import Work
 from conclave.errors import DecodeError

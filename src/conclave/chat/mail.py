@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conclave.chat import audience, delivery, speaking
-from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Status
+from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
+from conclave.chat.line import Status
 from conclave.chat.state import Lobby, Peer, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES

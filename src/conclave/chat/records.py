@@ -10,6 +10,7 @@ links, windows and what followers have, which are learnt again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from conclave.chat.content import FOR_GOOD, Timer
@@ -34,6 +35,7 @@ from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
+from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import EntryKind, read_runs, write_runs
@@ -315,3 +317,43 @@ def voice_records(lobby: Lobby, before: Lobby | None) -> Iterator[PutState | Dro
             yield DropState(STAGED_KEY + name)
         else:
             yield PutState(STAGED_KEY + name, new.staged.encode())
+
+
+# --- what a step writes of what it changed ---
+
+
+def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState]:
+    """What is to be written of somebody."""
+    if before is None or peer_part(before) != peer_part(peer):
+        yield PutState(PEER_KEY + peer.handle, partial(encode_peer, peer))
+
+
+def lobby_records(
+    group: bytes, lobby: Lobby | None, before: Lobby | None, *, reworded: bool
+) -> Iterator[PutState | DropState]:
+    """What is to be written of a lobby, if it is still there; ``reworded``: more than its place changed."""
+    key = group.hex()
+    if lobby is None:
+        if before is not None:
+            yield DropState(LOBBY_KEY + key)
+            yield DropState(PLACE_KEY + key)
+            yield from voice_records(Lobby(group, "", "", before.stage), before)
+        return
+    if reworded:
+        yield PutState(LOBBY_KEY + key, partial(encode_lobby, lobby))
+    if before is None or place_part(before) != place_part(lobby):
+        yield PutState(PLACE_KEY + key, partial(encode_place, lobby))
+    if lobby.voice is not (before.voice if before is not None else None):
+        yield from voice_records(lobby, before)
+
+
+def session_records(group: bytes, state: State | None, before: State | None) -> Iterator[PutState | DropState]:
+    """What is to be written of a conversation's keys, if they are still there."""
+    key = SESSION_KEY + group.hex()
+    if state is None:
+        yield DropState(key + EPOCH)
+        yield DropState(key + TRAFFIC)
+        return
+    if before is None or before.epoch is not state.epoch:
+        yield PutState(key + EPOCH, state.epoch_part)
+    yield PutState(key + TRAFFIC, lambda: state.traffic_part)

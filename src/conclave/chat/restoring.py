@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from conclave.chat import groups
-from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record, Status
+from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
+from conclave.chat.line import Status
 from conclave.chat.pair import Ours
 from conclave.chat.records import (
     EPOCH,

@@ -13,8 +13,9 @@ from itertools import pairwise
 
 from conclave.chat import groups
 from conclave.chat.content import Shared, decode_content
-from conclave.chat.effects import Recollect, SendOriginals, Status
+from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import Heard, hear
+from conclave.chat.line import Status
 from conclave.chat.links import send
 from conclave.chat.originals import Signed
 from conclave.chat.state import Lobby, Step

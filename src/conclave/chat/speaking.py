@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from conclave.chat import audience, ending, groups, healing, ordering, records, rejoining
 from conclave.chat.content import Body, Content, Text, encode_content
-from conclave.chat.effects import DropState, KeepOriginal, Send, Status
+from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
+from conclave.chat.line import Status
 from conclave.chat.state import Flying, Lobby, Stage, Step
 from conclave.chat.voice import give_up_commit, wait, without_commit
 from conclave.chat.work import Work

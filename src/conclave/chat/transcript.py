@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from conclave.chat.content import About, Content, Delete, Edit, Offer, Pin, Reaction, Text, decode_content
-from conclave.chat.effects import Line, LineKind
+from conclave.chat.line import Line, LineKind
 from conclave.chat.originals import read_kept
 from conclave.errors import DecodeError, StorageError
 from conclave.mls.group import read_original

@@ -8,7 +8,6 @@ once per step. The desk that the step began with is never touched. Left out: eve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from conclave.chat import delivery, originals, records
 from conclave.chat.effects import (
@@ -16,7 +15,6 @@ from conclave.chat.effects import (
     Deed,
     DropExpired,
     DropState,
-    Line,
     MarkLine,
     PutCertificate,
     PutPost,
@@ -24,11 +22,11 @@ from conclave.chat.effects import (
     Record,
     Resend,
     Send,
-    Status,
     Tell,
     Wake,
     Want,
 )
+from conclave.chat.line import Line, Status
 from conclave.chat.notices import LineAdded, LineMarked, Trouble
 from conclave.chat.pair import Theirs
 from conclave.chat.state import Desk, Lobby, Peer
@@ -335,9 +333,10 @@ class Work:
         for handle, before in self._touched_peers.items():
             self._settle_peer(self.peer(handle), before)
         for group, was in self._touched_lobbies.items():
-            self._settle_lobby(group, self._lobbies.get(group), was)
+            after, reworded = self._lobbies.get(group), group in self._reworded
+            self._records.extend(records.lobby_records(group, after, was, reworded=reworded))
         for group, held in self._touched_sessions.items():
-            self._settle_session(group, self._sessions.get(group), held)
+            self._records.extend(records.session_records(group, self._sessions.get(group), held))
         if self.busy != self._desk.busy:
             self._records.append(PutState(records.DESK_KEY, records.encode_busy(busy=self.busy)))
         if self.pending:
@@ -354,36 +353,11 @@ class Work:
         return desk, self._records, [*first, *self._deeds]
 
     def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
-        if before is None or records.peer_part(before) != records.peer_part(peer):
-            self._records.append(PutState(records.PEER_KEY + peer.handle, partial(records.encode_peer, peer)))
+        self._records.extend(records.peer_records(peer, before))
         wanted = peer.out.count > 0 or bool(peer.ties) or len(peer.waiting) > 0
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
-
-    def _settle_lobby(self, group: bytes, lobby: Lobby | None, before: Lobby | None) -> None:
-        key = group.hex()
-        if lobby is None:
-            if before is not None:
-                self._records.append(DropState(records.LOBBY_KEY + key))
-                self._records.append(DropState(records.PLACE_KEY + key))
-                self._records.extend(records.voice_records(Lobby(group, "", "", before.stage), before))
-            return
-        if group in self._reworded:
-            self._records.append(PutState(records.LOBBY_KEY + key, partial(records.encode_lobby, lobby)))
-        if before is None or records.place_part(before) != records.place_part(lobby):
-            self._records.append(PutState(records.PLACE_KEY + key, partial(records.encode_place, lobby)))
-        if lobby.voice is not (before.voice if before is not None else None):
-            self._records.extend(records.voice_records(lobby, before))
-
-    def _settle_session(self, group: bytes, state: State | None, before: State | None) -> None:
-        key = records.SESSION_KEY + group.hex()
-        if state is None:
-            self._records += [DropState(key + records.EPOCH), DropState(key + records.TRAFFIC)]
-            return
-        if before is None or before.epoch is not state.epoch:
-            self._records.append(PutState(key + records.EPOCH, state.epoch_part))
-        self._records.append(PutState(key + records.TRAFFIC, lambda: state.traffic_part))
 
 
 def window_for(peer: Peer) -> int:

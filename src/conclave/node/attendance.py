@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from conclave.chat.effects import Status
+from conclave.chat.line import Status
 from conclave.chat.views import LobbyView
 from conclave.node.known import Known
 from conclave.node.progress import Progress, has

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from conclave.chat.effects import AddLine, LineKind, MarkLine, PutState, Record
-from conclave.chat.effects import Line as StoredLine
-from conclave.chat.effects import Status as StoredStatus
+from conclave.chat.effects import AddLine, MarkLine, PutState, Record
+from conclave.chat.line import Line as StoredLine
+from conclave.chat.line import LineKind
+from conclave.chat.line import Status as StoredStatus
 from conclave.classic import happenings as ev
 from conclave.classic.calls import Desk
 from conclave.classic.contacts import KEY, decode_contacts, encode_contacts

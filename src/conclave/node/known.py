@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conclave.chat import views
-from conclave.chat.effects import LineKind
+from conclave.chat.line import LineKind
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused
 from conclave.node.directory import Directory
 from conclave.node.peers import Peers

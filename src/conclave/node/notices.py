@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.chat.effects import Line
+from conclave.chat.line import Line
 from conclave.chat.notices import (
     LeaderChanged,
     LineAdded,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.chat.effects import LineKind, Status
+from conclave.chat.line import LineKind, Status
 from conclave.chat.state import Mark
 from conclave.chat.views import LobbyView
 from conclave.node.notices import line_as_json

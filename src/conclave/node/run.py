@@ -19,7 +19,6 @@ from typing import Any
 from conclave.chat import views
 from conclave.chat.content import Offer
 from conclave.chat.desk import restore
-from conclave.chat.effects import LineKind
 from conclave.chat.events import (
     Arrived,
     Event,
@@ -31,6 +30,7 @@ from conclave.chat.events import (
     Unlinked,
     Utter,
 )
+from conclave.chat.line import LineKind
 from conclave.errors import LocalError, StorageError, VerificationError
 from conclave.files.offer import Offered
 from conclave.files.record import FileRecord

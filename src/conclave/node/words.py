@@ -13,7 +13,7 @@ from typing import Any
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.content import About, Body, Delete, Edit, Pin, Reaction, Timer
-from conclave.chat.effects import LineKind, Status
+from conclave.chat.line import LineKind, Status
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.errors import LocalError, Refused
 from conclave.node import attendance, progress

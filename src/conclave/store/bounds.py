@@ -21,7 +21,6 @@ from conclave.chat.effects import (
     DropState,
     EraseLine,
     KeepOriginal,
-    Line,
     MarkLine,
     PutCertificate,
     PutEntry,
@@ -32,6 +31,7 @@ from conclave.chat.effects import (
     SetReaction,
     UnplaceLines,
 )
+from conclave.chat.line import Line
 from conclave.errors import StorageError
 from conclave.wire.limits import ID_BYTES
 

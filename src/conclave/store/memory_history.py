@@ -14,13 +14,12 @@ from conclave.chat.effects import (
     AmendLine,
     EraseLine,
     KeepOriginal,
-    Line,
-    LineKind,
     MarkLine,
     SetPin,
     SetReaction,
     UnplaceLines,
 )
+from conclave.chat.line import Line, LineKind
 from conclave.store.bounds import EARLY_KEPT, reacted
 from conclave.store.ports import StoredLine
 

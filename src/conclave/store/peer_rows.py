@@ -21,8 +21,6 @@ from conclave.chat.effects import (
     DropState,
     EraseLine,
     KeepOriginal,
-    Line,
-    LineKind,
     MarkLine,
     PutCertificate,
     PutEntry,
@@ -31,9 +29,9 @@ from conclave.chat.effects import (
     Record,
     SetPin,
     SetReaction,
-    Status,
     UnplaceLines,
 )
+from conclave.chat.line import Line, LineKind, Status
 from conclave.store.bounds import NUMBER_MAX, Reactions, reacted
 from conclave.store.ports import Recorded, StoredLine
 

@@ -26,7 +26,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from conclave.chat.effects import Line, Record
+from conclave.chat.effects import Record
+from conclave.chat.line import Line
 
 
 @dataclass(frozen=True, slots=True)
