@@ -29,6 +29,12 @@ bodies = st.one_of(
     st.just(c.Leaving()),
     st.just(c.Closing()),
     st.builds(c.Term, U32, U64, HASHES),
+    st.builds(
+        c.History,
+        st.text(max_size=9),
+        st.integers(0, 2**32 - 1),
+        st.lists(st.binary(max_size=9), max_size=3).map(tuple),
+    ),
     st.builds(c.Shared, st.lists(st.binary(max_size=9), max_size=3).map(tuple)),
     st.builds(c.Roll, IDS),
     st.builds(c.Present, IDS),

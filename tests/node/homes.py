@@ -160,7 +160,9 @@ class Running:
         await self.ask(ev.Say(conversation, identity or os.urandom(16), text))
 
 
-def settings(*, kinds: str = "tls", classic: ClassicLimits | None = None, **link: Any) -> NodeSettings:
+def settings(
+    *, kinds: str = "tls", classic: ClassicLimits | None = None, read_receipts: bool = True, **link: Any
+) -> NodeSettings:
     return NodeSettings.model_construct(
         listen="127.0.0.1:0",
         announce="",
@@ -170,6 +172,7 @@ def settings(*, kinds: str = "tls", classic: ClassicLimits | None = None, **link
         link=LinkLimits(**link),
         classic=classic or ClassicLimits(),
         files=FileLimits(),
+        read_receipts=read_receipts,
     )
 
 

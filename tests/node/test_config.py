@@ -22,6 +22,8 @@ def documented() -> list[dict[str, str]]:
 
 
 def shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if value == "":
         return "empty"
     return f"`{value}`" if isinstance(value, str) else str(value)
@@ -51,9 +53,21 @@ def test_limits_of_links_come_from_the_same_places(tmp_path: Path, monkeypatch: 
     assert (link.window, link.silence_seconds) == (9, 99.0)
 
 
+def test_how_long_a_leader_may_be_silent_and_whether_reading_is_told_reach_the_core(tmp_path: Path) -> None:
+    assert (load(tmp_path).conversations().patience.silence, load(tmp_path).conversations().read_receipts) == (
+        10,
+        True,
+    )
+    (tmp_path / "config.toml").write_text("read_receipts = false\nleader_silence_seconds = 30\n")
+    core = load(tmp_path).conversations()
+    assert (core.patience.silence, core.read_receipts) == (30.0, False)
+
+
 @pytest.mark.parametrize(
     ("toml", "complaint"),
     [
+        ("leader_silence_seconds = 1", "leader_silence_seconds"),
+        ("read_receipts = 3", "read_receipts"),
         ("colour = 3", "colour"),
         ("listen = 3", "listen"),
         ("listen =", "config.toml"),

@@ -111,6 +111,29 @@ async def test_any_member_asks_somebody_in(trio: Trio, tmp_path: Path) -> None:
         assert "hello all" in cem.texts("#ops")
 
 
+async def test_who_came_in_later_is_shown_what_was_said_before(trio: Trio, tmp_path: Path) -> None:
+    ayse, burak, cem = trio
+    for number in range(3):
+        await cem.serve(ask.Say("#ops", f"early {number}", wait=True, timeout=20))
+    with pytest.raises(LocalError, match="nothing from before cem came in"):
+        await burak.serve(ask.LobbyShare("ops", "cem"))
+    make_home(tmp_path / "deniz", "deniz")
+    async with running(tmp_path / "deniz") as deniz:
+        for one in (ayse, burak, cem):
+            one.meets(deniz)
+        await burak.serve(ask.LobbyInvite("ops", ("deniz",)))
+        await deniz.until(lambda: "burak" in deniz.requested())
+        await deniz.serve(ask.AnswerTo("burak", accept=True))
+        await burak.until(lambda: len(in_room(burak)) == 4)
+        await burak.serve(ask.Say("#ops", "welcome", wait=True, timeout=20))
+        answer = await burak.serve(ask.LobbyShare("#ops", "@deniz", last=2))
+        assert answer == {"lobby": "#ops", "member": "deniz", "lines": 2}
+        await deniz.until(lambda: "early 2" in deniz.texts("#ops"))
+        assert [text for text in deniz.texts("#ops") if "early" in text] == ["early 1", "early 2"]
+        assert {line.line.sender for line in deniz.lines("#ops") if "early" in line.line.text} == {"cem"}
+        await until_line(ayse, "#ops", kind="notice", text="burak shows deniz 2 lines from before deniz came in")
+
+
 async def test_both_see_the_same_safety_number(trio: Trio) -> None:
     ayse, burak, _ = trio
     one = await ayse.serve(ask.Verify("@burak"))

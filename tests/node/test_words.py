@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from conclave.chat import views
 from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.state import Mark
 from conclave.chat.views import LobbyView
@@ -131,6 +132,20 @@ async def test_a_pair_tells_that_it_was_read(trio: Trio) -> None:
     await until_line(ayse, "@burak", text="seen?", status="read", words="read")
     row = (await ayse.serve(ask.Receipts("@burak")))["lines"][-1]
     assert row["summary"] == "burak has read it"
+
+
+async def test_who_does_not_allow_it_does_not_tell_what_was_read(tmp_path: Path) -> None:
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    async with running(tmp_path / "ayse") as ayse, running(tmp_path / "burak", read_receipts=False) as burak:
+        await befriend(ayse, burak)
+        assert (await ayse.serve(ask.Say("@burak", "seen?", wait=True)))["status"] == "delivered"
+        await burak.serve(ask.Read("@ayse"))
+        await burak.serve(ask.Say("@ayse", "yes, but I do not say so", wait=True))
+        await ayse.serve(ask.Read("@burak"))
+        await until_line(burak, "@ayse", text="yes, but I do not say so", status="read")
+        assert (await ayse.serve(ask.Receipts("@burak")))["lines"][-1]["summary"] == "burak has it"
+        assert views.pair(ayse.node.pump.desk, "burak").read == 0
 
 
 async def test_a_pairs_timer_counts_for_both(trio: Trio) -> None:

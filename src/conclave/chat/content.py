@@ -141,6 +141,15 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """Originals from before ``member`` came in, shown to it on purpose: ``count`` lines begin here, or 0 go on."""
+
+    member: str
+    count: int
+    originals: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Roll:
     """Everybody is asked to answer now; ``nonce`` (16 bytes) names the call."""
 
@@ -161,7 +170,7 @@ class Seen:
 
 Body = (
     Text | Edit | Delete | Reaction | Pin | Timer | Offer | Receipt | Leaving | Closing | Term | Shared | Roll
-    | Present | Seen
+    | Present | Seen | History
 )  # fmt: skip
 
 
@@ -182,6 +191,7 @@ class _Kind(IntEnum):
     ROLL = 21
     PRESENT = 22
     SEEN = 23
+    HISTORY = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,7 @@ _READ: dict[int, Callable[[Reader], Body]] = {
     _Kind.ROLL: lambda r: Roll(r.fixed(ID_BYTES)),
     _Kind.PRESENT: lambda r: Present(r.fixed(ID_BYTES)),
     _Kind.SEEN: lambda _: Seen(),
+    _Kind.HISTORY: lambda r: History(r.text(HANDLE_BYTES), r.uint32(), r.vector(Reader.opaque)),
 }
 
 
@@ -283,6 +294,8 @@ def _write_body(w: Writer, body: Body) -> Writer:
             return w.uint8(_Kind.PRESENT).fixed(nonce, ID_BYTES)
         case Seen():
             return w.uint8(_Kind.SEEN)
+        case History(member, count, originals):
+            return w.uint8(_Kind.HISTORY).text(member).uint32(count).vector(originals, Writer.opaque)
 
 
 def encode_content(content: Content) -> bytes:

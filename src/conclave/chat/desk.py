@@ -34,6 +34,7 @@ from conclave.chat import (
     packages,
     receipts,
     rejoining,
+    retelling,
     reviving,
     sharing,
     speaking,
@@ -293,6 +294,8 @@ def _command(work: Work, command: object) -> None:
             membership.open_lobby(work, command)
         case ev.InviteTo():
             membership.invite(work, command)
+        case ev.ShareHistory():
+            retelling.share(work, command)
         case ev.AnswerRequest():
             _answer(work, command)
         case ev.Unblock(peer):

@@ -197,6 +197,19 @@ class InviteTo:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareHistory:
+    """Show ``member``, who came in after us, ``count`` lines from before: these, and what was said about them since.
+
+    ``originals`` are signed words (``chat.originals.Signed``) in the lobby's order.
+    """
+
+    lobby: str
+    member: str
+    count: int
+    originals: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """Answer ``peer``'s chat request (``lobby`` empty) or invitation to ``lobby``; perhaps block the peer too."""
 
@@ -261,7 +274,7 @@ class CallRoll:
 
 Command = (
     Say | Utter | MarkRead | OpenLobby | InviteTo | AnswerRequest | Unblock | SetBusy | LeaveLobby | CloseLobby
-    | RemoveFrom | SetDeputies | CallRoll
+    | RemoveFrom | SetDeputies | CallRoll | ShareHistory
 )  # fmt: skip
 Event = (
     Linked | Unlinked | Arrived | Tick | Expelled | OwnChanged | JudgesChanged | PackageFound | PackageMissing

@@ -5,8 +5,8 @@ Left out: what it does to history (``chat.hearing``), and committing what follow
 
 from __future__ import annotations
 
-from conclave.chat import ending, groups, sharing, timers
-from conclave.chat.content import Closing, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
+from conclave.chat import ending, groups, retelling, sharing, timers
+from conclave.chat.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
 from conclave.chat.notices import LeaderChanged, Receipted, RollCalled
@@ -70,9 +70,12 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
             own_notice(work, lobby.label, f"{author} leads now", heard.seq)
             work.tell(LeaderChanged(lobby.label, author, term))
         case Shared(originals):
-            sharing.take(work, lobby, [(heard.seq, one) for one in originals])
+            sharing.take(work, lobby, author, [(heard.seq, one) for one in originals])
             if author == work.me:
                 sharing.given(work, group)
+            words(work, group, heard.seq)
+        case History() as shown:
+            retelling.heard(work, lobby, author, heard.seq, shown)
             words(work, group, heard.seq)
         case Timer(seconds):
             own_notice(work, lobby.label, timers.words(author, seconds), heard.seq)

@@ -1,7 +1,7 @@
-"""What the core asks of the store, read: the answers to ``Unwind``, ``Recollect`` and ``SendOriginals``.
+"""What the core wants to know of the store, read: the answers to ``Unwind``, ``Recollect`` and ``SendOriginals``.
 
-Whoever pumps, in life or in a simulation, reads alike. Left out: when the core asks (``chat.healing``,
-``chat.sharing``).
+And what is shown to who came in later. Whoever pumps, in life or in a simulation, reads alike. Left out: when the
+core asks (``chat.healing``, ``chat.sharing``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from conclave.chat.content import Offer, Text, decode_content
 from conclave.chat.effects import Recollect, SendOriginals, Unwind
 from conclave.chat.events import Recollected, Unwound
 from conclave.chat.originals import Signed, read_kept
@@ -107,6 +108,21 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
         batch.append((recorded.seq, signed))
         size += len(signed)
     yield Originals(asked.group, after, asked.before, tuple(batch), asked.whole)
+
+
+def earlier(store: Store, conversation: str, group: bytes, first: int, before: int) -> Iterator[tuple[bool, bytes]]:
+    """Signed words from place ``first`` on for who came in at ``before``: lines from until then, and all about them.
+
+    Each with whether it is a line. What is to disappear is not among them. Raises ``StorageError``.
+    """
+    for recorded in _between(store, conversation, first - 1, LAST_SEQ):
+        signed = _signed(store, recorded.original) if _of_group(recorded.original, group) else b""
+        if not signed:
+            continue
+        body = decode_content(read_original(read_kept(recorded.original)[0]).data).body
+        line = isinstance(body, Text | Offer)
+        if not line or (recorded.seq < before and not (isinstance(body, Text) and body.expires)):
+            yield line, signed
 
 
 def _between(store: Store, conversation: str, after: int, before: int) -> Iterator[Recorded]:

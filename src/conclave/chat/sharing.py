@@ -8,13 +8,13 @@ own signed messages, and history takes each once. Left out: how halves meet (``c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from conclave.chat import groups
-from conclave.chat.content import Shared, decode_content
+from conclave.chat.content import Content, Shared, decode_content
 from conclave.chat.effects import Recollect, SendOriginals
-from conclave.chat.hearing import Heard, hear
+from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.line import Status
 from conclave.chat.links import send
 from conclave.chat.originals import Signed
@@ -40,47 +40,59 @@ TIED_MOST = 3
 """Members to whom we want links at once to ask them, where the leader lacks it too."""
 
 
-def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, bytes, Signed]:
-    """Verify signed words of this lobby: author, id, content, and the whole. Raises ``RemoteError``."""
+def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Signed]:
+    """Verify signed words of this lobby: author, content, and the whole. Raises ``RemoteError``."""
     signed = Signed.decode(data)
     key = subject_key(signed.certificate)
     author = work.judges.members(Credential.x509((signed.certificate,)), key, work.now).decode()
     said = mls.verify_original(signed.original, key)
     if said.group_id != lobby.group:
         raise VerificationError("they were said elsewhere")
-    state = work.session(lobby.group)
-    people = groups.roster(state) if state is not None else {}
-    if author not in people and author not in lobby.ears.counts and author not in lobby.healing.gone:
-        raise VerificationError(f"{author} was never in {lobby.label}", reason="not-a-member")
-    return author, decode_content(said.data).id, said.data, signed
+    return author, said.data, signed
 
 
-def take(work: Work, lobby: Lobby, items: Sequence[tuple[int, bytes]]) -> None:
-    """Signed words and their places in the order."""
+def believed(
+    work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]]
+) -> Iterator[tuple[int, str, Content, Signed]]:
+    """What of the signed words that ``by`` gives is true, as place, author, content and all; the rest is told."""
     for seq, data in items:
-        current = work.lobby(lobby.group) or lobby
         try:
-            author, identity, plain, signed = read_signed(work, current, data)
-            content = decode_content(plain)
+            author, plain, signed = read_signed(work, lobby, data)
+            yield seq, author, decode_content(plain), signed
         except RemoteError as error:
-            work.trouble(lobby.leader, f"something shared in {lobby.label} was refused: {error}")
-            continue
+            work.trouble(by, f"something shared in {lobby.label} was refused: {error}")
+
+
+def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]]) -> None:
+    """Signed words that ``by`` gives, and their places in the order."""
+    for seq, author, content, signed in believed(work, lobby, by, items):
         if author == work.me:
-            work.mark_line(lobby.label, identity, Status.SENT, seq)
-            said_again(work, lobby.group, author, identity)
+            work.mark_line(lobby.label, content.id, Status.SENT, seq)
+            said_again(work, lobby.group, author, content.id)
             continue
+        _met(work, lobby.group, by, author, seq)
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
-        heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED)
-        if (author, identity) in current.healing.orphans:
-            work.place_line(lobby.label, author, identity, seq)
-            said_again(work, lobby.group, author, identity)
+        current = work.lobby(lobby.group) or lobby
+        if (author, content.id) in current.healing.orphans:
+            work.place_line(lobby.label, author, content.id, seq)
+            said_again(work, lobby.group, author, content.id)
         else:
-            hear(work, heard)
+            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED))
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
             after = work.lobby(lobby.group) or current
             work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
         _filled(work, lobby.group, author, content.count)
+
+
+def _met(work: Work, group: bytes, by: str, author: str, seq: int) -> None:
+    """Say it where ``author`` came and went in another half: that it was in at all we have of ``by`` alone."""
+    lobby, state = work.lobby(group), work.session(group)
+    if lobby is None or state is None or author in groups.roster(state):
+        return
+    if author not in lobby.ears.counts and author not in lobby.healing.gone:
+        text = f"{by} brings words of {author}, who was not in {lobby.label} while you were"
+        own_notice(work, lobby.label, text, seq)
 
 
 def _filled(work: Work, group: bytes, author: str, count: int) -> None:
@@ -281,7 +293,7 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     if handle != lobby.healing.source:
         return  # nobody asked it
     after, before = lobby.healing.pull
-    take(work, lobby, [(seq, data) for seq, data in frame.items if after < seq < before])
+    take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before])
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
     source = "" if frame.before >= before else handle

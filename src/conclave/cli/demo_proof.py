@@ -12,7 +12,7 @@ from typing import Any
 from conclave.cli.narrator import Narrator
 from conclave.cli.stage import DidNotHappen, Stage
 
-FILE_BYTES = 20_000_000
+FILE_BYTES = 100_000_000
 FETCH_SECONDS = 60.0
 """How long a file may take to begin to come."""
 

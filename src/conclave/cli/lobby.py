@@ -50,6 +50,25 @@ def invite(ctx: typer.Context, lobby: Lobby, invited: People, link: ByLink = Lin
         note(f"asked into {result['lobby']}: {', '.join(result['invited'])}")
 
 
+@app.command(epilog="Example: conclave lobby share ops @deniz --last 20")
+def share(
+    ctx: typer.Context,
+    lobby: Lobby,
+    member: Annotated[str, typer.Argument(metavar="@PEER", help="Who came in later.")],
+    last: Annotated[int, typer.Option(min=1, max=1000, help="So many lines at most, the last ones.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show somebody who came in after you what was said before. Everybody there is told."""
+    with NodeClient(context_of(ctx).home) as node:
+        result = node.call("lobby.share", lobby=lobby, member=member, last=last)
+    if as_json:
+        emit([result])
+    else:
+        lines = "1 line" if result["lines"] == 1 else f"{result['lines']} lines"
+        shown = "is shown" if result["lines"] == 1 else "are shown"
+        note(f"{lines} of {result['lobby']} from before {result['member']} came in {shown} to {result['member']}")
+
+
 @app.command(epilog="Example: conclave lobby who ops")
 def who(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json = False) -> None:
     """Show who is in a lobby, who was asked, and who is there now."""

@@ -200,6 +200,15 @@ class LobbyInvite(Params):
 
 
 @dataclass(frozen=True, slots=True)
+class LobbyShare(Params):
+    """Show a member who came in after us the last lines from before: ``last`` of them at most."""
+
+    lobby: Name
+    member: Name
+    last: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+@dataclass(frozen=True, slots=True)
 class LobbyLeave(Params):
     """Leave a lobby; a leader is succeeded."""
 
@@ -285,7 +294,8 @@ OfWords = (
     Say | Edit | Delete | React | Pin | Pins | Timer | Lines | Read | Receipts | Conversations | Search | Mute
 )  # fmt: skip
 InLobbies = (
-    LobbyOpen | LobbyInvite | LobbyLeave | LobbyClose | LobbyRemove | LobbyDeputies | LobbyList | LobbyWho | Roll
+    LobbyOpen | LobbyInvite | LobbyShare | LobbyLeave | LobbyClose | LobbyRemove | LobbyDeputies | LobbyList
+    | LobbyWho | Roll
 )  # fmt: skip
 Command = (
     OfWords | InLobbies | FileCommand | ClassicCommand | Export | Follow | Requests | AnswerTo | Unblock | Busy | Who
@@ -314,6 +324,7 @@ METHODS: dict[str, type[Command]] = {
     "busy": Busy,
     "lobby.open": LobbyOpen,
     "lobby.invite": LobbyInvite,
+    "lobby.share": LobbyShare,
     "lobby.leave": LobbyLeave,
     "lobby.close": LobbyClose,
     "lobby.remove": LobbyRemove,

@@ -18,10 +18,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from conclave.chat.settings import Settings
 from conclave.classic.limits import ClassicLimits
 from conclave.errors import LocalError
 from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
+from conclave.lobby.succession import Patience
 from conclave.node.paths import config_path
 
 
@@ -36,6 +38,13 @@ class NodeSettings(BaseSettings):
         "", description="The address to give to the directory, where it is not the one listened on."
     )
     authority: str = Field(default="", description="The authority's host:port, where it moved since enrolment.")
+    read_receipts: bool = Field(default=True, description="Whether others are told what was read here.")
+    leader_silence_seconds: float = Field(
+        default=10.0,
+        ge=5.0,
+        le=3600.0,
+        description="After so long without a sign of its leader a lobby gets another.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="How much is told on stderr: debug, info, warning, error."
     )
@@ -53,6 +62,10 @@ class NodeSettings(BaseSettings):
         if len(set(names)) != len(names) or "tls" not in names or set(names) - {"tls", "classic"}:
             raise ValueError("write tls, or tls,classic: TLS is always on, the classic suite is legacy")
         return ",".join(names)
+
+    def conversations(self) -> Settings:
+        """The same for the core of conversations."""
+        return Settings(read_receipts=self.read_receipts, patience=Patience(silence=self.leader_silence_seconds))
 
     @property
     def classic_on(self) -> bool:

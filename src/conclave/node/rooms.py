@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from conclave.chat import events as ev
-from conclave.chat import groups, views
+from conclave.chat import groups, reading, views
+from conclave.chat.line import LineKind
 from conclave.chat.notices import RollCalled
 from conclave.errors import LocalError
 from conclave.node import attendance
 from conclave.node import commands as ask
-from conclave.node.known import Known, handle_of
+from conclave.node.known import LOOK_BACK, Known, handle_of
 from conclave.node.notices import Notice
 from conclave.pki.certificate import read_certificate
 from conclave.wire.limits import ID_BYTES
@@ -88,6 +91,29 @@ class Rooms:
         label = known.lobby(command.lobby).label
         await known.pump.ask(ev.InviteTo(label, invited))
         return {"lobby": label, "invited": invited}
+
+    async def share(self, command: ask.LobbyShare) -> dict[str, Any]:
+        """Show somebody who came in after us what was said before."""
+        known = self._known
+        label, member = known.lobby(command.lobby).label, handle_of(command.member)
+        group = known.pump.desk.labels[label]
+        lobby = known.pump.desk.lobbies.get(group)
+        came = lobby.healing.since(member) if lobby is not None else 0
+        said = list(islice(self._said_before(label, came), command.last))
+        words = list(reading.earlier(known.store, label, group, min(said), came)) if said else []
+        count = sum(line for line, _ in words)
+        await known.pump.ask(ev.ShareHistory(label, member, count, tuple(data for _, data in words)))
+        return {"lobby": label, "member": member, "lines": count}
+
+    def _said_before(self, label: str, seq: int) -> Iterator[int]:
+        """Places of what was said before entry ``seq``, the last one first."""
+        before: int | None = None
+        while page := self._known.store.lines(label, before=before, limit=LOOK_BACK):
+            before = page[0].position
+            for one in reversed(page):
+                said = one.line.kind in (LineKind.TEXT, LineKind.FILE) and not one.deleted
+                if said and 0 < one.line.seq < seq:
+                    yield one.line.seq
 
     async def end(self, command: ask.LobbyLeave | ask.LobbyClose) -> dict[str, Any]:
         """Leave; or close for everybody."""

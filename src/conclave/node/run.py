@@ -111,6 +111,7 @@ class Node:
                     me,
                     self._store.states(),
                     self._store.posts,
+                    self._settings.conversations(),
                     own=self._identity.own(),
                     judges=self._identity.judges(),
                     certificates=self._store.certificates,

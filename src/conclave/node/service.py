@@ -99,8 +99,8 @@ class Service:
             case ask.Requests() | ask.AnswerTo():
                 return await self._asked(command)
             case (
-                ask.LobbyOpen() | ask.LobbyInvite() | ask.LobbyLeave() | ask.LobbyClose() | ask.LobbyRemove()
-                | ask.LobbyDeputies() | ask.LobbyList() | ask.LobbyWho() | ask.Roll()
+                ask.LobbyOpen() | ask.LobbyInvite() | ask.LobbyShare() | ask.LobbyLeave() | ask.LobbyClose()
+                | ask.LobbyRemove() | ask.LobbyDeputies() | ask.LobbyList() | ask.LobbyWho() | ask.Roll()
             ):  # fmt: skip
                 return await self._in_lobbies(command)
             case _:
@@ -148,6 +148,8 @@ class Service:
         match command:
             case ask.LobbyOpen() | ask.LobbyInvite():
                 return await rooms.gather(command)
+            case ask.LobbyShare():
+                return await rooms.share(command)
             case ask.LobbyLeave() | ask.LobbyClose():
                 return await rooms.end(command)
             case ask.LobbyRemove():
