@@ -8,7 +8,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.wire.order import Info
+from conclave.chat.state import Step
+from conclave.lobby import order as orders
+from conclave.wire.order import Fetch, Info, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table
 from tests.chat.test_succession import agreed
 
@@ -294,3 +296,60 @@ def test_a_restart_at_any_point_of_healing_changes_nothing(table: Table) -> None
         table.restart(ALL[round_ % 4])
     table.run(90)
     once(table, *(f"{name} apart" for name in ALL), lines=False)
+
+
+def test_who_was_put_out_and_leads_in_the_same_term_hears_it_without_end_of_talk(table: Table) -> None:
+    """ayse's half puts cem out, then ayse goes and burak leads; cem, who heard nothing, leads the other half."""
+    table.link("ayse", "cem")
+    table.run(70, 5)
+    cut(table)
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.run(5)
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.run(40)
+    before = len(table.frames)
+    table.part({"burak", "cem", "deniz"}, {"ayse"})
+    table.link("burak", "cem")
+    table.run(120)
+    assert table.stages()["cem"] == "ended"
+    assert len(table.frames) - before < 2000
+
+
+def test_who_leads_a_half_from_which_all_others_put_it_out_is_out(table: Table) -> None:
+    """Its term is the higher one; but removals of either half stand."""
+    cut(table)
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    table.run(60)
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.run(5)
+    desk, group = table.desks["cem"], table.desks["cem"].labels["#ops"]
+    lobby = table.state("cem", group)
+    assert lobby.order is not None
+    run = Run(60, 0, "cem", 0, 0)
+    lobby = replace(lobby, lead=run, order=orders.new_term(lobby.order, run))
+    table.desks["cem"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.part()
+    for one in ("ayse", "burak", "deniz"):
+        table.link("cem", one)
+    table.run(120)
+    assert table.stages()["cem"] == "ended"
+    assert set(table.view("ayse").roster) == {"ayse", "burak", "deniz"}
+
+
+@pytest.mark.parametrize("reason", [Refusal.OUTSIDER, Refusal.GONE])
+def test_whose_way_in_is_refused_asks_for_another(table: Table, reason: Refusal) -> None:
+    """It may have been put out meanwhile; what it asks for then tells so."""
+    group = table.desks["burak"].labels["#ops"]
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.put("cem", ev.SetDeputies("ops", ("deniz",)))
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit | Fetch)
+    heal(table, 20)
+    lobby = table.state("burak", group)
+    assert lobby.healing.step is Step.ENTER
+    table.put("burak", ev.Arrived(lobby.leader, Refused(group, 0, 0, reason)))
+    assert table.state("burak", group).healing.step is Step.REJOIN
+    table.put(lobby.leader, ev.RemoveFrom("ops", "burak"))
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.stages()["burak"] == "ended"

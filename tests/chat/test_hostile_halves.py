@@ -8,8 +8,14 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import views
+from conclave.chat import groups, terms, views
+from conclave.chat.effects import Send
+from conclave.chat.rejoining import POLICY
+from conclave.chat.work import Work
 from conclave.lobby import order as orders
+from conclave.lobby.values import replace
+from conclave.mls import group as mls
+from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame
 from conclave.wire.order import (
     AskInfo,
@@ -24,7 +30,10 @@ from conclave.wire.order import (
     Run,
     Submit,
 )
+from conclave.wire.packages import AskPackage, Package
+from conclave.wire.posts import Welcome, pack_parcel
 from tests.chat.desks import Table
+from tests.chat.people import judge
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -190,3 +199,117 @@ def test_who_is_not_in_is_told_so_by_any_member_of_whom_it_fetches() -> None:
     assert [frame.reason for _, other, frame in table.frames if other == "zeki" and isinstance(frame, Refused)] == [
         Refusal.OUTSIDER
     ]
+
+
+# A group of somebody's own making.
+
+
+def own_group(table: Table, who: str, victim: str, group: bytes) -> Post:
+    """``who`` makes a group of the lobby's id and adds ``victim``; the welcome, as a post."""
+    table.link(who, victim)
+    table.drop = lambda one, other, _: who in (one, other)
+    before = len(table.effects[victim])
+    table.step(victim, ev.Arrived(who, AskPackage()))
+    given = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send)]
+    (package,) = [frame.package for frame in given if isinstance(frame, Package)]
+    work = Work(table.desks[who], table.now, table.random)
+    state = mls.create(
+        groups.package(work),
+        group,
+        verify=judge,
+        now=table.now,
+        random=table.random,
+        extensions=(groups.deputies_extension(()),),
+        policy=POLICY,
+    )
+    add = mls.Add(mls.read_key_package(package))
+    for number in range(12):  # so that its epoch is the higher one
+        staged = mls.commit(state, [add] if number == 11 else [], verify=judge, now=table.now, random=table.random)
+        state = mls.merge(staged.state or state, staged)
+    assert staged.welcome is not None
+    kind, body = pack_parcel(Welcome(group, "ops", 1, bytes(32), (Run(9, 0, who, 1, 1),), staged.welcome))
+    return Post(b"evilevil", 1, 1, kind, body)
+
+
+@pytest.mark.parametrize("who", ["zeki", "deniz", "cem"], ids=["never in", "put out", "a member"])
+def test_nobody_moves_a_member_into_a_group_of_its_own_by_an_unasked_welcome(who: str) -> None:
+    table, group = room("zeki")
+    if who == "deniz":
+        table.put("ayse", ev.RemoveFrom("ops", "deniz"))
+    table.run(5)
+    for ends in [ends for ends in table.links if who in ends]:
+        table.cut(*ends)
+    before = table.view("burak")
+    welcome = own_group(table, who, "burak", group)
+    for _ in range(3):
+        table.put("burak", ev.Arrived(who, welcome))
+        table.wait(3)
+    after = table.view("burak")
+    assert (after.leader, after.roster) == (before.leader, before.roster)
+    assert any("answers nothing of ours" in text for text in table.troubles("burak"))
+
+
+def test_what_was_accepted_is_known_after_a_restart() -> None:
+    """Somebody of a half that lost is asked in anew, and dies between its answer and the welcome."""
+    table, group = room("elif")
+    table.part({"ayse", "burak", "elif"}, {"cem", "deniz"})
+    table.run(20)
+    let_in(table, "ayse", "elif")
+    table.put("cem", ev.SetDeputies("ops", ("deniz",)))
+    table.drop = lambda _, other, frame: (
+        other == "elif" and isinstance(frame, Post) and frame.kind is PostKind.WELCOME
+    )
+    table.part()
+    table.run(30)
+    accepted = table.state("elif", group).healing.accepted
+    assert accepted
+    table.restart("elif")
+    assert table.state("elif", group).healing.accepted == accepted
+    table.drop = lambda *_: False
+    table.run(120)
+    assert "elif" in table.view("burak").roster
+    assert table.view("elif").roster == table.view("ayse").roster
+
+
+# Terms.
+
+
+def test_a_term_far_ahead_is_believed_of_nobody() -> None:
+    """Else who claims the last one, and is not heard again, leaves none to the others."""
+    table, group = room()
+    table.run(70, 5)
+    order = table.state("deniz", group).order
+    assert order is not None
+    for term in (orders.LAST_TERM, order.run.term + terms.AT_ONCE + 1):
+        lie = Head(group, order.seq, order.hash, (Run(term, 0, "deniz", order.seq + 1, order.seq), *order.runs))
+        for name in ALL[:3]:
+            table.put(name, ev.Arrived("deniz", lie))
+            assert table.view(name).term == 1
+    table.part(set(ALL[:3]), {"deniz"})
+    table.put("ayse", ev.RemoveFrom("ops", "deniz"))
+    table.say("burak", "#ops", "hello?")
+    table.run(30)
+    assert [table.words(name) for name in ALL[:3]] == [["hello?"]] * 3
+    assert "deniz" not in table.view("cem").roster
+
+
+def test_many_terms_that_time_explains_are_believed() -> None:
+    table, group = room()
+    order = table.state("burak", group).order
+    assert order is not None
+
+    def term() -> int:
+        lead = table.state("cem", group).lead
+        assert lead is not None
+        return lead.term
+
+    ahead = order.run.term + terms.AT_ONCE + 30
+    shown = Head(group, order.seq, order.hash, (Run(ahead, 0, "burak", order.seq + 1, order.seq), *order.runs))
+    table.step("cem", ev.Arrived("burak", shown))
+    assert term() == 1
+    table.now += 31 * terms.EACH_SECONDS
+    table.step("cem", ev.Arrived("burak", shown))
+    assert term() == ahead
+    again = replace(shown, runs=(replace(shown.runs[0], term=ahead + 2), *shown.runs[1:]))
+    table.step("cem", ev.Arrived("burak", again))
+    assert term() == ahead, "what was believed is spent"

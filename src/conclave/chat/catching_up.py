@@ -6,7 +6,7 @@ Whose order counts is seen by the heads that they show; who leads is believed of
 
 from __future__ import annotations
 
-from conclave.chat import audience, groups, healing, meaning
+from conclave.chat import audience, groups, healing, meaning, terms
 from conclave.chat.effects import Send
 from conclave.chat.links import send
 from conclave.chat.state import Lobby, Stage, Step
@@ -29,8 +29,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if head.runs[0].term > orders.LAST_TERM:
-        work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to")
+    if head.runs[0].term > orders.LAST_TERM or not terms.credible(work, lobby, head.runs[0].term):
+        work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to so soon")
         return
     if state is None:
         if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, head.runs[0]):
@@ -93,7 +93,8 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
             noticed(work, lobby, handle, head.seq)
     elif common >= 0:
         if handle in lobby.healing.gone:
-            send(work, handle, Refused(head.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+            out_by, _ = lobby.healing.gone[handle]
+            send(work, handle, Refused(head.group, out_by, lobby.order.epoch, Refusal.OUTSIDER))
         if lobby.lead is not None and orders.counts_before(lobby.lead, top):
             audience.show_head(work, lobby, handle)  # it may follow us to where it was put out, or be asked in anew
 

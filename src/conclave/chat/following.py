@@ -8,7 +8,7 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing
+from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing, terms
 from conclave.chat.catching_up import DEAF, IN, catch_up, noticed
 from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry
@@ -83,6 +83,8 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
         return True
     if entry.sender == work.me or entry.sender not in people:
         return entry.sender == work.me and handle in people
+    if entry.kind is EntryKind.TERM and not terms.credible(work, lobby, entry.term):
+        return False
     try:
         if entry.kind is EntryKind.COMMIT:
             examine(work, lobby, entry.sender, entry.payload, work.judges.members)
@@ -106,11 +108,12 @@ def took(
     work: Work, lobby: Lobby, order: Order, entry: Ordered, encoded: bytes, staged: Staged | None = None
 ) -> None:
     """The next entry is in: do what it says. ``staged`` is its commit where it was examined already."""
-    lobby = replace(lobby, order=order)
     if lobby.lead is None or orders.counts_before(order.run, lobby.lead):
-        lobby = replace(lobby, lead=replace(order.run, first=0, last=0))
+        lobby = terms.spent(work, lobby, order.run.term)
+        lobby = replace(lobby, order=order, lead=replace(order.run, first=0, last=0))
         work.keep_lobby(lobby, reworded=True)
     else:
+        lobby = replace(lobby, order=order)
         work.keep_lobby(lobby)
     work.record(PutEntry(entry.group, entry.seq, encoded))
     if entry.kind is EntryKind.COMMIT:

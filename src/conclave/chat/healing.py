@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from conclave.chat import groups, sharing
+from conclave.chat import ending, groups, sharing, terms
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.line import Status
@@ -53,8 +53,9 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
 
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """``handle`` shows an order that counts before ours: from now on we follow that one."""
-    assert lobby.order is not None
     lead = replace(head.runs[0], first=0, last=0)
+    lobby = terms.spent(work, lobby, lead.term)
+    assert lobby.order is not None
     common = orders.parting(lobby.order, head)
     watch = replace(
         lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumour=None
@@ -180,17 +181,24 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
     work.stir(lobby.group)
 
 
-def shunned(work: Work, lobby: Lobby, handle: str) -> None:
-    """A member says that we, who lead, are out in its half.
+def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
+    """A member says that we, who lead, are out in its half, by entry ``out_by`` (0: it names none).
 
     Others of ours may show it the order that counts; it comes in then, and puts us out. Else it is put out here.
+    Where all who are there name an entry that put us out, that stands: removals of either half do.
     """
     state = work.session(lobby.group)
     if state is None or handle not in groups.roster(state):
         return
+    people = set(groups.roster(state)) - {work.me}
     since = lobby.watch.shunned.get(handle, work.now)
-    if len(groups.roster(state)) == 2 or work.now - since >= SHUNNED_SECONDS:
+    known = {**lobby.watch.shunned, handle: since}
+    put_out = (lobby.watch.put_out & known.keys()) | ({handle} if out_by else set())
+    lobby = replace(lobby, watch=replace(lobby.watch, shunned=known, put_out=put_out))
+    work.keep_lobby(lobby)
+    if len(people) > 1 and work.now - since < SHUNNED_SECONDS:
+        return
+    if {one for one in people if work.peer(one).linked} <= put_out:
+        ending.out(work, lobby, "in the other half of the lobby")
+    else:
         purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
-    elif handle not in lobby.watch.shunned:
-        known = {**lobby.watch.shunned, handle: work.now}
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shunned=known)))

@@ -194,6 +194,8 @@ def _accept(work: Work, lobby: Lobby, handle: str) -> None:
         work.trouble(handle, f"{lobby.label} could not be entered: {error}")
         return
     work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
+    accepted = {**lobby.healing.accepted, handle: mls.reference(mls.read_key_package(package))}
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, accepted=accepted)), reworded=True)
 
 
 def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
@@ -230,6 +232,10 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         return Fate.DECLINED
     try:
         reference, own = packages.for_welcome(work, welcome.welcome)
+        if healing and lobby.healing.accepted.get(handle) != reference:
+            raise VerificationError(
+                "it answers nothing of ours"
+            )  # else anybody could move us into a group of its own
         state = mls.join(
             welcome.welcome,
             own,
@@ -289,7 +295,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     lobby = replace(
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
-            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
+            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0, accepted={},
             entered={work.me: welcome.seq}, met=dict.fromkeys(groups.roster(state), welcome.seq),
         ),
         watch=replace(

@@ -204,7 +204,7 @@ def not_in(work: Work, lobby: Lobby, out_by: int) -> None:
     """
     since = lobby.healing.unknown or work.now
     if out_by > lobby.healing.common:
-        ending.out(work, lobby, "in the other half of the lobby")
+        ending.out(work, lobby, f"in the half of the lobby that {lobby.leader} leads")
     elif work.now - since > UNKNOWN_SECONDS:
         ending.out(work, lobby, "nobody asked you into the other half of the lobby")
     else:

@@ -182,7 +182,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if lobby is None or lobby.order is None:
         return
     if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
-        healing.shunned(work, lobby, handle)
+        healing.shunned(work, lobby, handle, frame.number)
         return
     if handle not in (lobby.leader, lobby.watch.goal_by):
         return
@@ -192,6 +192,9 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
         if handle == lobby.leader:
             rejoining.not_in(work, lobby, frame.number)
+        return
+    if lobby.healing.step is Step.ENTER and frame.reason in (Refusal.OUTSIDER, Refusal.GONE):
+        rejoining.ask_again(work, frame.group)  # what is answered then says whether we are out
         return
     if frame.reason is Refusal.GONE or (frame.reason is Refusal.OUTSIDER and handle != lobby.leader):
         healing.too_late(work, lobby, handle)

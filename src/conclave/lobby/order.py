@@ -54,8 +54,13 @@ class Order:
 
 
 def part(order: Order, seq: int) -> Head:
-    """What somebody who is not in any more may know: the order up to entry ``seq``, and no hash but that one's."""
+    """What somebody who is not in any more may know: the order up to entry ``seq``, and no hash but that one's.
+
+    And who leads now, in which term, by which it sees whose order counts.
+    """
     runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
+    if runs and order.run.first > seq:
+        runs = (replace(order.run, first=seq + 1, last=seq), *runs)[:RUNS]
     return Head(order.group, seq, dict(order.recent).get(seq, bytes(HASH_BYTES)), runs or order.runs[-1:])
 
 
