@@ -8,10 +8,13 @@ from itertools import pairwise
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.effects import Send
 from conclave.chat.state import Step
-from conclave.wire.frames import AskInfo, Frame, Head, Info, Refusal, Refused
+from conclave.lobby import order as orders
+from conclave.wire.frames import AskInfo, EntryKind, Fetch, Frame, Head, Info, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table
-from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal, table
+from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal, once, table
+from tests.chat.test_succession import agreed
 
 __all__ = ["table"]
 
@@ -136,6 +139,66 @@ def test_who_asks_to_come_in_has_not_put_us_out_any_more(table: Table, group: by
     assert table.view("ayse").roster == ("ayse", "burak", "deniz")
 
 
+def test_of_two_who_says_that_we_are_out_in_its_half_is_put_out_at_once() -> None:
+    table = Table("ayse", "burak", "zeki")
+    table.link("ayse", "burak")
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.Arrived("zeki", Refused(group, 0, 0, Refusal.OUTSIDER)))
+    table.wait(1)
+    assert table.view("ayse").roster == ("ayse", "burak")
+    table.put("ayse", ev.Arrived("burak", Refused(group, 0, 0, Refusal.OUTSIDER)))
+    table.wait(1)
+    assert table.view("ayse").roster == ("ayse",)
+
+
+def test_where_a_better_order_came_between_what_our_half_had_is_looked_up_from_there(
+    table: Table, group: bytes
+) -> None:
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    order = lobby.order
+    assert order is not None
+    common = order.seq - 1
+    lobby = replace(lobby, healing=replace(lobby.healing, step=Step.UNWIND, common=common))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.drop = lambda *_: True
+    table.put("burak", ev.Unwound(group, common + 1, order.hash, (), ()))
+    assert table.view("burak").seq == common
+
+
+def test_what_does_not_follow_what_we_have_makes_us_come_in_anew(table: Table, group: bytes) -> None:
+    order = table.state("burak", group).order
+    assert order is not None
+    wrong = Ordered(group, 1, order.seq + 1, bytes(32), "ayse", 1, 0, EntryKind.MESSAGE, b"junk")
+    table.put("burak", ev.Arrived("ayse", wrong))
+    table.run(10)
+    assert "this half of the lobby joined ayse's again" in table.texts("burak", "#ops")
+    table.say("burak", "#ops", "here again")
+    assert table.words("cem") == ["together", "here again"]
+
+
+def test_who_has_not_what_we_lack_sends_us_to_the_leader_and_that_one_makes_us_come_in_anew(
+    table: Table, group: bytes
+) -> None:
+    table.link("burak", "cem")
+    table.drop = lambda _, other, __: other == "burak"
+    table.say("ayse", "#ops", "missed")
+    order = table.state("cem", group).order
+    assert order is not None
+    table.put("burak", ev.Arrived("cem", orders.head(order)))
+    table.drop = lambda *_: True
+    table.put("burak", ev.Arrived("cem", Refused(group, 0, 0, Refusal.GONE)))
+    sent = [one for one in table.put("burak", ev.Tick()) if isinstance(one, Send)]
+    asked = [one.peer for one in sent if isinstance(one.frame, Fetch)]
+    assert asked == ["ayse"]
+    assert not table.view("burak").healing
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
+    assert table.view("burak").healing
+    table.drop = lambda *_: False
+    table.run(20)
+    assert not table.view("burak").healing
+    assert table.words("burak") == ["together", "missed"]
+
+
 def waiting(table: Table) -> bytes:
     """elif was let in in the half that loses, where nobody is left to ask her into the other; its lobby."""
     cut(table)
@@ -181,3 +244,34 @@ def test_who_found_somebody_in_whom_it_had_asked_in_itself_can_put_it_out(table:
     table.put("ayse", ev.RemoveFrom("ops", "elif"))
     table.run(10)
     assert set(table.view("cem").roster) == set(ALL)
+
+
+def test_a_lobby_that_was_closed_in_the_half_that_lost_goes_on(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.say("deniz", "#ops", "still here")
+    heal(table, 90)
+    assert table.stages() == {"ayse": "member", "burak": "ended", "cem": "leading", "deniz": "member"}
+    assert "the lobby goes on under cem: it was not closed for everybody" in table.texts("ayse", "#ops")
+    assert table.state("ayse", table.desks["ayse"].labels["#ops"]).ended == 0
+    rest = ("ayse", "cem", "deniz")
+    agreed(table, *rest)
+    assert set(table.view("cem").roster) == set(rest)  # burak heard that it is closed, and is out
+    assert table.words("ayse") == ["together", "still here"]
+
+
+def test_the_half_that_counts_changes_its_leader_while_others_come_in(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    for name in ALL:
+        table.say(name, "#ops", f"{name} apart")
+    table.drop = lambda one, other, frame: one in ONE and other == "cem" and isinstance(frame, Submit)
+    heal(table, 10)
+    assert table.view("burak").healing
+    table.part(ONE | {"deniz"}, {"cem"})
+    table.drop = lambda *_: False
+    table.run(90)
+    assert not table.view("burak").healing
+    agreed(table, "ayse", "burak", "deniz", lines=False)
+    heal(table, 90)
+    once(table, *(f"{name} apart" for name in ALL), lines=False)
