@@ -13,6 +13,7 @@ from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Desk, Stage
 from conclave.crypto.suite import CLASSICAL
 from conclave.mls.epoch import Epoch
+from tests.world import witness
 from tests.world.network import Faults, Node, World
 
 NAMES = ("ayse", "burak", "cem", "deniz", "elif", "fatma")
@@ -28,6 +29,7 @@ class Town(World):
 
     def __init__(self, seed: int, *, suite: int = CLASSICAL.code, send_before_commit: bool = False) -> None:
         super().__init__(seed, NAMES, Faults(), suite)
+        witness.forget()
         draw = self.random
         names = NAMES[: draw.randint(2, len(NAMES))]
         self.nodes = {name: self.nodes[name] for name in names}
