@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.chat.state import Step
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
@@ -114,6 +115,36 @@ def test_a_leader_that_shows_another_order_of_its_own_term_is_asked_to_let_us_in
     before = len(table.frames)
     table.run(3)
     assert {other for _, other, frame in table.frames[before:] if isinstance(frame, AskInfo)} == {"ayse"}
+
+
+def test_of_two_rumours_the_better_one_is_looked_into_and_none_of_ourselves() -> None:
+    table, group = room("elif")
+    ours = order(table, "burak", group)
+
+    def told(by: str, term: int, leader: str) -> tuple[int, str] | None:
+        run = Run(term, 3, leader, ours.seq + 1, ours.seq + 1)
+        shown(table, "burak", by, Head(group, ours.seq + 1, bytes(32), (run, *ours.runs)))
+        rumour = table.state("burak", group).watch.rumour
+        return (rumour.term, rumour.leader) if rumour is not None else None
+
+    assert told("cem", 9, "burak") is None
+    assert told("cem", 5, "elif") == (5, "elif")
+    assert told("deniz", 4, "cem") == (5, "elif")
+    assert told("deniz", 6, "cem") == (6, "cem")
+    assert table.view("burak").leader == "ayse"
+    assert "cem" in views.wanted(table.desks["burak"])
+
+
+def test_what_our_half_had_need_not_be_looked_up_where_the_other_has_it_all() -> None:
+    table, group = room()
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    ours = order(table, "burak", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, step=Step.UNWIND, common=0))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    run = Run(2, 1, "cem", ours.seq + 1, ours.seq + 1)
+    shown(table, "burak", "cem", Head(group, ours.seq + 1, bytes(32), (run, *ours.runs)))
+    assert table.state("burak", group).healing.step is Step.SOUND
+    assert table.view("burak").leader == "cem"
 
 
 def test_the_last_term_counts_and_there_is_none_behind_it() -> None:

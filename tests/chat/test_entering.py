@@ -9,7 +9,19 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.effects import Send
 from conclave.chat.state import Lobby, Step
-from conclave.wire.frames import AskInfo, EntryKind, Frame, Info, Post, PostKind, Submit, decode_ordered
+from conclave.wire.frames import (
+    AskInfo,
+    EntryKind,
+    Frame,
+    Head,
+    Info,
+    Ordered,
+    Post,
+    PostKind,
+    Run,
+    Submit,
+    decode_ordered,
+)
 from conclave.wire.posts import Answer, Choice, open_post
 from tests.chat.desks import Table
 from tests.chat.test_healing import ALL, ONE, cut, heal, table
@@ -104,6 +116,43 @@ def test_where_another_commit_comes_first_ours_is_made_anew(table: Table, group:
     come_in(table, group)
     table.run(30)
     agreed(table, *ALL, lines=False)
+
+
+@pytest.mark.parametrize(("sender", "further"), [("deniz", 0), ("burak", 1)])
+def test_no_other_commit_is_taken_for_ours(table: Table, group: bytes, sender: str, further: int) -> None:
+    """Neither another's of the same number nor an older one of ours."""
+    held(table, Submit)
+    lobby = table.state("burak", group)
+    (commit,) = (one for one in lobby.voice.flying if one.kind is EntryKind.COMMIT)
+    order = lobby.order
+    assert order is not None
+    number = commit.number + further
+    entry = Ordered(group, order.run.term, order.seq + 1, order.hash, sender, number, order.epoch, commit.kind, b"x")
+    table.drop = lambda *_: True
+    table.put("burak", ev.Arrived("cem", entry))
+    lobby = table.state("burak", group)
+    assert (lobby.healing.step, lobby.voice.staged) == (Step.REJOIN, None)
+
+
+def test_where_the_half_that_counts_goes_on_from_an_earlier_entry_we_ask_anew(table: Table, group: bytes) -> None:
+    """What cem ordered last is known to nobody but burak, and deniz leads."""
+    held(table, Submit)
+    lobby = table.state("burak", group)
+    order = lobby.order
+    assert order is not None
+    keep(table, replace(lobby, healing=replace(lobby.healing, common=order.seq, unknown=table.now)))
+    table.drop = lambda *_: True
+    runs = (Run(9, 1, "deniz", order.seq, order.seq + 1), replace(order.run, last=order.seq - 1), *order.runs[1:])
+    table.link("burak", "deniz")
+    before = len(table.effects["burak"])
+    table.put("burak", ev.Arrived("deniz", Head(group, order.seq + 1, bytes(32), runs)))
+    lobby = table.state("burak", group)
+    assert (lobby.leader, lobby.voice.staged) == ("deniz", None)
+    assert (lobby.healing.step, lobby.healing.common, lobby.healing.unknown) == (Step.REJOIN, order.seq - 1, 0)
+    assert not [one for one in lobby.voice.flying if one.kind is EntryKind.COMMIT]
+    sent = [one for one in table.effects["burak"][before:] if isinstance(one, Send)]
+    asked = [one.peer for one in sent if one.frame == AskInfo(group)]
+    assert asked == ["deniz"]
 
 
 def test_once_we_are_in_nothing_of_the_half_that_lost_is_left(table: Table, group: bytes) -> None:
