@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.chat.effects import SendOriginals
+from conclave.chat.state import Step
 from conclave.wire.frames import Originals, Recall
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room
@@ -150,3 +152,51 @@ def test_who_has_what_is_asked_for_has_all_whatever_else_it_lacks(
     deeds = table.put("ayse", ev.Arrived("burak", Recall(group, seq + after, seq + before)))
     (deed,) = [one for one in deeds if isinstance(one, SendOriginals) and one.before == seq + before]
     assert deed.whole is whole
+
+
+def test_what_an_answer_brings_is_not_forgotten_by_what_it_ends(room: Room) -> None:
+    """It counts as heard, and as said again, and who lacked what was asked for may be asked for something else."""
+    table, group = room.table, room.group
+    identity = table.say("cem", "#ops", "missed")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    seq = table.view("burak").seq
+    lacking(table, group, "burak", (seq - 1, seq + 1), "ayse")
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    count = lobby.ears.counts.get("cem")
+    assert count
+    ears = replace(lobby.ears, counts=lobby.ears.counts.put("cem", count - 1), gaps={("cem", count): table.now})
+    healing = replace(lobby.healing, orphans=(("cem", identity),), poor={"cem": 2}, silent={"cem": 5})
+    lobby = replace(lobby, ears=ears, healing=healing)
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.put("burak", ev.Arrived("ayse", Originals(group, seq - 1, seq + 1, ((seq, original),), whole=True)))
+    lobby = table.state("burak", group)
+    assert (lobby.ears.counts.get("cem"), lobby.ears.gaps) == (count, {})
+    healing = lobby.healing
+    assert (healing.orphans, healing.pull, healing.poor, healing.silent, healing.source) == ((), None, {}, {}, "")
+
+
+def test_who_is_out_since_it_was_asked_answers_in_vain(room: Room) -> None:
+    table, group = room.table, room.group
+    lacking(table, group, "burak", (0, 9), "deniz")
+    table.put("burak", ev.Arrived("deniz", Originals(group, 0, 9, (), whole=True)))
+    assert table.state("burak", group).healing.pull == (0, 9)
+
+
+def test_others_are_dialled_only_where_the_leader_lacks_it_too(room: Room) -> None:
+    table, group = room.table, room.group
+    table.cut("burak", "cem")
+    lacking(table, group, "burak", (0, 3))
+    silent(table, "burak")
+    table.put("burak", ev.Tick())
+    assert "cem" not in views.wanted(table.desks["burak"])
+
+
+@pytest.mark.parametrize("step", [Step.UNWIND, Step.REJOIN, Step.ENTER])
+def test_who_is_on_the_way_into_another_half_does_not_claim_to_have_all(room: Room, step: Step) -> None:
+    table, group = room.table, room.group
+    desk, lobby = table.desks["ayse"], table.state("ayse", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, step=step))
+    table.desks["ayse"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.drop = lambda *_: True
+    deeds = table.put("ayse", ev.Arrived("burak", Recall(group, 1, 2)))
+    assert [one.whole for one in deeds if isinstance(one, SendOriginals)] == [False]

@@ -193,6 +193,9 @@ def test_who_has_not_what_we_lack_sends_us_to_the_leader_and_that_one_makes_us_c
     assert not table.view("burak").healing
     table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
     assert table.view("burak").healing
+    lobby = table.state("burak", group)
+    assert lobby.order is not None
+    assert lobby.healing.common == lobby.order.seq  # what was said before is here
     table.drop = lambda *_: False
     table.run(20)
     assert not table.view("burak").healing
