@@ -9,6 +9,7 @@ from conclave.chat import views
 from conclave.chat.desk import restore
 from conclave.chat.line import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
+from conclave.wire.order import Head, Run
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 from tests.chat.test_succession import agreed
@@ -63,6 +64,52 @@ def test_a_restored_leader_comes_in_again_under_another(others: tuple[str, ...])
     assert table.view("burak").leader != "ayse"
     for name in table.desks:
         assert table.words(name) == ["before", "back"]
+
+
+def _told(table: Table, name: str, by: str, leader: str, term: int = 9) -> str:
+    """``by`` shows ``name`` the order of a leader; whom ``name`` follows then."""
+    (group,) = table.desks[name].lobbies
+    table.drop = lambda *_: True
+    table.put(name, ev.Arrived(by, Head(group, 5, bytes(32), (Run(term, 0, leader, 1, 5),))))
+    table.drop = lambda *_: False
+    return table.state(name, group).leader
+
+
+def test_who_came_from_a_backup_believes_its_leader_alone_about_who_leads() -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem", "deniz")
+    _restored(table, "burak")
+    for by in ("cem", "deniz"):
+        assert _told(table, "burak", by, "cem") == "ayse"
+    assert _told(table, "burak", "ayse", "deniz") == "deniz"
+
+
+def test_who_led_and_came_from_a_backup_believes_two_who_were_in_and_say_the_same() -> None:
+    table = Table("ayse", "burak", "cem", "deniz", "zeki", "yusuf")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem", "deniz")
+    _restored(table, "ayse")
+    for by in ("zeki", "yusuf", "deniz", "deniz"):
+        assert _told(table, "ayse", by, "deniz") == "ayse"
+    assert _told(table, "ayse", "cem", "deniz", term=8) == "ayse"
+    assert _told(table, "ayse", "cem", "deniz") == "deniz"
+
+
+def test_who_led_and_came_from_a_backup_leads_no_more_whoever_says_so() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    _restored(table, "ayse")
+    (group,) = table.desks["ayse"].lobbies
+    for by in ("burak", "cem"):
+        _told(table, "ayse", by, "ayse")
+    lead = table.state("ayse", group).lead
+    assert lead is not None
+    assert lead.term == 0
 
 
 def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:

@@ -10,6 +10,7 @@ from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.records import encode_lobby, encode_peer, encode_place
 from conclave.chat.state import Lobby, Stage
 from conclave.wire.order import decode_ordered
+from tests.world import witness
 from tests.world.network import Node
 from tests.world.script import Town
 
@@ -23,6 +24,7 @@ def violations(town: Town) -> list[str]:
     for node in town.nodes.values():
         found += _outbox(town, node)
         found += _only_what_was_said(town, node)
+        found += _nothing_from_before(town, node)
         found += _pairs(town, node)
         found += _restored(node)
     found += _lobbies(town)
@@ -79,6 +81,21 @@ def _only_what_was_said(town: Town, node: Node) -> Iterator[str]:
             for one, count in Counter(line.id for line in lines).items()
             if count > 1
         )
+
+
+def _nothing_from_before(town: Town, node: Node) -> Iterator[str]:
+    """Nobody has words of a lobby that had their last place in an order before it was let in for the first time.
+
+    Who is let in in one half may have words of the other, said meanwhile: by then it was in. What was sealed before
+    somebody came in and ordered after is for that one too (``sharing.want``).
+    """
+    for conversation in node.store.conversations():
+        if not conversation.name.startswith("#"):
+            continue
+        for line in _lines(node, conversation.name):
+            group, ordered = witness.ORDERED.get(line.id, (b"", float("inf")))
+            if line.kind is LineKind.TEXT and ordered < town.came.get((group, node.name), float("inf")):
+                yield f"{node.name} shows {line.text!r}, said in {conversation.name} before it came in"
 
 
 def _pairs(town: Town, node: Node) -> Iterator[str]:

@@ -134,6 +134,7 @@ class Node:
         try:
             world.perhaps_crash()
             steps[0]()
+            world.kept(self, turn.desk)
             world.perhaps_crash()
             self.desk = turn.desk
             world.turned(self)
@@ -332,6 +333,9 @@ class World:
 
     def turned(self, node: Node) -> None:
         """``node`` has committed a turn; scripts may look."""
+
+    def kept(self, node: Node, desk: Desk) -> None:
+        """``node`` is at ``desk``, on disk, and nothing of it has left yet; scripts may look."""
 
     def dial(self) -> None:
         """Open every link that somebody wants and nothing prevents."""

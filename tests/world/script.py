@@ -10,8 +10,10 @@ from conclave.chat import events as ev
 from conclave.chat import groups, views
 from conclave.chat.content import About, Reaction
 from conclave.chat.notices import RequestArrived
-from conclave.chat.state import Stage
+from conclave.chat.state import Desk, Stage
 from conclave.crypto.suite import CLASSICAL
+from conclave.mls.epoch import Epoch
+from tests.world import witness
 from tests.world.network import Faults, Node, World
 
 NAMES = ("ayse", "burak", "cem", "deniz", "elif", "fatma")
@@ -27,6 +29,7 @@ class Town(World):
 
     def __init__(self, seed: int, *, suite: int = CLASSICAL.code, send_before_commit: bool = False) -> None:
         super().__init__(seed, NAMES, Faults(), suite)
+        witness.forget()
         draw = self.random
         names = NAMES[: draw.randint(2, len(NAMES))]
         self.nodes = {name: self.nodes[name] for name in names}
@@ -37,6 +40,9 @@ class Town(World):
         """The group of what was said in a lobby, and who was in, for the how manieth time."""
         self.times_out: Counter[tuple[bytes, str]] = Counter()
         self._inside: set[tuple[bytes, str]] = set()
+        self.came: dict[tuple[bytes, str], float] = {}
+        """When somebody was let into a lobby for the first time, in whichever half."""
+        self._epochs: dict[tuple[bytes, str], Epoch] = {}
         self.opened: Counter[str] = Counter()
         self.rounds = 0
         """After the end of all faults."""
@@ -122,6 +128,13 @@ class Town(World):
                 if one in rosters[other] and other in rosters[one] and at[one] != at[other]:
                     found.append(f"{group.hex()[:8]}: {one} {at[one][::2]}, {other} {at[other][::2]}")
         return found
+
+    def kept(self, node: Node, desk: Desk) -> None:
+        for group, state in desk.sessions.items():
+            if self._epochs.get((group, node.name)) is not state.epoch:
+                self._epochs[group, node.name] = state.epoch
+                for handle in groups.roster(state):
+                    self.came.setdefault((group, handle), self.now)
 
     def turned(self, node: Node) -> None:
         for group, lobby in node.desk.lobbies.items():

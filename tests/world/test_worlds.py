@@ -8,15 +8,20 @@ worlds have a stand-in for the signatures, every tenth has Ed25519; a seed alway
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
-from conclave.chat import delivery
+from conclave.chat import delivery, membership, sharing
+from conclave.chat.state import Healing, Lobby
+from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
+from conclave.wire.posts import Welcome
 from tests.world.conftest import ROUNDS
 from tests.world.invariants import violations
 from tests.world.script import Town
@@ -97,6 +102,21 @@ def test_the_checks_notice_gaps_that_are_skipped(monkeypatch: pytest.MonkeyPatch
     right = delivery.place
     monkeypatch.setattr(delivery, "place", careless)
     assert _broken()
+
+
+def test_the_checks_notice_what_a_newcomer_has_of_the_time_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is let in asks for all that was ever said there, and is given it."""
+
+    def curious(work: Work, lobby: Lobby, handle: str, welcome: Welcome, *rest: Any) -> None:
+        enter(work, lobby, handle, welcome, *rest)
+        for seq in (1, welcome.seq):
+            sharing.want(work, lobby.group, seq)
+
+    enter = membership._enter
+    monkeypatch.setattr(membership, "_enter", curious)
+    monkeypatch.setattr(Healing, "since", lambda *_: 0)
+    found = itertools.chain.from_iterable(outcome(seed) for seed in range(BROKEN_WORLDS))
+    assert any("before it came in" in wrong for wrong in found)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,202 @@
+"""Asking others for what was said and is lacking here: of whom, how often, and what an answer is good for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.effects import SendOriginals
+from conclave.chat.state import Step
+from conclave.wire.order import Originals, Recall
+from tests.chat.desks import Table
+from tests.chat.test_hostile_members import Room
+from tests.chat.test_sharing import lacking, room, signed
+
+__all__ = ["room"]
+
+
+def asked(table: Table, since: int = 0) -> list[str]:
+    """Of whom somebody asked what it lacks, from this frame on."""
+    return [other for _, other, frame in table.frames[since:] if isinstance(frame, Recall)]
+
+
+def silent(table: Table, name: str) -> list[str]:
+    """From now on nobody answers ``name``, whose questions are lost; of whom it asks."""
+    seen: list[str] = []
+
+    def drop(one: str, other: str, frame: object) -> bool:
+        if one == name and isinstance(frame, Recall):
+            seen.append(other)
+        return isinstance(frame, Recall)
+
+    table.drop = drop
+    return seen
+
+
+def lost(table: Table, group: bytes, name: str, *ranges: tuple[int, int]) -> None:
+    """``name`` could not open these entries."""
+    desk, lobby = table.desks[name], table.state(name, group)
+    lobby = replace(lobby, ears=replace(lobby.ears, lost=ranges))
+    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+
+
+def test_who_does_not_answer_is_asked_again_in_turn_with_others_and_not_for_ever(room: Room) -> None:
+    table, group = room.table, room.group
+    lacking(table, group, "burak", (0, 3))
+    seen = silent(table, "burak")
+    table.run(table.settings.resend_after * 4)
+    assert seen[:4] == ["ayse", "cem", "ayse", "cem"]
+    assert len(seen) <= 5
+    table.run(table.settings.resend_after * 40, 5)
+    assert table.state("burak", group).healing.pull is None
+    assert seen.count("ayse") == 12
+    assert seen.count("cem") in (12, 13)
+    del seen[:]
+    lacking(table, group, "burak", (0, 3))  # something else: what was before does not count
+    table.run(15)
+    assert seen[0] == "ayse"
+
+
+def test_who_is_not_linked_is_not_asked(room: Room) -> None:
+    table, group = room.table, room.group
+    table.cut("ayse", "burak")
+    lacking(table, group, "burak", (0, 3))
+    before = len(table.frames)
+    table.wait(5)
+    assert asked(table, before) == ["cem"]
+
+
+def test_who_answers_after_all_is_not_taken_for_silent_any_more(room: Room) -> None:
+    table, group = room.table, room.group
+    lacking(table, group, "burak", (0, 3))
+    silent(table, "burak")
+    table.run(25)
+    assert table.state("burak", group).healing.silent
+    table.put("burak", ev.Arrived(source(table, group), Originals(group, 1, 3, (), whole=False)))
+    healing = table.state("burak", group).healing
+    assert healing.source == ""
+    assert set(healing.silent) == {"ayse", "cem"} - set(healing.poor)
+    table.drop = lambda *_: False
+    table.run(60)
+    healing = table.state("burak", group).healing
+    assert (healing.pull, healing.silent, healing.poor, healing.source) == (None, {}, {}, "")
+
+
+def source(table: Table, group: bytes) -> str:
+    """Whom burak asked last."""
+    return table.state("burak", group).healing.source
+
+
+def test_an_answer_gives_back_what_could_not_be_opened(room: Room) -> None:
+    table, group = room.table, room.group
+    for after, before, left in (
+        (0, 2, ((2, 3), (5, 9))),
+        (2, 7, ((2, 2), (7, 9))),
+        (5, 7, ((2, 3), (5, 5), (7, 9))),
+        (1, 12, ()),
+    ):
+        lost(table, group, "burak", (2, 3), (5, 9))
+        lacking(table, group, "burak", (after, before), "ayse")
+        table.put("burak", ev.Arrived("ayse", Originals(group, after, before, (), whole=True)))
+        assert table.state("burak", group).ears.lost == left
+
+
+def test_an_answer_that_is_not_whole_gives_nothing_back(room: Room) -> None:
+    table, group = room.table, room.group
+    lost(table, group, "burak", (2, 3))
+    lacking(table, group, "burak", (0, 9), "ayse")
+    table.put("burak", ev.Arrived("ayse", Originals(group, 0, 9, (), whole=False)))
+    assert table.state("burak", group).ears.lost == ((2, 3),)
+    assert table.state("burak", group).healing.pull == (0, 9)
+
+
+def test_more_than_was_asked_for_is_not_taken(room: Room) -> None:
+    table, group = room.table, room.group
+    lines = [table.say("cem", "#ops", f"word {number}") for number in range(3)]
+    given = tuple(
+        (line.seq, signed(table, "cem", "#ops", "cem", line.id).encode())
+        for line in table.lines("cem", "#ops")
+        if line.id in lines
+    )
+    (_, second, _) = (seq for seq, _ in given)
+    table.stores["burak"] = type(table.stores["burak"])()
+    lacking(table, group, "burak", (second - 1, second + 1), "ayse")
+    table.put("burak", ev.Arrived("ayse", Originals(group, 0, 99, given, whole=True)))
+    assert table.words("burak") == ["word 1"]
+
+
+def test_what_is_left_of_a_question_is_asked_a_while_later(room: Room) -> None:
+    table, group = room.table, room.group
+    lacking(table, group, "burak", (0, 9), "ayse")
+    seen = silent(table, "burak")
+    table.put("burak", ev.Arrived("ayse", Originals(group, 0, 5, (), whole=True)))
+    table.put("burak", ev.Tick())
+    assert seen == []
+    table.run(table.settings.resend_after + 1)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("after", "before", "whole"), [(0, 3, True), (-2, 0, True), (-2, 1, False), (0, 4, False)])
+def test_who_has_what_is_asked_for_has_all_whatever_else_it_lacks(
+    room: Room, *, after: int, before: int, whole: bool
+) -> None:
+    """``after`` and ``before`` count from an entry that could not be opened; the last one is two behind it."""
+    table, group = room.table, room.group
+    for number in range(3):
+        table.say("cem", "#ops", f"word {number}")
+    seq = table.lines("cem", "#ops")[-3].seq
+    lost(table, group, "ayse", (seq, seq))
+    deeds = table.put("ayse", ev.Arrived("burak", Recall(group, seq + after, seq + before)))
+    (deed,) = [one for one in deeds if isinstance(one, SendOriginals) and one.before == seq + before]
+    assert deed.whole is whole
+
+
+def test_what_an_answer_brings_is_not_forgotten_by_what_it_ends(room: Room) -> None:
+    """It counts as heard, and as said again, and who lacked what was asked for may be asked for something else."""
+    table, group = room.table, room.group
+    identity = table.say("cem", "#ops", "missed")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    seq = table.view("burak").seq
+    lacking(table, group, "burak", (seq - 1, seq + 1), "ayse")
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    count = lobby.ears.counts.get("cem")
+    assert count
+    ears = replace(lobby.ears, counts=lobby.ears.counts.put("cem", count - 1), gaps={("cem", count): table.now})
+    healing = replace(lobby.healing, orphans=(("cem", identity),), poor={"cem": 2}, silent={"cem": 5})
+    lobby = replace(lobby, ears=ears, healing=healing)
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.put("burak", ev.Arrived("ayse", Originals(group, seq - 1, seq + 1, ((seq, original),), whole=True)))
+    lobby = table.state("burak", group)
+    assert (lobby.ears.counts.get("cem"), lobby.ears.gaps) == (count, {})
+    healing = lobby.healing
+    assert (healing.orphans, healing.pull, healing.poor, healing.silent, healing.source) == ((), None, {}, {}, "")
+
+
+def test_who_is_out_since_it_was_asked_answers_in_vain(room: Room) -> None:
+    table, group = room.table, room.group
+    lacking(table, group, "burak", (0, 9), "deniz")
+    table.put("burak", ev.Arrived("deniz", Originals(group, 0, 9, (), whole=True)))
+    assert table.state("burak", group).healing.pull == (0, 9)
+
+
+def test_others_are_dialled_only_where_the_leader_lacks_it_too(room: Room) -> None:
+    table, group = room.table, room.group
+    table.cut("burak", "cem")
+    lacking(table, group, "burak", (0, 3))
+    silent(table, "burak")
+    table.put("burak", ev.Tick())
+    assert "cem" not in views.wanted(table.desks["burak"])
+
+
+@pytest.mark.parametrize("step", [Step.UNWIND, Step.REJOIN, Step.ENTER])
+def test_who_is_on_the_way_into_another_half_does_not_claim_to_have_all(room: Room, step: Step) -> None:
+    table, group = room.table, room.group
+    desk, lobby = table.desks["ayse"], table.state("ayse", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, step=step))
+    table.desks["ayse"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.drop = lambda *_: True
+    deeds = table.put("ayse", ev.Arrived("burak", Recall(group, 1, 2)))
+    assert [one.whole for one in deeds if isinstance(one, SendOriginals)] == [False]
