@@ -99,6 +99,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     if not orders.same(info.runs[0], lobby.lead):
         return
+    number = max(lobby.voice.next, int(work.now * 1000))
     try:
         own = groups.package(work)
         staged = mls.begin_external(
@@ -108,6 +109,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
             now=work.now,
             random=work.random,
             policy=POLICY,
+            authenticated_data=groups.write_reasons({}, number),
         )
         assert staged.epoch is not None
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
@@ -117,7 +119,6 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
     work.record(DropEntries(info.group))
-    number = max(lobby.voice.next, int(work.now * 1000))
     commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
     voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
     voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
@@ -131,7 +132,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     """A commit in the half that counts while we come in: ours brings us in, any other makes us ask again."""
     voice = lobby.voice
     ours = voice.staged is not None and any(
-        one.number == entry.number and one.kind is EntryKind.COMMIT for one in voice.flying
+        one.kind is EntryKind.COMMIT and (one.number, one.payload) == (entry.number, entry.payload)
+        for one in voice.flying
     )
     if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
         ask_again(work, lobby.group)
