@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conclave.chat import events as ev
@@ -17,7 +19,7 @@ HUGE = 1 << 63
 @pytest.fixture
 def table() -> Table:
     """ayse leads; what she makes up is made in the tests."""
-    table = Table(*ALL)
+    table = Table(*ALL, "elif")
     for one in ALL[1:]:
         table.link("ayse", one)
     table.lobby("ayse", *ALL[1:])
@@ -124,3 +126,51 @@ def test_who_comes_in_anew_is_in_by_its_own_commit_alone(table: Table) -> None:
     table.run(20)
     assert not table.view("burak").healing
     assert table.view("burak").authenticator == table.view("ayse").authenticator
+
+
+def comes_again(table: Table) -> tuple[Order, Submit]:
+    """elif came in while its clock was ahead, and comes in again with a new home and the right time.
+
+    The order as it was before, and words of then that nobody ordered.
+    """
+    table.link("ayse", "elif")
+    table.now += 3000.0
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    table.say("elif", "#ops", "one")
+    table.run(60, 5)
+    before = order_of(table, "cem")
+    submit = handed_in(table, "elif", ev.Say("#ops", b"i" * 16, "held back"))
+    table.drop = lambda _one, _other, _frame: False
+    table.lose_home("elif")
+    table.now -= 3000.0
+    table.run(20)
+    assert "elif" not in table.view("ayse").roster
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(1)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    assert "elif" in table.view("cem").roster
+    return before, submit
+
+
+def test_whose_clock_was_ahead_when_it_came_in_is_heard_when_it_comes_in_again(table: Table) -> None:
+    before, _ = comes_again(table)
+    table.say("elif", "#ops", "two")
+    assert table.words("cem")[-1] == "two"
+    for name in ("ayse", "cem"):
+        assert (order_of(table, name).numbers.get("elif") or 0) < (before.numbers.get("elif") or 0)
+
+
+def test_old_words_that_were_held_back_until_their_author_came_in_anew_make_it_mute_no_more(table: Table) -> None:
+    before, submit = comes_again(table)
+    entry = replace(forged(table, "elif", submit.number, submit.kind, submit.payload), epoch=submit.epoch)
+    show(table, entry, *ALL[1:], "elif")
+    assert table.words("cem")[-1] == "held back"
+    assert submit.number > (before.numbers.get("elif") or 0)
+    table.part({*ALL[1:], "elif"}, {"ayse"})
+    table.run(40)
+    table.say("elif", "#ops", "two")
+    table.run(10)
+    assert table.words("cem")[-1] == "two"

@@ -256,11 +256,17 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
         lobby = replace(lobby, voice=without_commit(work, lobby.voice))
     assert lobby.order is not None
     work.keep_session(after)
-    order = replace(lobby.order, epoch=after.number)
+    order = orders.begun_anew(replace(lobby.order, epoch=after.number), _came(after, staged.changes))
     if _reasons(staged)[1] == entry.number:
         order = orders.counted(order, entry)
     work.keep_lobby(replace(lobby, order=order))
     changed(work, entry, before, after, staged)
+
+
+def _came(after: State, changes: Changes) -> list[str]:
+    """Who entered by a commit, or entered anew."""
+    leaves = {*changes.added, *((changes.committer,) if changes.external else ())}
+    return [handle for handle, leaf in groups.roster(after).items() if leaf in leaves]
 
 
 def changed(work: Work, entry: Ordered, before: State, after: State, staged: Staged) -> None:

@@ -147,6 +147,14 @@ def counted(order: Order, entry: Ordered) -> Order:
     return replace(order, numbers=numbers, doubted=doubted)
 
 
+def begun_anew(order: Order, senders: Iterable[str]) -> Order:
+    """These entered anew: their numbers begin where they say, be it lower by a clock that was set right since."""
+    numbers = order.numbers
+    for sender in senders:
+        numbers = numbers.drop(sender)
+    return replace(order, numbers=numbers)
+
+
 def _name(sender: str, number: int, payload: bytes) -> bytes:
     """By what an entry is known again (32 bytes) where its number is not believed."""
     return sha256(number.to_bytes(8) + len(payload).to_bytes(8) + payload + sender.encode()).digest()
