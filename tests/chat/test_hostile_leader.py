@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.state import Step
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers
@@ -249,3 +250,36 @@ def test_a_head_from_nowhere_changes_nothing(table: Table) -> None:
     table.step("burak", ev.Arrived("ayse", wrong))
     table.say("ayse", "#ops", "two")
     assert table.words("burak") == ["one", "two"]
+
+
+@pytest.mark.parametrize("who", [("burak",), ("cem",), ("burak", "cem")])
+def test_a_leader_that_beats_but_orders_nothing_of_others_is_put_out(table: Table, who: tuple[str, ...]) -> None:
+    table.link("burak", "cem")
+    table.drop = lambda _one, other, frame: other == "ayse" and isinstance(frame, Submit)
+    for name in ("burak", "cem"):
+        table.say(name, "#ops", f"{name} speaks")
+    for name in who:
+        table.put(name, ev.RemoveFrom("ops", "ayse"))
+    head = orders.head(table.state("ayse", last(table).group).order)  # type: ignore[arg-type]
+    for _ in range(30):
+        for name in ("burak", "cem"):
+            table.put(name, ev.Arrived("ayse", head))
+        table.wait(1)
+    for name in ("burak", "cem"):
+        assert set(table.view(name).roster) == {"burak", "cem"}
+        assert sorted(table.words(name)) == ["burak speaks", "cem speaks", "one"]
+
+
+def test_a_leader_that_beats_is_not_lost_for_whom_it_is_to_let_in(table: Table) -> None:
+    """Whoever comes from another half, where the leader was put out: those who are in put it out."""
+    group = last(table).group
+    head = orders.head(table.state("ayse", group).order)  # type: ignore[arg-type]
+    before = table.state("burak", group)
+    intents = replace(before.intents, removes={"ayse": "by burak"})
+    for step, heard in ((Step.REJOIN, table.now + 1), (Step.SOUND, before.watch.heard)):
+        lobby = replace(before, intents=intents, healing=replace(before.healing, step=step))
+        desk = table.desks["burak"]
+        table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+        table.now = before.watch.heard + 1
+        table.step("burak", ev.Arrived("ayse", head))
+        assert table.state("burak", group).watch.heard == (table.now if step is Step.REJOIN else heard)

@@ -9,7 +9,7 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 from __future__ import annotations
 
 from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing
-from conclave.chat.catching_up import DEAF, IN, catch_up, noticed
+from conclave.chat.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry
 from conclave.chat.groups import read_stand
@@ -41,8 +41,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
         return
     if handle == lobby.leader:
-        lobby = replace(lobby, watch=replace(watch, heard=work.now))
-        work.keep_lobby(lobby)
+        lobby = leader_heard(work, lobby)
     assert lobby.order is not None
     if entry.seq <= lobby.order.seq:
         work.have(entry.group)
