@@ -14,7 +14,7 @@ from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers
 from conclave.lobby.shelf import Shelf
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Submit
+from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Refusal, Refused, Submit
 from tests.chat.desks import Table
 
 
@@ -283,3 +283,23 @@ def test_a_leader_that_beats_is_not_lost_for_whom_it_is_to_let_in(table: Table) 
         table.now = before.watch.heard + 1
         table.step("burak", ev.Arrived("ayse", head))
         assert table.state("burak", group).watch.heard == (table.now if step is Step.REJOIN else heard)
+
+
+def test_whom_a_leader_lets_in_unseen_is_said_to_whom_it_makes_come_in_anew() -> None:
+    """ayse keeps the commit that lets zeki in from burak, and says that what he lacks is gone."""
+    table = Table("ayse", "burak", "cem", "zeki")
+    for other in ("burak", "cem", "zeki"):
+        table.link("ayse", other)
+    group = table.lobby("ayse", "burak", "cem")
+    table.run(70, 5)
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    table.put("ayse", ev.InviteTo("ops", ("zeki",)))
+    table.run(2)
+    table.put("zeki", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.drop = lambda _one, _other, _frame: False
+    assert "zeki" not in table.view("burak").roster
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
+    table.run(30)
+    assert "zeki" in table.view("burak").roster
+    assert table.texts("burak", "#ops")[-2:] == ["this half of the lobby joined ayse's again", "zeki entered"]
