@@ -115,6 +115,25 @@ def test_whose_commit_was_replaced_by_junk_does_not_take_it_for_ordered(table: T
     assert {order_of(table, name).epoch for name in ALL[1:]} == {submit.epoch}
 
 
+@pytest.mark.parametrize("kind", [EntryKind.MESSAGE, EntryKind.COMMIT])
+def test_what_is_shown_as_another_kind_than_it_was_handed_in_as_is_still_to_be_ordered(
+    table: Table, kind: EntryKind
+) -> None:
+    says = ev.Say("#ops", b"i" * 16, "said once") if kind is EntryKind.COMMIT else ev.RemoveFrom("ops", "cem")
+    submit = handed_in(table, "deniz", says)
+    assert submit.kind is not kind
+    show(table, forged(table, "deniz", submit.number, kind, submit.payload), *ALL[1:])
+    let_go(table)
+    if kind is EntryKind.MESSAGE:
+        assert "cem" not in table.view("burak").roster
+        table.say("deniz", "#ops", "said once")
+        table.run(10)
+    assert table.words("burak").count("said once") == 1
+    table.put("deniz", ev.SetDeputies("ops", ("deniz",)))
+    table.run(10)
+    assert table.view("burak").deputies == ("deniz",)
+
+
 def test_who_comes_in_anew_is_in_by_its_own_commit_alone(table: Table) -> None:
     group = table.desks["ayse"].labels["#ops"]
     submit = handed_in(table, "burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))

@@ -35,6 +35,12 @@ def take_all(order: Order, entries: list[Ordered]) -> Order:
     return order
 
 
+def named(
+    payload: bytes, sender: str = "burak", number: int = 5, epoch: int = 0, kind: EntryKind = EntryKind.MESSAGE
+) -> bytes:
+    return orders.name_of(sender, number, epoch, kind, payload)
+
+
 def where(order: Order) -> tuple[object, ...]:
     """All of an order that can be compared."""
     return (order.seq, order.hash, order.runs, order.epoch, dict(order.numbers.items()), order.recent)
@@ -121,19 +127,21 @@ def test_a_number_is_believed_once_its_entry_is_proved_to_be_its_senders() -> No
     junk = Ordered(GROUP, 1, 1, order.hash, "burak", 1 << 63, 0, EntryKind.MESSAGE, b"junk")
     order, _ = orders.take(order, junk)
     assert not order.numbers
-    assert orders.handed_in(order, "burak", 1, 1, b"words") is Place.NEXT
-    assert orders.handed_in(orders.counted(order, junk), "burak", 1, 1, b"words") is Place.REPEATED
+    assert orders.handed_in(order, "burak", 1, 1, named(b"words", number=1)) is Place.NEXT
+    assert orders.handed_in(orders.counted(order, junk), "burak", 1, 1, named(b"words", number=1)) is Place.REPEATED
 
 
 def test_what_could_not_be_read_is_known_again_and_nothing_else_is_taken_for_it() -> None:
     order = orders.begin(GROUP, "ayse")
     order, _ = orders.take(order, Ordered(GROUP, 1, 1, order.hash, "burak", 5, 0, EntryKind.MESSAGE, b"words"))
-    assert orders.handed_in(order, "burak", 5, 5, b"words") is Place.REPEATED
-    assert orders.handed_in(order, "burak", 5, 5, b"other") is Place.NEXT
-    assert orders.handed_in(order, "burak", 6, 6, b"words") is Place.NEXT
-    assert orders.handed_in(order, "cem", 5, 5, b"words") is Place.NEXT
+    assert orders.handed_in(order, "burak", 5, 5, named(b"words")) is Place.REPEATED
+    for other in (
+        named(b"other"), named(b"words", number=6), named(b"words", "cem"), named(b"words", epoch=1),
+        named(b"words", kind=EntryKind.COMMIT),
+    ):  # fmt: skip
+        assert orders.handed_in(order, "burak", 5, 5, other) is Place.NEXT
     back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, ())
-    assert orders.handed_in(back, "burak", 5, 5, b"words") is Place.NEXT
+    assert orders.handed_in(back, "burak", 5, 5, named(b"words")) is Place.NEXT
     for _ in range(RECENT + 5):
         junk = Ordered(GROUP, 1, order.seq + 1, order.hash, "burak", 9, 0, EntryKind.MESSAGE, b"junk")
         order, _ = orders.take(order, junk)

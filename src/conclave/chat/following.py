@@ -125,6 +125,8 @@ def took(
 def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if entry.sender == work.me:
         lobby, ours = landed(lobby, entry.number, work.now)
+        if ours is not None and ours.kind is EntryKind.COMMIT:
+            return  # under its number we handed in a commit, which flies on
         assert lobby.order is not None
         work.keep_lobby(replace(lobby, order=orders.counted(lobby.order, entry)) if ours is not None else lobby)
         if ours is not None and ours.content:

@@ -68,7 +68,8 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
     if one is None or one.until or state is None:
         _refuse(work, handle, submit, 0, Refusal.OUTSIDER)
         return
-    place = orders.handed_in(lobby.order, handle, submit.base, submit.number, submit.payload)
+    name = orders.name_of(handle, submit.number, submit.epoch, submit.kind, submit.payload)
+    place = orders.handed_in(lobby.order, handle, submit.base, submit.number, name)
     if place is not Place.NEXT:
         return
     try:

@@ -80,12 +80,14 @@ def head(order: Order) -> Head:
     return Head(order.group, order.seq, order.hash, order.runs)
 
 
-def handed_in(order: Order, sender: str, base: int, number: int, payload: bytes = b"") -> Place:
-    """Where what ``sender`` hands in under ``number`` stands; below ``base`` it hands in nothing any more."""
+def handed_in(order: Order, sender: str, base: int, number: int, name: bytes = b"") -> Place:
+    """Where what ``sender`` hands in under ``number`` stands; below ``base`` it hands in nothing any more.
+
+    ``name`` is as ``name_of`` gives it.
+    """
     if not 1 <= base <= number:
         return Place.AHEAD
     last = max(order.numbers.get(sender) or 0, base - 1)
-    name = _name(sender, number, payload) if order.doubted else b""
     if number <= last or any(name == one for _, one in order.doubted):
         return Place.REPEATED
     return Place.NEXT if number == last + 1 else Place.AHEAD
@@ -131,7 +133,7 @@ def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
     elif entry.term != order.run.term or entry.kind is EntryKind.TERM:
         raise VerificationError(f"an entry of term {entry.term} in term {order.run.term}", reason="wrong-term")
     encoded = encode_ordered(entry)
-    doubt = (entry.seq, _name(entry.sender, entry.number, entry.payload))
+    doubt = (entry.seq, name_of(entry.sender, entry.number, entry.epoch, entry.kind, entry.payload))
     return replace(_extended(order, entry, encoded), doubted=(*order.doubted[1 - RECENT :], doubt)), encoded
 
 
@@ -155,9 +157,10 @@ def begun_anew(order: Order, senders: Iterable[str]) -> Order:
     return replace(order, numbers=numbers)
 
 
-def _name(sender: str, number: int, payload: bytes) -> bytes:
-    """By what an entry is known again (32 bytes) where its number is not believed."""
-    return sha256(number.to_bytes(8) + len(payload).to_bytes(8) + payload + sender.encode()).digest()
+def name_of(sender: str, number: int, epoch: int, kind: EntryKind, payload: bytes) -> bytes:
+    """By what something that is handed in is known again (32 bytes) where its number is not believed."""
+    head = b"".join(one.to_bytes(8) for one in (number, epoch, kind, len(payload)))
+    return sha256(head + payload + sender.encode()).digest()
 
 
 def _extended(order: Order, entry: Ordered, encoded: bytes) -> Order:
