@@ -10,7 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.state import Step
 from conclave.lobby import order as orders
-from conclave.wire.order import Fetch, Info, Refusal, Refused, Run, Submit
+from conclave.wire.order import Fetch, Info, Ordered, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table
 from tests.chat.test_succession import agreed
 
@@ -196,6 +196,77 @@ def test_who_put_out_the_leader_that_counts_and_was_put_out_by_it_is_out(table: 
     agreed(table, *rest, lines=False)
     assert table.stages()["cem"] == "ended"  # removed in the half that lost: that stands too
     assert set(table.view("burak").roster) == set(rest)
+
+
+def test_who_entered_and_who_went_in_the_half_that_counts_is_said_in_the_other(table: Table) -> None:
+    table.part(ONE, OTHER | {"elif"})
+    table.run(25)
+    table.put("cem", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(2)
+    table.put("cem", ev.RemoveFrom("ops", "deniz"))
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.run(5)
+    heal(table, 120)
+    agreed(table, "ayse", "burak", "cem", "elif", lines=False)
+    for name in ("ayse", "burak"):
+        texts = table.texts(name, "#ops")
+        at = texts.index("this half of the lobby joined cem's again")
+        assert texts[at + 1 : at + 3] == ["elif entered", "deniz is out"]
+        table.restart(name)
+        healing = table.state(name, table.desks[name].labels["#ops"]).healing
+        assert set(healing.gone) == {"deniz"}
+        assert "elif" not in healing.entered  # when it came in nobody has told
+    assert not [text for text in table.texts("cem", "#ops") if "is out" in text]
+
+
+def test_who_is_let_in_in_the_losing_half_alone_is_out_until_it_is_asked_in_anew(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.part()
+    group = table.desks["burak"].labels["#ops"]
+    for _ in range(120):
+        table.run(1)
+        for name in ("ayse", "burak"):  # else they would tell it that it was put out
+            assert "elif" not in table.state(name, group).healing.gone
+    agreed(table, *ALL, "elif", lines=False)
+    texts = table.texts("burak", "#ops")
+    assert [text for text in texts if text.startswith("elif ")] == ["elif entered", "elif is out", "elif entered"]
+
+
+def test_who_was_put_out_in_the_losing_half_is_said_to_be_in_until_that_is_done_here(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.RemoveFrom("ops", "deniz"))
+    table.run(2)
+    heal(table, 120)
+    agreed(table, "ayse", "burak", "cem", lines=False)
+    texts = table.texts("burak", "#ops")
+    assert [text for text in texts if text.startswith("deniz ")] == [
+        "deniz was removed: by ayse", "deniz entered", "deniz was removed: by ayse",
+    ]  # fmt: skip
+
+
+def test_who_is_welcomed_again_is_told_who_came_and_went_since_what_it_has(table: Table) -> None:
+    """burak hears of nothing, not even that he was put out, before he is let in again."""
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    for name in ("burak", "deniz"):
+        table.put("ayse", ev.RemoveFrom("ops", name))
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.run(1)
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(1)
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(1)
+    told = table.texts("burak", "#ops")
+    assert told[told.index("burak entered: ayse let you in", 1) + 1 :] == ["elif entered", "deniz is out"]
+    assert set(table.state("burak", table.desks["burak"].labels["#ops"]).healing.gone) == {"deniz"}
+    table.drop = lambda _one, _other, _frame: False
+    table.run(30)
+    agreed(table, "ayse", "burak", "cem", "elif", lines=False)
 
 
 def test_where_nobody_is_left_in_the_half_that_counts_the_other_goes_on(table: Table) -> None:

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.state import Step
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers
 from conclave.lobby.shelf import Shelf
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Submit
+from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Refusal, Refused, Submit
 from tests.chat.desks import Table
 
 
@@ -249,3 +250,56 @@ def test_a_head_from_nowhere_changes_nothing(table: Table) -> None:
     table.step("burak", ev.Arrived("ayse", wrong))
     table.say("ayse", "#ops", "two")
     assert table.words("burak") == ["one", "two"]
+
+
+@pytest.mark.parametrize("who", [("burak",), ("cem",), ("burak", "cem")])
+def test_a_leader_that_beats_but_orders_nothing_of_others_is_put_out(table: Table, who: tuple[str, ...]) -> None:
+    table.link("burak", "cem")
+    table.drop = lambda _one, other, frame: other == "ayse" and isinstance(frame, Submit)
+    for name in ("burak", "cem"):
+        table.say(name, "#ops", f"{name} speaks")
+    for name in who:
+        table.put(name, ev.RemoveFrom("ops", "ayse"))
+    head = orders.head(table.state("ayse", last(table).group).order)  # type: ignore[arg-type]
+    for _ in range(30):
+        for name in ("burak", "cem"):
+            table.put(name, ev.Arrived("ayse", head))
+        table.wait(1)
+    for name in ("burak", "cem"):
+        assert set(table.view(name).roster) == {"burak", "cem"}
+        assert sorted(table.words(name)) == ["burak speaks", "cem speaks", "one"]
+
+
+def test_a_leader_that_beats_is_not_lost_for_whom_it_is_to_let_in(table: Table) -> None:
+    """Whoever comes from another half, where the leader was put out: those who are in put it out."""
+    group = last(table).group
+    head = orders.head(table.state("ayse", group).order)  # type: ignore[arg-type]
+    before = table.state("burak", group)
+    intents = replace(before.intents, removes={"ayse": "by burak"})
+    for step, heard in ((Step.REJOIN, table.now + 1), (Step.SOUND, before.watch.heard)):
+        lobby = replace(before, intents=intents, healing=replace(before.healing, step=step))
+        desk = table.desks["burak"]
+        table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+        table.now = before.watch.heard + 1
+        table.step("burak", ev.Arrived("ayse", head))
+        assert table.state("burak", group).watch.heard == (table.now if step is Step.REJOIN else heard)
+
+
+def test_whom_a_leader_lets_in_unseen_is_said_to_whom_it_makes_come_in_anew() -> None:
+    """ayse keeps the commit that lets zeki in from burak, and says that what he lacks is gone."""
+    table = Table("ayse", "burak", "cem", "zeki")
+    for other in ("burak", "cem", "zeki"):
+        table.link("ayse", other)
+    group = table.lobby("ayse", "burak", "cem")
+    table.run(70, 5)
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    table.put("ayse", ev.InviteTo("ops", ("zeki",)))
+    table.run(2)
+    table.put("zeki", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    table.drop = lambda _one, _other, _frame: False
+    assert "zeki" not in table.view("burak").roster
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
+    table.run(30)
+    assert "zeki" in table.view("burak").roster
+    assert table.texts("burak", "#ops")[-2:] == ["this half of the lobby joined ayse's again", "zeki entered"]

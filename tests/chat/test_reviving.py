@@ -49,6 +49,26 @@ def test_a_restored_member_comes_into_its_lobbies_again_by_itself() -> None:
     assert len({view.authenticator for view in seen if view is not None}) == 1
 
 
+def test_a_restored_member_is_told_who_came_and_who_went_since_the_backup() -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for other in ("burak", "cem", "deniz"):
+        table.link("ayse", other)
+    table.lobby("ayse", "burak", "cem")
+    table.cut("ayse", "burak")
+    table.reach = lambda one, other: "burak" not in (one, other)
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    _restored(table, "burak")
+    before = len(table.texts("burak", "#ops"))
+    table.part()
+    table.run(30)
+    agreed(table, "ayse", "burak", "deniz", lines=False)
+    told = table.texts("burak", "#ops")[before:]
+    assert told[:3] == ["this half of the lobby joined ayse's again", "deniz entered", "cem is out"]
+
+
 @pytest.mark.parametrize("others", [("burak",), ("burak", "cem", "deniz")], ids=["of two", "of four"])
 def test_a_restored_leader_comes_in_again_under_another(others: tuple[str, ...]) -> None:
     table = Table("ayse", *others)

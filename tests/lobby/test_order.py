@@ -28,9 +28,17 @@ def write(order: Order, count: int = 1, sender: str = "ayse") -> tuple[Order, li
 
 
 def take_all(order: Order, entries: list[Ordered]) -> Order:
+    """All of these taken, and each proved to be its sender's."""
     for entry in entries:
         order, _ = orders.take(order, entry)
+        order = orders.counted(order, entry)
     return order
+
+
+def named(
+    payload: bytes, sender: str = "burak", number: int = 5, epoch: int = 0, kind: EntryKind = EntryKind.MESSAGE
+) -> bytes:
+    return orders.name_of(sender, number, epoch, kind, payload)
 
 
 def where(order: Order) -> tuple[object, ...]:
@@ -112,6 +120,39 @@ def test_what_is_handed_in_has_its_place_by_its_senders_own_numbers() -> None:
     assert orders.handed_in(order, "cem", 1, 1) is Place.NEXT
     for base, number in ((0, 1), (0, 0), (4, 3)):
         assert orders.handed_in(order, "burak", base, number) is Place.AHEAD
+
+
+def test_a_number_is_believed_once_its_entry_is_proved_to_be_its_senders() -> None:
+    order = orders.begin(GROUP, "ayse")
+    junk = Ordered(GROUP, 1, 1, order.hash, "burak", 1 << 63, 0, EntryKind.MESSAGE, b"junk")
+    order, _ = orders.take(order, junk)
+    assert not order.numbers
+    assert orders.handed_in(order, "burak", 1, 1, named(b"words", number=1)) is Place.NEXT
+    assert orders.handed_in(orders.counted(order, junk), "burak", 1, 1, named(b"words", number=1)) is Place.REPEATED
+
+
+def test_what_could_not_be_read_is_known_again_and_nothing_else_is_taken_for_it() -> None:
+    order = orders.begin(GROUP, "ayse")
+    order, _ = orders.take(order, Ordered(GROUP, 1, 1, order.hash, "burak", 5, 0, EntryKind.MESSAGE, b"words"))
+    assert orders.handed_in(order, "burak", 5, 5, named(b"words")) is Place.REPEATED
+    for other in (
+        named(b"other"), named(b"words", number=6), named(b"words", "cem"), named(b"words", epoch=1),
+        named(b"words", kind=EntryKind.COMMIT),
+    ):  # fmt: skip
+        assert orders.handed_in(order, "burak", 5, 5, other) is Place.NEXT
+    back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, ())
+    assert orders.handed_in(back, "burak", 5, 5, named(b"words")) is Place.NEXT
+    for _ in range(RECENT + 5):
+        junk = Ordered(GROUP, 1, order.seq + 1, order.hash, "burak", 9, 0, EntryKind.MESSAGE, b"junk")
+        order, _ = orders.take(order, junk)
+    assert len(order.doubted) == RECENT
+
+
+def test_going_back_brings_no_number_below_none() -> None:
+    order, _ = write(orders.begin(GROUP, "ayse"), 2, "burak")
+    cut = [Ordered(GROUP, 1, 3, order.hash, sender, 0, 0, EntryKind.MESSAGE, b"junk") for sender in ("burak", "cem")]
+    back = orders.rewind(take_all(order, []), 0, order.hash, 0, cut)
+    assert dict(back.numbers.items()) == {"burak": 0}
 
 
 def test_a_term_begins_where_the_order_ends_and_runs_tell_by_whom() -> None:

@@ -44,8 +44,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     top = head.runs[0]
     if handle == lobby.leader and orders.same(top, lobby.lead):
-        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
-        work.keep_lobby(lobby)
+        lobby = leader_heard(work, lobby)
     lead = lobby.lead
     if lead is None or lobby.order is None:
         return
@@ -73,6 +72,18 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)
+
+
+def leader_heard(work: Work, lobby: Lobby) -> Lobby:
+    """The leader gave a sign, and is not lost.
+
+    Whom we want out counts as lost nevertheless, or it would lead on by not ordering that it is to go. Only who is on
+    the way into its half needs it: others there put it out.
+    """
+    if lobby.leader not in lobby.intents.removes or lobby.healing.step is not Step.SOUND:
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    return lobby
 
 
 def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:

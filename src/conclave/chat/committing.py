@@ -57,7 +57,7 @@ def act(work: Work, group: bytes) -> None:
             random=work.random,
             credential=work.own.credential if work.own is not None else None,
             signature_key=work.own.signature_key if work.own is not None else None,
-            authenticated_data=groups.write_reasons(reasons),
+            authenticated_data=groups.write_reasons(reasons, lobby.voice.next),
         )
     except (LocalError, RemoteError) as error:
         work.trouble(work.me, f"{lobby.label} could not be changed: {error}")

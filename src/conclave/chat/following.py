@@ -9,7 +9,7 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 from __future__ import annotations
 
 from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing, terms
-from conclave.chat.catching_up import DEAF, IN, catch_up, noticed
+from conclave.chat.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry
 from conclave.chat.groups import read_stand
@@ -41,8 +41,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
         return
     if handle == lobby.leader:
-        lobby = replace(lobby, watch=replace(watch, heard=work.now))
-        work.keep_lobby(lobby)
+        lobby = leader_heard(work, lobby)
     assert lobby.order is not None
     if entry.seq <= lobby.order.seq:
         work.have(entry.group)
@@ -87,7 +86,7 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
         return False
     try:
         if entry.kind is EntryKind.COMMIT:
-            examine(work, lobby, entry.sender, entry.payload, work.judges.members)
+            examine(work, lobby, entry.sender, entry.number, entry.payload, work.judges.members)
             return True
         author, body = groups.look_into(work, state, entry.payload)
     except (RemoteError, LocalError):
@@ -129,7 +128,10 @@ def took(
 def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if entry.sender == work.me:
         lobby, ours = landed(lobby, entry.number, work.now)
-        work.keep_lobby(lobby)
+        if ours is not None and ours.kind is EntryKind.COMMIT:
+            return  # under its number we handed in a commit, which flies on
+        assert lobby.order is not None
+        work.keep_lobby(replace(lobby, order=orders.counted(lobby.order, entry)) if ours is not None else lobby)
         if ours is not None and ours.content:
             content = decode_content(ours.content)
             heard = Heard(lobby.label, work.me, content, ours.original, entry.seq, Status.SENT)
@@ -149,18 +151,23 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         sharing.said_again(work, lobby.group, *known)
         return
     try:
-        opened = groups.open_words(work, state, entry.payload)
+        opened = groups.unsealed(work, state, entry.payload)
         author = opened.identity.decode()
         if author != entry.sender:
             raise VerificationError(f"it is {author}'s, shown as {entry.sender[:80]!r}'s")
         stand = read_stand(opened.authenticated_data)
         if stand.number != entry.number:
             raise VerificationError("it has another number inside than outside")
+        work.keep_session(opened.state)  # not before: shown as what it is, it is to be read
         content = decode_content(opened.data)
     except RemoteError as error:
         if known is None:
             _lost(work, lobby, entry, error)
         return  # else it was opened in a half that lost, and made no line
+    assert lobby.order is not None
+    if opened.epoch == state.number:  # what is older may have been said before its author came in anew
+        lobby = replace(lobby, order=orders.counted(lobby.order, entry))
+        work.keep_lobby(lobby)
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
         work.trouble(
@@ -203,8 +210,8 @@ def _count(work: Work, group: bytes, author: str, content: Content) -> None:
 # --- commits ---
 
 
-def examine(work: Work, lobby: Lobby, handle: str, payload: bytes, verify: Verify) -> Staged:
-    """Somebody's commit, checked. Raises ``RemoteError`` or ``LocalError``."""
+def examine(work: Work, lobby: Lobby, handle: str, number: int, payload: bytes, verify: Verify) -> Staged:
+    """Somebody's commit, checked, its number too. Raises ``RemoteError`` or ``LocalError``."""
     state = groups.need_session(work, lobby.group)
     staged = mls.process(state, payload, verify=verify, now=work.now)
     if not isinstance(staged, Staged):
@@ -218,6 +225,8 @@ def examine(work: Work, lobby: Lobby, handle: str, payload: bytes, verify: Verif
         author = mls.members(state)[changes.committer].identity
     if author.decode() != handle:
         raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
+    if _reasons(staged)[1] not in (0, number):
+        raise VerificationError("it has another number inside than outside")
     return staged
 
 
@@ -229,7 +238,8 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
     if state is None:
         return
     flown, ours = landed(lobby, entry.number, work.now) if entry.sender == work.me else (lobby, None)
-    if ours is not None and ours.kind is EntryKind.COMMIT and lobby.voice.staged is not None:
+    mine = ours is not None and ours.kind is EntryKind.COMMIT and ours.payload == entry.payload
+    if mine and lobby.voice.staged is not None:
         staged = lobby.voice.staged
         lobby = replace(flown, voice=replace(flown.voice, staged=None))
         work.keep_lobby(lobby)
@@ -238,20 +248,29 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
             work.welcome(lobby.order, staged.welcome, lobby.intents.adds)
     else:
         try:
-            staged = staged or examine(work, lobby, entry.sender, entry.payload, work.judges.members)
+            staged = staged or examine(work, lobby, entry.sender, entry.number, entry.payload, work.judges.members)
         except (RemoteError, LocalError) as error:
             _lost(work, lobby, entry, DecodeError(str(error)))
             return
         if staged.removes_us:
-            ending.out(work, lobby, _reason(staged.authenticated_data, work.me))
+            ending.out(work, lobby, _reasons(staged)[0].get(work.me, ""))
             return
         before = state
         after = mls.merge(staged.state or state, staged)
         lobby = replace(lobby, voice=without_commit(work, lobby.voice))
     assert lobby.order is not None
     work.keep_session(after)
-    work.keep_lobby(replace(lobby, order=replace(lobby.order, epoch=after.number)))
+    order = orders.begun_anew(replace(lobby.order, epoch=after.number), _came(after, staged.changes))
+    if _reasons(staged)[1] == entry.number:
+        order = orders.counted(order, entry)
+    work.keep_lobby(replace(lobby, order=order))
     changed(work, entry, before, after, staged)
+
+
+def _came(after: State, changes: Changes) -> list[str]:
+    """Who entered by a commit, or entered anew."""
+    leaves = {*changes.added, *((changes.committer,) if changes.external else ())}
+    return [handle for handle, leaf in groups.roster(after).items() if leaf in leaves]
 
 
 def changed(work: Work, entry: Ordered, before: State, after: State, staged: Staged) -> None:
@@ -263,13 +282,14 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     came = [one for one in now if one not in was]
     went = [one for one in was if one not in now]
     entered, gone = dict(lobby.healing.entered), dict(lobby.healing.gone)
+    reasons, _ = _reasons(staged)
     marks = lobby.ears.marks
     for handle in came:
         entered[handle] = entry.seq
         gone.pop(handle, None)
         own_notice(work, lobby.label, f"{handle} entered", entry.seq)
     for handle in went:
-        why = _reason(staged.authenticated_data, handle)
+        why = reasons.get(handle, "")
         gone[handle] = (entry.seq, why)
         entered.pop(handle, None)
         marks = marks.drop(handle)
@@ -319,8 +339,8 @@ def _new_certificates(
             own_notice(work, lobby.label, f"{handle} has a new certificate", entry.seq)
 
 
-def _reason(authenticated_data: bytes, handle: str) -> str:
+def _reasons(staged: Staged) -> tuple[dict[str, str], int]:
     try:
-        return groups.read_reasons(authenticated_data).get(handle, "")
+        return groups.read_reasons(staged.authenticated_data)
     except DecodeError:
-        return ""
+        return {}, 0

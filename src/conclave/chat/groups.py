@@ -105,18 +105,27 @@ def read_stand(data: bytes) -> Stand:
     return decode(data, stand)
 
 
-# --- why a commit removes somebody ---
+# --- why a commit removes somebody, and under which number it is handed in ---
 
 
-def write_reasons(reasons: Mapping[str, str]) -> bytes:
-    """The authenticated data of a commit: why it removes whom."""
-    return Writer().vector(reasons.items(), lambda each, it: each.text(it[0]).text(it[1])).done()
+def write_reasons(reasons: Mapping[str, str], number: int) -> bytes:
+    """The authenticated data of a commit: why it removes whom, and its author's own number of it."""
+    return Writer().vector(reasons.items(), lambda each, it: each.text(it[0]).text(it[1])).uint64(number).done()
 
 
-def read_reasons(data: bytes) -> dict[str, str]:
-    """The inverse of ``write_reasons``. Raises ``DecodeError``."""
-    pairs = decode(data, lambda r: r.vector(lambda each: (each.text(HANDLE_BYTES), each.text(TEXT_BYTES))))
-    return {handle: "".join(one for one in reason if one.isprintable())[:REASON_LETTERS] for handle, reason in pairs}
+def read_reasons(data: bytes) -> tuple[dict[str, str], int]:
+    """The inverse of ``write_reasons``; the number is 0 where a version from before gave none.
+
+    Raises ``DecodeError``.
+    """
+
+    def reasons(r: Reader) -> tuple[tuple[tuple[str, str], ...], int]:
+        pairs = r.vector(lambda each: (each.text(HANDLE_BYTES), each.text(TEXT_BYTES)))
+        return pairs, r.uint64() if r.remaining else 0
+
+    pairs, number = decode(data, reasons)
+    why = {handle: "".join(one for one in reason if one.isprintable())[:REASON_LETTERS] for handle, reason in pairs}
+    return why, number
 
 
 # --- in and out ---
@@ -144,18 +153,22 @@ def seal(work: Work, group: bytes, content: bytes, authenticated_data: bytes = b
 
 def open_words(work: Work, state: State, payload: bytes) -> Opened:
     """Open an application message; its key is used up with this step. Raises ``RemoteError``."""
+    opened = unsealed(work, state, payload)
+    work.keep_session(opened.state)
+    return opened
+
+
+def unsealed(work: Work, state: State, payload: bytes) -> Opened:
+    """An application message, open; to keep the state that comes with it uses up its key. Raises ``RemoteError``."""
     opened = mls.process(state, payload, verify=work.judges.members, now=work.now)
     if not isinstance(opened, Opened):
         raise DecodeError("a handshake where words were expected")
-    work.keep_session(opened.state)
     return opened
 
 
 def look_into(work: Work, state: State, payload: bytes) -> tuple[str, Body]:
     """Who wrote an application message, and what it says; its key is not used up. Raises ``RemoteError``."""
-    opened = mls.process(state, payload, verify=work.judges.members, now=work.now)
-    if not isinstance(opened, Opened):
-        raise DecodeError("a handshake where words were expected")
+    opened = unsealed(work, state, payload)
     return opened.identity.decode(), decode_content(opened.data).body
 
 

@@ -29,7 +29,7 @@ from conclave.chat.invitations import (
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
 from conclave.chat.purging import purge_expelled
-from conclave.chat.rejoining import POLICY
+from conclave.chat.rejoining import POLICY, compare_rosters
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
@@ -276,6 +276,7 @@ def _not_in(work: Work, handle: str, welcome: Welcome, lobby: Lobby | None) -> N
 
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
     packages.used(work, reference)
+    old, people = work.session(lobby.group), groups.roster(state)
     work.keep_session(state)
     if lobby.order is not None:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
@@ -292,11 +293,18 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     lead = replace(welcome.runs[0], first=0, last=0)
     renew = work.now + work.settings.update_spread * work.chance()
     voice = fly_again(lobby.voice, number)
+    own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
+    if lobby.stage is Stage.MEMBER:
+        known = tuple(groups.roster(old)) if old is not None else lobby.asked
+        common = lobby.healing.common
+        if lobby.healing.step is Step.SOUND and lobby.order is not None:
+            common = lobby.order.seq  # what we lack follows what we have
+        lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=None, unknown=0.0, accepted={},
-            entered={work.me: welcome.seq}, met=dict.fromkeys(groups.roster(state), welcome.seq),
+            entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
         ),
         watch=replace(
             lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew
@@ -305,7 +313,6 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     )  # fmt: skip
     work.wake(renew)
     work.keep_lobby(lobby, reworded=True)
-    own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     purge_expelled(work, lobby.group)
     work.stir(lobby.group)
 

@@ -68,7 +68,9 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
     if one is None or one.until or state is None:
         _refuse(work, handle, submit, 0, Refusal.OUTSIDER)
         return
-    if orders.handed_in(lobby.order, handle, submit.base, submit.number) is not Place.NEXT:
+    name = orders.name_of(handle, submit.number, submit.epoch, submit.kind, submit.payload)
+    place = orders.handed_in(lobby.order, handle, submit.base, submit.number, name)
+    if place is not Place.NEXT:
         return
     try:
         _check_envelope(submit)
@@ -82,7 +84,7 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         return
     if submit.kind is EntryKind.COMMIT:
         try:
-            staged = following.examine(work, lobby, handle, submit.payload, work.judges.newcomers)
+            staged = following.examine(work, lobby, handle, submit.number, submit.payload, work.judges.newcomers)
         except (RemoteError, LocalError) as error:
             work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
             _refuse(work, handle, submit, state.number, Refusal.STALE)

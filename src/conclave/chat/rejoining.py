@@ -7,6 +7,8 @@ was let in in our half alone is asked in anew, by whoever of that half is in aga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conclave.chat import audience, ending, groups, sharing
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
@@ -99,6 +101,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     if not orders.same(info.runs[0], lobby.lead):
         return
+    number = max(lobby.voice.next, int(work.now * 1000))
     try:
         own = groups.package(work)
         staged = mls.begin_external(
@@ -108,6 +111,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
             now=work.now,
             random=work.random,
             policy=POLICY,
+            authenticated_data=groups.write_reasons({}, number),
         )
         assert staged.epoch is not None
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
@@ -117,7 +121,6 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
     work.record(DropEntries(info.group))
-    number = max(lobby.voice.next, int(work.now * 1000))
     commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
     voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
     voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
@@ -131,7 +134,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     """A commit in the half that counts while we come in: ours brings us in, any other makes us ask again."""
     voice = lobby.voice
     ours = voice.staged is not None and any(
-        one.number == entry.number and one.kind is EntryKind.COMMIT for one in voice.flying
+        one.kind is EntryKind.COMMIT and (one.number, one.payload) == (entry.number, entry.payload)
+        for one in voice.flying
     )
     if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
         ask_again(work, lobby.group)
@@ -146,13 +150,16 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     people = groups.roster(state)
     anew = lobby.healing.anew - set(people)
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
-    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
+    known = tuple(groups.roster(before)) if before is not None else lobby.asked
     adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
     for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
         # A leaf of it is here already: if it is not in, it hears.
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
     order = replace(lobby.order, epoch=state.number)
+    own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
+    lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
+    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
     lobby = replace(
         lobby,
         order=order,
@@ -163,11 +170,38 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         asked=(),
     )
     work.keep_lobby(lobby, reworded=True)
-    own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
     purge_expelled(work, lobby.group)
     sharing.begin(work, lobby.group)
     sharing.ask(work, lobby.group)
     work.stir(lobby.group)
+
+
+def compare_rosters(
+    work: Work, lobby: Lobby, known: tuple[str, ...], people: Mapping[str, int], common: int, base: int, seq: int
+) -> Lobby:
+    """We are in anew: say at entry ``seq`` who entered, and who of those that were in for us (``known``) is out.
+
+    No commit told us, and whoever leads may want it unseen. Who was in by entry ``common`` and is out went by entry
+    ``base`` at the latest; who was let in in our half alone was never in here, and is asked in.
+    """
+    if not known:  # a backup from before did not say who was in
+        return lobby
+    gone, entered, marks = dict(lobby.healing.gone), dict(lobby.healing.entered), lobby.ears.marks
+    for handle in people:
+        if handle not in known:
+            own_notice(work, lobby.label, f"{handle} entered", seq)
+            if handle not in lobby.intents.removes:  # else our half put it out, and this one is to
+                gone.pop(handle, None)
+    for handle in known:
+        if handle in people or handle == work.me:
+            continue
+        own_notice(work, lobby.label, f"{handle} is out", seq)
+        entered.pop(handle, None)
+        marks = marks.drop(handle)
+        if handle not in lobby.healing.anew and lobby.healing.since(handle) <= common:
+            gone[handle] = (base, "")
+    healing = replace(lobby.healing, gone=gone, entered=entered)
+    return replace(lobby, healing=healing, ears=replace(lobby.ears, marks=marks))
 
 
 def _met(lobby: Lobby, seq: int, was: dict[str, int], people: dict[str, int]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 
 from conclave.errors import VerificationError
 from conclave.lobby import chain
@@ -34,8 +35,9 @@ LAST_SEQ = 1 << 62
 class Order:
     """A position in a lobby's order. ``runs`` are the latest ones, the newest first; never empty.
 
-    ``epoch`` counts the group's commits; ``numbers`` are the last that were ordered of each sender. ``recent`` is
-    not kept on disk.
+    ``epoch`` counts the group's commits; ``numbers`` are the last that were ordered of each sender, as it said
+    itself. ``doubted`` are places and names of the latest entries whose numbers nobody proved. ``recent`` and
+    ``doubted`` are not kept on disk.
     """
 
     group: bytes
@@ -46,6 +48,7 @@ class Order:
     numbers: Shelf[str, int] = field(default_factory=Shelf)
     recent: tuple[tuple[int, bytes], ...] = ()
     base: int = 0  # entries up to this one are not kept here: we came in by it
+    doubted: tuple[tuple[int, bytes], ...] = ()
 
     @property
     def run(self) -> Run:
@@ -82,12 +85,15 @@ def head(order: Order) -> Head:
     return Head(order.group, order.seq, order.hash, order.runs)
 
 
-def handed_in(order: Order, sender: str, base: int, number: int) -> Place:
-    """Where what ``sender`` hands in under ``number`` stands; below ``base`` it hands in nothing any more."""
+def handed_in(order: Order, sender: str, base: int, number: int, name: bytes = b"") -> Place:
+    """Where what ``sender`` hands in under ``number`` stands; below ``base`` it hands in nothing any more.
+
+    ``name`` is as ``name_of`` gives it.
+    """
     if not 1 <= base <= number:
         return Place.AHEAD
     last = max(order.numbers.get(sender) or 0, base - 1)
-    if number <= last:
+    if number <= last or any(name == one for _, one in order.doubted):
         return Place.REPEATED
     return Place.NEXT if number == last + 1 else Place.AHEAD
 
@@ -95,10 +101,13 @@ def handed_in(order: Order, sender: str, base: int, number: int) -> Place:
 def write(
     order: Order, sender: str, number: int, epoch: int, kind: EntryKind, payload: bytes
 ) -> tuple[Order, Ordered, bytes]:
-    """Give something the next place: the order after it, the entry, and the entry as it is stored and hashed."""
+    """Give something that its sender itself handed in the next place.
+
+    The order after it, the entry, and the entry as it is stored and hashed.
+    """
     entry = Ordered(order.group, order.run.term, order.seq + 1, order.hash, sender, number, epoch, kind, payload)
     encoded = encode_ordered(entry)
-    return _extended(order, entry, encoded), entry, encoded
+    return counted(_extended(order, entry, encoded), entry), entry, encoded
 
 
 def new_term(order: Order, run: Run) -> Order:
@@ -111,8 +120,9 @@ def new_term(order: Order, run: Run) -> Order:
 def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
     """The next entry, taken: the order after it, and the entry as it is stored.
 
-    The first entry of a term has its leader's rank where others have their epoch. Raises ``VerificationError`` where
-    it does not follow what we have.
+    Whose it is, and under which number, is the leader's word until it is ``counted``. The first entry of a term has
+    its leader's rank where others have their epoch. Raises ``VerificationError`` where it does not follow what we
+    have.
     """
     if entry.seq != order.seq + 1 or entry.seq > LAST_SEQ:
         raise VerificationError(f"entry {entry.seq} where {order.seq + 1} is the next", reason="wrong-place")
@@ -128,18 +138,44 @@ def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
     elif entry.term != order.run.term or entry.kind is EntryKind.TERM:
         raise VerificationError(f"an entry of term {entry.term} in term {order.run.term}", reason="wrong-term")
     encoded = encode_ordered(entry)
-    return _extended(order, entry, encoded), encoded
+    doubt = (entry.seq, name_of(entry.sender, entry.number, entry.epoch, entry.kind, entry.payload))
+    return replace(_extended(order, entry, encoded), doubted=(*order.doubted[1 - RECENT :], doubt)), encoded
+
+
+def counted(order: Order, entry: Ordered) -> Order:
+    """The entry just taken is its sender's, under that number: what it hands in up to there is a repetition.
+
+    A number that is believed without proof lets whoever leads make anybody mute.
+    """
+    doubted = tuple(one for one in order.doubted if one[0] != entry.seq)
+    numbers = order.numbers
+    if entry.number > (numbers.get(entry.sender) or 0):
+        numbers = numbers.put(entry.sender, entry.number)
+    return replace(order, numbers=numbers, doubted=doubted)
+
+
+def begun_anew(order: Order, senders: Iterable[str]) -> Order:
+    """These entered anew: their numbers begin where they say, be it lower by a clock that was set right since."""
+    numbers = order.numbers
+    for sender in senders:
+        numbers = numbers.drop(sender)
+    return replace(order, numbers=numbers)
+
+
+def name_of(sender: str, number: int, epoch: int, kind: EntryKind, payload: bytes) -> bytes:
+    """By what something that is handed in is known again (32 bytes) where its number is not believed."""
+    head = b"".join(one.to_bytes(8) for one in (number, epoch, kind, len(payload)))
+    return sha256(head + payload + sender.encode()).digest()
 
 
 def _extended(order: Order, entry: Ordered, encoded: bytes) -> Order:
     digest = chain.link(encoded)
     run = order.run
     runs = (Run(run.term, run.rank, run.leader, run.first, entry.seq), *order.runs[1:])
-    numbers = order.numbers
-    if entry.number > (numbers.get(entry.sender) or 0):
-        numbers = numbers.put(entry.sender, entry.number)
     recent = (*order.recent[1 - RECENT :], (entry.seq, digest))
-    return Order(order.group, entry.seq, digest, runs, order.epoch, numbers, recent, order.base)
+    return Order(
+        order.group, entry.seq, digest, runs, order.epoch, order.numbers, recent, order.base, order.doubted
+    )  # fmt: skip
 
 
 def parting(ours: Order, theirs: Head) -> int:
@@ -167,10 +203,13 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
     """The order as it was at entry ``seq``, of that hash, in that epoch; ``cut`` are the entries behind it."""
     numbers = order.numbers
     for entry in cut:
-        numbers = numbers.put(entry.sender, min(numbers.get(entry.sender) or 0, entry.number - 1))
+        known = numbers.get(entry.sender)
+        if known is not None:
+            numbers = numbers.put(entry.sender, min(known, max(0, entry.number - 1)))
     runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
     recent = tuple(one for one in order.recent if one[0] <= seq)
-    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent, order.base)
+    doubted = tuple(one for one in order.doubted if one[0] <= seq)
+    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent, order.base, doubted)
 
 
 def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:
