@@ -8,8 +8,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import reading, views
-from conclave.chat.content import Content, Shared, encode_content
+from conclave.chat.content import About, Content, Delete, Pin, Reaction, Shared, encode_content
 from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
+from conclave.chat.notices import LineAdded
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
 from conclave.wire.order import Originals, Recall
@@ -267,3 +268,70 @@ def test_who_came_in_later_does_not_claim_to_have_what_was_before(room: Room) ->
         one for one in table.put("burak", ev.Arrived("ayse", Recall(group, 0, 5))) if isinstance(one, SendOriginals)
     ]
     assert [(one.after, one.before, one.whole) for one in asked] == [(0, 4, False), (3, 5, True)]
+
+
+def test_a_sign_and_a_pin_that_were_taken_back_do_not_stand_again_by_their_old_words(room: Room) -> None:
+    table = room.table
+    about = About("ayse", table.say("ayse", "#ops", "shall we?"))
+    old = []
+    for body in (Reaction(about, "+", on=True), Pin(about, on=True)):
+        old.append(table.random(16))
+        table.put("cem", ev.Utter("#ops", old[-1], body))
+        table.wait(1)
+        table.put("cem", ev.Utter("#ops", table.random(16), replace(body, on=False)))
+        table.wait(1)
+    shared(room, *(signed(table, "burak", "#ops", "cem", one).encode() for one in old))
+    for name in ("ayse", "burak", "cem"):
+        stored = table.stores[name].line("#ops", "ayse", about.id)
+        assert stored is not None
+        assert (stored.reactions, stored.pinned) == ((), False)
+
+
+def test_a_pin_from_a_clock_that_is_ahead_can_be_taken_off_by_others(room: Room) -> None:
+    table = room.table
+    about = About("ayse", table.say("ayse", "#ops", "mine"))
+    room.submit(encode_content(Content(table.random(16), 0, table.now + 1e6, Pin(about, on=True))))
+    assert table.stores["cem"].pinned("#ops")
+    table.wait(1)
+    table.put("cem", ev.Utter("#ops", table.random(16), Pin(about, on=False)))
+    assert not table.stores["cem"].pinned("#ops")
+    assert not table.stores["ayse"].pinned("#ops")
+
+
+def test_words_whose_time_is_up_do_not_come_back(room: Room) -> None:
+    table = room.table
+    identity = table.random(16)
+    table.put("cem", ev.Say("#ops", identity, "burn after reading", None, 30))
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.run(31)
+    assert "burn after reading" not in table.words("ayse")
+    table.effects["ayse"].clear()
+    shared(room, original)
+    assert "burn after reading" not in table.words("ayse")
+    assert not table.notices("ayse", LineAdded)
+
+
+def test_the_time_of_words_that_are_shared_runs_since_they_were_said(room: Room) -> None:
+    table = room.table
+    identity = table.random(16)
+    table.put("cem", ev.Say("#ops", identity, "burn after reading", None, 30))
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.run(20)
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    shared(room, original)
+    assert table.words("ayse") == ["burn after reading"]
+    table.run(11)
+    assert table.words("ayse") == []
+
+
+def test_erased_words_do_not_come_back(room: Room) -> None:
+    table = room.table
+    identity = table.say("cem", "#ops", "never said")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.put("cem", ev.Utter("#ops", table.random(16), Delete(identity)))
+    shared(room, original)
+    for name in ("ayse", "burak", "cem"):
+        stored = table.stores[name].line("#ops", "cem", identity)
+        assert stored is not None
+        assert (stored.line.text, stored.deleted) == ("", True)
+        assert not table.stores[name].original("#ops", "cem", identity)

@@ -99,7 +99,11 @@ class EraseLine:
 
 @dataclass(frozen=True, slots=True)
 class SetReaction:
-    """``by`` puts ``sign`` at a line, or takes it off. Past 8 signs of one person, or 64 of all, it is not kept."""
+    """``by`` puts ``sign`` at a line, or takes it off, said at ``at``; past 8 signs of one person, or 64 of all, not.
+
+    Of what one person said of one sign the newest counts, of two at once that which takes it off: so what was said
+    before and is heard again changes nothing.
+    """
 
     conversation: str
     sender: str
@@ -107,16 +111,18 @@ class SetReaction:
     by: str
     sign: str
     on: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class SetPin:
-    """A line is pinned, or no longer."""
+    """A line is pinned, or no longer, said at ``at``; the newest counts, of two at once what takes the pin off."""
 
     conversation: str
     sender: str
     id: bytes
     on: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

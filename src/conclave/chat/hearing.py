@@ -27,6 +27,7 @@ class Heard:
     original: bytes
     seq: int
     status: Status
+    retold: bool = False  # not its author gives it to us now, but somebody who has it
 
 
 def line_of(work: Work, heard: Heard) -> Line | None:
@@ -35,6 +36,8 @@ def line_of(work: Work, heard: Heard) -> Line | None:
     if isinstance(body, Text):
         reply = None if body.reply is None else (body.reply.author, body.reply.id)
         expires = work.now + body.expires if body.expires else 0.0
+        if heard.retold:  # its time runs since it was said
+            expires = min(expires, content.sent + body.expires)
         return Line(
             content.id, heard.author, LineKind.TEXT, body.text, content.sent, work.now, heard.status, heard.seq,
             reply, expires,
@@ -51,6 +54,8 @@ def hear(work: Work, heard: Heard) -> bool:
     conversation, author, content = heard.conversation, heard.author, heard.content
     line = line_of(work, heard)
     if line is not None:
+        if heard.retold and 0 < line.expires <= work.now:
+            return True  # where it was heard in time it is gone by now
         work.add_line(conversation, line, heard.original)
         if line.expires:
             work.wake(line.expires)
@@ -79,10 +84,11 @@ def hear(work: Work, heard: Heard) -> bool:
             work.record(EraseLine(conversation, author, target))
             work.tell(LineChanged(conversation, author, target))
         case Reaction(at, sign, on):
-            work.record(SetReaction(conversation, at.author, at.id, author, sign, on))
+            work.record(SetReaction(conversation, at.author, at.id, author, sign, on, content.sent))
             work.tell(LineChanged(conversation, at.author, at.id))
         case Pin(at, on):
-            work.record(SetPin(conversation, at.author, at.id, on))
+            said = min(content.sent, work.now)  # a clock that is ahead must not outdo what others say later
+            work.record(SetPin(conversation, at.author, at.id, on, said))
             work.tell(LineChanged(conversation, at.author, at.id))
     return True
 

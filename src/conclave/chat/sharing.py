@@ -77,7 +77,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]]) 
             work.place_line(lobby.label, author, content.id, seq)
             said_again(work, lobby.group, author, content.id)
         else:
-            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED))
+            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
             after = work.lobby(lobby.group) or current

@@ -41,10 +41,6 @@ CERTIFICATE_BYTES = 64 * 1024
 """The longest certificate."""
 EARLY_KEPT = 64
 """What one person said in one conversation of lines that have not come yet: the last ones of it."""
-SIGNS_OF_ONE = 8
-"""Different signs that one person may put at one line."""
-SIGNS_OF_ALL = 64
-"""Different signs at one line."""
 SEARCH_WORDS = 32
 """Words of a search beyond these are left out."""
 
@@ -54,23 +50,6 @@ _WORD = re.compile(r"[^\W_]+")
 def words(text: str) -> list[str]:
     """The words of a text or a search, letters composed, in small letters."""
     return _WORD.findall(normalize("NFC", text).lower())
-
-
-Reactions = tuple[tuple[str, ...], ...]
-"""Signs at a line, sorted; each with who put it, sorted."""
-
-
-def reacted(reactions: Reactions, by: str, sign: str, *, on: bool) -> Reactions:
-    """The reactions with ``by``'s ``sign`` put or taken off; the same where it would be one too many."""
-    signs = {one: set(people) for one, *people in reactions}
-    if on:
-        full = sign not in signs and len(signs) >= SIGNS_OF_ALL
-        if full or sum(by in people for people in signs.values()) >= SIGNS_OF_ONE:
-            return reactions
-        signs.setdefault(sign, set()).add(by)
-    else:
-        signs.get(sign, set()).discard(by)
-    return tuple((one, *sorted(people)) for one, people in sorted(signs.items()) if people)
 
 
 def bounded(value: int) -> int:
@@ -139,6 +118,9 @@ def _amendment(record: AmendLine | EraseLine | SetReaction | SetPin) -> None:
     elif isinstance(record, SetReaction):
         _text(record.by)
         _text(record.sign)
+        _time(record.at)
+    elif isinstance(record, SetPin):
+        _time(record.at)
 
 
 def _time(value: float) -> None:

@@ -45,7 +45,8 @@ class PeerDatabase:
         except BaseException:
             self._writer.close()
             raise
-        self._writer.create_function("reacted", 4, sql.react, deterministic=True)
+        self._writer.create_function("reacted", 6, sql.react, deterministic=True)
+        self._writer.create_function("times", 6, sql.time_reaction, deterministic=True)
         self._reader.execute("PRAGMA query_only = ON")
 
     def commit(self, records: Sequence[Record]) -> None:

@@ -32,8 +32,9 @@ from conclave.chat.effects import (
     UnplaceLines,
 )
 from conclave.chat.line import Line, LineKind, Status
-from conclave.store.bounds import NUMBER_MAX, Reactions, reacted
+from conclave.store.bounds import NUMBER_MAX
 from conclave.store.ports import Recorded, StoredLine
+from conclave.store.reactions import Reactions, Times, reacted
 
 LONG_BYTES = 64 * 1024
 """The end of a post that is longer is kept once where it follows another with the same one, as with a Welcome ..."""
@@ -72,10 +73,14 @@ AMEND_LINE = f"""
     UPDATE lines SET text = ?4, edited = ?5
     WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
 ERASE_LINE = f"""
-    UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, reactions = '', reply_author = NULL,
-        reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
-SET_REACTION = f"UPDATE lines SET reactions = reacted(reactions, ?4, ?5, ?6) WHERE {_STANDS}"  # noqa: S608
-SET_PIN = f"UPDATE lines SET pinned = ?4 WHERE {_STANDS}"  # noqa: S608
+    UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, pinned_at = NULL, reactions = '',
+        reacted_at = '', reply_author = NULL, reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
+SET_REACTION = f"""
+    UPDATE lines SET reactions = reacted(reactions, reacted_at, ?4, ?5, ?6, ?7),
+        reacted_at = times(reactions, reacted_at, ?4, ?5, ?6, ?7) WHERE {_STANDS}"""  # noqa: S608
+SET_PIN = f"""
+    UPDATE lines SET pinned = ?4, pinned_at = ?5
+    WHERE {_STANDS} AND (pinned_at IS NULL OR (pinned_at, -pinned) < (?5, -?4))"""  # noqa: S608
 DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
 _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq > 0 AND seq > ?"
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
@@ -87,7 +92,7 @@ KEEP_EARLY = f"""
         SELECT 1 FROM early WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND kind = 'delete')
     ON CONFLICT (conversation, sender, id, kind, by, sign) DO UPDATE
     SET state = excluded.state, at = excluded.at, text = excluded.text
-    WHERE kind <> 'edit' OR (at, text) < (excluded.at, excluded.text)"""  # noqa: S608
+    WHERE (at, text, -state) < (excluded.at, excluded.text, -excluded.state)"""  # noqa: S608
 EARLY = """
     SELECT kind, by, sign, state, at, text FROM early
     WHERE conversation = ? AND sender = ? AND id = ? ORDER BY number"""
@@ -147,13 +152,23 @@ def _reactions(column: str) -> Reactions:
     return tuple(tuple(one) for one in json.loads(column)) if column else ()
 
 
-def react(column: str, by: bytes, sign: bytes, on: int) -> str:
-    """SQL's ``reacted``: the column with a reaction put or taken off.
+def react(column: str, times: str, by: bytes, sign: bytes, on: int, at: float) -> str:
+    """SQL's ``reacted``: the signs with a reaction put or taken off.
 
     Words come as UTF-8: the driver ends a text that a function is given at its first zero byte.
     """
-    reactions = reacted(_reactions(column), by.decode(), sign.decode(), on=bool(on))
+    reactions, _ = reacted(_reactions(column), _times(times), by.decode(), sign.decode(), at, on=bool(on))
     return json.dumps(reactions) if reactions else ""
+
+
+def time_reaction(column: str, times: str, by: bytes, sign: bytes, on: int, at: float) -> str:
+    """SQL's ``times``: when what was said of each sign, with this."""
+    _, after = reacted(_reactions(column), _times(times), by.decode(), sign.decode(), at, on=bool(on))
+    return json.dumps(after) if after else ""
+
+
+def _times(column: str) -> Times:
+    return {by: (floor, known) for by, (floor, known) in json.loads(column).items()} if column else {}
 
 
 def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
@@ -167,12 +182,12 @@ def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
             early = ("delete", record.sender, "", 1, 0.0, "")
             return [(KEEP_EARLY, [name + early]), (ERASE_LINE, [name])]
         case SetReaction():
-            early = ("reaction", record.by, record.sign, int(record.on), 0.0, "")
-            row = (*name, record.by.encode(), record.sign.encode(), int(record.on))
+            early = ("reaction", record.by, record.sign, int(record.on), record.at, "")
+            row = (*name, record.by.encode(), record.sign.encode(), int(record.on), record.at)
             return [(KEEP_EARLY, [name + early]), (SET_REACTION, [row])]
         case SetPin():
-            early = ("pin", "", "", int(record.on), 0.0, "")
-            return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on))])]
+            early = ("pin", "", "", int(record.on), record.at, "")
+            return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on), record.at)])]
 
 
 def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -184,9 +199,9 @@ def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tupl
         case "delete":
             return ERASE_LINE, name
         case "reaction":
-            return SET_REACTION, (*name, by.encode(), sign.encode(), state)
+            return SET_REACTION, (*name, by.encode(), sign.encode(), state, at)
         case _:
-            return SET_PIN, (*name, state)
+            return SET_PIN, (*name, state, at)
 
 
 def runs(records: Iterable[Record]) -> Runs:
