@@ -10,10 +10,11 @@ from conclave.chat import events as ev
 from conclave.chat import reading, views
 from conclave.chat.content import About, Content, Delete, Pin, Reaction, Shared, encode_content
 from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
+from conclave.chat.line import Status
 from conclave.chat.notices import LineAdded
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
-from conclave.wire.order import Originals, Recall
+from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room
 
@@ -335,3 +336,78 @@ def test_erased_words_do_not_come_back(room: Room) -> None:
         assert stored is not None
         assert (stored.line.text, stored.deleted) == ("", True)
         assert not table.stores[name].original("#ops", "cem", identity)
+
+
+def orphans(table: Table, group: bytes, name: str, *lost: tuple[str, bytes]) -> None:
+    """``name`` has these of a half that lost."""
+    desk, lobby = table.desks[name], table.state(name, group)
+    lobby = replace(lobby, healing=replace(lobby.healing, orphans=lost))
+    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+
+
+def answer(table: Table, group: bytes, name: str, by: str, original: bytes) -> None:
+    """``name`` asks ``by`` for what was said at the first places, and is given this."""
+    lacking(table, group, name, (0, 3), by)
+    table.put(name, ev.Arrived(by, Originals(group, 0, 3, ((1, original),), whole=True)))
+
+
+def test_words_that_still_fly_are_not_sent_because_the_leader_says_so(room: Room) -> None:
+    table, group = room.table, room.group
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "ayse") and isinstance(frame, Submit)
+    identity = table.say("cem", "#ops", "vote no")
+    answer(table, group, "cem", "ayse", signed(table, "cem", "#ops", "cem", identity).encode())
+    table.wait(30)
+    assert table.statuses("cem", "#ops")[-1] == "waiting"
+    assert table.lines("cem", "#ops")[-1].seq == 0
+    assert "vote no" not in table.words("burak")
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.statuses("cem", "#ops")[-1] == "sent"
+    assert table.words("burak")[-1] == "vote no"
+
+
+def test_words_of_ours_that_are_to_be_said_again_are_though_the_leader_says_that_they_were(room: Room) -> None:
+    table, group = room.table, room.group
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "ayse") and isinstance(frame, Submit)
+    identity = table.say("cem", "#ops", "of a half that lost")
+    desk, lobby = table.desks["cem"], table.state("cem", group)
+    lobby = replace(lobby, voice=replace(lobby.voice, next=lobby.voice.next - 1, flying=()))
+    table.desks["cem"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    orphans(table, group, "cem", ("cem", identity))
+    answer(table, group, "cem", "ayse", signed(table, "cem", "#ops", "cem", identity).encode())
+    assert table.lines("cem", "#ops")[-1].status is Status.WAITING
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.lines("cem", "#ops")[-1].status is Status.SENT
+    assert table.words("burak")[-1] == "of a half that lost"
+
+
+def test_words_of_others_are_shared_though_the_leader_says_that_they_were(room: Room) -> None:
+    """Until then others may have, in truth: who hears so through the order does not do it again."""
+    table, group = room.table, room.group
+    identity = table.say("burak", "#ops", "of a half that lost")
+    original = signed(table, "cem", "#ops", "burak", identity).encode()
+    orphans(table, group, "cem", ("burak", identity))
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    answer(table, group, "cem", "ayse", original)
+    table.run(8, 0.5)
+    assert table.words("ayse") == []
+    assert table.state("cem", group).healing.orphans
+    table.run(60)
+    assert table.words("ayse") == ["of a half that lost"]
+    assert not table.state("cem", group).healing.orphans
+
+
+def test_words_of_others_that_somebody_shared_meanwhile_are_not_shared_again(room: Room) -> None:
+    table, group = room.table, room.group
+    identity = table.say("burak", "#ops", "of a half that lost")
+    original = signed(table, "cem", "#ops", "burak", identity).encode()
+    orphans(table, group, "cem", ("burak", identity))
+    answer(table, group, "cem", "ayse", original)
+    shared(room, original)
+    order = table.state("cem", group).order
+    assert order is not None
+    table.run(90)
+    said = [frame for one, _, frame in table.frames if one == "cem" and isinstance(frame, Submit)]
+    assert not table.state("cem", group).healing.orphans
+    assert not [frame for frame in said if len(frame.payload) > 1000]
