@@ -8,12 +8,13 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import reading, views
-from conclave.chat.content import About, Content, Delete, Pin, Reaction, Shared, encode_content
-from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
+from conclave.chat.content import About, Content, Delete, Offer, Pin, Reaction, Shared, encode_content
+from conclave.chat.effects import AddLine, PutCertificate, PutState, Recollect, SendOriginals
 from conclave.chat.line import Status
 from conclave.chat.notices import LineAdded
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
+from conclave.files.record import PREFIX, Stage, decode_record, encode_record
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room
@@ -336,6 +337,37 @@ def test_erased_words_do_not_come_back(room: Room) -> None:
         assert stored is not None
         assert (stored.line.text, stored.deleted) == ("", True)
         assert not table.stores[name].original("#ops", "cem", identity)
+
+
+def test_a_line_that_is_shared_again_is_told_once_and_its_file_keeps_its_record(room: Room) -> None:
+    table = room.table
+    words, file = table.say("cem", "#ops", "I resign"), table.random(16)
+    table.put("cem", ev.Utter("#ops", file, Offer("plan.pdf", 5, 65536, b"r" * 32, b"k" * 32)))
+    ((key, value),) = table.stores["ayse"].states(PREFIX)
+    kept = encode_record(replace(decode_record(value), stage=Stage.PLACING, path="/home/ayse/plan.pdf"))
+    table.stores["ayse"].commit([PutState(key, kept)])
+    assert [one.line.id for one in table.notices("ayse", LineAdded)][-2:] == [words, file]  # type: ignore[attr-defined]
+    table.effects["ayse"].clear()
+    shared(room, *(signed(table, "burak", "#ops", "cem", one).encode() for one in (words, file)))
+    assert not table.notices("ayse", LineAdded)
+    assert table.stores["ayse"].states(PREFIX) == [(key, kept)]
+    again = Offer("plan.pdf", 5, 65536, b"r" * 32, b"k" * 32)
+    table.put("cem", ev.Utter("#ops", table.random(16), again))
+    assert len(table.notices("ayse", LineAdded)) == 1
+    assert table.stores["ayse"].states(PREFIX) == [(key, kept)]
+
+
+def test_erased_words_are_not_told_whichever_comes_first(room: Room) -> None:
+    table = room.table
+    identity = table.say("cem", "#ops", "never said")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    table.put("cem", ev.Utter("#ops", table.random(16), Delete(identity)))
+    for name in ("ayse", "cem"):
+        table.effects[name].clear()
+    shared(room, original)
+    for name in ("ayse", "cem"):
+        assert not table.notices(name, LineAdded)
 
 
 def orphans(table: Table, group: bytes, name: str, *lost: tuple[str, bytes]) -> None:

@@ -33,6 +33,14 @@ class PutState:
 
 
 @dataclass(frozen=True, slots=True)
+class AddState:
+    """A state under its key where there is none yet: one that is there stays as it is."""
+
+    key: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DropState:
     """Forget a state."""
 
@@ -190,8 +198,8 @@ class PutCertificate:
 
 
 Record = (
-    PutState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction | SetPin
-    | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
+    PutState | AddState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction
+    | SetPin | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.

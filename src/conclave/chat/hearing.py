@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
-from conclave.chat.effects import AddLine, AmendLine, EraseLine, HearFile, PutState, SetPin, SetReaction
+from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, SetPin, SetReaction
 from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.notices import LineChanged
 from conclave.chat.work import Work
@@ -94,13 +94,13 @@ def hear(work: Work, heard: Heard) -> bool:
 
 
 def _offered(work: Work, heard: Heard, offer: Offer) -> None:
-    """A file that somebody offers is remembered in the same transaction as its line."""
+    """A file that somebody offers is remembered in the same transaction as its line, unless it is already."""
     try:
         offered = record_of(heard.conversation, heard.author, heard.content.id, offer, work.now)
     except DecodeError as error:
         work.trouble(heard.author, f"a file that {heard.author} offers is none: {error}")
         return
-    work.record(PutState(offered.key, encode_record(offered)))
+    work.record(AddState(offered.key, encode_record(offered)))
     work.deed(HearFile(offered))
 
 

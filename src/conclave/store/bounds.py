@@ -13,6 +13,7 @@ from unicodedata import normalize
 
 from conclave.chat.effects import (
     AddLine,
+    AddState,
     AmendLine,
     CutEntries,
     DropEntries,
@@ -61,7 +62,7 @@ def check(records: Iterable[Record]) -> None:
     """Raise ``StorageError`` for the first record that cannot be kept as it is."""
     for record in records:
         match record:
-            case PutState(key) | DropState(key):
+            case PutState(key) | AddState(key) | DropState(key):
                 _text(key)
             case AddLine(conversation, line):
                 _text(conversation)

@@ -13,6 +13,7 @@ from typing import Any
 
 from conclave.chat.effects import (
     AddLine,
+    AddState,
     AmendLine,
     CutEntries,
     DropEntries,
@@ -45,6 +46,7 @@ Rows = list[tuple[Any, ...]]
 Runs = list[tuple[str, Rows]]
 
 PUT_STATE = "INSERT INTO states VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+ADD_STATE = "INSERT INTO states VALUES (?, ?) ON CONFLICT DO NOTHING"
 DROP_STATE = "DELETE FROM states WHERE key = ?"
 ADD_CONVERSATION = "INSERT INTO conversations (name) VALUES (?) ON CONFLICT DO NOTHING"
 
@@ -61,6 +63,7 @@ ADD_LINE = f"""
         ?10, ?11, ?12, ?13)
     ON CONFLICT (conversation, sender, id) DO UPDATE SET seq = excluded.seq, position = {_BEHIND}
     WHERE excluded.seq > 0 AND (seq = 0 OR excluded.seq < seq)"""  # noqa: S608
+KNOWN_LINE = f"SELECT deleted FROM lines WHERE {_NAMED}"  # noqa: S608
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
 PLACE_LINE = (
     f"UPDATE lines SET status = ?4, seq = iif(seq = 0 OR ?5 < seq, ?5, seq), position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
@@ -206,7 +209,7 @@ def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tupl
 
 def runs(records: Iterable[Record]) -> Runs:
     """The statements of a commit with their rows: in the order of the records within each table."""
-    states: dict[str, PutState | None] = {}  # of a key only the last matters
+    states: dict[str, PutState | AddState | None] = {}  # of a key only the last matters
     conversations: dict[str, None] = {}
     lines: Runs = []
     posts: Runs = []
@@ -219,6 +222,9 @@ def runs(records: Iterable[Record]) -> Runs:
                 states[key] = record
             case DropState(key):
                 states[key] = None
+            case AddState(key, value):
+                if states.setdefault(key, record) is None:
+                    states[key] = PutState(key, value)
             case AddLine(conversation, line, original):
                 conversations[conversation] = None
                 _add(lines, ADD_LINE, _line(conversation, line, original))
@@ -254,7 +260,8 @@ def runs(records: Iterable[Record]) -> Runs:
             case PutCertificate(der):
                 certificates.append((hashlib.sha256(der).digest(), der))
     first: Runs = [
-        (PUT_STATE, [(key, put.value) for key, put in states.items() if put is not None]),
+        (PUT_STATE, [(key, put.value) for key, put in states.items() if isinstance(put, PutState)]),
+        (ADD_STATE, [(key, put.value) for key, put in states.items() if isinstance(put, AddState)]),
         (DROP_STATE, [(key,) for key, put in states.items() if put is None]),
         (ADD_CONVERSATION, [(name,) for name in conversations]),
         (PUT_CERTIFICATE, certificates),
