@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from conclave.chat import groups
+from conclave.chat import gaps, groups
 from conclave.chat.content import Content, Shared, decode_content
 from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import Heard, hear, own_notice
@@ -121,9 +121,8 @@ def _met(work: Work, group: bytes, by: str, author: str, seq: int) -> None:
 
 def _filled(work: Work, group: bytes, author: str, count: int) -> None:
     lobby = work.lobby(group)
-    if lobby is not None and (author, count) in lobby.ears.gaps:
-        gaps = {key: since for key, since in lobby.ears.gaps.items() if key != (author, count)}
-        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps)))
+    if lobby is not None and author in lobby.ears.gaps:
+        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps.filled(lobby.ears.gaps, author, count))))
 
 
 def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:

@@ -12,6 +12,7 @@ from enum import IntEnum
 from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
+from conclave.chat.gaps import Gaps
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.settings import Settings
 from conclave.errors import VerificationError
@@ -179,7 +180,7 @@ class Ears:
     words: int = 0  # the latest entry that people are to see
     told: tuple[int, int] = (0, 0)  # what our last receipt said
     due: float = 0.0  # when the next one is to be sent; 0: none
-    gaps: Mapping[tuple[str, int], float] = field(default_factory=dict)  # (author, counter) -> since when it lacks
+    gaps: Gaps = field(default_factory=dict)  # whose counted messages lack
     calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
 
 
