@@ -357,6 +357,15 @@ def test_a_line_that_is_shared_again_is_told_once_and_its_file_keeps_its_record(
     assert table.stores["ayse"].states(PREFIX) == [(key, kept)]
 
 
+def test_a_line_that_is_shared_twice_at_once_is_told_once(room: Room) -> None:
+    table = room.table
+    original = signed(table, "burak", "#ops", "cem", table.say("cem", "#ops", "mine")).encode()
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    table.effects["ayse"].clear()
+    shared(room, original, original)
+    assert len(table.notices("ayse", LineAdded)) == 1
+
+
 def test_erased_words_are_not_told_whichever_comes_first(room: Room) -> None:
     table = room.table
     identity = table.say("cem", "#ops", "never said")
