@@ -41,6 +41,7 @@ from conclave.node.peers import Peers
 from conclave.node.pump import Pump
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
+from conclave.store.ports import LineName
 from conclave.store.schema import migrate
 from conclave.store.sqlcipher import connect
 
@@ -64,11 +65,12 @@ class Counted(PeerDatabase):
     groups = 0
     added = 0
 
-    def commit(self, records: Sequence[Record]) -> None:
-        super().commit(records)
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
+        stale = super().commit(records)
         added = sum(isinstance(record, AddLine) for record in records)
         self.groups += added > 0
         self.added += added
+        return stale
 
 
 class Node:

@@ -32,6 +32,7 @@ from conclave.chat.line import Line, LineKind
 from conclave.chat.notices import Trouble
 from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Lobby, Own
+from conclave.node.turn import news
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader
 from conclave.wire.delivery import Post, PostKind
@@ -96,7 +97,8 @@ class Table:
     def step(self, name: str, event: ev.Event) -> list[Effect]:
         """One step alone."""
         desk, effects = step(self.desks[name], event, self.now, self.random)
-        self.stores[name].commit([one for one in effects if not isinstance(one, Deed)])
+        stale = self.stores[name].commit([one for one in effects if not isinstance(one, Deed)])
+        effects = tuple(news(effects, stale))
         self.desks[name] = desk
         self.effects[name] += effects
         store = self.stores[name]

@@ -8,11 +8,14 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import reading, views
-from conclave.chat.content import Content, Shared, encode_content
-from conclave.chat.effects import AddLine, PutCertificate, Recollect, SendOriginals
+from conclave.chat.content import About, Content, Delete, Offer, Pin, Reaction, Shared, encode_content
+from conclave.chat.effects import AddLine, PutCertificate, PutState, Recollect, SendOriginals
+from conclave.chat.line import Status
+from conclave.chat.notices import LineAdded
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
-from conclave.wire.order import Originals, Recall
+from conclave.files.record import PREFIX, Stage, decode_record, encode_record
+from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room
 
@@ -267,3 +270,185 @@ def test_who_came_in_later_does_not_claim_to_have_what_was_before(room: Room) ->
         one for one in table.put("burak", ev.Arrived("ayse", Recall(group, 0, 5))) if isinstance(one, SendOriginals)
     ]
     assert [(one.after, one.before, one.whole) for one in asked] == [(0, 4, False), (3, 5, True)]
+
+
+def test_a_sign_and_a_pin_that_were_taken_back_do_not_stand_again_by_their_old_words(room: Room) -> None:
+    table = room.table
+    about = About("ayse", table.say("ayse", "#ops", "shall we?"))
+    old = []
+    for body in (Reaction(about, "+", on=True), Pin(about, on=True)):
+        old.append(table.random(16))
+        table.put("cem", ev.Utter("#ops", old[-1], body))
+        table.wait(1)
+        table.put("cem", ev.Utter("#ops", table.random(16), replace(body, on=False)))
+        table.wait(1)
+    shared(room, *(signed(table, "burak", "#ops", "cem", one).encode() for one in old))
+    for name in ("ayse", "burak", "cem"):
+        stored = table.stores[name].line("#ops", "ayse", about.id)
+        assert stored is not None
+        assert (stored.reactions, stored.pinned) == ((), False)
+
+
+def test_a_pin_from_a_clock_that_is_ahead_can_be_taken_off_by_others(room: Room) -> None:
+    table = room.table
+    about = About("ayse", table.say("ayse", "#ops", "mine"))
+    room.submit(encode_content(Content(table.random(16), 0, table.now + 1e6, Pin(about, on=True))))
+    assert table.stores["cem"].pinned("#ops")
+    table.wait(1)
+    table.put("cem", ev.Utter("#ops", table.random(16), Pin(about, on=False)))
+    assert not table.stores["cem"].pinned("#ops")
+    assert not table.stores["ayse"].pinned("#ops")
+
+
+def test_words_whose_time_is_up_do_not_come_back(room: Room) -> None:
+    table = room.table
+    identity = table.random(16)
+    table.put("cem", ev.Say("#ops", identity, "burn after reading", None, 30))
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.run(31)
+    assert "burn after reading" not in table.words("ayse")
+    table.effects["ayse"].clear()
+    shared(room, original)
+    assert "burn after reading" not in table.words("ayse")
+    assert not table.notices("ayse", LineAdded)
+
+
+def test_the_time_of_words_that_are_shared_runs_since_they_were_said(room: Room) -> None:
+    table = room.table
+    identity = table.random(16)
+    table.put("cem", ev.Say("#ops", identity, "burn after reading", None, 30))
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.run(20)
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    shared(room, original)
+    assert table.words("ayse") == ["burn after reading"]
+    table.run(11)
+    assert table.words("ayse") == []
+
+
+def test_erased_words_do_not_come_back(room: Room) -> None:
+    table = room.table
+    identity = table.say("cem", "#ops", "never said")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.put("cem", ev.Utter("#ops", table.random(16), Delete(identity)))
+    shared(room, original)
+    for name in ("ayse", "burak", "cem"):
+        stored = table.stores[name].line("#ops", "cem", identity)
+        assert stored is not None
+        assert (stored.line.text, stored.deleted) == ("", True)
+        assert not table.stores[name].original("#ops", "cem", identity)
+
+
+def test_a_line_that_is_shared_again_is_told_once_and_its_file_keeps_its_record(room: Room) -> None:
+    table = room.table
+    words, file = table.say("cem", "#ops", "I resign"), table.random(16)
+    table.put("cem", ev.Utter("#ops", file, Offer("plan.pdf", 5, 65536, b"r" * 32, b"k" * 32)))
+    ((key, value),) = table.stores["ayse"].states(PREFIX)
+    kept = encode_record(replace(decode_record(value), stage=Stage.PLACING, path="/home/ayse/plan.pdf"))
+    table.stores["ayse"].commit([PutState(key, kept)])
+    assert [one.line.id for one in table.notices("ayse", LineAdded)][-2:] == [words, file]  # type: ignore[attr-defined]
+    table.effects["ayse"].clear()
+    shared(room, *(signed(table, "burak", "#ops", "cem", one).encode() for one in (words, file)))
+    assert not table.notices("ayse", LineAdded)
+    assert table.stores["ayse"].states(PREFIX) == [(key, kept)]
+    again = Offer("plan.pdf", 5, 65536, b"r" * 32, b"k" * 32)
+    table.put("cem", ev.Utter("#ops", table.random(16), again))
+    assert len(table.notices("ayse", LineAdded)) == 1
+    assert table.stores["ayse"].states(PREFIX) == [(key, kept)]
+
+
+def test_a_line_that_is_shared_twice_at_once_is_told_once(room: Room) -> None:
+    table = room.table
+    original = signed(table, "burak", "#ops", "cem", table.say("cem", "#ops", "mine")).encode()
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    table.effects["ayse"].clear()
+    shared(room, original, original)
+    assert len(table.notices("ayse", LineAdded)) == 1
+
+
+def test_erased_words_are_not_told_whichever_comes_first(room: Room) -> None:
+    table = room.table
+    identity = table.say("cem", "#ops", "never said")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    table.put("cem", ev.Utter("#ops", table.random(16), Delete(identity)))
+    for name in ("ayse", "cem"):
+        table.effects[name].clear()
+    shared(room, original)
+    for name in ("ayse", "cem"):
+        assert not table.notices(name, LineAdded)
+
+
+def orphans(table: Table, group: bytes, name: str, *lost: tuple[str, bytes]) -> None:
+    """``name`` has these of a half that lost."""
+    desk, lobby = table.desks[name], table.state(name, group)
+    lobby = replace(lobby, healing=replace(lobby.healing, orphans=lost))
+    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+
+
+def answer(table: Table, group: bytes, name: str, by: str, original: bytes) -> None:
+    """``name`` asks ``by`` for what was said at the first places, and is given this."""
+    lacking(table, group, name, (0, 3), by)
+    table.put(name, ev.Arrived(by, Originals(group, 0, 3, ((1, original),), whole=True)))
+
+
+def test_words_that_still_fly_are_not_sent_because_the_leader_says_so(room: Room) -> None:
+    table, group = room.table, room.group
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "ayse") and isinstance(frame, Submit)
+    identity = table.say("cem", "#ops", "vote no")
+    answer(table, group, "cem", "ayse", signed(table, "cem", "#ops", "cem", identity).encode())
+    table.wait(30)
+    assert table.statuses("cem", "#ops")[-1] == "waiting"
+    assert table.lines("cem", "#ops")[-1].seq == 0
+    assert "vote no" not in table.words("burak")
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.statuses("cem", "#ops")[-1] == "sent"
+    assert table.words("burak")[-1] == "vote no"
+
+
+def test_words_of_ours_that_are_to_be_said_again_are_though_the_leader_says_that_they_were(room: Room) -> None:
+    table, group = room.table, room.group
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "ayse") and isinstance(frame, Submit)
+    identity = table.say("cem", "#ops", "of a half that lost")
+    desk, lobby = table.desks["cem"], table.state("cem", group)
+    lobby = replace(lobby, voice=replace(lobby.voice, next=lobby.voice.next - 1, flying=()))
+    table.desks["cem"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    orphans(table, group, "cem", ("cem", identity))
+    answer(table, group, "cem", "ayse", signed(table, "cem", "#ops", "cem", identity).encode())
+    assert table.lines("cem", "#ops")[-1].status is Status.WAITING
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.lines("cem", "#ops")[-1].status is Status.SENT
+    assert table.words("burak")[-1] == "of a half that lost"
+
+
+def test_words_of_others_are_shared_though_the_leader_says_that_they_were(room: Room) -> None:
+    """Until then others may have, in truth: who hears so through the order does not do it again."""
+    table, group = room.table, room.group
+    identity = table.say("burak", "#ops", "of a half that lost")
+    original = signed(table, "cem", "#ops", "burak", identity).encode()
+    orphans(table, group, "cem", ("burak", identity))
+    table.stores["ayse"] = type(table.stores["ayse"])()
+    answer(table, group, "cem", "ayse", original)
+    table.run(8, 0.5)
+    assert table.words("ayse") == []
+    assert table.state("cem", group).healing.orphans
+    table.run(60)
+    assert table.words("ayse") == ["of a half that lost"]
+    assert not table.state("cem", group).healing.orphans
+
+
+def test_words_of_others_that_somebody_shared_meanwhile_are_not_shared_again(room: Room) -> None:
+    table, group = room.table, room.group
+    identity = table.say("burak", "#ops", "of a half that lost")
+    original = signed(table, "cem", "#ops", "burak", identity).encode()
+    orphans(table, group, "cem", ("burak", identity))
+    answer(table, group, "cem", "ayse", original)
+    shared(room, original)
+    order = table.state("cem", group).order
+    assert order is not None
+    table.run(90)
+    said = [frame for one, _, frame in table.frames if one == "cem" and isinstance(frame, Submit)]
+    assert not table.state("cem", group).healing.orphans
+    assert not [frame for frame in said if len(frame.payload) > 1000]

@@ -29,6 +29,7 @@ from conclave.chat import views
 from conclave.chat.effects import Record
 from conclave.node.pump import Links
 from conclave.store.peer import PeerDatabase
+from conclave.store.ports import LineName
 from tests.node.homes import Running, running
 
 LIFE_SECONDS = 20.0
@@ -53,10 +54,11 @@ class FusedStore(PeerDatabase):
 
     fuse: Fuse
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         self.fuse.burn()
-        super().commit(records)
+        stale = super().commit(records)
         self.fuse.burn()
+        return stale
 
 
 class FusedLinks:

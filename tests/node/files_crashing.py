@@ -25,6 +25,7 @@ from conclave.files.offer import Offered
 from conclave.files.record import Stage, record_of
 from conclave.node.notices import FileProgress
 from conclave.store.peer import PeerDatabase
+from conclave.store.ports import LineName
 from conclave.wire.files import CHUNK_BYTES
 from tests.link.identities import usual
 from tests.node.filing import Filer
@@ -62,10 +63,11 @@ class FusedStore(PeerDatabase):
 
     fuse: Fuse
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         self.fuse.burn()
-        super().commit(records)
+        stale = super().commit(records)
         self.fuse.burn()
+        return stale
 
 
 class Crasher(Filer):

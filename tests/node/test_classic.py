@@ -17,7 +17,7 @@ from conclave.net.classic import ClassicStream
 from conclave.node import classic_commands as ask
 from conclave.node import commands
 from conclave.store.peer import PeerDatabase
-from conclave.store.ports import PeerStore
+from conclave.store.ports import LineName, PeerStore
 from tests.node.classics import (
     accept,
     asking,
@@ -299,10 +299,10 @@ class Disk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         if self.full:
             raise StorageError("the disk is full")
-        self._database.commit(records)
+        return self._database.commit(records)
 
 
 async def test_a_full_disk_is_told_and_whoever_is_not_heard_is_hung_up_on(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from conclave.node import files_commands as ask
 from conclave.node.files import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Trouble
 from conclave.store.memory import MemoryStore
+from conclave.store.ports import LineName
 from conclave.wire.codec import Reader
 from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileFrame, FileKind, Lack, Leaves, Part, Why, file_body
 from conclave.wire.frames import Frame, decode_frame, encode_frame
@@ -730,10 +731,10 @@ async def test_commands_say_what_is_wrong(tmp_path: Path, source: Path) -> None:
 class FailingStore(MemoryStore):
     failing = False
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         if self.failing:
             raise StorageError("the disk is full")
-        super().commit(records)
+        return super().commit(records)
 
 
 async def test_what_could_not_be_kept_is_not_begun(tmp_path: Path, source: Path) -> None:

@@ -17,6 +17,7 @@ from conclave.chat import events as ev
 from conclave.chat.desk import Desk
 from conclave.chat.effects import Deed, Record, Resend, Send
 from conclave.chat.groups import DEPUTIES
+from conclave.chat.notices import LineAdded
 from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
 from conclave.errors import LocalError, StorageError
@@ -25,7 +26,7 @@ from conclave.node import pump as pumps
 from conclave.node.pump import Pump
 from conclave.node.sendings import latest
 from conclave.store.memory import MemoryStore
-from conclave.store.ports import PeerStore
+from conclave.store.ports import LineName, PeerStore
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, decode_frame
 from conclave.wire.order import Have
@@ -43,12 +44,13 @@ class Disk(MemoryStore):
         self.gate = threading.Event()
         self.gate.set()
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         self.gate.wait(10)
         if self.full:
             raise StorageError("the disk is full: nothing of this was kept", remedy="free some space and try again")
-        super().commit(records)
+        stale = super().commit(records)
         self.commits.append(len(records))
+        return stale
 
 
 class Wire:
@@ -334,10 +336,10 @@ async def test_faults_of_store_and_links_cost_their_own_turn_and_deed_only(caplo
     async with Room(disk) as room:
         commit, faults = disk.commit, [ZeroDivisionError("of the store")]
 
-        def faulty(records: Sequence[Record]) -> None:
+        def faulty(records: Sequence[Record]) -> frozenset[LineName]:
             if faults:
                 raise faults.pop()
-            commit(records)
+            return commit(records)
 
         disk.commit = faulty  # type: ignore[method-assign]
         with pytest.raises(StorageError, match="of the store"):
@@ -424,3 +426,12 @@ async def test_an_alarm_that_rings_before_its_time_is_followed_by_the_next() -> 
         one.pump._wake(one.now + 61)
         assert one.pump._alarm not in (None, rung)
         rung.cancel()
+
+
+async def test_a_line_that_is_there_already_is_not_told_again() -> None:
+    async with Room(Disk()) as room:
+        for conversation in ("@burak", "@cem"):
+            for _ in range(2):
+                await room.pump.ask(ev.Say(conversation, b"i" * 16, "once"))
+        told = [one.conversation for one in room.told if isinstance(one, LineAdded)]
+        assert told == ["@burak", "@cem"]

@@ -57,9 +57,9 @@ def batch(number: int, items: int = 4, size: int = 4000) -> list[Record]:
     records: list[Record] = [PutState("batch", b"%d" % number)]
     for n in range(number * items, (number + 1) * items):
         name = (f"#{n % 3}", "ayse", n.to_bytes(16))
-        records += [SetReaction(*name, "cem", "+", on=True), AmendLine(*name, f"b{number} {WORDS}", 1.0)]
+        records += [SetReaction(*name, "cem", "+", on=True, at=1.0), AmendLine(*name, f"b{number} {WORDS}", 1.0)]
         records += [AddLine(f"#{n % 3}", line(n, "before"), b"signed"), PutPost("burak", n, 1, body)]
-        records += [SetPin(*name, on=True), AddLine("@cem", line(n, "secret")), EraseLine("@cem", *name[1:])]
+        records += [SetPin(*name, on=True, at=1.0), AddLine("@cem", line(n, "secret")), EraseLine("@cem", *name[1:])]
         records += [AddLine("@deniz", replace(line(n), expires=1.0)), DropExpired(2.0)]
         records += [PutEntry(bytes(16), n, body), PutCertificate(b"%d" % n)]
     return records
@@ -494,6 +494,43 @@ def test_a_database_of_before_edits_is_brought_up_to_date(tmp_path: Path, monkey
     assert not any(one.edited or one.deleted or one.pinned or one.reactions for one in store.lines("#ops", limit=9))
     store.commit([EraseLine("#ops", "ayse", line(1).id)])
     assert [one.line.text for one in store.search("marker", 9)] == [f"{WORDS} 2"]
+    store.close()
+
+
+def test_what_was_said_of_lines_before_its_time_was_kept_is_not_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.db"
+    with monkeypatch.context() as older:
+        older.setattr(module, "STEPS", STEPS[:4])
+        store = PeerDatabase(path, KEY)
+    store._writer.execute("INSERT INTO conversations (name) VALUES ('#ops')")
+    said = ((1, "text", 1.0, None), (2, "text", 1.0, None), (3, "about", 5.0, 1), (4, "about", 6.0, 1))
+    for number, kind, sent, about in said:
+        store._writer.execute(
+            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq, reactions, "
+            "reply_author, reply_id) VALUES (1, ?, ?, ?, 'words', ?, 5.5, 'received', 0, ?, 'ayse', ?)",
+            (
+                "ayse" if about is None else "cem",
+                number.to_bytes(16),
+                kind,
+                sent,
+                '[["-", "cem"]]' if number == 1 else "",
+                None if about is None else about.to_bytes(16),
+            ),
+        )
+    store.close()
+    store = PeerDatabase(path, KEY)
+    one, two = (("#ops", "ayse", number.to_bytes(16)) for number in (1, 2))
+    store.commit([SetReaction(*one, "cem", "+", on=True, at=6.0), SetReaction(*one, "cem", "-", on=False, at=5.0)])
+    store.commit([SetPin(*one, on=True, at=5.5), SetPin(*two, on=True, at=5.0)])
+    store.commit([SetReaction(*two, "cem", "+", on=True, at=5.0)])
+    first, second = store.lines("#ops", limit=9)
+    assert (first.reactions, first.pinned) == ((("-", "cem"),), False)
+    assert (second.reactions, second.pinned) == ((("+", "cem"),), True)
+    store.commit([SetReaction(*one, "cem", "-", on=False, at=7.0), SetPin(*one, on=True, at=6.0)])
+    [first, _] = store.pinned("#ops")
+    assert first.reactions == ()
     store.close()
 
 

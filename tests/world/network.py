@@ -39,8 +39,9 @@ from conclave.chat.effects import (
 from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Own
 from conclave.errors import StorageError
-from conclave.node.turn import FACTS, decide
+from conclave.node.turn import FACTS, decide, news
 from conclave.store.memory import MemoryStore
+from conclave.store.ports import LineName
 from conclave.wire.codec import Reader
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame, decode_frame, encode_frame
@@ -128,7 +129,11 @@ class Node:
                 assert isinstance(event, ev.Command), f"{event} raised {refusal!r}"
                 world.refused[getattr(refusal, "reason", type(refusal).__name__)] += 1
         deeds = [one for one in apart(turn.deeds) if isinstance(one, Deed)]
-        steps = [lambda: self._commit(turn.records), lambda: self._do(deeds)]
+        stale: set[LineName] = set()
+        steps = [
+            lambda: stale.update(self._commit(turn.records)),
+            lambda: self._do(list(news(deeds, stale))),
+        ]
         if world.faults.send_before_commit:
             steps.reverse()
         try:
@@ -149,10 +154,10 @@ class Node:
                     self.fetched.discard((self.lives, event.mail))
             return
 
-    def _commit(self, records: list[Record]) -> None:
+    def _commit(self, records: list[Record]) -> frozenset[LineName]:
         if records and self.world.chance(self.world.faults.full_disk):
             raise StorageError(FULL)
-        self.store.commit(records)
+        return self.store.commit(records)
 
     def _do(self, deeds: list[Deed]) -> None:
         for deed in deeds:

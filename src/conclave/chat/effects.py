@@ -33,6 +33,14 @@ class PutState:
 
 
 @dataclass(frozen=True, slots=True)
+class AddState:
+    """A state under its key where there is none yet: one that is there stays as it is."""
+
+    key: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DropState:
     """Forget a state."""
 
@@ -99,7 +107,11 @@ class EraseLine:
 
 @dataclass(frozen=True, slots=True)
 class SetReaction:
-    """``by`` puts ``sign`` at a line, or takes it off. Past 8 signs of one person, or 64 of all, it is not kept."""
+    """``by`` puts ``sign`` at a line, or takes it off, said at ``at``; past 8 signs of one person, or 64 of all, not.
+
+    Of what one person said of one sign the newest counts, of two at once that which takes it off: so what was said
+    before and is heard again changes nothing.
+    """
 
     conversation: str
     sender: str
@@ -107,16 +119,18 @@ class SetReaction:
     by: str
     sign: str
     on: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class SetPin:
-    """A line is pinned, or no longer."""
+    """A line is pinned, or no longer, said at ``at``; the newest counts, of two at once what takes the pin off."""
 
     conversation: str
     sender: str
     id: bytes
     on: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +198,8 @@ class PutCertificate:
 
 
 Record = (
-    PutState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction | SetPin
-    | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
+    PutState | AddState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction
+    | SetPin | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.

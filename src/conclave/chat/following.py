@@ -12,6 +12,7 @@ from conclave.chat import audience, ending, groups, healing, meaning, rejoining,
 from conclave.chat.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry
+from conclave.chat.gaps import Gap, filled, opened
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.line import Status
@@ -196,14 +197,12 @@ def _count(work: Work, group: bytes, author: str, content: Content) -> None:
         return
     ears = lobby.ears
     known = ears.counts.get(author)
-    gaps = dict(ears.gaps)
-    gaps.pop((author, content.count), None)
+    gaps = filled(ears.gaps, author, content.count)
     if known is not None and content.count > known + 1:
-        for missing in range(known + 1, min(content.count, known + 65)):
-            gaps[author, missing] = work.now
+        gaps = opened(gaps, author, Gap(known + 1, content.count - 1, work.now))
         work.wake(work.now + work.settings.gap_after)
     counts = ears.counts if known is not None and known >= content.count else ears.counts.put(author, content.count)
-    if counts is not ears.counts or gaps != ears.gaps:
+    if counts is not ears.counts or gaps is not ears.gaps:
         work.keep_lobby(replace(lobby, ears=replace(ears, counts=counts, gaps=gaps)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
-from conclave.chat.effects import AddLine, AmendLine, EraseLine, HearFile, PutState, SetPin, SetReaction
+from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, SetPin, SetReaction
 from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.notices import LineChanged
 from conclave.chat.work import Work
@@ -27,6 +27,7 @@ class Heard:
     original: bytes
     seq: int
     status: Status
+    retold: bool = False  # not its author gives it to us now, but somebody who has it
 
 
 def line_of(work: Work, heard: Heard) -> Line | None:
@@ -35,6 +36,8 @@ def line_of(work: Work, heard: Heard) -> Line | None:
     if isinstance(body, Text):
         reply = None if body.reply is None else (body.reply.author, body.reply.id)
         expires = work.now + body.expires if body.expires else 0.0
+        if heard.retold:  # its time runs since it was said
+            expires = min(expires, content.sent + body.expires)
         return Line(
             content.id, heard.author, LineKind.TEXT, body.text, content.sent, work.now, heard.status, heard.seq,
             reply, expires,
@@ -51,6 +54,8 @@ def hear(work: Work, heard: Heard) -> bool:
     conversation, author, content = heard.conversation, heard.author, heard.content
     line = line_of(work, heard)
     if line is not None:
+        if heard.retold and 0 < line.expires <= work.now:
+            return True  # where it was heard in time it is gone by now
         work.add_line(conversation, line, heard.original)
         if line.expires:
             work.wake(line.expires)
@@ -79,22 +84,23 @@ def hear(work: Work, heard: Heard) -> bool:
             work.record(EraseLine(conversation, author, target))
             work.tell(LineChanged(conversation, author, target))
         case Reaction(at, sign, on):
-            work.record(SetReaction(conversation, at.author, at.id, author, sign, on))
+            work.record(SetReaction(conversation, at.author, at.id, author, sign, on, content.sent))
             work.tell(LineChanged(conversation, at.author, at.id))
         case Pin(at, on):
-            work.record(SetPin(conversation, at.author, at.id, on))
+            said = min(content.sent, work.now)  # a clock that is ahead must not outdo what others say later
+            work.record(SetPin(conversation, at.author, at.id, on, said))
             work.tell(LineChanged(conversation, at.author, at.id))
     return True
 
 
 def _offered(work: Work, heard: Heard, offer: Offer) -> None:
-    """A file that somebody offers is remembered in the same transaction as its line."""
+    """A file that somebody offers is remembered in the same transaction as its line, unless it is already."""
     try:
         offered = record_of(heard.conversation, heard.author, heard.content.id, offer, work.now)
     except DecodeError as error:
         work.trouble(heard.author, f"a file that {heard.author} offers is none: {error}")
         return
-    work.record(PutState(offered.key, encode_record(offered)))
+    work.record(AddState(offered.key, encode_record(offered)))
     work.deed(HearFile(offered))
 
 

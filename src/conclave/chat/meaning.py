@@ -70,7 +70,7 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
             own_notice(work, lobby.label, f"{author} leads now", heard.seq)
             work.tell(LeaderChanged(lobby.label, author, term))
         case Shared(originals):
-            sharing.take(work, lobby, author, [(heard.seq, one) for one in originals])
+            sharing.take(work, lobby, author, [(heard.seq, one) for one in originals], ordered=True)
             if author == work.me:
                 sharing.given(work, group)
             words(work, group, heard.seq)

@@ -7,7 +7,7 @@ Left out: taking them (``chat.meaning``), and a pair's (``chat.duet``).
 
 from __future__ import annotations
 
-from conclave.chat import audience
+from conclave.chat import audience, gaps
 from conclave.chat.content import Receipt
 from conclave.chat.state import Stage, Step
 from conclave.chat.voice import say_content
@@ -44,16 +44,15 @@ def _gaps(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or not lobby.ears.gaps:
         return
-    late = {key for key, since in lobby.ears.gaps.items() if work.now - since >= work.settings.gap_after}
-    if not late:
-        work.wake(min(lobby.ears.gaps.values()) + work.settings.gap_after)
-        return
-    gaps = {key: since for key, since in lobby.ears.gaps.items() if key not in late}
-    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps)))
-    for author in sorted({author for author, _ in late}):
-        numbers = ", ".join(str(count) for name, count in sorted(late) if name == author)
+    late, rest = gaps.split(lobby.ears.gaps, work.now, work.settings.gap_after)
+    if rest:
+        work.wake(gaps.oldest(rest) + work.settings.gap_after)
+    if late:
+        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=rest)))
+    for author in sorted(late):
+        missing = gaps.numbers(late[author])
         work.trouble(
-            author, f"{lobby.label}: message {numbers} of {author} has not arrived: it was lost, or kept from us"
+            author, f"{lobby.label}: message {missing} of {author} has not arrived: it was lost, or kept from us"
         )
 
 

@@ -57,4 +57,4 @@ def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:
         if author == work.me:
             continue  # we were in before, and have it
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
-        hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED))
+        hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))

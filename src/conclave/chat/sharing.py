@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from conclave.chat import groups
+from conclave.chat import gaps, groups
 from conclave.chat.content import Content, Shared, decode_content
 from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import Heard, hear, own_notice
@@ -63,26 +63,50 @@ def believed(
             work.trouble(by, f"something shared in {lobby.label} was refused: {error}")
 
 
-def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]]) -> None:
-    """Signed words that ``by`` gives, and their places in the order."""
+def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], *, ordered: bool) -> None:
+    """Signed words that ``by`` gives, and their places in the order.
+
+    ``ordered``: they come through the order, so everybody has them. Else that they have a place in it is the word of
+    ``by`` alone: what we are about to say again, or to share, we still do.
+    """
     for seq, author, content, signed in believed(work, lobby, by, items):
         if author == work.me:
-            work.mark_line(lobby.label, content.id, Status.SENT, seq)
-            said_again(work, lobby.group, author, content.id)
+            if ordered or not _unsaid(work.lobby(lobby.group) or lobby, author, content.id):
+                work.mark_line(lobby.label, content.id, Status.SENT, seq)
+                said_again(work, lobby.group, author, content.id)
+            else:
+                _vouched(work, lobby.group, author, content.id, seq)
             continue
         _met(work, lobby.group, by, author, seq)
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         current = work.lobby(lobby.group) or lobby
         if (author, content.id) in current.healing.orphans:
             work.place_line(lobby.label, author, content.id, seq)
-            said_again(work, lobby.group, author, content.id)
+            if ordered:
+                said_again(work, lobby.group, author, content.id)
+            else:
+                _vouched(work, lobby.group, author, content.id, seq)
         else:
-            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED))
+            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
             after = work.lobby(lobby.group) or current
             work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
         _filled(work, lobby.group, author, content.count)
+
+
+def _unsaid(lobby: Lobby, author: str, identity: bytes) -> bool:
+    """Whether words of ours are yet to get their place."""
+    ours = (*lobby.voice.flying, *lobby.voice.waiting)
+    return (author, identity) in lobby.healing.orphans or any(one.id == identity for one in ours)
+
+
+def _vouched(work: Work, group: bytes, author: str, identity: bytes, seq: int) -> None:
+    """Somebody says that words have their place, which we are to say again or to share."""
+    lobby = work.lobby(group)
+    if lobby is not None:
+        vouched = {**lobby.healing.vouched, (author, identity): seq}
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, vouched=vouched)))
 
 
 def _met(work: Work, group: bytes, by: str, author: str, seq: int) -> None:
@@ -97,15 +121,23 @@ def _met(work: Work, group: bytes, by: str, author: str, seq: int) -> None:
 
 def _filled(work: Work, group: bytes, author: str, count: int) -> None:
     lobby = work.lobby(group)
-    if lobby is not None and (author, count) in lobby.ears.gaps:
-        gaps = {key: since for key, since in lobby.ears.gaps.items() if key != (author, count)}
-        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps)))
+    if lobby is not None and author in lobby.ears.gaps:
+        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps.filled(lobby.ears.gaps, author, count))))
 
 
 def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
     """Something of a half that lost has its place in the order that counts."""
     lobby = work.lobby(group)
-    if lobby is None or (author, identity) not in lobby.healing.orphans:
+    if lobby is None:
+        return
+    vouched = dict(lobby.healing.vouched)
+    first = vouched.pop((author, identity), 0)
+    if first:
+        lobby = replace(lobby, healing=replace(lobby.healing, vouched=vouched))
+        work.keep_lobby(lobby)
+        if author == work.me:  # it is ordered now for certain; the others have it where it was ordered first
+            work.mark_line(lobby.label, identity, Status.SENT, first)
+    if (author, identity) not in lobby.healing.orphans:
         return
     orphans = tuple(one for one in lobby.healing.orphans if one != (author, identity))
     work.keep_lobby(replace(lobby, healing=replace(lobby.healing, orphans=orphans)), reworded=True)
@@ -137,9 +169,13 @@ def passed(work: Work, group: bytes) -> None:
         if not healing.share:
             begin(work, group)
         elif work.now >= healing.share:
-            work.deed(Recollect(group, lobby.label, healing.orphans[:ORPHANS_AT_ONCE]))
+            # What is vouched for waits for the next time: where it was shared in truth, most hear so until then.
+            due = [one for one in healing.orphans if one not in healing.vouched]
+            if due:
+                work.deed(Recollect(group, lobby.label, tuple(due[:ORPHANS_AT_ONCE])))
             share = work.now + 4 * work.settings.share_after * (1 + work.chance())
-            work.keep_lobby(replace(lobby, healing=replace(healing, share=share)))
+            ours = {one: seq for one, seq in healing.vouched.items() if one[0] == work.me}
+            work.keep_lobby(replace(lobby, healing=replace(healing, share=share, vouched=ours)))
             work.wake(share)
         else:
             work.wake(healing.share)
@@ -293,7 +329,7 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     if handle != lobby.healing.source:
         return  # nobody asked it
     after, before = lobby.healing.pull
-    take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before])
+    take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before], ordered=False)
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
     source = "" if frame.before >= before else handle

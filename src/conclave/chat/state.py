@@ -12,6 +12,7 @@ from enum import IntEnum
 from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
+from conclave.chat.gaps import Gaps
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.settings import Settings
 from conclave.errors import VerificationError
@@ -179,7 +180,7 @@ class Ears:
     words: int = 0  # the latest entry that people are to see
     told: tuple[int, int] = (0, 0)  # what our last receipt said
     due: float = 0.0  # when the next one is to be sent; 0: none
-    gaps: Mapping[tuple[str, int], float] = field(default_factory=dict)  # (author, counter) -> since when it lacks
+    gaps: Gaps = field(default_factory=dict)  # whose counted messages lack
     calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
 
 
@@ -210,6 +211,7 @@ class Healing:
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
+    vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
     source: str = ""  # whom we asked for what we lack, and have no whole answer of
     silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack

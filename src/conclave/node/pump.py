@@ -2,9 +2,9 @@
 
 Everything that happens to the node's conversations goes through one queue. A turn takes what is waiting, lets the
 pure core decide on each event in order, commits all records of the turn in one transaction on the store's thread,
-and only then does the deeds. While a commit is under way the next turn's events gather, so that the load itself
-makes the groups. Where a commit fails, the core's new state is dropped with it: people get the error, and what came
-from the network was not acknowledged and will come again.
+and only then does the deeds; a line that the store had already is not told as a new one. While a commit is under way
+the next turn's events gather, so that the load itself makes the groups. Where a commit fails, the core's new state is
+dropped with it: people get the error, and what came from the network was not acknowledged and will come again.
 
 What is sent from the store (posts again, a lobby's order) is read as the link takes it, never all at once: a peer
 that reads slowly costs a place in a queue, not memory. What the core asks of the store is read at the beginning of
@@ -49,8 +49,8 @@ from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
-from conclave.node.turn import FACTS, decide
-from conclave.store.ports import PeerStore
+from conclave.node.turn import FACTS, decide, news
+from conclave.store.ports import LineName, PeerStore
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Info, Ordered, Originals, Submit
@@ -149,9 +149,9 @@ class Pump:
         """Commit records that are the node's own and no conversation's. Raises ``StorageError``."""
         if self._ended:
             raise _ending()
-        failure = await self._commit(records)
-        if failure is not None:
-            raise failure
+        done = await self._commit(records)
+        if isinstance(done, StorageError):
+            raise done
 
     async def run(self) -> None:
         """Turn after turn, until cancelled; a turn that has begun is finished."""
@@ -193,10 +193,11 @@ class Pump:
         turn, answers = decide(
             self.desk, (*read, *(event for event, _ in batch)), self._clock(), self._random
         )  # fmt: skip
-        failure = await self._commit(turn.records)
-        if failure is None:
+        stale = await self._commit(turn.records)
+        failure = stale if isinstance(stale, StorageError) else None
+        if not isinstance(stale, StorageError):
             self.desk = turn.desk
-            self._do(turn.deeds)
+            self._do(news(turn.deeds, stale))
         else:
             self._ask_again(reads)
             # Links came or went and time passed all the same; frames were not acknowledged and come again.
@@ -217,18 +218,18 @@ class Pump:
             self._held = False
             self._links.hold(False)
 
-    async def _commit(self, records: Sequence[Record]) -> StorageError | None:
+    async def _commit(self, records: Sequence[Record]) -> frozenset[LineName] | StorageError:
+        """Which of the lines are no news, or why nothing was kept."""
         if not records:
-            return None
+            return frozenset()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
         except StorageError as error:
             log.error("nothing of this turn was kept: %s", error)  # noqa: TRY400 - the text is for people
             return error
         except Exception as error:  # a fault of ours, or a disk that fails in a way that nobody foresaw
             log.exception("nothing of this turn was kept")
             return StorageError(f"nothing was kept: {error}", remedy="see the node's log")
-        return None
 
     def _do(self, deeds: Iterable[Deed]) -> None:
         for deed in bunched(deeds):

@@ -6,14 +6,17 @@ Left out: committing and doing (``node.pump``), and what follows from an event (
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from conclave.chat import events as ev
 from conclave.chat.desk import Desk, steps
-from conclave.chat.effects import Deed, Record
+from conclave.chat.effects import Deed, Effect, Record, Tell
+from conclave.chat.notices import LineAdded
 from conclave.errors import ConclaveError, LocalError
 from conclave.node.sendings import latest
+from conclave.store.ports import LineName
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ FACTS = (
     | ev.PackageFound | ev.PackageMissing | ev.Deposited | ev.DepositFailed
 )  # fmt: skip
 """What stays true although the commit of its turn failed. Mail is not here: it is handed in again by its inbox."""
+
+T = TypeVar("T", bound=Effect)
 
 Answers = list[ConclaveError | None]
 """For each event, the error with which a command was refused, or None."""
@@ -55,6 +60,18 @@ def decide(
         rest = rest[len(some) :]
     turn.deeds = latest(turn.deeds)
     return turn, answers
+
+
+def news(deeds: Iterable[T], stale: Collection[LineName]) -> Iterator[T]:
+    """The deeds without what tells of a line that is no news, by the store's word, or was told of already."""
+    told = set(stale)
+    for deed in deeds:
+        if isinstance(deed, Tell) and isinstance(deed.notice, LineAdded):
+            name = (deed.notice.conversation, deed.notice.line.sender, deed.notice.line.id)
+            if name in told:
+                continue
+            told.add(name)
+        yield deed
 
 
 def _together(turn: Turn, events: list[ev.Event], now: float, random: Callable[[int], bytes]) -> Answers:

@@ -13,6 +13,7 @@ from unicodedata import normalize
 
 from conclave.chat.effects import (
     AddLine,
+    AddState,
     AmendLine,
     CutEntries,
     DropEntries,
@@ -41,10 +42,6 @@ CERTIFICATE_BYTES = 64 * 1024
 """The longest certificate."""
 EARLY_KEPT = 64
 """What one person said in one conversation of lines that have not come yet: the last ones of it."""
-SIGNS_OF_ONE = 8
-"""Different signs that one person may put at one line."""
-SIGNS_OF_ALL = 64
-"""Different signs at one line."""
 SEARCH_WORDS = 32
 """Words of a search beyond these are left out."""
 
@@ -56,23 +53,6 @@ def words(text: str) -> list[str]:
     return _WORD.findall(normalize("NFC", text).lower())
 
 
-Reactions = tuple[tuple[str, ...], ...]
-"""Signs at a line, sorted; each with who put it, sorted."""
-
-
-def reacted(reactions: Reactions, by: str, sign: str, *, on: bool) -> Reactions:
-    """The reactions with ``by``'s ``sign`` put or taken off; the same where it would be one too many."""
-    signs = {one: set(people) for one, *people in reactions}
-    if on:
-        full = sign not in signs and len(signs) >= SIGNS_OF_ALL
-        if full or sum(by in people for people in signs.values()) >= SIGNS_OF_ONE:
-            return reactions
-        signs.setdefault(sign, set()).add(by)
-    else:
-        signs.get(sign, set()).discard(by)
-    return tuple((one, *sorted(people)) for one, people in sorted(signs.items()) if people)
-
-
 def bounded(value: int) -> int:
     """A position or a count of a read, brought within what a store can hold."""
     return max(0, min(value, NUMBER_MAX))
@@ -82,7 +62,7 @@ def check(records: Iterable[Record]) -> None:
     """Raise ``StorageError`` for the first record that cannot be kept as it is."""
     for record in records:
         match record:
-            case PutState(key) | DropState(key):
+            case PutState(key) | AddState(key) | DropState(key):
                 _text(key)
             case AddLine(conversation, line):
                 _text(conversation)
@@ -139,6 +119,9 @@ def _amendment(record: AmendLine | EraseLine | SetReaction | SetPin) -> None:
     elif isinstance(record, SetReaction):
         _text(record.by)
         _text(record.sign)
+        _time(record.at)
+    elif isinstance(record, SetPin):
+        _time(record.at)
 
 
 def _time(value: float) -> None:

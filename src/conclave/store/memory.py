@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from conclave.chat.effects import (
     AddLine,
+    AddState,
     AmendLine,
     CutEntries,
     DropEntries,
@@ -36,7 +37,7 @@ from conclave.chat.effects import (
 from conclave.errors import StorageError
 from conclave.store.bounds import SEARCH_WORDS, bounded, check, words
 from conclave.store.memory_history import Histories, Kept, Undo
-from conclave.store.ports import PINS_SHOWN, Conversation, Found, Recorded, StoredLine
+from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Recorded, StoredLine, name_of
 
 T = TypeVar("T")
 
@@ -101,9 +102,11 @@ class MemoryStore:
         self._entries: defaultdict[bytes, _Numbered[bytes]] = defaultdict(_Numbered)
         self._certificates: dict[bytes, bytes] = {}
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         """Take all records or none, as ``PeerStore.commit``."""
         check(records)
+        added = {name_of(record) for record in records if isinstance(record, AddLine)}
+        stale = {name for name in added if self.line(*name) is not None}
         undo: Undo = []
         try:
             for record in records:
@@ -112,6 +115,8 @@ class MemoryStore:
             for step in reversed(undo):
                 step()
             raise
+        erased = (name for name in added if (there := self.line(*name)) is not None and there.deleted)
+        return frozenset(stale.union(erased))
 
     def _take(self, record: Record, undo: Undo) -> None:
         match record:
@@ -119,6 +124,9 @@ class MemoryStore:
                 self._set_state(key, record.value, undo)
             case DropState(key):
                 self._set_state(key, None, undo)
+            case AddState(key, value):
+                if key not in self._states:
+                    self._set_state(key, value, undo)
             case AddLine():
                 self._histories.add(record, undo)
             case MarkLine():

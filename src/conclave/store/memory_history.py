@@ -20,8 +20,9 @@ from conclave.chat.effects import (
     UnplaceLines,
 )
 from conclave.chat.line import Line, LineKind
-from conclave.store.bounds import EARLY_KEPT, reacted
+from conclave.store.bounds import EARLY_KEPT
 from conclave.store.ports import StoredLine
+from conclave.store.reactions import Times, reacted
 
 Undo = list[Callable[[], object]]
 Name = tuple[str, bytes]
@@ -38,6 +39,8 @@ class Kept:
     key: int  # its first position
     original: bytes = b""
     edited: float = 0.0
+    times: Times = field(default_factory=dict)  # of its reactions
+    pinned: float | None = None  # when the last was said of its pin
 
 
 @dataclass(slots=True)
@@ -227,19 +230,32 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
             if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
                 return kept
             stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)
-            return Kept(stored, kept.key, kept.original, record.at)
+            return replace(kept, stored=stored, edited=record.at)
         case EraseLine():
             line = replace(stored.line, text="", reply=None)
             return Kept(StoredLine(stored.position, line, deleted=True), kept.key)
         case SetReaction():
-            reactions = reacted(stored.reactions, record.by, record.sign, on=record.on)
-            return replace(kept, stored=replace(stored, reactions=reactions))
+            reactions, times = reacted(stored.reactions, kept.times, record.by, record.sign, record.at, on=record.on)
+            return replace(kept, stored=replace(stored, reactions=reactions), times=times)
         case SetPin():
-            return replace(kept, stored=replace(stored, pinned=record.on))
+            if kept.pinned is not None and (record.at, not record.on) <= (kept.pinned, not stored.pinned):
+                return kept
+            return replace(kept, stored=replace(stored, pinned=record.on), pinned=record.at)
+
+
+def _rank(record: Amendment) -> tuple[float, str, bool]:
+    """Of what was said of the same, the greatest counts."""
+    match record:
+        case AmendLine():
+            return (record.at, record.text, False)
+        case EraseLine():
+            return (0.0, "", False)
+        case SetReaction() | SetPin():
+            return (record.at, "", not record.on)
 
 
 def _with_early(early: dict[Key, Amendment], record: Amendment) -> dict[Key, Amendment]:
-    """What waits, with ``record``: the newest edit, each sign's last state; where there is an erasure only that."""
+    """What waits, with ``record``: the newest of the same; where there is an erasure only that."""
     line = (record.sender, record.id)
     kind, by, sign = type(record), record.sender, ""
     if isinstance(record, SetReaction):
@@ -250,11 +266,7 @@ def _with_early(early: dict[Key, Amendment], record: Amendment) -> dict[Key, Ame
     old = early.get(key)
     if (EraseLine, record.sender, "", line) in early:
         return early
-    if (
-        isinstance(record, AmendLine)
-        and isinstance(old, AmendLine)
-        and (old.at, old.text) >= (record.at, record.text)
-    ):
+    if old is not None and _rank(old) >= _rank(record):
         return early
     early = {**early, key: record}
     if isinstance(record, EraseLine):

@@ -12,12 +12,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
 
-from conclave.chat.effects import Record
+from conclave.chat.effects import AddLine, Record
 from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, recorded, runs, stored
 from conclave.store.peer_schema import STEPS
-from conclave.store.ports import PINS_SHOWN, Conversation, Found, Recorded, StoredLine
+from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Recorded, StoredLine, name_of
 from conclave.store.schema import migrate
 from conclave.store.sqlcipher import BUSY_SECONDS, connect, translated
 
@@ -45,24 +45,30 @@ class PeerDatabase:
         except BaseException:
             self._writer.close()
             raise
-        self._writer.create_function("reacted", 4, sql.react, deterministic=True)
+        self._writer.create_function("reacted", 6, sql.react, deterministic=True)
+        self._writer.create_function("times", 6, sql.time_reaction, deterministic=True)
         self._reader.execute("PRAGMA query_only = ON")
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         """As ``PeerStore.commit``."""
         check(records)
         todo = runs(records)
         if not todo:
-            return
+            return frozenset()
+        added = {name_of(record) for record in records if isinstance(record, AddLine)}
+        erasing = any(statement is sql.ERASE_LINE for statement, _ in todo)
         with self._writing, translated(self._path):
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
             try:
+                stale = {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() is not None}
                 for statement, rows in todo:
                     changed = writer.executemany(statement, rows).rowcount
                     self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
                     if statement is sql.ADD_LINE:
-                        self._settle(rows)
+                        erasing = self._settle(rows) or erasing
+                if erasing:
+                    stale |= {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() == (1,)}
                 writer.execute("COMMIT")
             except BaseException:
                 if writer.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
@@ -70,6 +76,7 @@ class PeerDatabase:
                 raise
             if self._unwiped:
                 self._wipe()
+        return frozenset(stale)
 
     def _wipe(self) -> None:
         """Let go of older pages in the write-ahead log, or leave it to the next commit where a long read is on."""
@@ -82,16 +89,17 @@ class PeerDatabase:
             finally:
                 writer.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
-    def _settle(self, added: Rows) -> None:
-        """Let what was said of the lines before they came take effect."""
+    def _settle(self, added: Rows) -> bool:
+        """Let what was said of the lines before they came take effect; whether something may have been erased."""
         writer = self._writer
         if writer.execute("SELECT NOT EXISTS (SELECT 1 FROM early)").fetchone()[0]:
-            return
+            return False
         for row in added:
             name = row[:3]
             for early in writer.execute(sql.EARLY, name).fetchall():
                 writer.execute(*sql.settled(name, early))
             writer.execute(sql.DROP_EARLY, name)
+        return True
 
     def states(self, prefix: str = "") -> list[tuple[str, bytes]]:
         """As ``PeerStore.states``."""

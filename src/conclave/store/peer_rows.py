@@ -13,6 +13,7 @@ from typing import Any
 
 from conclave.chat.effects import (
     AddLine,
+    AddState,
     AmendLine,
     CutEntries,
     DropEntries,
@@ -32,8 +33,9 @@ from conclave.chat.effects import (
     UnplaceLines,
 )
 from conclave.chat.line import Line, LineKind, Status
-from conclave.store.bounds import NUMBER_MAX, Reactions, reacted
+from conclave.store.bounds import NUMBER_MAX
 from conclave.store.ports import Recorded, StoredLine
+from conclave.store.reactions import Reactions, Times, reacted
 
 LONG_BYTES = 64 * 1024
 """The end of a post that is longer is kept once where it follows another with the same one, as with a Welcome ..."""
@@ -44,6 +46,7 @@ Rows = list[tuple[Any, ...]]
 Runs = list[tuple[str, Rows]]
 
 PUT_STATE = "INSERT INTO states VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+ADD_STATE = "INSERT INTO states VALUES (?, ?) ON CONFLICT DO NOTHING"
 DROP_STATE = "DELETE FROM states WHERE key = ?"
 ADD_CONVERSATION = "INSERT INTO conversations (name) VALUES (?) ON CONFLICT DO NOTHING"
 
@@ -60,6 +63,7 @@ ADD_LINE = f"""
         ?10, ?11, ?12, ?13)
     ON CONFLICT (conversation, sender, id) DO UPDATE SET seq = excluded.seq, position = {_BEHIND}
     WHERE excluded.seq > 0 AND (seq = 0 OR excluded.seq < seq)"""  # noqa: S608
+KNOWN_LINE = f"SELECT deleted FROM lines WHERE {_NAMED}"  # noqa: S608
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
 PLACE_LINE = (
     f"UPDATE lines SET status = ?4, seq = iif(seq = 0 OR ?5 < seq, ?5, seq), position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
@@ -72,10 +76,14 @@ AMEND_LINE = f"""
     UPDATE lines SET text = ?4, edited = ?5
     WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
 ERASE_LINE = f"""
-    UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, reactions = '', reply_author = NULL,
-        reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
-SET_REACTION = f"UPDATE lines SET reactions = reacted(reactions, ?4, ?5, ?6) WHERE {_STANDS}"  # noqa: S608
-SET_PIN = f"UPDATE lines SET pinned = ?4 WHERE {_STANDS}"  # noqa: S608
+    UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, pinned_at = NULL, reactions = '',
+        reacted_at = '', reply_author = NULL, reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
+SET_REACTION = f"""
+    UPDATE lines SET reactions = reacted(reactions, reacted_at, ?4, ?5, ?6, ?7),
+        reacted_at = times(reactions, reacted_at, ?4, ?5, ?6, ?7) WHERE {_STANDS}"""  # noqa: S608
+SET_PIN = f"""
+    UPDATE lines SET pinned = ?4, pinned_at = ?5
+    WHERE {_STANDS} AND (pinned_at IS NULL OR (pinned_at, -pinned) < (?5, -?4))"""  # noqa: S608
 DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
 _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq > 0 AND seq > ?"
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
@@ -87,7 +95,7 @@ KEEP_EARLY = f"""
         SELECT 1 FROM early WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND kind = 'delete')
     ON CONFLICT (conversation, sender, id, kind, by, sign) DO UPDATE
     SET state = excluded.state, at = excluded.at, text = excluded.text
-    WHERE kind <> 'edit' OR (at, text) < (excluded.at, excluded.text)"""  # noqa: S608
+    WHERE (at, text, -state) < (excluded.at, excluded.text, -excluded.state)"""  # noqa: S608
 EARLY = """
     SELECT kind, by, sign, state, at, text FROM early
     WHERE conversation = ? AND sender = ? AND id = ? ORDER BY number"""
@@ -147,13 +155,23 @@ def _reactions(column: str) -> Reactions:
     return tuple(tuple(one) for one in json.loads(column)) if column else ()
 
 
-def react(column: str, by: bytes, sign: bytes, on: int) -> str:
-    """SQL's ``reacted``: the column with a reaction put or taken off.
+def react(column: str, times: str, by: bytes, sign: bytes, on: int, at: float) -> str:
+    """SQL's ``reacted``: the signs with a reaction put or taken off.
 
     Words come as UTF-8: the driver ends a text that a function is given at its first zero byte.
     """
-    reactions = reacted(_reactions(column), by.decode(), sign.decode(), on=bool(on))
+    reactions, _ = reacted(_reactions(column), _times(times), by.decode(), sign.decode(), at, on=bool(on))
     return json.dumps(reactions) if reactions else ""
+
+
+def time_reaction(column: str, times: str, by: bytes, sign: bytes, on: int, at: float) -> str:
+    """SQL's ``times``: when what was said of each sign, with this."""
+    _, after = reacted(_reactions(column), _times(times), by.decode(), sign.decode(), at, on=bool(on))
+    return json.dumps(after) if after else ""
+
+
+def _times(column: str) -> Times:
+    return {by: (floor, known) for by, (floor, known) in json.loads(column).items()} if column else {}
 
 
 def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
@@ -167,12 +185,12 @@ def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
             early = ("delete", record.sender, "", 1, 0.0, "")
             return [(KEEP_EARLY, [name + early]), (ERASE_LINE, [name])]
         case SetReaction():
-            early = ("reaction", record.by, record.sign, int(record.on), 0.0, "")
-            row = (*name, record.by.encode(), record.sign.encode(), int(record.on))
+            early = ("reaction", record.by, record.sign, int(record.on), record.at, "")
+            row = (*name, record.by.encode(), record.sign.encode(), int(record.on), record.at)
             return [(KEEP_EARLY, [name + early]), (SET_REACTION, [row])]
         case SetPin():
-            early = ("pin", "", "", int(record.on), 0.0, "")
-            return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on))])]
+            early = ("pin", "", "", int(record.on), record.at, "")
+            return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on), record.at)])]
 
 
 def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -184,14 +202,14 @@ def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tupl
         case "delete":
             return ERASE_LINE, name
         case "reaction":
-            return SET_REACTION, (*name, by.encode(), sign.encode(), state)
+            return SET_REACTION, (*name, by.encode(), sign.encode(), state, at)
         case _:
-            return SET_PIN, (*name, state)
+            return SET_PIN, (*name, state, at)
 
 
 def runs(records: Iterable[Record]) -> Runs:
     """The statements of a commit with their rows: in the order of the records within each table."""
-    states: dict[str, PutState | None] = {}  # of a key only the last matters
+    states: dict[str, PutState | AddState | None] = {}  # of a key only the last matters
     conversations: dict[str, None] = {}
     lines: Runs = []
     posts: Runs = []
@@ -204,6 +222,9 @@ def runs(records: Iterable[Record]) -> Runs:
                 states[key] = record
             case DropState(key):
                 states[key] = None
+            case AddState(key, value):
+                if states.setdefault(key, record) is None:
+                    states[key] = PutState(key, value)
             case AddLine(conversation, line, original):
                 conversations[conversation] = None
                 _add(lines, ADD_LINE, _line(conversation, line, original))
@@ -239,7 +260,8 @@ def runs(records: Iterable[Record]) -> Runs:
             case PutCertificate(der):
                 certificates.append((hashlib.sha256(der).digest(), der))
     first: Runs = [
-        (PUT_STATE, [(key, put.value) for key, put in states.items() if put is not None]),
+        (PUT_STATE, [(key, put.value) for key, put in states.items() if isinstance(put, PutState)]),
+        (ADD_STATE, [(key, put.value) for key, put in states.items() if isinstance(put, AddState)]),
         (DROP_STATE, [(key,) for key, put in states.items() if put is None]),
         (ADD_CONVERSATION, [(name,) for name in conversations]),
         (PUT_CERTIFICATE, certificates),

@@ -180,5 +180,20 @@ STEPS = (
         DELETE FROM tails WHERE key = old.tail AND NOT EXISTS (SELECT 1 FROM posts WHERE tail = old.tail);
     END;
     """,
+    """
+    ALTER TABLE lines ADD COLUMN pinned_at REAL;                      -- when the last was said of its pin, or NULL
+    ALTER TABLE lines ADD COLUMN reacted_at TEXT NOT NULL DEFAULT ''; -- JSON: {by: [floor, {sign: at, ...}], ...}
+
+    -- What was said until now of a line is not to be said again either, whatever it was.
+    UPDATE lines SET
+        pinned_at = (SELECT max(min(a.sent, a.stored)) FROM lines a WHERE a.kind = 'about'
+            AND a.conversation = lines.conversation AND a.reply_author = lines.sender AND a.reply_id = lines.id),
+        reacted_at = (SELECT json_group_object(said.sender, json_array(said.at, json('{}'))) FROM (
+            SELECT a.sender, max(a.sent) at FROM lines a WHERE a.kind = 'about'
+                AND a.conversation = lines.conversation AND a.reply_author = lines.sender AND a.reply_id = lines.id
+            GROUP BY a.sender) said)
+    WHERE deleted = 0 AND (conversation, sender, id) IN (
+        SELECT conversation, reply_author, reply_id FROM lines WHERE kind = 'about' AND reply_id NOTNULL);
+    """,
 )
 """Step *n* makes version *n*."""

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from conclave.chat.effects import Record
+from conclave.chat.effects import AddLine, Record
 from conclave.chat.line import Line
 
 
@@ -86,6 +86,15 @@ class Found:
     line: Line
 
 
+LineName = tuple[str, str, bytes]
+"""A line's conversation, sender and id."""
+
+
+def name_of(record: AddLine) -> LineName:
+    """The line that a record adds."""
+    return record.conversation, record.line.sender, record.line.id
+
+
 PINS_SHOWN = 100
 """Pins of one conversation that a read gives."""
 
@@ -93,8 +102,11 @@ PINS_SHOWN = 100
 class PeerStore(Protocol):
     """A peer's history, outbox, lobby orders and states. Every read raises ``StorageError`` where the disk does."""
 
-    def commit(self, records: Sequence[Record]) -> None:
-        """Take all of ``records``, in order, or none. On disk when it returns. Raises ``StorageError``."""
+    def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
+        """Take all of ``records``, in order, or none. On disk when it returns. Raises ``StorageError``.
+
+        Returns which of the lines that were to be added are no news: they were there, or are erased.
+        """
 
     def states(self, prefix: str = "") -> list[tuple[str, bytes]]:
         """Keys that begin with ``prefix``, in order of the key, and their values."""
