@@ -10,6 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat import sharing
 from conclave.chat.content import Shared, decode_content
 from conclave.chat.effects import UnplaceLines
+from conclave.chat.gaps import Gap
 from conclave.chat.state import Step
 from conclave.wire.order import Info, Submit
 from tests.chat.desks import Table
@@ -145,7 +146,9 @@ def test_what_is_shared_fills_the_gap_that_it_left(room: Room) -> None:
     desk, lobby = table.desks["ayse"], table.state("ayse", group)
     count = lobby.ears.counts.get("cem")
     assert count
-    ears = replace(lobby.ears, counts=lobby.ears.counts.put("cem", count - 1), gaps={("cem", count): table.now})
+    ears = replace(
+        lobby.ears, counts=lobby.ears.counts.put("cem", count - 1), gaps={"cem": (Gap(count, count, table.now),)}
+    )
     desk = replace(desk, lobbies=desk.lobbies.put(group, replace(lobby, ears=ears)), certificates={})
     table.desks["ayse"] = desk
     table.stores["ayse"] = type(table.stores["ayse"])()
