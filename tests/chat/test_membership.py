@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups, views
+from conclave.chat import groups, packages, views
 from conclave.chat.content import Content, Text, encode_content
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.originals import read_kept
@@ -294,3 +294,26 @@ def test_who_was_let_in_by_somebody_who_is_gone_does_not_wait_for_its_welcome_fo
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(5)
     assert table.view("deniz").roster == ("ayse", "burak", "deniz")
+
+
+def test_a_welcome_that_cannot_be_used_leaves_nobody_in_the_roster_who_is_not_in() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.drop = lambda one, _, __: one == "cem"
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.drop = lambda *_: False
+    work = Work(table.desks["cem"], table.now, table.random)
+    packages.taken_back(work, group)
+    table.desks["cem"], *_ = work.done()
+    table.run(15)
+    assert "was refused" in table.troubles("cem")[-1]
+    assert table.texts("cem", "#ops")[-1] == "ayse's welcome could not be used: you did not come in"
+    assert table.view("burak").roster == ("ayse", "burak")
+    assert "cem left" in table.texts("burak", "#ops")
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.view("cem").roster == ("ayse", "burak", "cem")

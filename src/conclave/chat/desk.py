@@ -201,7 +201,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Originals():
             sharing.originals_arrived(work, peer, frame)
         case AskPackage():
-            package = packages.asked(work)
+            package = packages.asked(work, peer)
             if package is not None:
                 links.send(work, peer, package)
         case Package(package):
@@ -221,9 +221,8 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
             talk.answered(work, peer, choice)
         case Answer(group, choice):
             lobby = work.lobby(group)
-            if lobby is not None and lobby.stage is Stage.JOINING and lobby.inviter == peer:
-                if choice is Choice.REJECT:
-                    membership.refused(work, peer, group)
+            if choice is Choice.REJECT and lobby is not None and lobby.stage is Stage.JOINING:
+                membership.refused(work, peer, group)
             else:
                 membership.answered(work, peer, parcel)
         case Invite():
@@ -264,8 +263,9 @@ def _passed(work: Work) -> None:
 def _expelled(work: Work, peer: str, reason: str) -> None:
     work.expelled = work.expelled | {peer}
     for lobby in work.lobbies():
-        if lobby.stage in (Stage.INVITED, Stage.JOINING) and lobby.inviter == peer:
-            work.drop_lobby(lobby)
+        if lobby.stage in (Stage.INVITED, Stage.JOINING):
+            if not invitations.still_awaited(work, lobby, peer):
+                work.drop_lobby(lobby)
             continue
         if peer in lobby.invited:
             adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}

@@ -25,6 +25,7 @@ from conclave.chat.invitations import (
     full,
     own_handle,
     own_name,
+    still_awaited,
 )
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
@@ -34,7 +35,7 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import ConclaveError, DecodeError, LocalError, Refused, RemoteError, VerificationError
+from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
 from conclave.lobby.values import replace
@@ -189,7 +190,7 @@ def invited(work: Work, handle: str, question: Invite) -> None:
 
 def _accept(work: Work, lobby: Lobby, handle: str) -> None:
     try:
-        package = packages.fresh(work)
+        package = packages.handed(work, handle, lobby.group)
     except LocalError as error:
         work.trouble(handle, f"{lobby.label} could not be entered: {error}")
         return
@@ -207,7 +208,7 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
         return
     trust(work, handle)
     if lobby.stage is Stage.INVITED:
-        package = packages.fresh(work)
+        package = packages.handed(work, handle, lobby.group)
         work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
         work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False), reworded=True)
         work.stir(lobby.group)
@@ -216,8 +217,13 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
 def refused(work: Work, handle: str, group: bytes) -> None:
     """Who asked us in does not let us in any more."""
     lobby = work.lobby(group)
-    if lobby is not None and lobby.inviter == handle and lobby.stage is Stage.JOINING:
-        own_notice(work, lobby.label, f"{handle} did not let you in any more")
+    if lobby is not None and lobby.stage is Stage.JOINING:
+        _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
+
+
+def _not_let_in(work: Work, lobby: Lobby, handle: str, words: str) -> None:
+    if not still_awaited(work, lobby, handle):
+        own_notice(work, lobby.label, words)
         end(work, lobby)
 
 
@@ -226,7 +232,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     lobby = work.lobby(welcome.group)
     healing = lobby is not None and lobby.stage is Stage.MEMBER
     if lobby is None or not (healing or (lobby.stage is Stage.JOINING and lobby.inviter == handle)):
-        _not_in(work, handle, welcome, lobby)
+        _not_in(work, handle, welcome.group)
         return Fate.DECLINED
     try:
         reference, own = packages.for_welcome(work, welcome.welcome)
@@ -244,6 +250,9 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             raise VerificationError("no lobby has so many entries", reason="bad-place")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
+        if not healing:
+            _not_in(work, handle, welcome.group)
+            _not_let_in(work, lobby, handle, f"{handle}'s welcome could not be used: you did not come in")
         return Fate.DECLINED
     old = work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
@@ -258,18 +267,16 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     return Fate.TAKEN
 
 
-def _not_in(work: Work, handle: str, welcome: Welcome, lobby: Lobby | None) -> None:
-    """We accepted, and were put out or left before the welcome came: others are not to think that we are in."""
-    try:
-        packages.for_welcome(work, welcome.welcome)
-    except DecodeError:
-        return
-    if lobby is None or lobby.stage is Stage.ENDED:
-        work.post(handle, Leave(welcome.group))
+def _not_in(work: Work, handle: str, group: bytes) -> None:
+    """A welcome is not taken by who is not in: others are not to think that we are."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.ENDED):
+        work.post(handle, Leave(group))
 
 
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
     packages.used(work, reference)
+    packages.taken_back(work, welcome.group)
     work.keep_session(state)
     if lobby.order is not None:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))

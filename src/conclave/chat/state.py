@@ -41,6 +41,14 @@ def nobody(_: Credential, __: bytes, ___: float) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a key package of ours was handed to, and the lobby that it is to let us into; empty: a group of two."""
+
+    handle: str
+    group: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Judges:
     """Who is believed. ``newcomers`` judges who comes anew, ``members`` who is in and may have been away.
 
@@ -311,6 +319,7 @@ class Desk:
     sessions: Shelf[bytes, State] = field(default_factory=Shelf)
     packages: Shelf[bytes, OwnKeyPackage] = field(default_factory=Shelf)  # by reference
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
+    holders: Shelf[bytes, Holder] = field(default_factory=Shelf)  # who has those that are not the authority's stock
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
     expelled: frozenset[str] = frozenset()  # whom the authority put out, as told since our start
     remains: Remains | None = None  # of a home that came from a backup, until it is taken up again
