@@ -188,7 +188,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Head():
             catching_up.head_arrived(work, peer, frame)
         case Refused(reason=Refusal.NOT_IN):
-            membership.left(work, peer, frame.group)
+            membership.absent(work, peer, frame.group)
         case Refused():
             speaking.refused(work, peer, frame)
         case AskInfo():

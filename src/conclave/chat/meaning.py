@@ -17,6 +17,8 @@ from conclave.lobby import leader as followers
 from conclave.lobby.values import replace
 from conclave.wire.order import Have, Head, Refusal, Refused
 
+WELCOME_SECONDS = 300.0
+"""A welcome may be under way for so long after the commit that it is for."""
 CALLS_KEPT = 8
 """Roll calls of a lobby whose answers are collected at once."""
 
@@ -146,9 +148,20 @@ def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) 
 
 def unknown_head(work: Work, handle: str, head: Head) -> None:
     """A head of a lobby that we are not in."""
+    lobby = work.lobby(head.group)
     if _out(work, head.group):
         followed(work, handle, head.group)
         send(work, handle, Have(head.group, head.seq))
+    elif lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
+        _awaiting(work, lobby, handle)
+
+
+def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
+    """Somebody takes us for a member, and our welcome does not come: after a while it hears that we are not in."""
+    shown = {one: since for one, since in lobby.watch.shown.items() if work.peer(one).linked}
+    if work.now - shown.setdefault(handle, work.now) >= WELCOME_SECONDS:
+        send(work, handle, Refused(lobby.group, 0, 0, Refusal.NOT_IN))
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:

@@ -45,6 +45,8 @@ from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
+INVITERS_MOST = 8
+"""So many people at most may let us into one lobby, while we wait for one of them."""
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
 
@@ -158,8 +160,6 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     if handle in work.expelled:
         return  # it was left in our mailbox before
     known = work.lobby(question.group)
-    if known is not None and known.stage is Stage.JOINING and known.inviter == handle:
-        return
     try:
         check_name(question.name)
         check_roster(work, question.roster)
@@ -174,6 +174,9 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         else:
             work.post(handle, Answer(question.group, Choice.REJECT))
         return
+    if known is not None and known.stage is Stage.JOINING:
+        _asked_too(work, known, handle)
+        return
     if full(work, handle, question.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(question.group, Choice.REJECT))
         return
@@ -186,6 +189,17 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
     name = known.name if known is not None else question.name
     ask(work, Lobby(question.group, name, label, Stage.INVITED, handle, question.roster))
+
+
+def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
+    """Our people said yes to somebody: it holds for whoever is in as well, should that one never come back."""
+    others = set(packages.holders(work, lobby.group)) - {handle}
+    believed = handle in (lobby.inviter, *lobby.asked) and work.peer(handle).pair.ours is not Ours.BLOCKED
+    if believed and (handle == lobby.inviter or len(others) < INVITERS_MOST):
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown={})))
+        _accept(work, lobby, handle)
+    else:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
 
 
 def _accept(work: Work, lobby: Lobby, handle: str) -> None:
@@ -231,7 +245,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     """Who asked us in has let us in, at a place of the order."""
     lobby = work.lobby(welcome.group)
     healing = lobby is not None and lobby.stage is Stage.MEMBER
-    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and lobby.inviter == handle)):
+    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and _waited_for(work, lobby, handle))):
         _not_in(work, handle, welcome.group)
         return Fate.DECLINED
     try:
@@ -265,6 +279,10 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)
     return Fate.TAKEN
+
+
+def _waited_for(work: Work, lobby: Lobby, handle: str) -> bool:
+    return handle == lobby.inviter or handle in packages.holders(work, lobby.group)
 
 
 def _not_in(work: Work, handle: str, group: bytes) -> None:
@@ -309,6 +327,13 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     purge_expelled(work, lobby.group)
     work.stir(lobby.group)
+
+
+def absent(work: Work, handle: str, group: bytes) -> None:
+    """Somebody to whom we showed our order is not in; who accepted, and is yet to be let in, says so rightly."""
+    state = work.session(group)
+    if state is not None and handle in groups.roster(state):
+        left(work, handle, group)
 
 
 def left(work: Work, handle: str, group: bytes) -> None:
