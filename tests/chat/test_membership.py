@@ -7,16 +7,13 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups, packages, views
+from conclave.chat import groups, views
 from conclave.chat.content import Content, Text, encode_content
-from conclave.chat.meaning import WELCOME_SECONDS
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.originals import read_kept
 from conclave.chat.settings import Settings
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
-from conclave.lobby import order as orders
-from conclave.wire import order as f
 from conclave.wire.delivery import Post, PostKind
 from tests.chat.desks import Table
 from tests.chat.people import own
@@ -297,133 +294,3 @@ def test_who_was_let_in_by_somebody_who_is_gone_does_not_wait_for_its_welcome_fo
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(5)
     assert table.view("deniz").roster == ("ayse", "burak", "deniz")
-
-
-def test_a_welcome_that_cannot_be_used_leaves_nobody_in_the_roster_who_is_not_in() -> None:
-    table = Table("ayse", "burak", "cem")
-    for one in ("burak", "cem"):
-        table.link("ayse", one)
-    group = table.lobby("ayse", "burak")
-    table.put("ayse", ev.InviteTo("ops", ("cem",)))
-    table.drop = lambda one, _, __: one == "cem"
-    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
-    table.drop = lambda *_: False
-    work = Work(table.desks["cem"], table.now, table.random)
-    packages.taken_back(work, group)
-    table.desks["cem"], *_ = work.done()
-    table.run(15)
-    assert "was refused" in table.troubles("cem")[-1]
-    assert table.texts("cem", "#ops")[-1] == "ayse's welcome could not be used: you did not come in"
-    assert table.view("burak").roster == ("ayse", "burak")
-    assert "cem left" in table.texts("burak", "#ops")
-    table.put("ayse", ev.InviteTo("ops", ("cem",)))
-    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
-    table.run(5)
-    assert table.view("cem").roster == ("ayse", "burak", "cem")
-
-
-def accepted_of_one_who_dies(*, committed: bool) -> tuple[Table, bytes]:
-    """deniz accepts burak, whose device dies: before it lets deniz in, or before its welcome leaves."""
-    table = Table(*ALL)
-    for one in ("burak", "cem", "deniz"):
-        table.link("ayse", one)
-    for one in ("burak", "cem"):
-        table.link(one, "deniz")
-    group = table.lobby("ayse", "burak", "cem")
-    table.put("burak", ev.InviteTo("ops", ("deniz",)))
-    table.drop = lambda one, other, frame: (
-        (one, other) == ("burak", "deniz") if committed else one == "burak"
-    )  # fmt: skip
-    table.put("deniz", ev.AnswerRequest("burak", accept=True, lobby="ops"))
-    table.wait(1)
-    assert ("deniz" in table.view("ayse").roster) is committed
-    table.part({"ayse", "cem", "deniz"}, {"burak"})
-    table.mail.clear()
-    table.drop = lambda *_: False
-    table.restart("deniz")
-    table.dial()
-    return table, group
-
-
-def test_who_accepted_somebody_who_is_gone_is_let_in_by_another_who_asks() -> None:
-    table, _ = accepted_of_one_who_dies(committed=False)
-    table.run(30, 2)
-    assert table.stages()["deniz"] == "joining"
-    table.put("cem", ev.InviteTo("ops", ("deniz",)))
-    table.run(5)
-    assert table.view("cem").roster == ("ayse", "burak", "cem", "deniz")
-    assert table.view("deniz").roster == table.view("cem").roster
-    table.part()
-    table.run(60)  # what burak still has to say to it changes nothing
-    assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
-    assert table.view("burak").invited == ()
-
-
-def test_whose_welcome_never_came_is_put_out_after_a_while_and_can_be_asked_anew() -> None:
-    table, _ = accepted_of_one_who_dies(committed=True)
-    table.run(WELCOME_SECONDS - 60, 5)
-    assert "deniz" in table.view("ayse").roster  # the welcome may be under way
-    table.restart("deniz")
-    table.run(WELCOME_SECONDS + 60, 5)
-    assert table.view("ayse").roster == ("ayse", "burak", "cem")
-    table.put("cem", ev.InviteTo("ops", ("deniz",)))
-    table.run(5)
-    assert table.view("deniz").roster == table.view("cem").roster == ("ayse", "burak", "cem", "deniz")
-    table.part()
-    table.run(60)
-    assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
-
-
-def test_an_invitation_is_answered_where_we_wait_for_somebody_elses_welcome_and_know_it_not() -> None:
-    table = Table(*ALL)
-    for one in ("burak", "cem", "deniz"):
-        table.link("ayse", one)
-    table.link("cem", "deniz")
-    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak", "cem", "deniz")))
-    table.drop = lambda one, other, _: (one, other) == ("deniz", "ayse")
-    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))  # which shows that ayse alone is in
-    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
-    table.wait(1)
-    table.put("cem", ev.InviteTo("ops", ("deniz",)))
-    assert table.notices("cem", RequestAnswered) == [RequestAnswered("deniz", "#ops", "rejected")]
-    assert table.stages()["deniz"] == "joining"
-    table.drop = lambda *_: False
-    table.run(15)
-    assert table.view("deniz").roster == ("ayse", "cem", "deniz")
-
-
-def test_who_takes_an_invitation_back_leaves_us_to_the_other_who_asked(table: Table) -> None:
-    table.link("burak", "deniz")
-    table.link("cem", "deniz")
-    group = table.lobby("ayse", "burak", "cem")
-    table.put("burak", ev.InviteTo("ops", ("deniz",)))
-    table.drop = lambda one, _, __: one == "deniz"
-    table.put("deniz", ev.AnswerRequest("burak", accept=True, lobby="ops"))
-    table.put("cem", ev.InviteTo("ops", ("deniz",)))
-    table.put("burak", ev.RemoveFrom("ops", "deniz"))
-    table.drop = lambda one, other, _: (one, other) == ("deniz", "cem")
-    table.run(15)
-    assert (table.stages()["deniz"], table.state("deniz", group).inviter) == ("joining", "cem")
-    table.drop = lambda *_: False
-    table.run(15)
-    assert table.view("deniz").roster == ALL
-    assert "deniz entered: cem let you in" in table.texts("deniz", "#ops")
-
-
-def test_a_head_puts_nobody_out_who_is_about_to_be_let_in(table: Table) -> None:
-    group = table.lobby("ayse", "burak", "cem")
-    order = table.state("ayse", group).order
-    assert order is not None
-    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
-    table.drop = lambda one, _, frame: one == "deniz" and not isinstance(frame, f.Refused)
-    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
-    for _ in range(2):
-        table.put("deniz", ev.Arrived("ayse", orders.head(order)))
-        table.now += WELCOME_SECONDS
-    assert [one for _, _, one in table.frames if isinstance(one, f.Refused)] == [
-        f.Refused(group, 0, 0, f.Refusal.NOT_IN)
-    ]
-    table.drop = lambda *_: False
-    table.run(15)
-    assert "deniz" in table.view("ayse").roster
-    assert table.stages()["deniz"] == "member"

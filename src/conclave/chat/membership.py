@@ -134,7 +134,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
     if answer.choice is Choice.ACCEPT:
         try:
             package = mls.read_key_package(answer.package)
-            whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
+            whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now, group=state)
             if whose.identity.decode() != handle:
                 raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
         except RemoteError as error:
