@@ -95,6 +95,12 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def blank(peer: Peer) -> bool:
+    """Whether there is nothing of a peer to be kept."""
+    used = peer.out.stream or peer.inbound.streams or len(peer.waiting)
+    return not used and peer_part(peer) == peer_part(Peer(peer.handle))
+
+
 def _write_group(w: Writer, group: PairGroup) -> None:
     w.fixed(group.id, ID_BYTES).uint8(group.ours).uint8(group.turn).uint8(group.dead)
 
@@ -352,9 +358,13 @@ def decode_package(data: bytes) -> tuple[OwnKeyPackage, Holder | None, bool]:
 # --- what a step writes of what it changed ---
 
 
-def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState]:
-    """What is to be written of somebody."""
-    if before is None or peer_part(before) != peer_part(peer):
+def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState | DropState]:
+    """What is to be written of somebody: nothing of who is nothing to us."""
+    kept = before is not None and not blank(before)
+    if blank(peer):
+        if kept:
+            yield DropState(PEER_KEY + peer.handle)
+    elif before is None or not kept or peer_part(before) != peer_part(peer):
         yield PutState(PEER_KEY + peer.handle, partial(encode_peer, peer))
 
 

@@ -66,7 +66,9 @@ def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
         waiting: Fifo[Unsaid] = Fifo()
         for key, data in _under(kept, f"{records.OUT_KEY}@{handle}/w/"):
             waiting = waiting.push(records.decode_unsaid(key, data))
-        peers = peers.put(handle, replace(peer, waiting=waiting))
+        peer = replace(peer, waiting=waiting)
+        if not records.blank(peer):
+            peers = peers.put(handle, peer)
     return replace(desk, peers=peers)
 
 

@@ -252,6 +252,7 @@ class Watch:
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     rumour: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
+    rumours: Mapping[str, float] = field(default_factory=dict)  # whose we believed when
     shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     shown: Mapping[str, float] = field(default_factory=dict)  # who takes us for in since when, while we wait to be
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for

@@ -72,6 +72,7 @@ class Work:
         self._acks: dict[tuple[str, bytes], None] = {}
         self._haves: dict[bytes, None] = {}
         self._touched_peers: dict[str, Peer | None] = {}
+        self._untied: set[str] = set()
         self._touched_lobbies: dict[bytes, Lobby | None] = {}
         self._reworded: set[bytes] = set()
         self._stirred: dict[bytes, None] = {}
@@ -211,6 +212,8 @@ class Work:
         ties = peer.ties | {group} if tied else peer.ties - {group}
         if ties != peer.ties:
             self.keep(replace(peer, ties=ties))
+        if not tied:
+            self._untied.add(handle)
 
     # Effects.
 
@@ -368,6 +371,8 @@ class Work:
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
+        if peer.handle in self._untied and not (wanted or peer.linked) and records.blank(peer):
+            self._peers = self._peers.drop(peer.handle)
 
 
 def window_for(peer: Peer) -> int:
