@@ -36,6 +36,7 @@ from conclave.chat import (
     rejoining,
     retelling,
     reviving,
+    rolls,
     sharing,
     speaking,
     talk,
@@ -311,7 +312,7 @@ def _command(work: Work, command: object) -> None:
         case ev.SetDeputies():
             departing.set_deputies(work, command)
         case ev.CallRoll(label, nonce):
-            lobby = need_lobby(work, label)
+            lobby = rolls.call(work, need_lobby(work, label))
             speaking.say(work, lobby, nonce, Roll(nonce), counted=False)
         case _:
             raise LocalError(f"{type(command).__name__} is no event of the conversation core")

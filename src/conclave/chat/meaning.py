@@ -5,13 +5,12 @@ Left out: what it does to history (``chat.hearing``), and committing what follow
 
 from __future__ import annotations
 
-from conclave.chat import ending, groups, retelling, sharing, timers
+from conclave.chat import ending, groups, retelling, rolls, sharing, timers
 from conclave.chat.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
-from conclave.chat.notices import LeaderChanged, Receipted, RollCalled
+from conclave.chat.notices import LeaderChanged, Receipted
 from conclave.chat.state import Lobby, Mark, Stage
-from conclave.chat.voice import say_content
 from conclave.chat.work import Work
 from conclave.lobby import leader as followers
 from conclave.lobby.values import replace
@@ -19,8 +18,6 @@ from conclave.wire.order import Have, Head, Refusal, Refused
 
 WELCOME_SECONDS = 300.0
 """A welcome may be under way for so long after the commit that it is for."""
-CALLS_KEPT = 8
-"""Roll calls of a lobby whose answers are collected at once."""
 
 
 def theirs(work: Work, group: bytes, heard: Heard) -> None:
@@ -83,9 +80,9 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
             own_notice(work, lobby.label, timers.words(author, seconds), heard.seq)
             work.keep_lobby(replace(work.lobby(group) or lobby, timer=seconds), reworded=True)
         case Roll(nonce):
-            _roll(work, lobby, author, nonce, called=True)
+            rolls.called(work, lobby, author, nonce)
         case Present(nonce):
-            _roll(work, lobby, author, nonce, called=False)
+            rolls.answered(work, lobby, author, nonce)
         case Seen() | _:
             pass
 
@@ -131,19 +128,6 @@ def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
     work.keep_lobby(
         replace(lobby, stage=Stage.CLOSING, ended=work.now, invited=frozenset(), watch=watch), reworded=True
     )
-
-
-def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) -> None:
-    calls = dict(lobby.ears.calls)
-    if not called and nonce not in calls:
-        return
-    calls[nonce] = calls.get(nonce, frozenset()) | {author}
-    while len(calls) > CALLS_KEPT:
-        calls.pop(next(iter(calls)))
-    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, calls=calls)))
-    work.tell(RollCalled(lobby.label, nonce, author, tuple(sorted(calls[nonce]))))
-    if called and author != work.me and lobby.stage is Stage.MEMBER:
-        say_content(work, lobby.group, Present(nonce))
 
 
 def unknown_head(work: Work, handle: str, head: Head) -> None:

@@ -178,7 +178,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """What we heard in a lobby, and who has it. The last four are not kept."""
+    """What we heard in a lobby, and who has it. From ``told`` on nothing is kept."""
 
     counts: Shelf[str, int] = field(default_factory=Shelf)  # everybody's latest counter
     marks: Shelf[str, Mark] = field(default_factory=Shelf)
@@ -189,6 +189,7 @@ class Ears:
     due: float = 0.0  # when the next one is to be sent; 0: none
     gaps: Mapping[tuple[str, int], float] = field(default_factory=dict)  # (author, counter) -> since when it lacks
     calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
+    heeded: Mapping[str, float] = field(default_factory=dict)  # whose roll call we answered when, and when we called
 
 
 class Step(IntEnum):
