@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Publish
-from conclave.chat.packages import LAST_KEPT
+from conclave.chat.effects import Publish, Send
+from conclave.chat.packages import HANDED_SECONDS, LAST_KEPT
 from conclave.chat.settings import Settings
 from conclave.mls import group as mls
+from conclave.wire.delivery import Post
 from conclave.wire.packages import AskPackage
+from conclave.wire.posts import Invite, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
@@ -63,9 +65,8 @@ def test_the_last_resort_is_renewed_in_its_time_and_the_one_before_is_kept(table
         table.put("ayse", ev.StockTold(4))
         lasts.append(published(table, "ayse")[-1].last)
     assert len(set(lasts)) == 5
-    held = {reference for reference, _ in table.desks["ayse"].packages.items()}
-    references = [mls.reference(mls.read_key_package(one)) for one in lasts]
-    assert [one in held for one in references] == [False] * (5 - LAST_KEPT) + [True] * LAST_KEPT
+    known = [mls.reference(mls.read_key_package(one)) for one in lasts]
+    assert [one in held(table, "ayse") for one in known] == [False] * (5 - LAST_KEPT) + [True] * LAST_KEPT
     assert table.desks["ayse"].last == table.restored("ayse").last
 
 
@@ -79,6 +80,97 @@ def test_whoever_asks_without_end_makes_no_more_keys_than_are_held() -> None:
     assert len(states) <= 10
 
 
+def held(table: Table, name: str) -> set[bytes]:
+    return {reference for reference, _ in table.desks[name].packages.items()}
+
+
+def references(packages: list[bytes]) -> set[bytes]:
+    return {mls.reference(mls.read_key_package(one)) for one in packages}
+
+
+def handed(table: Table, name: str, peer: str) -> bytes:
+    """What ``name`` hands to a peer that asks."""
+    table.put(name, ev.Arrived(peer, AskPackage()))
+    (package,) = [one.frame.package for one in table.effects[name][-3:] if isinstance(one, Send)]  # type: ignore[union-attr]
+    return package
+
+
+def test_whoever_asks_gets_the_same_until_it_was_used_or_a_day_passed() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    first, other = handed(table, "ayse", "burak"), handed(table, "ayse", "cem")
+    table.restart("ayse")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.now += 3600
+    assert handed(table, "ayse", "burak") == first != other
+    table.now += HANDED_SECONDS
+    second = handed(table, "ayse", "burak")
+    assert second != first
+    assert held(table, "ayse") == references([first, second, other])
+    table.now += HANDED_SECONDS
+    third = handed(table, "ayse", "burak")
+    assert held(table, "ayse") == references([second, third, other])
+    table.say("burak", "@ayse", "hello")
+    assert references([third]).isdisjoint(held(table, "ayse"))
+    assert handed(table, "ayse", "burak") not in (first, second, third)
+
+
+def test_a_new_certificate_is_handed_out_at_once(table: Table) -> None:
+    table.step("ayse", ev.Linked("burak", 64))
+    handed(table, "ayse", "burak")
+    table.put("ayse", ev.OwnChanged(own("ayse", 2)))
+    assert mls.read_key_package(handed(table, "ayse", "burak")).leaf.credential == own("ayse", 2).credential
+
+
+def test_whoever_asks_takes_no_room_of_those_at_the_authority_or_of_an_answer() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.stock("burak")
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak",)))
+    table.drop = lambda one, _, __: one == "burak"
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    before = held(table, "burak")
+    assert len(before) == table.settings.stock + 2
+    table.drop = lambda *_: False
+    table.restart("burak")
+    for number in range(300):
+        table.now += 1
+        table.step("burak", ev.Linked(f"p{number}", 64))
+        table.step("burak", ev.Arrived(f"p{number}", AskPackage()))
+    assert before <= held(table, "burak")
+    assert len(held(table, "burak")) <= table.settings.packages
+    table.link("ayse", "burak")
+    table.run(3)
+    assert table.view("burak").roster == ("ayse", "burak")
+
+
+def test_who_invites_a_member_again_and_again_makes_it_hold_one() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    group = table.lobby("ayse", "burak")
+    table.stock("burak")
+    before = held(table, "burak")
+    stream, last = table.desks["burak"].peers.get("ayse").inbound.streams[0]  # type: ignore[union-attr]
+    for number in range(300):
+        kind, body = pack_parcel(Invite(group, "ops", ("ayse", "burak")))
+        table.step("burak", ev.Arrived("ayse", Post(stream, last + 1 + number, 1, kind, body)))
+    assert before <= held(table, "burak")
+    assert len(held(table, "burak")) == len(before) + 1
+
+
+def test_what_was_handed_out_is_given_back_with_the_lobby() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak",)))
+    table.drop = lambda *_: True
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    assert len(held(table, "burak")) == 1
+    table.put("burak", ev.LeaveLobby("ops"))
+    assert not held(table, "burak")
+
+
 def test_a_package_serves_once_and_the_last_resort_more_often() -> None:
     table = Table("ayse", "burak", "cem", settings=Settings(stock=1))
     table.stock("ayse")
@@ -88,5 +180,4 @@ def test_a_package_serves_once_and_the_last_resort_more_often() -> None:
         table.say(name, "@ayse", f"from {name}")
         table.link("ayse", name)
         assert table.words("ayse", "@" + name) == [f"from {name}"]
-    held = {reference for reference, _ in table.desks["ayse"].packages.items()}
-    assert held == {mls.reference(mls.read_key_package(one)) for one in (single, last)}
+    assert held(table, "ayse") == references([single, last])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conclave.chat import content as c
@@ -9,6 +11,7 @@ from conclave.chat import events as ev
 from conclave.chat.effects import DropExpired, HearFile
 from conclave.chat.line import LineKind
 from conclave.chat.notices import RollCalled
+from conclave.chat.rolls import ANSWERS_MOST, CALL_SECONDS
 from conclave.chat.settings import Settings
 from conclave.errors import LocalError, Refused
 from tests.chat.desks import Table
@@ -129,6 +132,67 @@ def test_a_roll_call_is_answered_by_everybody_who_is_there(table: Table) -> None
     table.wait(1)
     rolls = [one for one in table.notices("burak", RollCalled) if isinstance(one, RollCalled)]
     assert rolls[-1].present == PEOPLE
+
+
+def answers(table: Table, name: str) -> dict[bytes, set[str]]:
+    """Who is here by which roll call, as ``name`` heard it."""
+    found: dict[bytes, set[str]] = {}
+    for one in table.notices(name, RollCalled):
+        assert isinstance(one, RollCalled)
+        found.setdefault(one.nonce, set()).update(one.present)
+    return found
+
+
+def call(table: Table, name: str, nonce: bytes) -> None:
+    """``name`` calls the roll, and does not care that it did so a moment ago."""
+    desk = table.desks[name]
+    ((group, lobby),) = desk.lobbies.items()
+    lobby = replace(lobby, ears=replace(lobby.ears, heeded={}))
+    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.put(name, ev.CallRoll("ops", nonce))
+
+
+def test_a_roll_is_answered_once_in_a_while_however_often_it_is_called(table: Table) -> None:
+    said = [len(table.stores["ayse"].entries(group, 1, 999)) for group in table.desks["ayse"].lobbies]
+    nonces = [bytes([number]) * 16 for number in range(20)]
+    for nonce in nonces:
+        call(table, "burak", nonce)
+    (group,) = table.desks["ayse"].lobbies
+    assert len(table.stores["ayse"].entries(group, 1, 999)) == said[0] + len(nonces) + 2
+    assert answers(table, "burak")[nonces[0]] == set(PEOPLE)
+    table.run(CALL_SECONDS)
+    call(table, "burak", b"x" * 16)
+    assert answers(table, "burak")[b"x" * 16] == set(PEOPLE)
+
+
+def test_nobody_calls_the_roll_again_before_it_would_be_answered(table: Table) -> None:
+    table.put("burak", ev.CallRoll("ops", b"n" * 16))
+    table.now += CALL_SECONDS - 1
+    with pytest.raises(Refused) as caught:
+        table.put("burak", ev.CallRoll("ops", b"m" * 16))
+    assert caught.value.reason == "too-often"
+    table.now += 1
+    table.put("burak", ev.CallRoll("ops", b"m" * 16))
+    assert answers(table, "burak")[b"m" * 16] == set(PEOPLE)
+
+
+def test_of_many_who_call_the_roll_some_are_answered_and_ours_is_not_forgotten() -> None:
+    names = tuple(f"p{number}" for number in range(8))
+    table = Table(*names)
+    for other in names[1:]:
+        table.link("p0", other)
+    table.lobby("p0", *names[1:])
+    first, *rest = names
+    table.drop = lambda one, other, _: (one, other) == ("p1", "p0")  # which answers later than the rest
+    table.put(first, ev.CallRoll("ops", first.encode() * 8))
+    for name in rest[1:]:
+        for number in range(8):
+            call(table, name, name.encode() * 7 + bytes([number, number]))
+    heard = answers(table, first)
+    assert sum("p6" in who for who in heard.values()) == ANSWERS_MOST
+    table.drop = lambda *_: False
+    table.run(15)
+    assert answers(table, first)[first.encode() * 8] == set(names)
 
 
 def test_words_wait_while_nobody_leads_that_we_reach_and_are_bounded() -> None:

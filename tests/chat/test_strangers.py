@@ -15,7 +15,7 @@ from conclave.chat.desk import Desk, Settings, restore, step
 from conclave.chat.effects import Deed, Send
 from conclave.chat.following import LOST_RANGES
 from conclave.chat.invitations import ENDED_KEPT
-from conclave.chat.meaning import CALLS_KEPT
+from conclave.chat.rolls import CALLS_KEPT
 from conclave.chat.state import Stage
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import RECENT

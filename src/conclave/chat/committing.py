@@ -12,7 +12,7 @@ from conclave.errors import LocalError, RemoteError
 from conclave.lobby.order import Order
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
-from conclave.mls.group import Proposal, State
+from conclave.mls.group import Proposal, Staged, State
 from conclave.wire.order import EntryKind
 from conclave.wire.posts import Answer, Choice, Welcome
 
@@ -47,24 +47,9 @@ def act(work: Work, group: bytes) -> None:
     if not proposals and not lobby.intents.update:
         return
     try:
-        staged = mls.commit(
-            state,
-            proposals,
-            verify=work.judges.newcomers
-            if any(isinstance(one, mls.Add) for one in proposals)
-            else work.judges.members,
-            now=work.now,
-            random=work.random,
-            credential=work.own.credential if work.own is not None else None,
-            signature_key=work.own.signature_key if work.own is not None else None,
-            authenticated_data=groups.write_reasons(reasons, lobby.voice.next),
-        )
+        staged = _stage(work, state, proposals, groups.write_reasons(reasons, lobby.voice.next))
     except (LocalError, RemoteError) as error:
-        work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
-        for handle in lobby.intents.adds:
-            work.post(handle, Answer(group, Choice.REJECT))
-        work.keep_lobby(replace(lobby, intents=replace(Intents(), removes=lobby.intents.removes)), reworded=True)
-        work.wake(work.now + RETRY_SECONDS)
+        _could_not(work, lobby, state, error)
         return
     if staged.state is not None:
         work.keep_session(staged.state)
@@ -72,6 +57,59 @@ def act(work: Work, group: bytes) -> None:
     intents = replace(lobby.intents, update=False, deputies=None)
     work.keep_lobby(replace(lobby, intents=intents, watch=replace(lobby.watch, renew=renew)), reworded=True)
     speaking.commit(work, work.lobby(group) or lobby, staged, state.number)
+
+
+def _stage(work: Work, state: State, proposals: list[Proposal], data: bytes) -> Staged:
+    """The commit; of those to be added only some, where all together do not fit. Raises ``ConclaveError``."""
+    adds = [one for one in proposals if isinstance(one, mls.Add)]
+    try:
+        return mls.commit(
+            state,
+            proposals,
+            verify=work.judges.newcomers if adds else work.judges.members,
+            now=work.now,
+            random=work.random,
+            credential=work.own.credential if work.own is not None else None,
+            signature_key=work.own.signature_key if work.own is not None else None,
+            authenticated_data=data,
+        )
+    except (LocalError, RemoteError):
+        if len(adds) < 2 or not all(_fits(work, state, one) for one in adds):
+            raise
+    # Two of them have a key in common: the other one fits no more once the first is in, and is found then.
+    fewer = adds[: len(adds) // 2]
+    return _stage(work, state, [one for one in proposals if one not in adds or one in fewer], data)
+
+
+def _fits(work: Work, state: State, add: mls.Add) -> bool:
+    """Whether a commit could add this one alone."""
+    try:
+        mls.commit(
+            state, [add], verify=work.judges.newcomers, now=work.now, random=work.random, path=False,
+            tree_in_welcome=False,
+        )  # fmt: skip
+    except (LocalError, RemoteError):
+        return False
+    return True
+
+
+def _could_not(work: Work, lobby: Lobby, state: State, error: Exception) -> None:
+    """A commit cannot be made: who cannot be added is turned away, and everybody where that is not the reason."""
+    adds = lobby.intents.adds
+    bad = [handle for handle, data in adds.items() if not _fits(work, state, mls.Add(mls.read_key_package(data)))]
+    for handle in bad:
+        work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
+    if not bad:
+        work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
+    for handle in bad or adds:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    rest = {handle: data for handle, data in adds.items() if handle not in bad}
+    intents = replace(lobby.intents, adds=rest) if bad else Intents(removes=lobby.intents.removes)
+    work.keep_lobby(replace(lobby, intents=intents), reworded=True)
+    if bad:
+        work.stir(lobby.group)
+    else:
+        work.wake(work.now + RETRY_SECONDS)
 
 
 def _due(work: Work, lobby: Lobby) -> Lobby:

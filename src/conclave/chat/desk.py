@@ -36,6 +36,7 @@ from conclave.chat import (
     rejoining,
     retelling,
     reviving,
+    rolls,
     sharing,
     speaking,
     talk,
@@ -188,7 +189,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Head():
             catching_up.head_arrived(work, peer, frame)
         case Refused(reason=Refusal.NOT_IN):
-            membership.left(work, peer, frame.group)
+            membership.absent(work, peer, frame.group)
         case Refused():
             speaking.refused(work, peer, frame)
         case AskInfo():
@@ -201,7 +202,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Originals():
             sharing.originals_arrived(work, peer, frame)
         case AskPackage():
-            package = packages.asked(work)
+            package = packages.asked(work, peer)
             if package is not None:
                 links.send(work, peer, package)
         case Package(package):
@@ -221,9 +222,8 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
             talk.answered(work, peer, choice)
         case Answer(group, choice):
             lobby = work.lobby(group)
-            if lobby is not None and lobby.stage is Stage.JOINING and lobby.inviter == peer:
-                if choice is Choice.REJECT:
-                    membership.refused(work, peer, group)
+            if choice is Choice.REJECT and lobby is not None and lobby.stage is Stage.JOINING:
+                membership.refused(work, peer, group)
             else:
                 membership.answered(work, peer, parcel)
         case Invite():
@@ -264,8 +264,9 @@ def _passed(work: Work) -> None:
 def _expelled(work: Work, peer: str, reason: str) -> None:
     work.expelled = work.expelled | {peer}
     for lobby in work.lobbies():
-        if lobby.stage in (Stage.INVITED, Stage.JOINING) and lobby.inviter == peer:
-            work.drop_lobby(lobby)
+        if lobby.stage in (Stage.INVITED, Stage.JOINING):
+            if not invitations.still_awaited(work, lobby, peer):
+                work.drop_lobby(lobby)
             continue
         if peer in lobby.invited:
             adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}
@@ -311,7 +312,7 @@ def _command(work: Work, command: object) -> None:
         case ev.SetDeputies():
             departing.set_deputies(work, command)
         case ev.CallRoll(label, nonce):
-            lobby = need_lobby(work, label)
+            lobby = rolls.call(work, need_lobby(work, label))
             speaking.say(work, lobby, nonce, Roll(nonce), counted=False)
         case _:
             raise LocalError(f"{type(command).__name__} is no event of the conversation core")

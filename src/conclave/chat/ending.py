@@ -5,7 +5,7 @@ Keys and order go; history and the lobby's label stay. Left out: why (``chat.fol
 
 from __future__ import annotations
 
-from conclave.chat import groups
+from conclave.chat import groups, packages
 from conclave.chat.effects import DropEntries
 from conclave.chat.hearing import own_notice
 from conclave.chat.line import Status
@@ -29,6 +29,7 @@ def out(work: Work, lobby: Lobby, reason: str) -> None:
 def end(work: Work, lobby: Lobby) -> None:
     """Nothing more happens in the lobby for us: keys and order go, history and its label stay."""
     work.drop_session(lobby.group)
+    packages.taken_back(work, lobby.group)
     work.record(DropEntries(lobby.group))
     for one in lobby.voice.waiting:
         work.mark_line(lobby.label, one.id, Status.FAILED)

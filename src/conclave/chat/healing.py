@@ -19,21 +19,37 @@ from conclave.chat.purging import purge
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
 from conclave.chat.work import Work
+from conclave.errors import VerificationError
 from conclave.lobby import order as orders
+from conclave.lobby.names import check_handle
 from conclave.lobby.values import replace
 from conclave.wire.order import EntryKind, Head, Ordered, Run
 
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
+RUMOUR_SECONDS = 60.0
+"""Of one member one rumour is believed in so long."""
 SHUNNED_SECONDS = 60.0
 """A member in whose half we are out has so long to follow the order that counts."""
 
 
-def rumoured(work: Work, lobby: Lobby, run: Run) -> None:
-    """A member follows a leader that counts before ours: we want to hear that from itself."""
+def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
+    """A member follows a leader that counts before ours: we want to hear that from itself.
+
+    A name costs nothing, and each is looked for: so one member is believed once in a while.
+    """
     known = lobby.watch.rumour
-    if run.leader != work.me and (known is None or orders.counts_before(run, known)):
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, rumour=replace(run, first=0, last=0))))
+    if run.leader == work.me or not (known is None or orders.counts_before(run, known)):
+        return
+    told = {one: at for one, at in lobby.watch.rumours.items() if abs(work.now - at) < RUMOUR_SECONDS}
+    try:
+        check_handle(run.leader)
+    except VerificationError as error:
+        work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
+        return
+    if handle not in told:
+        watch = replace(lobby.watch, rumour=replace(run, first=0, last=0), rumours={**told, handle: work.now})
+        work.keep_lobby(replace(lobby, watch=watch))
         work.stir(lobby.group)
 
 

@@ -5,6 +5,7 @@ Left out: what an answer leads to (``chat.membership``).
 
 from __future__ import annotations
 
+from conclave.chat import packages
 from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Lobby, Stage
 from conclave.chat.work import Work, need_lobby
@@ -51,10 +52,22 @@ def decline(work: Work, lobby: Lobby) -> None:
     if lobby.stage is Stage.INVITED:
         work.post(lobby.inviter, Answer(lobby.group, Choice.REJECT))
     else:
-        work.post(lobby.inviter, Leave(lobby.group))
+        for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
+            work.post(handle, Leave(lobby.group))
+    packages.taken_back(work, lobby.group)
     for handle in lobby.watch.tied:
         work.tie(handle, lobby.group, tied=False)
     work.drop_lobby(lobby)
+
+
+def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:
+    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer."""
+    packages.taken_back(work, lobby.group, handle)
+    others = packages.holders(work, lobby.group)
+    if handle == lobby.inviter and others:
+        work.keep_lobby(replace(lobby, inviter=others[0]), reworded=True)
+        work.stir(lobby.group)
+    return handle != lobby.inviter or bool(others)
 
 
 def announce(work: Work) -> None:

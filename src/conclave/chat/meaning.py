@@ -5,20 +5,19 @@ Left out: what it does to history (``chat.hearing``), and committing what follow
 
 from __future__ import annotations
 
-from conclave.chat import ending, groups, retelling, sharing, timers
+from conclave.chat import ending, groups, retelling, rolls, sharing, timers
 from conclave.chat.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
-from conclave.chat.notices import LeaderChanged, Receipted, RollCalled
+from conclave.chat.notices import LeaderChanged, Receipted
 from conclave.chat.state import Lobby, Mark, Stage
-from conclave.chat.voice import say_content
 from conclave.chat.work import Work
 from conclave.lobby import leader as followers
 from conclave.lobby.values import replace
 from conclave.wire.order import Have, Head, Refusal, Refused
 
-CALLS_KEPT = 8
-"""Roll calls of a lobby whose answers are collected at once."""
+WELCOME_SECONDS = 300.0
+"""A welcome may be under way for so long after the commit that it is for."""
 
 
 def theirs(work: Work, group: bytes, heard: Heard) -> None:
@@ -81,9 +80,9 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
             own_notice(work, lobby.label, timers.words(author, seconds), heard.seq)
             work.keep_lobby(replace(work.lobby(group) or lobby, timer=seconds), reworded=True)
         case Roll(nonce):
-            _roll(work, lobby, author, nonce, called=True)
+            rolls.called(work, lobby, author, nonce)
         case Present(nonce):
-            _roll(work, lobby, author, nonce, called=False)
+            rolls.answered(work, lobby, author, nonce)
         case Seen() | _:
             pass
 
@@ -131,24 +130,22 @@ def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
     )
 
 
-def _roll(work: Work, lobby: Lobby, author: str, nonce: bytes, *, called: bool) -> None:
-    calls = dict(lobby.ears.calls)
-    if not called and nonce not in calls:
-        return
-    calls[nonce] = calls.get(nonce, frozenset()) | {author}
-    while len(calls) > CALLS_KEPT:
-        calls.pop(next(iter(calls)))
-    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, calls=calls)))
-    work.tell(RollCalled(lobby.label, nonce, author, tuple(sorted(calls[nonce]))))
-    if called and author != work.me and lobby.stage is Stage.MEMBER:
-        say_content(work, lobby.group, Present(nonce))
-
-
 def unknown_head(work: Work, handle: str, head: Head) -> None:
     """A head of a lobby that we are not in."""
+    lobby = work.lobby(head.group)
     if _out(work, head.group):
         followed(work, handle, head.group)
         send(work, handle, Have(head.group, head.seq))
+    elif lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
+        _awaiting(work, lobby, handle)
+
+
+def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
+    """Somebody takes us for a member, and our welcome does not come: after a while it hears that we are not in."""
+    shown = {one: since for one, since in lobby.watch.shown.items() if work.peer(one).linked}
+    if work.now - shown.setdefault(handle, work.now) >= WELCOME_SECONDS:
+        send(work, handle, Refused(lobby.group, 0, 0, Refusal.NOT_IN))
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:

@@ -25,16 +25,17 @@ from conclave.chat.invitations import (
     full,
     own_handle,
     own_name,
+    still_awaited,
 )
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.pair import Ours
 from conclave.chat.purging import purge_expelled
 from conclave.chat.rejoining import POLICY, compare_rosters
-from conclave.chat.state import Lobby, Stage, Step
+from conclave.chat.state import Holder, Lobby, Stage, Step
 from conclave.chat.talk import WORDS, trust
 from conclave.chat.voice import fly_again
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import ConclaveError, DecodeError, LocalError, Refused, RemoteError, VerificationError
+from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
 from conclave.lobby.values import replace
@@ -44,6 +45,8 @@ from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
+INVITERS_MOST = 8
+"""So many people at most may let us into one lobby, while we wait for one of them."""
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
 
@@ -131,7 +134,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
     if answer.choice is Choice.ACCEPT:
         try:
             package = mls.read_key_package(answer.package)
-            whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
+            whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now, group=state)
             if whose.identity.decode() != handle:
                 raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
         except RemoteError as error:
@@ -157,8 +160,6 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     if handle in work.expelled:
         return  # it was left in our mailbox before
     known = work.lobby(question.group)
-    if known is not None and known.stage is Stage.JOINING and known.inviter == handle:
-        return
     try:
         check_name(question.name)
         check_roster(work, question.roster)
@@ -172,6 +173,9 @@ def invited(work: Work, handle: str, question: Invite) -> None:
             _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
         else:
             work.post(handle, Answer(question.group, Choice.REJECT))
+        return
+    if known is not None and known.stage is Stage.JOINING:
+        _asked_too(work, known, handle)
         return
     if full(work, handle, question.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(question.group, Choice.REJECT))
@@ -187,15 +191,24 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     ask(work, Lobby(question.group, name, label, Stage.INVITED, handle, question.roster))
 
 
+def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
+    """Our people said yes to somebody: it holds for whoever is in as well, should that one never come back."""
+    others = set(packages.holders(work, lobby.group)) - {handle}
+    believed = handle in (lobby.inviter, *lobby.asked) and work.peer(handle).pair.ours is not Ours.BLOCKED
+    if believed and (handle == lobby.inviter or len(others) < INVITERS_MOST):
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown={})))
+        _accept(work, lobby, handle)
+    else:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+
+
 def _accept(work: Work, lobby: Lobby, handle: str) -> None:
     try:
-        package = packages.fresh(work)
+        package = packages.handed(work, handle, lobby.group)
     except LocalError as error:
         work.trouble(handle, f"{lobby.label} could not be entered: {error}")
         return
     work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
-    accepted = {**lobby.healing.accepted, handle: mls.reference(mls.read_key_package(package))}
-    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, accepted=accepted)), reworded=True)
 
 
 def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
@@ -209,7 +222,7 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
         return
     trust(work, handle)
     if lobby.stage is Stage.INVITED:
-        package = packages.fresh(work)
+        package = packages.handed(work, handle, lobby.group)
         work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
         work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False), reworded=True)
         work.stir(lobby.group)
@@ -218,8 +231,13 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
 def refused(work: Work, handle: str, group: bytes) -> None:
     """Who asked us in does not let us in any more."""
     lobby = work.lobby(group)
-    if lobby is not None and lobby.inviter == handle and lobby.stage is Stage.JOINING:
-        own_notice(work, lobby.label, f"{handle} did not let you in any more")
+    if lobby is not None and lobby.stage is Stage.JOINING:
+        _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
+
+
+def _not_let_in(work: Work, lobby: Lobby, handle: str, words: str) -> None:
+    if not still_awaited(work, lobby, handle):
+        own_notice(work, lobby.label, words)
         end(work, lobby)
 
 
@@ -227,15 +245,13 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     """Who asked us in has let us in, at a place of the order."""
     lobby = work.lobby(welcome.group)
     healing = lobby is not None and lobby.stage is Stage.MEMBER
-    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and lobby.inviter == handle)):
-        _not_in(work, handle, welcome, lobby)
+    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and _waited_for(work, lobby, handle))):
+        _not_in(work, handle, welcome.group)
         return Fate.DECLINED
     try:
         reference, own = packages.for_welcome(work, welcome.welcome)
-        if healing and lobby.healing.accepted.get(handle) != reference:
-            raise VerificationError(
-                "it answers nothing of ours"
-            )  # else anybody could move us into a group of its own
+        if healing and work.holder(reference) != Holder(handle, welcome.group):
+            raise VerificationError("it answers nothing of ours")  # else anybody moves us into a group of its own
         state = mls.join(
             welcome.welcome,
             own,
@@ -250,6 +266,9 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             raise VerificationError("no lobby has so many entries", reason="bad-place")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
+        if not healing:
+            _not_in(work, handle, welcome.group)
+            _not_let_in(work, lobby, handle, f"{handle}'s welcome could not be used: you did not come in")
         return Fate.DECLINED
     old = work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
@@ -264,19 +283,21 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     return Fate.TAKEN
 
 
-def _not_in(work: Work, handle: str, welcome: Welcome, lobby: Lobby | None) -> None:
-    """We accepted, and were put out or left before the welcome came: others are not to think that we are in."""
-    try:
-        packages.for_welcome(work, welcome.welcome)
-    except DecodeError:
-        return
-    if lobby is None or lobby.stage is Stage.ENDED:
-        work.post(handle, Leave(welcome.group))
+def _waited_for(work: Work, lobby: Lobby, handle: str) -> bool:
+    return handle == lobby.inviter or handle in packages.holders(work, lobby.group)
+
+
+def _not_in(work: Work, handle: str, group: bytes) -> None:
+    """A welcome is not taken by who is not in: others are not to think that we are."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.ENDED):
+        work.post(handle, Leave(group))
 
 
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
     packages.used(work, reference)
     old, people = work.session(lobby.group), groups.roster(state)
+    packages.taken_back(work, welcome.group)
     work.keep_session(state)
     if lobby.order is not None:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
@@ -303,7 +324,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     lobby = replace(
         lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
-            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0, accepted={},
+            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
         ),
         watch=replace(
@@ -315,6 +336,13 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     work.keep_lobby(lobby, reworded=True)
     purge_expelled(work, lobby.group)
     work.stir(lobby.group)
+
+
+def absent(work: Work, handle: str, group: bytes) -> None:
+    """Somebody to whom we showed our order is not in; who accepted, and is yet to be let in, says so rightly."""
+    state = work.session(group)
+    if state is not None and handle in groups.roster(state):
+        left(work, handle, group)
 
 
 def left(work: Work, handle: str, group: bytes) -> None:

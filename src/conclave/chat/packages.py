@@ -1,14 +1,16 @@
 """Our key packages: a stock at the authority, so that a conversation with us can begin while we are away.
 
 A key package's private keys are on disk before it is published, and are erased when somebody has used it; those of
-the last-resort one, which serves when the stock is used up, when its successor has been published for a while. Left
-out: the authority (``node.mailroom``).
+the last-resort one, which serves when the stock is used up, when its successor has been published for a while.
+Whoever asks us gets the same one until it was used, or a day passed, and takes no room of others. Left out: the
+authority (``node.mailroom``).
 """
 
 from __future__ import annotations
 
 from conclave.chat import groups
 from conclave.chat.effects import Publish
+from conclave.chat.state import Holder, Stage
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.mls import group as mls
@@ -17,24 +19,85 @@ from conclave.wire.packages import Package
 
 LAST_KEPT = 2
 """Last-resort packages whose keys we hold: what was sealed to the one before is still under way."""
+HANDED_SECONDS = 86_400.0
+"""For so long the same person is handed the same key package."""
+HANDED_KEPT = 2
+"""Key packages that one person holds for one conversation: the one before may be in use already."""
 
 
-def fresh(work: Work) -> bytes:
-    """A new key package of ours to hand out, as an ``MLSMessage``. Raises ``LocalError`` without a certificate."""
+def _fresh(work: Work, holder: Holder | None = None) -> bytes:
+    """A new key package of ours, as an ``MLSMessage``. Raises ``LocalError`` without a certificate."""
     own = groups.package(work)
-    work.keep_package(mls.reference(own.package), own)
-    _shed(work)
+    reference = mls.reference(own.package)
+    work.keep_package(reference, own, holder)
+    _shed(work, reference)
     return mls.write_key_package(own.package)
 
 
-def _shed(work: Work) -> None:
-    """The oldest of too many go, and those that have ended."""
-    single = [(package.package.leaf.lifetime[1], ref) for ref, package in work.packages() if ref not in work.last]
-    single.sort()
-    excess = len(single) - work.settings.packages
-    for at, (until, ref) in enumerate(single):
-        if at < excess or until < work.now:
-            work.drop_package(ref)
+def handed(work: Work, handle: str, group: bytes = b"") -> bytes:
+    """The key package of ours that ``handle`` gets, to let us into a lobby or (no ``group``) for a group of two.
+
+    Raises ``LocalError`` without a certificate.
+    """
+    holder = Holder(handle, group)
+    held = sorted(
+        (one.package.leaf.lifetime[0], ref) for ref, one in work.packages() if work.holder(ref) == holder
+    )  # fmt: skip
+    begin, reference = held[-1] if held else (0, b"")
+    newest = work.package(reference)
+    young = newest is not None and begin <= work.now < begin + HANDED_SECONDS
+    if newest is not None and young and work.own and work.own.credential == newest.package.leaf.credential:
+        return mls.write_key_package(newest.package)
+    package = _fresh(work, holder)
+    for _, reference in held[: len(held) + 1 - HANDED_KEPT]:
+        work.drop_package(reference)
+    return package
+
+
+def holders(work: Work, group: bytes) -> list[str]:
+    """Who holds a key package by which it may let us into a lobby."""
+    found = (work.holder(reference) for reference, _ in work.packages())
+    return sorted({one.handle for one in found if one is not None and one.group == group})
+
+
+def taken_back(work: Work, group: bytes, handle: str = "") -> None:
+    """Nobody lets us into that lobby any more, or ``handle`` does not."""
+    for reference, _ in work.packages():
+        holder = work.holder(reference)
+        if holder is not None and holder.group == group and handle in ("", holder.handle):
+            work.drop_package(reference)
+
+
+def _shed(work: Work, made: bytes) -> None:
+    """Those that have ended go, and of each kind the oldest of too many, but never the one just ``made``.
+
+    Nor do those go that are to let us into a lobby that we wait for: our people said so, once for each.
+    """
+    most = work.settings.packages
+    stock, asked, answers = [], [], []
+    for reference, package in work.packages():
+        if reference in work.last:
+            continue
+        until, holder = package.package.leaf.lifetime[1], work.holder(reference)
+        if until < work.now:
+            work.drop_package(reference)
+        elif holder is None:
+            stock.append((until, reference))
+        elif not holder.group:
+            asked.append((until, reference))
+        elif not _awaited(work, holder.group):
+            answers.append((until, reference))
+    # What waits at the authority are the youngest of its stock: whoever fetches there gets the older ones.
+    rooms = ((stock, max(most // 2, work.settings.stock)), (asked, most // 4), (answers, most // 4))
+    for some, room in rooms:
+        some.sort(key=lambda one: (one[1] == made, one))
+        for _, reference in some[: max(0, len(some) - max(1, room))]:
+            work.drop_package(reference)
+
+
+def _awaited(work: Work, group: bytes) -> bool:
+    lobby = work.lobby(group)
+    return lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING)
 
 
 def stock_told(work: Work, count: int) -> None:
@@ -51,7 +114,7 @@ def stock_told(work: Work, count: int) -> None:
         return
     replace = newest is None or newest.package.leaf.credential != work.own.credential
     count = work.settings.stock if replace else max(0, missing)
-    packages = tuple(fresh(work) for _ in range(count))
+    packages = tuple(_fresh(work) for _ in range(count))
     if stale:
         _renew_last(work)
     newest = work.package(work.last[0])
@@ -68,10 +131,10 @@ def _renew_last(work: Work) -> None:
     work.last = (ref, *work.last[: LAST_KEPT - 1])
 
 
-def asked(work: Work) -> Package | None:
+def asked(work: Work, handle: str) -> Package | None:
     """A key package for a peer that is linked; None where we have no certificate for it."""
     try:
-        return Package(fresh(work))
+        return Package(handed(work, handle))
     except LocalError:
         return None
 

@@ -10,6 +10,7 @@ links, windows and what followers have, which are learnt again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from conclave.chat.state import (
     Ears,
     Flying,
     Healing,
+    Holder,
     Intents,
     Lobby,
     Mark,
@@ -35,7 +37,7 @@ from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.mls.group import State
+from conclave.mls.group import OwnKeyPackage, State
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import EntryKind, read_runs, write_runs
@@ -91,6 +93,12 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
         peer.mailed, peer.read, peer.timer,
     )  # fmt: skip
+
+
+def blank(peer: Peer) -> bool:
+    """Whether there is nothing of a peer to be kept."""
+    used = peer.out.stream or peer.inbound.streams or len(peer.waiting)
+    return not used and peer_part(peer) == peer_part(Peer(peer.handle))
 
 
 def _write_group(w: Writer, group: PairGroup) -> None:
@@ -159,8 +167,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(sorted(healing.owed), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
     w.vector(sorted(healing.anew), Writer.text)
-    w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
-    return w.vector(healing.accepted.items(), lambda each, it: each.text(it[0]).opaque(it[1])).done()
+    return w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1])).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -182,8 +189,7 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     anew, met = frozenset[str](), dict[str, int]()
     if r.remaining:  # a home from before has none
         anew, met = frozenset(r.vector(_handle)), dict(r.vector(_number))
-    accepted = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.opaque()))) if r.remaining else {}
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, accepted)
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer,
@@ -321,12 +327,44 @@ def voice_records(lobby: Lobby, before: Lobby | None) -> Iterator[PutState | Dro
             yield PutState(STAGED_KEY + name, new.staged.encode())
 
 
+# --- key packages of ours ---
+
+
+class _Use(IntEnum):
+    STOCK = 0
+    LAST = 1
+    HANDED = 2  # to one person, whose name follows
+
+
+def encode_package(package: OwnKeyPackage, holder: Holder | None, *, last: bool) -> bytes:
+    """The state under ``package/<reference>``; ``holder`` is whom it was handed to, if to one person."""
+    w = Writer().uint8(VERSION).uint8(_Use.LAST if last else _Use.STOCK if holder is None else _Use.HANDED)
+    if holder is not None:
+        w.text(holder.handle).opaque(holder.group)
+    return w.raw(package.encode()).done()
+
+
+def decode_package(data: bytes) -> tuple[OwnKeyPackage, Holder | None, bool]:
+    """The inverse of ``encode_package``: the last one tells whether it is a last resort. Raises ``DecodeError``."""
+
+    def package(r: Reader) -> tuple[OwnKeyPackage, Holder | None, bool]:
+        use = _Use(r.uint8())
+        holder = Holder(r.text(HANDLE_BYTES), r.opaque(ID_BYTES)) if use is _Use.HANDED else None
+        return OwnKeyPackage.read(r), holder, use is _Use.LAST
+
+    return read(data, package)
+
+
 # --- what a step writes of what it changed ---
 
 
-def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState]:
-    """What is to be written of somebody."""
-    if before is None or peer_part(before) != peer_part(peer):
+def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState | DropState]:
+    """What is to be written of somebody: nothing of who is nothing to us."""
+    kept = before is not None and not blank(before)
+    if blank(peer):
+        if kept:
+            yield DropState(PEER_KEY + peer.handle)
+    elif before is None or not kept or peer_part(before) != peer_part(peer):
         yield PutState(PEER_KEY + peer.handle, partial(encode_peer, peer))
 
 

@@ -12,7 +12,7 @@ from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.settings import Settings
-from conclave.chat.state import Desk, Flying, Judges, Lobby, Own, Peer, Unsaid
+from conclave.chat.state import Desk, Flying, Holder, Judges, Lobby, Own, Peer, Unsaid
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
 from conclave.lobby.shelf import Shelf
@@ -66,7 +66,9 @@ def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
         waiting: Fifo[Unsaid] = Fifo()
         for key, data in _under(kept, f"{records.OUT_KEY}@{handle}/w/"):
             waiting = waiting.push(records.decode_unsaid(key, data))
-        peers = peers.put(handle, replace(peer, waiting=waiting))
+        peer = replace(peer, waiting=waiting)
+        if not records.blank(peer):
+            peers = peers.put(handle, peer)
     return replace(desk, peers=peers)
 
 
@@ -129,14 +131,15 @@ def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:
             traffic = kept.get(f"{records.SESSION_KEY}{name}{records.TRAFFIC}", b"")
             sessions = sessions.put(bytes.fromhex(name), State.join_parts(value, traffic))
     packages: Shelf[bytes, OwnKeyPackage] = Shelf()
+    holders: Shelf[bytes, Holder] = Shelf()
     last: list[tuple[int, bytes]] = []
     for name, value in _under(kept, records.PACKAGE_KEY):
-        if value[:1] != bytes((records.VERSION,)):
-            raise DecodeError("a state of an unknown version")
-        package = OwnKeyPackage.decode(value[2:])
+        package, holder, is_last = records.decode_package(value)
         reference = bytes.fromhex(name)
         packages = packages.put(reference, package)
-        if value[1]:
+        if holder is not None:
+            holders = holders.put(reference, holder)
+        if is_last:
             last.append((package.package.leaf.lifetime[0], reference))
     names = tuple(reference for _, reference in sorted(last, reverse=True))
-    return replace(desk, sessions=sessions, packages=packages, last=names)
+    return replace(desk, sessions=sessions, packages=packages, last=names, holders=holders)

@@ -42,6 +42,14 @@ def nobody(_: Credential, __: bytes, ___: float) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a key package of ours was handed to, and the lobby that it is to let us into; empty: a group of two."""
+
+    handle: str
+    group: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Judges:
     """Who is believed. ``newcomers`` judges who comes anew, ``members`` who is in and may have been away.
 
@@ -171,7 +179,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """What we heard in a lobby, and who has it. The last four are not kept."""
+    """What we heard in a lobby, and who has it. From ``told`` on nothing is kept."""
 
     counts: Shelf[str, int] = field(default_factory=Shelf)  # everybody's latest counter
     marks: Shelf[str, Mark] = field(default_factory=Shelf)
@@ -182,6 +190,7 @@ class Ears:
     due: float = 0.0  # when the next one is to be sent; 0: none
     gaps: Gaps = field(default_factory=dict)  # whose counted messages lack
     calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
+    heeded: Mapping[str, float] = field(default_factory=dict)  # whose roll call we answered when, and when we called
 
 
 class Step(IntEnum):
@@ -207,7 +216,6 @@ class Healing:
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
-    accepted: Mapping[str, bytes] = field(default_factory=dict)  # whose invitation by which key package, being in
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -247,10 +255,12 @@ class Watch:
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     rumour: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
+    rumours: Mapping[str, float] = field(default_factory=dict)  # whose we believed when
     shunned: Mapping[str, float] = field(default_factory=dict)  # who says since when that we are out in its half
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
     terms: float = 0.0  # how many terms more than we know of we would believe; see ``chat.terms``
     terms_at: float = 0.0  # UNIX seconds of that; 0: nobody has claimed any
+    shown: Mapping[str, float] = field(default_factory=dict)  # who takes us for in since when, while we wait to be
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
 
@@ -317,6 +327,7 @@ class Desk:
     sessions: Shelf[bytes, State] = field(default_factory=Shelf)
     packages: Shelf[bytes, OwnKeyPackage] = field(default_factory=Shelf)  # by reference
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
+    holders: Shelf[bytes, Holder] = field(default_factory=Shelf)  # who has those that are not the authority's stock
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
     expelled: frozenset[str] = frozenset()  # whom the authority put out, as told since our start
     remains: Remains | None = None  # of a home that came from a backup, until it is taken up again

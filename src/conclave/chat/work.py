@@ -29,7 +29,7 @@ from conclave.chat.effects import (
 from conclave.chat.line import Line, Status
 from conclave.chat.notices import LineAdded, LineMarked, Trouble
 from conclave.chat.pair import Theirs
-from conclave.chat.state import Desk, Lobby, Peer
+from conclave.chat.state import Desk, Holder, Lobby, Peer
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
 from conclave.lobby.values import replace
@@ -60,6 +60,7 @@ class Work:
         self._labels = desk.labels
         self._sessions = desk.sessions
         self._packages = desk.packages
+        self._holders = desk.holders
         self.last = desk.last
         self.expelled = desk.expelled
         self.remains = desk.remains
@@ -71,6 +72,7 @@ class Work:
         self._acks: dict[tuple[str, bytes], None] = {}
         self._haves: dict[bytes, None] = {}
         self._touched_peers: dict[str, Peer | None] = {}
+        self._untied: set[str] = set()
         self._touched_lobbies: dict[bytes, Lobby | None] = {}
         self._reworded: set[bytes] = set()
         self._stirred: dict[bytes, None] = {}
@@ -114,6 +116,10 @@ class Work:
     def packages(self) -> list[tuple[bytes, OwnKeyPackage]]:
         """All key packages of ours."""
         return list(self._packages.items())
+
+    def holder(self, reference: bytes) -> Holder | None:
+        """Whom a key package of ours was handed to; None for those of the authority's stock."""
+        return self._holders.get(reference)
 
     def certificate(self, key: bytes) -> bytes:
         """The certificate (DER) of a signature key that we met; empty where it is not known."""
@@ -173,10 +179,14 @@ class Work:
             self._touched_sessions.setdefault(group, before)
             self._sessions = self._sessions.drop(group)
 
-    def keep_package(self, reference: bytes, package: OwnKeyPackage, *, last: bool = False) -> None:
-        """A key package of ours that may be used from now on."""
+    def keep_package(
+        self, reference: bytes, package: OwnKeyPackage, holder: Holder | None = None, *, last: bool = False
+    ) -> None:
+        """A key package of ours that may be used from now on; ``holder`` is whom it was handed to."""
         self._packages = self._packages.put(reference, package)
-        value = bytes((records.VERSION, last)) + package.encode()
+        if holder is not None:
+            self._holders = self._holders.put(reference, holder)
+        value = records.encode_package(package, holder, last=last)
         self._records.append(PutState(records.PACKAGE_KEY + reference.hex(), value))
 
     def drop_voice(self, lobby: Lobby) -> None:
@@ -187,6 +197,7 @@ class Work:
     def drop_package(self, reference: bytes) -> None:
         """Erase the keys of a key package."""
         self._packages = self._packages.drop(reference)
+        self._holders = self._holders.drop(reference)
         self._records.append(DropState(records.PACKAGE_KEY + reference.hex()))
 
     def keep_certificate(self, der: bytes, key: bytes) -> None:
@@ -201,6 +212,8 @@ class Work:
         ties = peer.ties | {group} if tied else peer.ties - {group}
         if ties != peer.ties:
             self.keep(replace(peer, ties=ties))
+        if not tied:
+            self._untied.add(handle)
 
     # Effects.
 
@@ -347,7 +360,7 @@ class Work:
             self._deeds.append(Wake(alarm))
         desk = Desk(
             self.me, self.settings, self.own, self.judges, self.busy, self._peers, self._lobbies, self._labels,
-            self._sessions, self._packages, self.last, self._certificates, self.expelled,
+            self._sessions, self._packages, self.last, self._holders, self._certificates, self.expelled,
             self.remains, alarm,
         )  # fmt: skip
         return desk, self._records, [*first, *self._deeds]
@@ -358,6 +371,8 @@ class Work:
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
+        if peer.handle in self._untied and not (wanted or peer.linked) and records.blank(peer):
+            self._peers = self._peers.drop(peer.handle)
 
 
 def window_for(peer: Peer) -> int:

@@ -25,11 +25,12 @@ from conclave.mls.commit import FindPsk
 from conclave.mls.credentials import Credential, Verify
 from conclave.mls.epoch import Member, introduce
 from conclave.mls.extensions import Extension, Extensions
+from conclave.mls.framing import Sender, SenderType
 from conclave.mls.keypackage import KeyPackage, OwnKeyPackage, check_key_package
 from conclave.mls.limits import Policy
 from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
 from conclave.mls.original import Original, Said, read_original, verify_original
-from conclave.mls.proposallist import Terms
+from conclave.mls.proposallist import Sent, Terms, judge
 from conclave.mls.proposals import (
     Add,
     GroupContextExtensions,
@@ -126,8 +127,17 @@ def read_key_package(data: bytes) -> KeyPackage:
     return package
 
 
-def identify_package(package: KeyPackage, *, verify: Verify, now: float, policy: Policy | None = None) -> Member:
-    """Whose key package it is (RFC 9420 section 10.1), before something is sealed to it. Raises ``RuleError``."""
+def identify_package(
+    package: KeyPackage, *, verify: Verify, now: float, policy: Policy | None = None, group: State | None = None
+) -> Member:
+    """Whose key package it is (RFC 9420 section 10.1), before something is sealed to it. Raises ``RuleError``.
+
+    With a ``group``, whether a commit there could add it, as far as that can be told without one.
+    """
+    if group is not None:
+        sender = Sender(SenderType.MEMBER, group.epoch.me)
+        terms = Terms(verify, now, policy or group.policy)
+        return judge(group.epoch, sender, (Sent(sender, Add(package)),), terms).members[0]
     check_key_package(suite_of(package.cipher_suite), package, (), now, policy or Policy())
     return introduce(package.leaf, verify, now)
 

@@ -1,0 +1,235 @@
+"""Who accepted, until it is in: whom it waits for, and what its key package may spoil."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import groups, packages
+from conclave.chat.meaning import WELCOME_SECONDS
+from conclave.chat.notices import RequestAnswered
+from conclave.chat.work import Work
+from conclave.crypto.suite import HYBRID
+from conclave.lobby import order as orders
+from conclave.mls import group as mls
+from conclave.mls.group import OwnKeyPackage
+from conclave.wire import order as f
+from conclave.wire.delivery import Post
+from conclave.wire.posts import Answer, Choice, pack_parcel
+from tests.chat.desks import Table
+
+ALL = ("ayse", "burak", "cem", "deniz")
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table(*ALL)
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    return table
+
+
+def test_a_welcome_that_cannot_be_used_leaves_nobody_in_the_roster_who_is_not_in() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.drop = lambda one, _, __: one == "cem"
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.drop = lambda *_: False
+    work = Work(table.desks["cem"], table.now, table.random)
+    packages.taken_back(work, group)
+    table.desks["cem"], *_ = work.done()
+    table.run(15)
+    assert "was refused" in table.troubles("cem")[-1]
+    assert table.texts("cem", "#ops")[-1] == "ayse's welcome could not be used: you did not come in"
+    assert table.view("burak").roster == ("ayse", "burak")
+    assert "cem left" in table.texts("burak", "#ops")
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.view("cem").roster == ("ayse", "burak", "cem")
+
+
+def accepted_of_one_who_dies(*, committed: bool) -> tuple[Table, bytes]:
+    """deniz accepts burak, whose device dies: before it lets deniz in, or before its welcome leaves."""
+    table = Table(*ALL)
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    for one in ("burak", "cem"):
+        table.link(one, "deniz")
+    group = table.lobby("ayse", "burak", "cem")
+    table.put("burak", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, other, frame: (
+        (one, other) == ("burak", "deniz") if committed else one == "burak"
+    )  # fmt: skip
+    table.put("deniz", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.wait(1)
+    assert ("deniz" in table.view("ayse").roster) is committed
+    table.part({"ayse", "cem", "deniz"}, {"burak"})
+    table.mail.clear()
+    table.drop = lambda *_: False
+    table.restart("deniz")
+    table.dial()
+    return table, group
+
+
+def test_who_accepted_somebody_who_is_gone_is_let_in_by_another_who_asks() -> None:
+    table, _ = accepted_of_one_who_dies(committed=False)
+    table.run(30, 2)
+    assert table.stages()["deniz"] == "joining"
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.run(5)
+    assert table.view("cem").roster == ("ayse", "burak", "cem", "deniz")
+    assert table.view("deniz").roster == table.view("cem").roster
+    table.part()
+    table.run(60)  # what burak still has to say to it changes nothing
+    assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
+    assert table.view("burak").invited == ()
+
+
+def test_whose_welcome_never_came_is_put_out_after_a_while_and_can_be_asked_anew() -> None:
+    table, _ = accepted_of_one_who_dies(committed=True)
+    table.run(WELCOME_SECONDS - 60, 5)
+    assert "deniz" in table.view("ayse").roster  # the welcome may be under way
+    table.restart("deniz")
+    table.run(WELCOME_SECONDS + 60, 5)
+    assert table.view("ayse").roster == ("ayse", "burak", "cem")
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.run(5)
+    assert table.view("deniz").roster == table.view("cem").roster == ("ayse", "burak", "cem", "deniz")
+    table.part()
+    table.run(60)
+    assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
+
+
+def test_an_invitation_is_answered_where_we_wait_for_somebody_elses_welcome_and_know_it_not() -> None:
+    table = Table(*ALL)
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    table.link("cem", "deniz")
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak", "cem", "deniz")))
+    table.drop = lambda one, other, _: (one, other) == ("deniz", "ayse")
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))  # which shows that ayse alone is in
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    assert table.notices("cem", RequestAnswered) == [RequestAnswered("deniz", "#ops", "rejected")]
+    assert table.stages()["deniz"] == "joining"
+    table.drop = lambda *_: False
+    table.run(15)
+    assert table.view("deniz").roster == ("ayse", "cem", "deniz")
+
+
+def test_who_takes_an_invitation_back_leaves_us_to_the_other_who_asked(table: Table) -> None:
+    table.link("burak", "deniz")
+    table.link("cem", "deniz")
+    group = table.lobby("ayse", "burak", "cem")
+    table.put("burak", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, _, __: one == "deniz"
+    table.put("deniz", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.put("burak", ev.RemoveFrom("ops", "deniz"))
+    table.drop = lambda one, other, _: (one, other) == ("deniz", "cem")
+    table.run(15)
+    assert (table.stages()["deniz"], table.state("deniz", group).inviter) == ("joining", "cem")
+    table.drop = lambda *_: False
+    table.run(15)
+    assert table.view("deniz").roster == ALL
+    assert "deniz entered: cem let you in" in table.texts("deniz", "#ops")
+
+
+def test_a_head_puts_nobody_out_who_is_about_to_be_let_in(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    order = table.state("ayse", group).order
+    assert order is not None
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, _, frame: one == "deniz" and not isinstance(frame, f.Refused)
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    for _ in range(2):
+        table.put("deniz", ev.Arrived("ayse", orders.head(order)))
+        table.now += WELCOME_SECONDS
+    assert [one for _, _, one in table.frames if isinstance(one, f.Refused)] == [
+        f.Refused(group, 0, 0, f.Refusal.NOT_IN)
+    ]
+    table.drop = lambda *_: False
+    table.run(15)
+    assert "deniz" in table.view("ayse").roster
+    assert table.stages()["deniz"] == "member"
+
+
+# --- key packages that no commit takes ---
+
+
+def key_package(table: Table, name: str, *extensions: int) -> OwnKeyPackage:
+    own, now = table.own[name], int(table.now)
+    suite = mls.cipher_suite(own.suite)
+    return OwnKeyPackage.create(
+        suite, own.credential, own.signature_key, (now - 10, now + 9999), table.random, extensions=extensions
+    )
+
+
+def signed(table: Table, name: str, one: OwnKeyPackage) -> bytes:
+    """As it is sent, signed anew."""
+    own = table.own[name]
+    suite = mls.cipher_suite(own.suite)
+    package = replace(one.package, leaf=one.package.leaf.sign(suite, own.signature_key))
+    return mls.write_key_package(package.sign(suite, own.signature_key))
+
+
+def accept(table: Table, name: str, group: bytes, package: bytes, number: int = 1) -> None:
+    """``name`` accepts with that key package, whatever its device would do."""
+    kind, body = pack_parcel(Answer(group, Choice.ACCEPT, package))
+    table.put("ayse", ev.Arrived(name, Post(b"another1", number, number, kind, body)))
+
+
+@pytest.mark.parametrize("bad", ["capabilities", "suite", "lifetime"])
+def test_a_key_package_that_the_group_does_not_take_is_turned_away_when_it_comes(table: Table, bad: str) -> None:
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("cem", "deniz")))
+    one = key_package(table, "deniz", *(() if bad == "capabilities" else (groups.DEPUTIES,)))
+    if bad == "suite":
+        one = replace(one, package=replace(one.package, cipher_suite=HYBRID.code))
+    if bad == "lifetime":
+        leaf = replace(one.package.leaf, lifetime=(int(table.now) - 20, int(table.now) - 10))
+        one = replace(one, package=replace(one.package, leaf=leaf))
+    accept(table, "deniz", group, signed(table, "deniz", one))
+    assert "deniz could not be let into #ops" in table.troubles("ayse")[-1]
+    assert table.state("ayse", group).intents.adds == {}
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    assert table.view("cem").roster == ("ayse", "burak", "cem")
+
+
+def test_who_spoils_a_commit_is_turned_away_alone(table: Table) -> None:
+    """Its key is one that a member has: that is seen in the tree that a commit makes."""
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("cem", "deniz")))
+    state = table.desks["ayse"].sessions.get(group)
+    assert state is not None
+    one = key_package(table, "deniz", groups.DEPUTIES)
+    leaf = replace(one.package.leaf, encryption_key=state.epoch.leaf(1).encryption_key)
+    accept(table, "deniz", group, signed(table, "deniz", replace(one, package=replace(one.package, leaf=leaf))))
+    assert set(table.state("ayse", group).intents.adds) == {"deniz"}
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    assert "deniz could not be let into #ops" in table.troubles("ayse")[-1]
+    assert table.view("cem").roster == ("ayse", "burak", "cem")
+    assert table.state("ayse", group).intents.adds == {}
+
+
+def test_of_two_who_do_not_fit_together_one_is_let_in_and_nobody_else_is_turned_away(table: Table) -> None:
+    group = table.lobby("ayse")
+    table.put("ayse", ev.InviteTo("ops", ("burak", "cem", "deniz")))
+    ours, other = key_package(table, "deniz", groups.DEPUTIES), key_package(table, "cem", groups.DEPUTIES)
+    leaf = replace(ours.package.leaf, encryption_key=other.package.leaf.encryption_key)
+    accept(table, "cem", group, signed(table, "cem", other))
+    accept(table, "deniz", group, signed(table, "deniz", replace(ours, package=replace(ours.package, leaf=leaf))))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    assert {"cem entered", "burak entered"} <= set(table.texts("ayse", "#ops"))
+    assert table.view("burak").roster == ("ayse", "burak")  # cem's own device knows nothing of its answer
+    assert "deniz could not be let into #ops" in table.troubles("ayse")[-1]
