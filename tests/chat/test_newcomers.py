@@ -16,7 +16,7 @@ from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
 from conclave.wire import order as f
-from conclave.wire.delivery import Post
+from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Answer, Choice, pack_parcel
 from tests.chat.desks import Table
 
@@ -45,6 +45,8 @@ def test_a_welcome_that_cannot_be_used_leaves_nobody_in_the_roster_who_is_not_in
     table.desks["cem"], *_ = work.done()
     table.run(15)
     assert "was refused" in table.troubles("cem")[-1]
+    said = [one for who, _, one in table.frames if who == "cem" and isinstance(one, Post)]
+    assert said[-1].kind is PostKind.LEAVE
     assert table.texts("cem", "#ops")[-1] == "ayse's welcome could not be used: you did not come in"
     assert table.view("burak").roster == ("ayse", "burak")
     assert "cem left" in table.texts("burak", "#ops")

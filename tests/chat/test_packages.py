@@ -160,6 +160,24 @@ def test_who_invites_a_member_again_and_again_makes_it_hold_one() -> None:
     assert len(held(table, "burak")) == len(before) + 1
 
 
+def test_members_who_invite_again_take_no_room_of_an_answer_that_is_awaited() -> None:
+    table = Table("ayse", "burak", "cem", settings=Settings(stock=4, packages=12))
+    for one in ("ayse", "cem"):
+        table.link(one, "burak")
+    lobbies = [table.lobby("ayse", "burak", name=f"l{number}") for number in range(6)]
+    table.put("cem", ev.OpenLobby("ops", b"g" * 16, ("burak",)))
+    table.drop = lambda one, other, _: (one, other) == ("burak", "cem")
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    (awaited,) = held(table, "burak")
+    stream, last = table.desks["burak"].peers.get("ayse").inbound.streams[0]  # type: ignore[union-attr]
+    for number, group in enumerate(lobbies, start=1):
+        table.now += 1
+        kind, body = pack_parcel(Invite(group, "ops", ("ayse", "burak")))
+        table.step("burak", ev.Arrived("ayse", Post(stream, last + number, 1, kind, body)))
+    assert awaited in held(table, "burak")
+    assert len(held(table, "burak")) == 1 + 12 // 4
+
+
 def test_what_was_handed_out_is_given_back_with_the_lobby() -> None:
     table = Table("ayse", "burak")
     table.link("ayse", "burak")

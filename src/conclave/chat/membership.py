@@ -196,7 +196,8 @@ def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
     others = set(packages.holders(work, lobby.group)) - {handle}
     believed = handle in (lobby.inviter, *lobby.asked) and work.peer(handle).pair.ours is not Ours.BLOCKED
     if believed and (handle == lobby.inviter or len(others) < INVITERS_MOST):
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown={})))
+        lobby = replace(lobby, watch=replace(lobby.watch, shown={}))
+        work.keep_lobby(lobby)
         _accept(work, lobby, handle)
     else:
         work.post(handle, Answer(lobby.group, Choice.REJECT))

@@ -10,7 +10,6 @@ links, windows and what followers have, which are learnt again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,7 +21,6 @@ from conclave.chat.state import (
     Ears,
     Flying,
     Healing,
-    Holder,
     Intents,
     Lobby,
     Mark,
@@ -37,7 +35,7 @@ from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
-from conclave.mls.group import OwnKeyPackage, State
+from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import EntryKind, read_runs, write_runs
@@ -325,34 +323,6 @@ def voice_records(lobby: Lobby, before: Lobby | None) -> Iterator[PutState | Dro
             yield DropState(STAGED_KEY + name)
         else:
             yield PutState(STAGED_KEY + name, new.staged.encode())
-
-
-# --- key packages of ours ---
-
-
-class _Use(IntEnum):
-    STOCK = 0
-    LAST = 1
-    HANDED = 2  # to one person, whose name follows
-
-
-def encode_package(package: OwnKeyPackage, holder: Holder | None, *, last: bool) -> bytes:
-    """The state under ``package/<reference>``; ``holder`` is whom it was handed to, if to one person."""
-    w = Writer().uint8(VERSION).uint8(_Use.LAST if last else _Use.STOCK if holder is None else _Use.HANDED)
-    if holder is not None:
-        w.text(holder.handle).opaque(holder.group)
-    return w.raw(package.encode()).done()
-
-
-def decode_package(data: bytes) -> tuple[OwnKeyPackage, Holder | None, bool]:
-    """The inverse of ``encode_package``: the last one tells whether it is a last resort. Raises ``DecodeError``."""
-
-    def package(r: Reader) -> tuple[OwnKeyPackage, Holder | None, bool]:
-        use = _Use(r.uint8())
-        holder = Holder(r.text(HANDLE_BYTES), r.opaque(ID_BYTES)) if use is _Use.HANDED else None
-        return OwnKeyPackage.read(r), holder, use is _Use.LAST
-
-    return read(data, package)
 
 
 # --- what a step writes of what it changed ---

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conclave.chat import records
+from conclave.chat import package_records, records
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
@@ -134,7 +134,7 @@ def _keys(desk: Desk, kept: dict[str, bytes]) -> Desk:
     holders: Shelf[bytes, Holder] = Shelf()
     last: list[tuple[int, bytes]] = []
     for name, value in _under(kept, records.PACKAGE_KEY):
-        package, holder, is_last = records.decode_package(value)
+        package, holder, is_last = package_records.decode_package(value)
         reference = bytes.fromhex(name)
         packages = packages.put(reference, package)
         if holder is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from conclave.chat import delivery, originals, records
+from conclave.chat import delivery, originals, package_records, records
 from conclave.chat.effects import (
     AddLine,
     Deed,
@@ -186,7 +186,7 @@ class Work:
         self._packages = self._packages.put(reference, package)
         if holder is not None:
             self._holders = self._holders.put(reference, holder)
-        value = records.encode_package(package, holder, last=last)
+        value = package_records.encode_package(package, holder, last=last)
         self._records.append(PutState(records.PACKAGE_KEY + reference.hex(), value))
 
     def drop_voice(self, lobby: Lobby) -> None:
