@@ -424,3 +424,20 @@ def test_whose_way_in_is_refused_asks_for_another(table: Table, reason: Refusal)
     table.drop = lambda *_: False
     table.run(60)
     assert table.stages()["burak"] == "ended"
+
+
+def test_who_was_put_out_and_went_back_before_that_is_given_the_entries_that_say_so(table: Table) -> None:
+    """It had them once: so the one who leads believes that it knows."""
+    group = table.desks["ayse"].labels["#ops"]
+    table.put("ayse", ev.RemoveFrom("ops", "deniz"))
+    table.run(5)
+    assert table.stages()["deniz"] == "ended"
+    order = table.state("ayse", group).order
+    assert order is not None
+    assert "deniz" not in (table.state("ayse", group).watch.followers or {})
+    before = len(table.frames)
+    table.link("ayse", "deniz")
+    table.put("ayse", ev.Arrived("deniz", Fetch(group, order.seq - 2, 9)))
+    given = [one.seq for _, to, one in table.frames[before:] if to == "deniz" and isinstance(one, Ordered)]
+    out_by, _ = table.state("ayse", group).healing.gone["deniz"]
+    assert given == list(range(order.seq - 2, out_by + 1))

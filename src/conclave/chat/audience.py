@@ -149,7 +149,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
     if fetch.first <= lobby.order.base and known(work, lobby, handle):
         send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
         return
-    if people is not None:
+    if people is not None and handle in people:
         people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
     else:

@@ -201,7 +201,7 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
     """A member says that we, who lead, are out in its half, by entry ``out_by`` (0: it names none).
 
     Others of ours may show it the order that counts; it comes in then, and puts us out. Else it is put out here.
-    Where all who are there name an entry that put us out, that stands: removals of either half do.
+    Where most who are there name an entry that put us out, that stands: removals of either half do.
     """
     state = work.session(lobby.group)
     if state is None or handle not in groups.roster(state):
@@ -214,7 +214,8 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
     work.keep_lobby(lobby)
     if len(people) > 1 and work.now - since < SHUNNED_SECONDS:
         return
-    if {one for one in people if work.peer(one).linked} <= put_out:
+    there = {one for one in people if work.peer(one).linked}
+    if len(there & put_out) > len(there - put_out):
         ending.out(work, lobby, "in the other half of the lobby")
     else:
         purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
