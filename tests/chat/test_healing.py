@@ -431,13 +431,12 @@ def test_who_was_put_out_and_went_back_before_that_is_given_the_entries_that_say
     group = table.desks["ayse"].labels["#ops"]
     table.put("ayse", ev.RemoveFrom("ops", "deniz"))
     table.run(5)
-    assert table.stages()["deniz"] == "ended"
-    order = table.state("ayse", group).order
-    assert order is not None
-    assert "deniz" not in (table.state("ayse", group).watch.followers or {})
-    before = len(table.frames)
+    lobby = table.state("ayse", group)
+    assert lobby.watch.followers is not None
+    assert "deniz" not in lobby.watch.followers
+    out_by, _ = lobby.healing.gone["deniz"]
     table.link("ayse", "deniz")
-    table.put("ayse", ev.Arrived("deniz", Fetch(group, order.seq - 2, 9)))
+    before = len(table.frames)
+    table.put("ayse", ev.Arrived("deniz", Fetch(group, out_by - 1, 9)))
     given = [one.seq for _, to, one in table.frames[before:] if to == "deniz" and isinstance(one, Ordered)]
-    out_by, _ = table.state("ayse", group).healing.gone["deniz"]
-    assert given == list(range(order.seq - 2, out_by + 1))
+    assert given == [out_by - 1, out_by]
