@@ -114,7 +114,8 @@ async def test_any_member_asks_somebody_in(trio: Trio, tmp_path: Path) -> None:
 async def test_who_came_in_later_is_shown_what_was_said_before(trio: Trio, tmp_path: Path) -> None:
     ayse, burak, cem = trio
     for number in range(3):
-        await cem.serve(ask.Say("#ops", f"early {number}", wait=True, timeout=20))
+        await cem.serve(ask.Say("#ops", f"early {number}", wait=True, goal="sent"))
+    await burak.until(lambda: "early 2" in burak.texts("#ops"))
     with pytest.raises(LocalError, match="nothing from before cem came in"):
         await burak.serve(ask.LobbyShare("ops", "cem"))
     make_home(tmp_path / "deniz", "deniz")
@@ -125,7 +126,7 @@ async def test_who_came_in_later_is_shown_what_was_said_before(trio: Trio, tmp_p
         await deniz.until(lambda: "burak" in deniz.requested())
         await deniz.serve(ask.AnswerTo("burak", accept=True))
         await burak.until(lambda: len(in_room(burak)) == 4)
-        await burak.serve(ask.Say("#ops", "welcome", wait=True, timeout=20))
+        await burak.serve(ask.Say("#ops", "welcome", wait=True, goal="sent"))
         answer = await burak.serve(ask.LobbyShare("#ops", "@deniz", last=2))
         assert answer == {"lobby": "#ops", "member": "deniz", "lines": 2}
         await deniz.until(lambda: "early 2" in deniz.texts("#ops"))
