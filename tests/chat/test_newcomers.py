@@ -17,7 +17,7 @@ from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
 from conclave.wire import order as f
 from conclave.wire.delivery import Post, PostKind
-from conclave.wire.posts import Answer, Choice, pack_parcel
+from conclave.wire.posts import Answer, Choice, Invite, pack_parcel
 from tests.chat.desks import Table
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -235,3 +235,31 @@ def test_of_two_who_do_not_fit_together_one_is_let_in_and_nobody_else_is_turned_
     assert {"cem entered", "burak entered"} <= set(table.texts("ayse", "#ops"))
     assert table.view("burak").roster == ("ayse", "burak")  # cem's own device knows nothing of its answer
     assert "deniz could not be let into #ops" in table.troubles("ayse")[-1]
+
+
+def test_who_accepted_two_is_told_by_the_one_whose_welcome_it_need_not_wait_for() -> None:
+    """The other may have taken its invitation back by now: then nobody's welcome comes."""
+    table = Table(*ALL)
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    for one in ("burak", "cem"):
+        table.link(one, "deniz")
+    group = table.lobby("ayse", "burak", "cem")
+
+    def drop(one: str, other: str, frame: object) -> bool:
+        welcome = isinstance(frame, Post) and frame.kind is PostKind.WELCOME
+        return isinstance(frame, f.Submit) or (one, other) == ("burak", "deniz") or (other == "deniz" and welcome)
+
+    table.drop = drop
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.put("deniz", ev.Arrived("burak", Post(b"burakpos", 1, 1, *pack_parcel(Invite(group, "ops", ALL[:3])))))
+    assert packages.holders(Work(table.desks["deniz"], table.now, table.random), group) == ["burak", "cem"]
+    table.run(5)
+    lobby = table.state("cem", group)
+    assert "deniz" in lobby.intents.adds
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.run(3)
+    assert "deniz" in table.view("cem").roster
+    table.run(15)
+    assert "cem" not in packages.holders(Work(table.desks["deniz"], table.now, table.random), group)

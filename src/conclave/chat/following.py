@@ -28,6 +28,7 @@ from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
 from conclave.wire.order import EntryKind, Ordered
+from conclave.wire.posts import Answer, Choice
 
 LOST_RANGES = 64
 """Ranges of entries that could not be opened, at most, which a receipt names."""
@@ -302,6 +303,8 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         for handle in went:
             people = core.part(people, handle, entry.seq)
     intents = lobby.intents
+    for handle in sorted(intents.adds.keys() & now.keys()) if entry.sender != work.me else ():
+        work.post(handle, Answer(lobby.group, Choice.REJECT))  # another let it in: ours is no welcome to wait for
     intents = replace(
         intents,
         adds={handle: one for handle, one in intents.adds.items() if handle not in now},
