@@ -10,6 +10,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import groups, packages, terms, views
 from conclave.chat.effects import Send
+from conclave.chat.healing import RUMOUR_SECONDS
 from conclave.chat.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -31,7 +32,7 @@ from conclave.wire.order import (
     Submit,
 )
 from conclave.wire.packages import AskPackage, Package
-from conclave.wire.posts import Welcome, pack_parcel
+from conclave.wire.posts import Answer, Invite, Welcome, open_post, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import judge
 
@@ -204,14 +205,20 @@ def test_who_is_not_in_is_told_so_by_any_member_of_whom_it_fetches() -> None:
 # A group of somebody's own making.
 
 
-def own_group(table: Table, who: str, victim: str, group: bytes) -> Post:
-    """``who`` makes a group of the lobby's id and adds ``victim``; the welcome, as a post."""
+def package_of(table: Table, who: str, victim: str) -> bytes:
+    """What anybody gets who asks."""
     table.link(who, victim)
     table.drop = lambda one, other, _: who in (one, other)
     before = len(table.effects[victim])
     table.step(victim, ev.Arrived(who, AskPackage()))
     given = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send)]
     (package,) = [frame.package for frame in given if isinstance(frame, Package)]
+    return package
+
+
+def own_group(table: Table, who: str, victim: str, group: bytes, package: bytes = b"", term: int = 9) -> Post:
+    """``who`` makes a group of the lobby's id and adds ``victim``; the welcome, as a post."""
+    package = package or package_of(table, who, victim)
     work = Work(table.desks[who], table.now, table.random)
     state = mls.create(
         groups.package(work),
@@ -227,7 +234,7 @@ def own_group(table: Table, who: str, victim: str, group: bytes) -> Post:
         staged = mls.commit(state, [add] if number == 11 else [], verify=judge, now=table.now, random=table.random)
         state = mls.merge(staged.state or state, staged)
     assert staged.welcome is not None
-    kind, body = pack_parcel(Welcome(group, "ops", 1, bytes(32), (Run(9, 0, who, 1, 1),), staged.welcome))
+    kind, body = pack_parcel(Welcome(group, "ops", 1, bytes(32), (Run(term, 0, who, 1, 1),), staged.welcome))
     return Post(b"evilevil", 1, 1, kind, body)
 
 
@@ -309,6 +316,108 @@ def test_many_terms_that_time_explains_are_believed() -> None:
     table.now += 31 * terms.EACH_SECONDS
     table.step("cem", ev.Arrived("burak", shown))
     assert term() == ahead
-    again = replace(shown, runs=(replace(shown.runs[0], term=ahead + 2), *shown.runs[1:]))
+    again = replace(shown, runs=(replace(shown.runs[0], term=ahead + 9), *shown.runs[1:]))
     table.step("cem", ev.Arrived("burak", again))
     assert term() == ahead, "what was believed is spent"
+
+
+def test_how_many_terms_are_believed_is_kept_and_reckoned_from_the_last_change_of_leader() -> None:
+    """Else one lie divides those who ran on from those who were restarted, or who lead."""
+    table, group = room()
+    table.run(20)
+    table.cut("ayse", "burak")
+    table.part(set(ALL[1:]), {"ayse"})
+    table.run(30)
+    table.part()
+    table.run(60)
+    table.now += 2 * 86_400.0
+    table.restart("cem")
+    table.run(30)
+    known = {name: table.state(name, group).healing for name in ALL}
+    left = [one.terms - one.terms_at for one in known.values()]
+    assert max(left) - min(left) < 60, "all believe nearly the same"
+
+
+@pytest.mark.parametrize("member", [False, True], ids=["newcomer", "member"])
+def test_a_welcome_under_a_term_that_no_lobby_comes_to_is_refused(*, member: bool) -> None:
+    table, group = room("elif")
+    table.run(5)
+    victim = "burak" if member else "elif"
+    table.link("cem", victim)
+    table.drop = lambda one, other, _: "cem" in (one, other)
+    before = len(table.effects[victim])
+    table.step(victim, ev.Arrived("cem", Post(b"evilevil", 1, 1, *pack_parcel(Invite(group, "ops", ALL)))))
+    if not member:
+        table.step(victim, ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    said = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send) and one.peer == "cem"]
+    (answer,) = [open_post(frame) for frame in said if isinstance(frame, Post) and frame.kind is PostKind.ANSWER]
+    assert isinstance(answer, Answer)
+    term = orders.LAST_TERM if member else terms.AT_FIRST + 1
+    welcome = own_group(table, "cem", victim, group, package=answer.package, term=term)
+    table.put(victim, ev.Arrived("cem", replace(welcome, number=2)))
+    assert any("so many terms" in text for text in table.troubles(victim))
+    if member:
+        assert table.view("burak").leader == "ayse"
+
+
+# A leader of whom others say that it is out.
+
+
+def test_one_member_alone_does_not_make_a_leader_believe_that_it_is_out() -> None:
+    table, group = room()
+    table.run(70, 5)
+    table.part({"ayse", "deniz"}, {"burak"}, {"cem"})
+    for _ in range(20):
+        table.put("ayse", ev.Arrived("deniz", Refused(group, 1, 0, Refusal.OUTSIDER)))
+        table.run(10, 5)
+    assert table.stages()["ayse"] == "leading"
+    assert "deniz" not in table.view("ayse").roster
+
+
+def test_what_somebody_said_of_us_before_it_followed_us_is_forgotten() -> None:
+    table, group = room()
+    table.run(70, 5)
+    for name in ALL[1:]:
+        table.put("ayse", ev.Arrived(name, Refused(group, 1 << 30, 0, Refusal.OUTSIDER)))
+        table.say(name, "#ops", f"{name} follows")
+    table.now += 61
+    table.put("ayse", ev.Arrived("deniz", Refused(group, 1 << 30, 0, Refusal.OUTSIDER)))
+    assert table.stages()["ayse"] == "leading"
+    assert table.state("ayse", group).watch.put_out == {"deniz"}
+
+
+def test_that_we_were_out_before_we_came_in_again_puts_us_out_no_more() -> None:
+    table, group = room()
+    table.run(70, 5)
+    came = table.state("ayse", group).healing.since("deniz")
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.run(30)
+    leader = table.view("burak").leader
+    entered = table.state(leader, group).healing.since(leader)
+    assert entered > 0
+    for name in {"burak", "cem", "deniz"} - {leader}:
+        table.put(leader, ev.Arrived(name, Refused(group, entered, 0, Refusal.OUTSIDER)))
+    assert table.state(leader, group).watch.put_out == frozenset()
+    assert came
+
+
+def test_a_rumour_that_nobody_confirms_ends() -> None:
+    table, group = room()
+    table.run(70, 5)
+    order = table.state("ayse", group).order
+    assert order is not None
+
+    def tell(name: str, leader: str, term: int) -> None:
+        run = Run(order.run.term + term, 1, leader, order.seq + 1, order.seq)
+        table.put("ayse", ev.Arrived(name, Head(group, order.seq, order.hash, (run, *order.runs))))
+
+    tell("burak", "nobody-there", 900)
+    tell("cem", "elif", 2)
+    rumour = table.state("ayse", group).watch.rumour
+    assert rumour is not None
+    assert rumour.leader == "nobody-there"
+    table.now += RUMOUR_SECONDS + 1
+    tell("cem", "elif", 2)
+    rumour = table.state("ayse", group).watch.rumour
+    assert rumour is not None
+    assert rumour.leader == "elif"

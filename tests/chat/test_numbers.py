@@ -11,6 +11,7 @@ from conclave.lobby.order import Order
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table
+from tests.chat.test_reviving import _restored as restored
 
 ALL = ("ayse", "burak", "cem", "deniz")
 HUGE = 1 << 63
@@ -193,3 +194,21 @@ def test_old_words_that_were_held_back_until_their_author_came_in_anew_make_it_m
     table.say("elif", "#ops", "two")
     table.run(10)
     assert table.words("cem")[-1] == "two"
+
+
+def test_whose_clock_was_ahead_comes_in_anew_by_itself_too(table: Table) -> None:
+    """Its home comes back from a backup, and its numbers begin with the time."""
+    table.now += 3000
+    table.put("ayse", ev.InviteTo("ops", ("elif",)))
+    table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    table.say("elif", "#ops", "one")
+    table.run(5)
+    restored(table, "elif")
+    table.now -= 3000
+    table.link("ayse", "elif")
+    table.run(120)
+    table.say("elif", "#ops", "two")
+    table.run(30)
+    assert not table.view("elif").healing
+    assert table.words("cem")[-2:] == ["one", "two"]

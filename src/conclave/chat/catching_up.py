@@ -29,7 +29,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if head.runs[0].term > orders.LAST_TERM or not terms.credible(work, lobby, head.runs[0].term):
+    if not terms.credible(work, lobby, head.runs[0].term):
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to so soon")
         return
     if state is None:

@@ -31,6 +31,8 @@ RUMOUR_SECONDS = 60.0
 """Of one member one rumour is believed in so long."""
 SHUNNED_SECONDS = 60.0
 """A member in whose half we are out has so long to follow the order that counts."""
+SHUNNED_AGAIN_SECONDS = 600.0
+"""It says so again at heads of ours, which come ever more rarely; not said for so long, it is forgotten."""
 
 
 def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
@@ -39,7 +41,8 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     A name costs nothing, and each is looked for: so one member is believed once in a while.
     """
     known = lobby.watch.rumour
-    if run.leader == work.me or not (known is None or orders.counts_before(run, known)):
+    old = abs(work.now - max(lobby.watch.rumours.values(), default=0.0)) >= RUMOUR_SECONDS  # and it was not met since
+    if run.leader == work.me or not (known is None or old or orders.counts_before(run, known)):
         return
     told = {one: at for one, at in lobby.watch.rumours.items() if abs(work.now - at) < RUMOUR_SECONDS}
     try:
@@ -201,21 +204,35 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
     """A member says that we, who lead, are out in its half, by entry ``out_by`` (0: it names none).
 
     Others of ours may show it the order that counts; it comes in then, and puts us out. Else it is put out here.
-    Where most who are there name an entry that put us out, that stands: removals of either half do.
+    Where most of all who are in name an entry that put us out since we came in, that stands: removals of either half
+    do.
     """
     state = work.session(lobby.group)
     if state is None or handle not in groups.roster(state):
         return
     people = set(groups.roster(state)) - {work.me}
-    since = lobby.watch.shunned.get(handle, work.now)
-    known = {**lobby.watch.shunned, handle: since}
-    put_out = (lobby.watch.put_out & known.keys()) | ({handle} if out_by else set())
-    lobby = replace(lobby, watch=replace(lobby.watch, shunned=known, put_out=put_out))
+    said = {one: at for one, at in lobby.watch.shunned.items() if one in people and _still(work, at)}
+    since, _ = said.get(handle, (work.now, work.now))
+    said[handle] = (since, work.now)
+    counts = out_by > lobby.healing.since(work.me)
+    put_out = (lobby.watch.put_out & said.keys()) - {handle} | ({handle} if counts else set())
+    lobby = replace(lobby, watch=replace(lobby.watch, shunned=said, put_out=put_out))
     work.keep_lobby(lobby)
     if len(people) > 1 and work.now - since < SHUNNED_SECONDS:
         return
-    there = {one for one in people if work.peer(one).linked}
-    if len(there & put_out) > len(there - put_out):
+    if 2 * len(put_out) > len(people):
         ending.out(work, lobby, "in the other half of the lobby")
     else:
         purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
+
+
+def _still(work: Work, at: tuple[float, float]) -> bool:
+    return abs(work.now - at[1]) < SHUNNED_AGAIN_SECONDS
+
+
+def followed(lobby: Lobby, handle: str) -> Lobby:
+    """The same where a member hands something in, or comes in: for it we are in, whatever it said before."""
+    if handle not in lobby.watch.shunned:
+        return lobby
+    said = {one: at for one, at in lobby.watch.shunned.items() if one != handle}
+    return replace(lobby, watch=replace(lobby.watch, shunned=said, put_out=lobby.watch.put_out - {handle}))

@@ -6,7 +6,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.healing``).
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, sharing, speaking
+from conclave.chat import audience, ending, groups, sharing, speaking, terms
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
@@ -220,6 +220,7 @@ def _take(work: Work, group: bytes) -> None:
         healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={})
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
+    lobby = terms.spent(work, lobby, term)
     lobby = replace(lobby, lead=run, order=order, watch=watch)
     work.keep_lobby(lobby, reworded=True)
     speaking.take_term(work, lobby, body)

@@ -8,7 +8,7 @@ put out for is everybody's intent: the leader commits it at once, the others if 
 
 from __future__ import annotations
 
-from conclave.chat import audience, groups, packages
+from conclave.chat import audience, groups, packages, terms
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.ending import end
@@ -76,6 +76,7 @@ def open_lobby(work: Work, command: OpenLobby) -> None:
     order = orders.begin(command.group, work.me)
     label = free_label(work, name, work.me, command.group)
     lobby = Lobby(command.group, name, label, Stage.MEMBER, work.me, order=order, lead=Run(1, 0, work.me, 0, 0))
+    lobby = terms.begun(work, lobby)
     lobby = replace(lobby, watch=replace(lobby.watch, followers=audience.followers(work, lobby)))
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, label, f"{work.me} opened the lobby")
@@ -265,6 +266,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             raise VerificationError("it is for another lobby, or of somebody who is not in")
         if welcome.seq > orders.LAST_SEQ:
             raise VerificationError("no lobby has so many entries", reason="bad-place")
+        if not terms.credible(work, lobby, welcome.runs[0].term):
+            raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         if not healing:
@@ -334,7 +337,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         ears=replace(lobby.ears, counts=type(lobby.ears.counts)(), lost=()),
     )  # fmt: skip
     work.wake(renew)
-    work.keep_lobby(lobby, reworded=True)
+    work.keep_lobby(terms.begun(work, lobby), reworded=True)
     purge_expelled(work, lobby.group)
     work.stir(lobby.group)
 

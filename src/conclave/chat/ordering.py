@@ -7,7 +7,7 @@ leads (``chat.leadership``), and what entries do to us as to everybody (``chat.f
 
 from __future__ import annotations
 
-from conclave.chat import following
+from conclave.chat import following, healing
 from conclave.chat.audience import known, leads
 from conclave.chat.effects import Push
 from conclave.chat.links import send
@@ -70,7 +70,9 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         return
     name = orders.name_of(handle, submit.number, submit.epoch, submit.kind, submit.payload)
     place = orders.handed_in(lobby.order, handle, submit.base, submit.number, name)
-    if place is not Place.NEXT:
+    # Who comes in anew may have a clock that was ahead once; a commit of this epoch has no place yet.
+    anew = submit.kind is EntryKind.COMMIT and submit.epoch == state.number and place is Place.REPEATED
+    if place is not Place.NEXT and not anew:
         return
     try:
         _check_envelope(submit)
@@ -89,6 +91,9 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
             work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
             _refuse(work, handle, submit, state.number, Refusal.STALE)
             return
+        if anew and not staged.changes.external:
+            return
+    lobby = healing.followed(lobby, handle)
     put_in_order(
         work, lobby, handle, submit.number, submit.epoch, submit.kind, submit.payload, staged
     )  # fmt: skip

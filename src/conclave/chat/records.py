@@ -165,7 +165,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(sorted(healing.owed), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
     w.vector(sorted(healing.anew), Writer.text)
-    return w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1])).done()
+    w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
+    return w.uint64(healing.terms).uint64(healing.terms_at).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -187,7 +188,8 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     anew, met = frozenset[str](), dict[str, int]()
     if r.remaining:  # a home from before has none
         anew, met = frozenset(r.vector(_handle)), dict(r.vector(_number))
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew)
+    reach = (r.uint64(), r.uint64()) if r.remaining else (0, 0)
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer,

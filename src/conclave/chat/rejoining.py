@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conclave.chat import audience, ending, groups, sharing
+from conclave.chat import audience, ending, groups, healing, sharing
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
@@ -87,9 +87,8 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
             return
         turn, until = handle, work.now + TURN_SECONDS
         queue = [one for one in queue if one != handle]
-    known = {one: since for one, since in lobby.watch.shunned.items() if one != handle}
-    watch = replace(lobby.watch, turn=(turn, until), queue=tuple(queue), shunned=known)
-    work.keep_lobby(replace(lobby, watch=watch))
+    watch = replace(lobby.watch, turn=(turn, until), queue=tuple(queue))
+    work.keep_lobby(healing.followed(replace(lobby, watch=watch), handle))
     data = mls.group_info(state, random=work.random, external_pub=True)
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
 
