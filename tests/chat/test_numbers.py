@@ -199,6 +199,7 @@ def test_old_words_that_were_held_back_until_their_author_came_in_anew_make_it_m
 def test_whose_clock_was_ahead_comes_in_anew_by_itself_too(table: Table) -> None:
     """Its home comes back from a backup, and its numbers begin with the time."""
     table.now += 3000
+    table.link("ayse", "elif")
     table.put("ayse", ev.InviteTo("ops", ("elif",)))
     table.put("elif", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(3)
