@@ -108,6 +108,25 @@ def test_whose_welcome_never_came_is_put_out_after_a_while_and_can_be_asked_anew
     assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
 
 
+def test_who_slept_while_its_welcome_lay_in_the_mailbox_comes_in(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.link("cem", "deniz")
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, other, _: (one, other) == ("cem", "deniz")
+    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.part({"ayse", "burak", "deniz"}, {"ayse", "burak", "cem"})
+    table.run(15)
+    assert "deniz" in table.view("ayse").roster
+    table.part({"ayse", "burak", "cem"}, {"deniz"})
+    table.now += 12 * WELCOME_SECONDS
+    table.part({"ayse", "burak", "deniz"}, {"ayse", "burak", "cem"})
+    table.link("ayse", "deniz")  # it wakes: the link is a moment before the mail
+    assert table.collect("deniz")
+    table.run(15)
+    assert table.stages()["deniz"] == "member"
+    assert table.view("ayse").roster == table.view("deniz").roster == ALL
+
+
 def test_an_invitation_is_answered_where_we_wait_for_somebody_elses_welcome_and_know_it_not() -> None:
     table = Table(*ALL)
     for one in ("burak", "cem", "deniz"):

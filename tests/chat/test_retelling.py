@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import reading
-from conclave.chat.content import Delete, Edit, History
+from conclave.chat.content import Delete, Edit, History, Text
 from conclave.chat.line import Status
 from conclave.chat.originals import Signed
 from conclave.errors import LocalError
@@ -95,6 +95,21 @@ def test_what_was_taken_back_or_is_to_disappear_is_not_shown(late: Late) -> None
     late.share("ayse", "cem")
     assert table.words("cem").count("stays") == 1
     assert "gone in an hour" not in table.words("cem")
+
+
+def test_other_words_for_what_is_to_disappear_are_not_shown_either(late: Late) -> None:
+    table, gone = late.table, b"f" * 16
+    table.put("burak", ev.Utter(GROUP_LABEL, gone, Text("gone in an hour", None, 3600)))
+    table.put("burak", ev.Utter(GROUP_LABEL, bytes(16), Edit(gone, "secret")))
+    table.put("burak", ev.Utter(GROUP_LABEL, b"e" * 16, Edit(b"n" * 16, "secret, of what nobody has")))
+    table.put("burak", ev.Utter(GROUP_LABEL, b"d" * 16, Edit(late.two, "two, edited")))
+    late.come_in("cem")
+    shown = [data for _, data in reading.earlier(table.stores["ayse"], GROUP_LABEL, late.group, 1, LAST_SEQ)]
+    assert not any(b"secret" in data for data in shown)
+    late.share("ayse", "cem")
+    assert "two, edited" in table.words("cem")
+    kept = [one.original for one in table.stores["cem"].originals(GROUP_LABEL, 0, LAST_SEQ, 999)]
+    assert not any(b"secret" in original for original in kept)
 
 
 def test_a_last_part_alone_may_be_shown(late: Late) -> None:

@@ -7,16 +7,33 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import reading, views
-from conclave.chat.content import About, Content, Delete, Offer, Pin, Reaction, Shared, encode_content
+from conclave.chat import groups, reading, views
+from conclave.chat.content import (
+    About,
+    Body,
+    Content,
+    Delete,
+    Offer,
+    Pin,
+    Reaction,
+    Seen,
+    Shared,
+    Text,
+    encode_content,
+)
 from conclave.chat.effects import AddLine, PutCertificate, PutState, Recollect, SendOriginals
 from conclave.chat.line import Status
 from conclave.chat.notices import LineAdded
 from conclave.chat.originals import Signed
 from conclave.chat.reading import recollected
+from conclave.chat.rejoining import POLICY
+from conclave.chat.sharing import STRANGERS_MOST
+from conclave.chat.work import Work
 from conclave.files.record import PREFIX, Stage, decode_record, encode_record
+from conclave.mls import group as mls
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table
+from tests.chat.people import judge
 from tests.chat.test_hostile_members import Room
 
 
@@ -99,6 +116,55 @@ def test_words_of_somebody_we_never_met_are_told_to_come_by_way_of_another(room:
     shared(room, signed(other, "deniz", "#ops", "deniz", identity).encode())
     assert table.lines("cem", "#ops")[-1].text == "again"
     assert table.lines("cem", "#ops")[-2].text == "let me in", "that is told once"
+
+
+def outsiders(room: Room, *bodies: Body, handle: str = "deniz", count: int = 0) -> list[bytes]:
+    """What somebody signs for the lobby in a group of its own making."""
+    other = Table(handle)
+    own = groups.package(Work(other.desks[handle], other.now, other.random))
+    state = mls.create(
+        own, room.group, verify=judge, now=other.now, random=other.random,
+        extensions=(groups.deputies_extension(()),), policy=POLICY,
+    )  # fmt: skip
+    signed = []
+    for number, body in enumerate(bodies, start=1):
+        content = encode_content(Content(number.to_bytes(16), count, other.now, body))
+        sealed = mls.protect(state, content, random=other.random, authenticated_data=b"")
+        state, original = sealed.state, sealed.original
+        assert original is not None
+        certificate = groups.certificate(state, state.epoch.me)
+        signed.append(Signed(original.content, original.signature, certificate).encode())
+    return signed
+
+
+def test_of_a_stranger_it_is_told_once_whatever_many_words_of_it_are_brought(room: Room) -> None:
+    table = room.table
+    before = len(table.lines("cem", "#ops"))
+    shared(room, *outsiders(room, *[Seen()] * 9))
+    assert len(table.lines("cem", "#ops")) == before, "nothing of it is to be seen"
+    shared(room, *outsiders(room, Seen(), Text("one"), Text("two"), Text("three")))
+    texts = table.texts("cem", "#ops")[before:]
+    assert texts == ["burak brings words of deniz, who was not in #ops while you were", "one", "two", "three"]
+
+
+def test_a_stranger_that_has_nothing_to_say_yet_is_told_of_where_it_is_counted(room: Room) -> None:
+    table = room.table
+    before = len(table.lines("cem", "#ops"))
+    shared(room, *outsiders(room, Seen(), Text("one"), count=1))
+    texts = table.texts("cem", "#ops")[before:]
+    assert texts == ["burak brings words of deniz, who was not in #ops while you were", "one"]
+
+
+def test_of_many_strangers_at_once_some_are_named(room: Room) -> None:
+    table = room.table
+    people = [f"p{number}" for number in range(STRANGERS_MOST + 4)]
+    shared(room, *(outsiders(room, Text(f"of {one}"), handle=one)[0] for one in people))
+    texts = table.texts("cem", "#ops")
+    told = [text for text in texts if "brings words of" in text]
+    assert len(told) == STRANGERS_MOST + 1
+    assert told[-1] == "burak brings words of others too, who were not in #ops while you were"
+    assert texts.index(told[-1]) < texts.index(f"of {people[STRANGERS_MOST]}")
+    assert texts[-1] == f"of {people[-1]}"
 
 
 def test_originals_that_nobody_asked_for_are_not_looked_at(room: Room) -> None:

@@ -505,7 +505,12 @@ def test_what_was_said_of_lines_before_its_time_was_kept_is_not_said_again(
         older.setattr(module, "STEPS", STEPS[:4])
         store = PeerDatabase(path, KEY)
     store._writer.execute("INSERT INTO conversations (name) VALUES ('#ops')")
-    said = ((1, "text", 1.0, None), (2, "text", 1.0, None), (3, "about", 5.0, 1), (4, "about", 6.0, 1))
+    said = (
+        (1, "text", 1.0, None),
+        (2, "text", 1.0, None),
+        (3, "about", 5.0, 1),
+        (4, "about", 1e12, 1),
+    )  # by a clock that is ahead
     for number, kind, sent, about in said:
         store._writer.execute(
             "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq, reactions, "
@@ -522,7 +527,7 @@ def test_what_was_said_of_lines_before_its_time_was_kept_is_not_said_again(
     store.close()
     store = PeerDatabase(path, KEY)
     one, two = (("#ops", "ayse", number.to_bytes(16)) for number in (1, 2))
-    store.commit([SetReaction(*one, "cem", "+", on=True, at=6.0), SetReaction(*one, "cem", "-", on=False, at=5.0)])
+    store.commit([SetReaction(*one, "cem", "+", on=True, at=5.5), SetReaction(*one, "cem", "-", on=False, at=5.0)])
     store.commit([SetPin(*one, on=True, at=5.5), SetPin(*two, on=True, at=5.0)])
     store.commit([SetReaction(*two, "cem", "+", on=True, at=5.0)])
     first, second = store.lines("#ops", limit=9)

@@ -30,6 +30,10 @@ class Heard:
     retold: bool = False  # not its author gives it to us now, but somebody who has it
 
 
+HISTORY = Text | Offer | Edit | Delete | Reaction | Pin
+"""What makes a line of history or says something of one."""
+
+
 def line_of(work: Work, heard: Heard) -> Line | None:
     """The line of history that a message makes; None where it makes none."""
     content, body = heard.content, heard.content.body

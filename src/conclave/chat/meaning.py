@@ -142,10 +142,18 @@ def unknown_head(work: Work, handle: str, head: Head) -> None:
 
 def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
     """Somebody takes us for a member, and our welcome does not come: after a while it hears that we are not in."""
-    shown = {one: since for one, since in lobby.watch.shown.items() if work.peer(one).linked}
+    shown = dict(lobby.watch.shown)
     if work.now - shown.setdefault(handle, work.now) >= WELCOME_SECONDS:
         send(work, handle, Refused(lobby.group, 0, 0, Refusal.NOT_IN))
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
+
+
+def unlinked(work: Work, handle: str) -> None:
+    """A link is gone: what it is waited for begins anew with the next one, since we may have slept in between."""
+    for lobby in work.lobbies():
+        if handle in lobby.watch.shown:
+            shown = {one: since for one, since in lobby.watch.shown.items() if one != handle}
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:

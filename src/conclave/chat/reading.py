@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from conclave.chat.content import Offer, Text, decode_content
+from conclave.chat.content import Body, Edit, Offer, Text, decode_content
 from conclave.chat.effects import Recollect, SendOriginals, Unwind
 from conclave.chat.events import Recollected, Unwound
 from conclave.chat.originals import Signed, read_kept
@@ -113,16 +113,30 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
 def earlier(store: Store, conversation: str, group: bytes, first: int, before: int) -> Iterator[tuple[bool, bytes]]:
     """Signed words from place ``first`` on for who came in at ``before``: lines from until then, and all about them.
 
-    Each with whether it is a line. What is to disappear is not among them. Raises ``StorageError``.
+    Each with whether it is a line. What is to disappear is not, in whatever words. Raises ``StorageError``.
     """
     for recorded in _between(store, conversation, first - 1, LAST_SEQ):
         signed = _signed(store, recorded.original) if _of_group(recorded.original, group) else b""
         if not signed:
             continue
-        body = decode_content(read_original(read_kept(recorded.original)[0]).data).body
-        line = isinstance(body, Text | Offer)
-        if not line or (recorded.seq < before and not (isinstance(body, Text) and body.expires)):
-            yield line, signed
+        body = _body(recorded.original)
+        if isinstance(body, Edit):  # its words would stay where the line that they are for is not
+            kept = store.original(conversation, recorded.sender, body.id)
+            if kept and _of_group(kept, group) and _stays(_body(kept)):
+                yield False, signed
+        elif not isinstance(body, Text | Offer):
+            yield False, signed
+        elif recorded.seq < before and _stays(body):
+            yield True, signed
+
+
+def _body(kept: bytes) -> Body:
+    return decode_content(read_original(read_kept(kept)[0]).data).body
+
+
+def _stays(body: Body) -> bool:
+    """Whether it is a line that does not disappear."""
+    return isinstance(body, Offer) or (isinstance(body, Text) and not body.expires)
 
 
 def _between(store: Store, conversation: str, after: int, before: int) -> Iterator[Recorded]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from conclave.chat import gaps, groups
 from conclave.chat.content import Content, Shared, decode_content
 from conclave.chat.effects import Recollect, SendOriginals
-from conclave.chat.hearing import Heard, hear, own_notice
+from conclave.chat.hearing import HISTORY, Heard, hear, own_notice
 from conclave.chat.line import Status
 from conclave.chat.links import send
 from conclave.chat.originals import Signed
@@ -38,6 +38,8 @@ SILENT_MOST = 12
 """Nor is one that is linked and so often in a row does not answer at all."""
 TIED_MOST = 3
 """Members to whom we want links at once to ask them, where the leader lacks it too."""
+STRANGERS_MOST = 8
+"""So many are named whose words one message brings, and who were not in; of more it is said that there are more."""
 
 
 def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Signed]:
@@ -69,6 +71,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
     ``ordered``: they come through the order, so everybody has them. Else that they have a place in it is the word of
     ``by`` alone: what we are about to say again, or to share, we still do.
     """
+    strangers: set[str] = set()
     for seq, author, content, signed in believed(work, lobby, by, items):
         if author == work.me:
             if ordered or not _unsaid(work.lobby(lobby.group) or lobby, author, content.id):
@@ -77,7 +80,6 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             else:
                 _vouched(work, lobby.group, author, content.id, seq)
             continue
-        _met(work, lobby.group, by, author, seq)
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         current = work.lobby(lobby.group) or lobby
         if (author, content.id) in current.healing.orphans:
@@ -87,6 +89,10 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             else:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
+            shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
+            if shows and author not in strangers and _strange(work, current, author):
+                strangers.add(author)
+                _met(work, current, by, author, seq, len(strangers))
             hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
@@ -109,14 +115,22 @@ def _vouched(work: Work, group: bytes, author: str, identity: bytes, seq: int) -
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, vouched=vouched)))
 
 
-def _met(work: Work, group: bytes, by: str, author: str, seq: int) -> None:
-    """Say it where ``author`` came and went in another half: that it was in at all we have of ``by`` alone."""
-    lobby, state = work.lobby(group), work.session(group)
-    if lobby is None or state is None or author in groups.roster(state):
-        return
-    if author not in lobby.ears.counts and author not in lobby.healing.gone:
+def _strange(work: Work, lobby: Lobby, author: str) -> bool:
+    """Whether ``author`` came and went in another half: that it was in we have of who brings its words alone."""
+    state = work.session(lobby.group)
+    known = author in lobby.ears.counts or author in lobby.healing.gone
+    return state is not None and not known and author not in groups.roster(state)
+
+
+def _met(work: Work, lobby: Lobby, by: str, author: str, seq: int, number: int) -> None:
+    """Say it of a stranger, the ``number``-th in one message: nobody fills our history with such notices."""
+    if number <= STRANGERS_MOST:
         text = f"{by} brings words of {author}, who was not in {lobby.label} while you were"
-        own_notice(work, lobby.label, text, seq)
+    elif number == STRANGERS_MOST + 1:
+        text = f"{by} brings words of others too, who were not in {lobby.label} while you were"
+    else:
+        return
+    own_notice(work, lobby.label, text, seq)
 
 
 def _filled(work: Work, group: bytes, author: str, count: int) -> None:

@@ -189,7 +189,7 @@ STEPS = (
         pinned_at = (SELECT max(min(a.sent, a.stored)) FROM lines a WHERE a.kind = 'about'
             AND a.conversation = lines.conversation AND a.reply_author = lines.sender AND a.reply_id = lines.id),
         reacted_at = (SELECT json_group_object(said.sender, json_array(said.at, json('{}'))) FROM (
-            SELECT a.sender, max(a.sent) at FROM lines a WHERE a.kind = 'about'
+            SELECT a.sender, max(min(a.sent, a.stored)) at FROM lines a WHERE a.kind = 'about'
                 AND a.conversation = lines.conversation AND a.reply_author = lines.sender AND a.reply_id = lines.id
             GROUP BY a.sender) said)
     WHERE deleted = 0 AND (conversation, sender, id) IN (
