@@ -9,10 +9,12 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import timers, views
 from conclave.chat.content import Timer
-from conclave.chat.duet import GROUPS_KEPT
+from conclave.chat.duet import ASK_AGAIN, GROUPS_KEPT
+from conclave.chat.links import REFUSED_KEPT
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
 from conclave.chat.state import Peer
+from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.mls import group as mls
 from conclave.wire.delivery import Post, PostKind
@@ -204,6 +206,38 @@ def test_a_welcome_that_is_no_pair_of_the_two_is_refused(table: Table) -> None:
     assert "refused" in deliver(table, "ayse", "burak", Begin(b"junk"))
     assert "refused" in deliver(table, "ayse", "burak", begin)  # its package is used up
     assert len(peer(table, "ayse").groups) == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_where_a_beginning_is_refused_another_is_made_and_the_words_are_said_again(*, restarted: bool) -> None:
+    table = Table("ayse", "burak")
+    table.stock("burak")
+    table.say("ayse", "@burak", "one")
+    work = Work(table.desks["burak"], table.now, table.random)
+    for reference, _ in work.packages():
+        work.drop_package(reference)
+    table.desks["burak"], *_ = work.done()
+    if restarted:
+        table.restart("ayse")
+    table.link("ayse", "burak")
+    assert "refused" in table.troubles("burak")[-1]
+    table.say("ayse", "@burak", "two")
+    assert sorted(table.words("burak", "@ayse")) == ["one", "two"]
+    assert table.statuses("ayse", "@burak") == ["delivered"] * 2
+    table.say("burak", "@ayse", "three")
+    assert same_group(table)
+
+
+def test_who_refuses_every_beginning_is_not_begun_with_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table("ayse", "burak")
+    table.stock("burak")
+    for number in range(2 * REFUSED_KEPT):
+        table.say("ayse", "@burak", str(number))
+    monkeypatch.setattr(mls, "invited", lambda _: ())
+    table.link("ayse", "burak")
+    table.run(2 * ASK_AGAIN)
+    begun = [one for *_, one in table.frames if isinstance(one, Post) and one.kind is PostKind.BEGIN]
+    assert 2 <= len({one.number for one in begun}) <= 4
 
 
 def test_a_commit_out_of_turn_is_refused(table: Table) -> None:

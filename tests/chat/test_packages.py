@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.effects import Publish, Send
-from conclave.chat.packages import HANDED_SECONDS, LAST_KEPT
+from conclave.chat.packages import HANDED_KEPT, HANDED_SECONDS, LAST_KEPT
 from conclave.chat.settings import Settings
 from conclave.mls import group as mls
 from conclave.wire.delivery import Post
@@ -90,8 +90,8 @@ def references(packages: list[bytes]) -> set[bytes]:
 
 def handed(table: Table, name: str, peer: str) -> bytes:
     """What ``name`` hands to a peer that asks."""
-    table.put(name, ev.Arrived(peer, AskPackage()))
-    (package,) = [one.frame.package for one in table.effects[name][-3:] if isinstance(one, Send)]  # type: ignore[union-attr]
+    effects = table.put(name, ev.Arrived(peer, AskPackage()))
+    (package,) = [one.frame.package for one in effects if isinstance(one, Send)]  # type: ignore[union-attr]
     return package
 
 
@@ -100,9 +100,6 @@ def test_whoever_asks_gets_the_same_until_it_was_used_or_a_day_passed() -> None:
     for one in ("burak", "cem"):
         table.link("ayse", one)
     first, other = handed(table, "ayse", "burak"), handed(table, "ayse", "cem")
-    table.restart("ayse")
-    for one in ("burak", "cem"):
-        table.link("ayse", one)
     table.now += 3600
     assert handed(table, "ayse", "burak") == first != other
     table.now += HANDED_SECONDS
@@ -115,6 +112,47 @@ def test_whoever_asks_gets_the_same_until_it_was_used_or_a_day_passed() -> None:
     table.say("burak", "@ayse", "hello")
     assert references([third]).isdisjoint(held(table, "ayse"))
     assert handed(table, "ayse", "burak") not in (first, second, third)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_whoever_asks_over_another_link_gets_another_and_holds_no_more_of_them(*, restarted: bool) -> None:
+    """It may have lost its home, and what it began with the first may wait in the mailbox."""
+    table = Table("ayse", "burak", "cem")
+    table.stock("ayse")
+    before = held(table, "ayse")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    packages = [handed(table, "ayse", "burak")]
+    other = handed(table, "ayse", "cem")
+    for _ in range(20):
+        if restarted:
+            table.restart("ayse")
+        else:
+            table.cut("ayse", "burak")
+        table.now += 60
+        table.link("ayse", "burak")
+        packages.append(handed(table, "ayse", "burak"))
+        assert handed(table, "ayse", "burak") == packages[-1]
+        assert held(table, "ayse") == before | references([other, *packages[-HANDED_KEPT:]])
+    assert len(set(packages)) == len(packages)
+
+
+def test_who_lost_its_home_and_asks_again_is_heard_from_both() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Post)
+    table.say("burak", "@ayse", "first home")
+    table.cut("ayse", "burak")
+    table.wait(20)
+    assert table.mail["ayse"]
+    table.lose_home("burak")
+    table.link("ayse", "burak")
+    table.say("burak", "@ayse", "second home")
+    assert table.collect("ayse")
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.words("ayse", "@burak") == ["first home", "second home"]
+    assert table.troubles("ayse") == []
 
 
 def test_a_new_certificate_is_handed_out_at_once(table: Table) -> None:

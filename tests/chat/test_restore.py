@@ -12,7 +12,7 @@ from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
 from conclave.chat.records import PEER_VERSION, VERSION, decode_peer, encode_peer
 from conclave.chat.resuming import RESTORED_POSTS
-from conclave.chat.state import Peer
+from conclave.chat.state import PairGroup, Peer
 from conclave.errors import DecodeError, StorageError
 from conclave.store.memory import MemoryStore
 from tests.chat.desks import Table
@@ -90,6 +90,13 @@ def test_a_peer_of_before_timers_is_read() -> None:
     assert decode_peer("burak", encode_peer(later)) == later
     with pytest.raises(DecodeError):
         decode_peer("burak", bytes((VERSION,)) + new[1:])
+
+
+def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> None:
+    peer = Peer("burak", groups=(PairGroup(b"g" * 16, ours=True, turn=False, begun=7),))
+    new = encode_peer(peer)
+    assert decode_peer("burak", new) == peer
+    assert decode_peer("burak", new[:-8]) == replace(peer, groups=(replace(peer.groups[0], begun=0),))
 
 
 def test_states_carry_their_version() -> None:

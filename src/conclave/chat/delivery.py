@@ -63,6 +63,7 @@ class Flight:
     sent: int = 0  # highest number sent on this link
     moved: float = 0.0  # UNIX seconds of the last progress, or of the last try
     tries: int = 0
+    handed: bytes = b""  # reference of our key package that went over it
 
 
 @dataclass(frozen=True, slots=True)

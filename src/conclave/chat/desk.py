@@ -176,6 +176,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Post():
             links.post_arrived(work, peer, frame, _take)
         case Ack():
+            duet.declined(work, peer, frame)
             links.ack_arrived(work, peer, frame)
         case Ordered():
             following.entry_arrived(work, peer, frame)

@@ -25,6 +25,7 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Staged, State
+from conclave.wire.delivery import Ack
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.packages import AskPackage
 from conclave.wire.posts import Begin, Handshake, Message
@@ -150,7 +151,7 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         work.keep(replace(work.peer(handle), sought=work.now))
         return
     work.keep_session(mls.merge(alone, staged))
-    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False))
+    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next))
     work.post(handle, Begin(staged.welcome))
     _flush(work, handle, lost=lost)
 
@@ -188,16 +189,33 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
 def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
     """Hold a new group. Whether it takes the place of those that the peer has lost."""
     peer = work.peer(handle)
-    ours_first = work.me < handle
-    every = (group, *peer.groups)
-    chosen = min(every, key=lambda one: (one.dead, one.ours is not ours_first, every.index(one)))
-    kept = (chosen, *(one for one in every if one is not chosen))
+    kept = _in_order(work, handle, (group, *peer.groups))
     for old in kept[GROUPS_KEPT:]:
         work.drop_session(old.id)
     renew = work.now + work.settings.update_spread * work.chance()
     work.keep(replace(peer, groups=kept[:GROUPS_KEPT], updated=renew))
     work.wake(renew)
     return bool(peer.groups) and all(one.dead for one in peer.groups)
+
+
+def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[PairGroup, ...]:
+    """The newest first, but the one that both choose before all."""
+    ours_first = work.me < handle
+    chosen = min(every, key=lambda one: (one.dead, one.ours is not ours_first, every.index(one)))
+    return (chosen, *(one for one in every if one is not chosen))
+
+
+def declined(work: Work, handle: str, ack: Ack) -> None:
+    """A group that we began and that the peer could not enter is dead: what is said next begins another one."""
+    peer = work.peer(handle)
+    if ack.stream != peer.out.stream:
+        return
+    refused = {number for number in ack.declined if peer.out.base <= number <= ack.number}
+    if any(one.begun in refused for one in peer.groups):
+        groups = tuple(replace(one, dead=one.dead or one.begun in refused) for one in peer.groups)
+        again = any(one.dead and one.begun for one in peer.groups)  # it may go on like this: no faster than so
+        sought = work.now if again else 0.0
+        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=sought))
 
 
 # --- hearing ---

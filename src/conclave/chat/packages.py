@@ -2,7 +2,8 @@
 
 A key package's private keys are on disk before it is published, and are erased when somebody has used it; those of
 the last-resort one, which serves when the stock is used up, when its successor has been published for a while.
-Whoever asks us gets the same one until it was used, or a day passed, and takes no room of others. Left out: the
+Whoever asks us gets the same one until it was used, or a day passed, or for a group of two another link was opened,
+and takes no room of others. Left out: the
 authority (``node.mailroom``).
 """
 
@@ -13,6 +14,7 @@ from conclave.chat.effects import Publish
 from conclave.chat.state import Holder, Stage
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
+from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
 from conclave.wire.packages import Package
@@ -25,13 +27,13 @@ HANDED_KEPT = 2
 """Key packages that one person holds for one conversation: the one before may be in use already."""
 
 
-def _fresh(work: Work, holder: Holder | None = None) -> bytes:
-    """A new key package of ours, as an ``MLSMessage``. Raises ``LocalError`` without a certificate."""
+def _fresh(work: Work, holder: Holder | None = None) -> OwnKeyPackage:
+    """A new key package of ours. Raises ``LocalError`` without a certificate."""
     own = groups.package(work)
     reference = mls.reference(own.package)
     work.keep_package(reference, own, holder)
     _shed(work, reference)
-    return mls.write_key_package(own.package)
+    return own
 
 
 def handed(work: Work, handle: str, group: bytes = b"") -> bytes:
@@ -43,15 +45,23 @@ def handed(work: Work, handle: str, group: bytes = b"") -> bytes:
     held = sorted(
         (one.package.leaf.lifetime[0], ref) for ref, one in work.packages() if work.holder(ref) == holder
     )  # fmt: skip
-    begin, reference = held[-1] if held else (0, b"")
-    newest = work.package(reference)
-    young = newest is not None and begin <= work.now < begin + HANDED_SECONDS
-    if newest is not None and young and work.own and work.own.credential == newest.package.leaf.credential:
-        return mls.write_key_package(newest.package)
-    package = _fresh(work, holder)
-    for _, reference in held[: len(held) + 1 - HANDED_KEPT]:
-        work.drop_package(reference)
-    return package
+    peer = work.peer(handle)
+    # Over another link it may have lost its home, and what that one began with ours may lie in our mailbox.
+    newest = work.package(peer.flight.handed if not group else held[-1][1] if held else b"")
+    if newest is None or not _serves(work, newest):
+        newest = _fresh(work, holder)
+        for _, reference in held[: len(held) + 1 - HANDED_KEPT]:
+            work.drop_package(reference)
+    if not group:
+        work.keep(replace(peer, flight=replace(peer.flight, handed=mls.reference(newest.package))))
+    return mls.write_key_package(newest.package)
+
+
+def _serves(work: Work, own: OwnKeyPackage) -> bool:
+    """Whether it may be handed to the same person once more."""
+    leaf = own.package.leaf
+    young = leaf.lifetime[0] <= work.now < leaf.lifetime[0] + HANDED_SECONDS
+    return young and work.own is not None and work.own.credential == leaf.credential
 
 
 def holders(work: Work, group: bytes) -> list[str]:
@@ -114,7 +124,7 @@ def stock_told(work: Work, count: int) -> None:
         return
     replace = newest is None or newest.package.leaf.credential != work.own.credential
     count = work.settings.stock if replace else max(0, missing)
-    packages = tuple(_fresh(work) for _ in range(count))
+    packages = tuple(mls.write_key_package(_fresh(work).package) for _ in range(count))
     if stale:
         _renew_last(work)
     newest = work.package(work.last[0])
@@ -132,7 +142,9 @@ def _renew_last(work: Work) -> None:
 
 
 def asked(work: Work, handle: str) -> Package | None:
-    """A key package for a peer that is linked; None where we have no certificate for it."""
+    """A key package for a peer that is linked; None where it is not, or we have no certificate for it."""
+    if not work.peer(handle).linked:
+        return None
     try:
         return Package(handed(work, handle))
     except LocalError:

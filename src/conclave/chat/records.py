@@ -113,7 +113,10 @@ def encode_peer(peer: Peer) -> bytes:
     w.vector(inbound.declined, Writer.uint64)
     w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
     w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
-    return w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number).done()
+    w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
+    for one in peer.groups:
+        w.uint64(one.begun)
+    return w.done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -131,6 +134,8 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         groups, count, counts, told = r.vector(group), r.uint64(), r.uint64(), r.uint64()
         mailed = r.uint64()
         seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
+        if r.remaining:  # a home from before has none
+            groups = tuple(replace(one, begun=r.uint64()) for one in groups)
         return Peer(handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed)
 
     return read(data, peer, VERSION if old else PEER_VERSION)

@@ -76,7 +76,8 @@ class PairGroup:
     id: bytes
     ours: bool  # we made it
     turn: bool  # it is ours to commit
-    dead: bool = False  # the peer has lost it with its home: it is not spoken in any more
+    dead: bool = False  # the peer has lost it with its home, or never had it: it is not spoken in any more
+    begun: int = 0  # the number of the post by which we began it
 
 
 @dataclass(frozen=True, slots=True)
