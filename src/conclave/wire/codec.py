@@ -174,28 +174,37 @@ class Writer:
         self._parts += value
         return self
 
-    def _uint(self, value: int, size: int) -> Writer:
-        try:
-            self._parts += value.to_bytes(size)
-        except OverflowError as error:
-            raise LocalError(f"{value} does not fit {size} bytes") from error
-        return self
-
     def uint8(self, value: int) -> Writer:
         """One byte, unsigned."""
-        return self._uint(value, 1)
+        try:
+            self._parts.append(value)
+        except ValueError as error:
+            raise LocalError(f"{value} does not fit 1 byte") from error
+        return self
 
     def uint16(self, value: int) -> Writer:
         """Two bytes, big-endian."""
-        return self._uint(value, 2)
+        try:
+            self._parts += value.to_bytes(2)
+        except OverflowError as error:
+            raise LocalError(f"{value} does not fit 2 bytes") from error
+        return self
 
     def uint32(self, value: int) -> Writer:
         """Four bytes, big-endian."""
-        return self._uint(value, 4)
+        try:
+            self._parts += value.to_bytes(4)
+        except OverflowError as error:
+            raise LocalError(f"{value} does not fit 4 bytes") from error
+        return self
 
     def uint64(self, value: int) -> Writer:
         """Eight bytes, big-endian."""
-        return self._uint(value, 8)
+        try:
+            self._parts += value.to_bytes(8)
+        except OverflowError as error:
+            raise LocalError(f"{value} does not fit 8 bytes") from error
+        return self
 
     def varint(self, value: int) -> Writer:
         """A length in its shortest form."""
