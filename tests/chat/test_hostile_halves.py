@@ -10,7 +10,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import groups, packages, terms, views
 from conclave.chat.effects import Send
-from conclave.chat.healing import RUMOUR_SECONDS
+from conclave.chat.healing import RUMOUR_KEPT_SECONDS
 from conclave.chat.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -416,7 +416,7 @@ def test_a_rumour_that_nobody_confirms_ends() -> None:
     rumour = table.state("ayse", group).watch.rumour
     assert rumour is not None
     assert rumour.leader == "nobody-there"
-    table.now += RUMOUR_SECONDS + 1
+    table.now += RUMOUR_KEPT_SECONDS + 1
     tell("cem", "elif", 2)
     rumour = table.state("ayse", group).watch.rumour
     assert rumour is not None

@@ -27,8 +27,10 @@ from conclave.wire.order import EntryKind, Head, Ordered, Run
 
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
-RUMOUR_SECONDS = 60.0
-"""Of one member one rumour is believed in so long."""
+RUMOUR_SECONDS = 5.0
+"""Of one member one rumour is believed in so long: where halves meet, who leads may change twice in a few seconds."""
+RUMOUR_KEPT_SECONDS = 60.0
+"""A rumour that its leader has not confirmed in so long gives way to any other."""
 SHUNNED_SECONDS = 60.0
 """A member in whose half we are out has so long to follow the order that counts."""
 SHUNNED_AGAIN_SECONDS = 600.0
@@ -41,16 +43,16 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     A name costs nothing, and each is looked for: so one member is believed once in a while.
     """
     known = lobby.watch.rumour
-    old = abs(work.now - max(lobby.watch.rumours.values(), default=0.0)) >= RUMOUR_SECONDS  # and it was not met since
+    old = abs(work.now - max(lobby.watch.rumours.values(), default=0.0)) >= RUMOUR_KEPT_SECONDS
     if run.leader == work.me or not (known is None or old or orders.counts_before(run, known)):
         return
-    told = {one: at for one, at in lobby.watch.rumours.items() if abs(work.now - at) < RUMOUR_SECONDS}
+    told = {one: at for one, at in lobby.watch.rumours.items() if abs(work.now - at) < RUMOUR_KEPT_SECONDS}
     try:
         check_handle(run.leader)
     except VerificationError as error:
         work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
         return
-    if handle not in told:
+    if abs(work.now - told.get(handle, 0.0)) >= RUMOUR_SECONDS:
         watch = replace(lobby.watch, rumour=replace(run, first=0, last=0), rumours={**told, handle: work.now})
         work.keep_lobby(replace(lobby, watch=watch))
         work.stir(lobby.group)
