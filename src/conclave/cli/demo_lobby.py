@@ -52,9 +52,12 @@ def _sees_all(stage: Stage, name: str) -> bool:
         return False
 
 
-def agree(stage: Stage, names: tuple[str, ...]) -> bool:
-    """Whether all of them have the same lines in the same order."""
-    first, *others = [stage.spoken(name) for name in names]
+def agree(stage: Stage, names: tuple[str, ...], *, healed: bool = False) -> bool:
+    """Whether all of them have the same lines in the same order.
+
+    Once two halves were ``healed``, at the same places of the order: whoever came in anew got some of them later.
+    """
+    first, *others = [sorted(spoken) if healed else spoken for spoken in map(stage.spoken, names)]
     return bool(first) and all(other == first for other in others)
 
 

@@ -48,7 +48,7 @@ def leader(stage: Stage, tell: Narrator) -> None:
     tell.means("Whoever comes next in the group's own order takes the next term. Nobody did anything by hand.")
 
 
-def _have(stage: Stage, names: tuple[str, ...], expected: set[str]) -> bool:
+def _have(stage: Stage, names: tuple[str, ...], expected: set[str], *, healed: bool = False) -> bool:
     """Whether everybody has all of ``expected``, in one order. Raises ``DidNotHappen`` where something is twice."""
     for name in names:
         texts = Counter(text for _, _, text in stage.spoken(name))
@@ -57,7 +57,7 @@ def _have(stage: Stage, names: tuple[str, ...], expected: set[str]) -> bool:
             raise DidNotHappen(f"{name} has twice: {twice}")
         if not expected <= texts.keys():
             return False
-    return agree(stage, names)
+    return agree(stage, names, healed=healed)
 
 
 def _relayed(stage: Stage, words: list[str]) -> str:
@@ -103,7 +103,7 @@ def halves(stage: Stage, tell: Narrator) -> None:
     tell.does("all of them reach each other again")
     stage.thaw(*there)
     healed = time.monotonic()
-    stage.wait("both halves are one again", lambda: _have(stage, PEERS, words) and _one(stage))
+    stage.wait("both halves are one again", lambda: _have(stage, PEERS, words, healed=True) and _one(stage))
     took = time.monotonic() - healed
     tell.seen(
         f"{took:.1f} s after: one leader ({stage.lobby('ayse')['leader']}), one group, one history for all four"
