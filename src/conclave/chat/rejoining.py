@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conclave.chat import audience, ending, groups, healing, sharing
+from conclave.chat import audience, ending, groups, sharing
 from conclave.chat.effects import DropEntries, Send, Unwind
+from conclave.chat.healing import followed
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.purging import purge_expelled
@@ -88,7 +89,7 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
         turn, until = handle, work.now + TURN_SECONDS
         queue = [one for one in queue if one != handle]
     watch = replace(lobby.watch, turn=(turn, until), queue=tuple(queue))
-    work.keep_lobby(healing.followed(replace(lobby, watch=watch), handle))
+    work.keep_lobby(followed(replace(lobby, watch=watch), handle))
     data = mls.group_info(state, random=work.random, external_pub=True)
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
 

@@ -99,7 +99,7 @@ class Rooms:
         group = known.pump.desk.labels[label]
         lobby = known.pump.desk.lobbies.get(group)
         came = lobby.healing.since(member) if lobby is not None else 0
-        said = list(islice(self._said_before(label, came), command.last))
+        said = list(islice(self._said_before(label, came), command.last)) if came else []
         words = list(reading.earlier(known.store, label, group, min(said), came)) if said else []
         count = sum(line for line, _ in words)
         await known.pump.ask(ev.ShareHistory(label, member, count, tuple(data for _, data in words)))
