@@ -73,9 +73,12 @@ def words(stage: Stage, name: str) -> Counter[str]:
 
 
 def one_again(stage: Stage, said: set[str]) -> bool:
-    """Whether all have the same group, order and history, and all that was said, once."""
+    """Whether all have the same group, order and history by its places, and all that was said, once.
+
+    Who came in anew got what was said meanwhile in whatever order the two arrived: see ADR 19.
+    """
     shown = [stage.lobby(name) for name in PEOPLE]
-    histories = [stage.spoken(name) for name in PEOPLE]
+    histories = [sorted(stage.spoken(name)) for name in PEOPLE]
     return (
         len({(one["leader"], one["check"], one["group_check"]) for one in shown}) == 1
         and not any(one["healing"] for one in shown)
