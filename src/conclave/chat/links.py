@@ -116,7 +116,10 @@ def resend(work: Work, peer: Peer) -> None:
 
 
 def abandon(work: Work, handle: str) -> None:
-    """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good."""
+    """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good.
+
+    Keys may be among it. So another stream begins, as of a home that has lost its keys: both begin another group.
+    """
     peer = work.peer(handle)
     for unsaid in peer.waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
@@ -129,8 +132,9 @@ def abandon(work: Work, handle: str) -> None:
     work.record(DropPosts(handle, peer.out.next - 1))
     for line in peer.out.lines:
         work.mark_line("@" + handle, line.id, Status.FAILED)
-    out = delivery.Outbound(peer.out.stream, peer.out.next, peer.out.next)
-    work.keep(replace(peer, out=out, flight=replace(peer.flight, sent=out.base - 1)))
+    out = delivery.Outbound(work.random(delivery.STREAM_BYTES), peer.out.next, peer.out.next)
+    groups = tuple(replace(one, dead=True) for one in peer.groups)
+    work.keep(replace(peer, out=out, groups=groups, flight=replace(peer.flight, sent=out.base - 1)))
 
 
 def send(work: Work, handle: str, frame: object) -> None:
