@@ -35,7 +35,7 @@ class End:
         self.sent = b""
 
     def take(self) -> bytes:
-        data = self.link.data_to_send()
+        data = b"".join(iter(self.link.data_to_send, b""))
         self.sent += data
         self.events += self.link.events()
         return data

@@ -1,9 +1,9 @@
 """Two who send a file, one of whom kills itself: a program that forks them, so that hundreds of lives cost little.
 
-It reads one JSON object a line: ``{"folder": …, "who": …, "point": …, "links": …}``, forks ayse, who offers a file
-and sends it, and burak, who fetches it. The one named by ``who`` kills itself (SIGKILL) at its ``point``-th point:
-before and after every commit and every call that changes something on disk; it is then started again, without
-points. Without ``links`` the disk has no hard links.
+It reads one JSON object a line: ``{"folder": …, "who": …, "point": …, "size": …, "links": …}``, forks ayse, who offers
+a file and sends it, and burak, who fetches it. The one named by ``who`` kills itself (SIGKILL) at its ``point``-th point:
+before and after every commit and every call that changes something on disk; or before it has written ``size`` bytes.
+It is then started again, without points. Without ``links`` the disk has no hard links.
 """
 
 from __future__ import annotations
@@ -32,24 +32,27 @@ from tests.node.filing import Filer
 
 LIFE_SECONDS = 20.0
 NEVER = 1 << 30
-TOUCHES = ("pwrite", "fdatasync", "fsync", "link", "ftruncate", "unlink", "replace")
+TOUCHES = ("pwritev", "fdatasync", "fsync", "link", "ftruncate", "unlink", "replace")
 
 
 class Fuse:
-    """Counts points, and kills the process at one of them."""
+    """Counts points and bytes written, and kills the process at one of them."""
 
-    def __init__(self, point: int) -> None:
+    def __init__(self, point: int, size: int) -> None:
         self.point = point
         self.passed = 0
+        self.size = size
 
     def burn(self) -> None:
         self.passed += 1
-        if self.passed == self.point:
+        if self.passed == self.point or self.size < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def fit(self, real: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(real)
         def fused(*arguments: Any, **more: Any) -> Any:
+            if real.__name__ == "pwritev":
+                self.size -= sum(map(len, arguments[1]))
             self.burn()
             result = real(*arguments, **more)
             self.burn()
@@ -122,7 +125,7 @@ def no_links(*_: object, **__: object) -> None:
     raise OSError(errno.EPERM, "Operation not permitted")
 
 
-def fork(folder: Path, who: str, point: int, *, links: bool) -> int:
+def fork(folder: Path, who: str, point: int, size: int, *, links: bool) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -131,7 +134,7 @@ def fork(folder: Path, who: str, point: int, *, links: bool) -> int:
         sys.stdout = sys.stderr
         if not links:
             os.link = no_links
-        fuse = Fuse(point)
+        fuse = Fuse(point, size)
         for name in TOUCHES:
             setattr(os, name, fuse.fit(getattr(os, name)))
         asyncio.run(live(folder, who, fuse))
@@ -144,9 +147,10 @@ def fork(folder: Path, who: str, point: int, *, links: bool) -> int:
         os._exit(status)
 
 
-def perform(folder: Path, who: str, point: int, *, links: bool) -> dict[str, object]:
+def perform(folder: Path, who: str, point: int, size: int, *, links: bool) -> dict[str, object]:
     """One file from the beginning to the end, with one death on its way."""
-    lives = {fork(folder, one, point if one == who else NEVER, links=links): one for one in ("ayse", "burak")}
+    fuses = {one: (point, size) if one == who else (NEVER, NEVER) for one in ("ayse", "burak")}
+    lives = {fork(folder, one, *fuse, links=links): one for one, fuse in fuses.items()}
     failed: list[str] = []
     died = False
     end = time.monotonic() + 2 * LIFE_SECONDS
@@ -161,7 +165,7 @@ def perform(folder: Path, who: str, point: int, *, links: bool) -> dict[str, obj
         one = lives.pop(pid)
         if os.waitstatus_to_exitcode(status) == -signal.SIGKILL and one == who and not died:
             died = True
-            lives[fork(folder, one, NEVER, links=links)] = one
+            lives[fork(folder, one, NEVER, NEVER, links=links)] = one
         elif status:
             failed.append(one)
     return {"died": died, "failed": failed, "passed": int(read_when_there(folder / f"{who}.passed") or 0)}
@@ -173,7 +177,7 @@ def main() -> None:
             usual(who, server=server)
     for line in sys.stdin:
         task = json.loads(line)
-        answer = perform(Path(task["folder"]), task["who"], task["point"], links=task["links"])
+        answer = perform(Path(task["folder"]), task["who"], task["point"], task["size"], links=task["links"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

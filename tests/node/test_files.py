@@ -347,17 +347,18 @@ async def test_a_full_disk_is_told_before_and_in_the_middle(
         assert "bytes free" in burak.told(FileFailed)[0].text
         assert burak.told(FileFailed)[0].remedy
         monkeypatch.undo()
-        real = os.pwrite
-        written = 0
+        real = os.pwritev
+        room = 10
 
-        def pwrite(descriptor: int, data: bytes, at: int) -> int:
-            nonlocal written
-            written += 1
-            if written > 10:
+        def pwritev(descriptor: int, pieces: list[bytes], at: int) -> int:
+            nonlocal room
+            if not room:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return real(descriptor, data, at)
+            taken = pieces[:room]
+            room -= len(taken)
+            return real(descriptor, taken, at)
 
-        monkeypatch.setattr(os, "pwrite", pwrite)
+        monkeypatch.setattr(os, "pwritev", pwritev)
         await burak.accept(name)
         await burak.until(lambda: len(burak.told(FileFailed)) == 2)
         assert "No space left" in burak.told(FileFailed)[1].text

@@ -39,14 +39,16 @@ class Theatre:
             text=True,
         )
 
-    def perform(self, who: str, point: int, *, links: bool, chunks: int = CHUNKS) -> dict[str, Any]:
-        stage = self.folder / f"{who}-{point}-{links}"
+    def perform(
+        self, who: str, point: int, *, links: bool, chunks: int = CHUNKS, size: int = NEVER
+    ) -> dict[str, Any]:
+        stage = self.folder / f"{who}-{point}-{size}-{links}"
         stage.mkdir()
         content = os.urandom(chunks * CHUNK_BYTES - 100)
         (stage / "report.pdf").write_bytes(content)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        task = {"folder": str(stage), "who": who, "point": point, "links": links}
+        task = {"folder": str(stage), "who": who, "point": point, "size": size, "links": links}
         self.process.stdin.write(json.dumps(task) + "\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
@@ -116,7 +118,7 @@ def test_a_file_outlives_a_death_at_every_point(theatre: Theatre, who: str, link
 def test_a_hundred_megabytes_go_on_where_they_were(theatre: Theatre, share: float) -> None:
     """Killed in the middle of a write: the next life begins with what is on disk, and sends for the rest alone."""
     chunks = 100_000_000 // CHUNK_BYTES
-    writes = int(chunks * share)
-    answer = theatre.perform("burak", 2 * writes, links=True, chunks=chunks)
+    written = int(chunks * share)
+    answer = theatre.perform("burak", NEVER, links=True, chunks=chunks, size=written * CHUNK_BYTES)
     assert answer["died"]
-    assert answer["first"] >= (writes - 20) * CHUNK_BYTES
+    assert answer["first"] >= (written - 20) * CHUNK_BYTES

@@ -27,7 +27,7 @@ def part_of(folder: Path, *numbers: int) -> PartFile:
     part = PartFile(folder, OFFERED, "3f9a10cc")
     part.open(0)
     for number in numbers:
-        part.write(number, SEALED[number])
+        part.write(number, [SEALED[number]])
     return part
 
 
@@ -73,24 +73,25 @@ def test_what_fails_in_the_last_step_leaves_nothing_plain(
 ) -> None:
     part = part_of(tmp_path, 0, 1)
     if error is None:  # its hash is what the offer says, but the key does not open it
-        part.write(2, os.urandom(len(SEALED[2])))
+        part.write(2, [os.urandom(len(SEALED[2]))])
     else:
-        part.write(2, SEALED[2])
-        real, left = os.pwrite, [2]
+        part.write(2, [SEALED[2]])
+        real, room = os.pwritev, [CHUNK_BYTES * 2 + 100]
 
-        def pwrite(descriptor: int, data: bytes, at: int) -> int:
-            left[0] -= 1
-            if left[0] < 0:
+        def pwritev(descriptor: int, pieces: list[bytes], at: int) -> int:
+            taken = b"".join(pieces)[: room[0]]
+            if not taken:
                 raise error
-            return real(descriptor, data, at)
+            room[0] -= len(taken)
+            return real(descriptor, [taken], at)
 
-        monkeypatch.setattr(os, "pwrite", pwrite)
+        monkeypatch.setattr(os, "pwritev", pwritev)
     with pytest.raises(VerificationError if error is None else StorageError):
         place(part)
     assert names(tmp_path) == [part.path.name]
     assert part.kept(LEAVES) == ([0, 1] if error is None else [0, 1, 2])
     monkeypatch.undo()
-    part.write(2, SEALED[2])
+    part.write(2, [SEALED[2]])
     assert place(part).read_bytes() == CONTENT
     part.close()
 

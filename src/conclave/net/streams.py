@@ -237,8 +237,10 @@ class LinkStream(TcpStream):
         link = self._link
         if link is None or self._transport is None or (self._full and link.state is not _CLOSED):
             return
-        if data := link.data_to_send():
+        while data := link.data_to_send():
             self._transport.write(data)
+            if not link.buffered or (self._full and link.state is not _CLOSED):
+                break
         if self._slow and not self._full and self._closed is None:
             self._slow = False
             self._owner.on_drained(self)

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 
 THREADS = 6
 """Two that read for others, and for each download by default one that writes, or waits for a slow disk."""
+KEPT_BYTES = 8 << 20
+"""Freed memory that may stay ours. The C library keeps as much as the largest block that was ever freed (mallopt(3),
+M_TRIM_THRESHOLD); what the chunks of one turn lie in it would give back, and get anew for the next, page by page."""
 REACHED = 8
 """Others whom a file is asked of besides its sender are dialled so many at a time,"""
 REACHED_MOST = 32
@@ -102,7 +105,7 @@ class Files:
         self._told: dict[bytes, float] = {}
         self._ending = False
         self._places = asyncio.Semaphore(limits.downloads)
-        self._pool = ThreadPoolExecutor(THREADS, "files")
+        self._pool = ThreadPoolExecutor(THREADS, "files", initializer=lambda: bytes(KEPT_BYTES))
         self._loop = asyncio.get_running_loop()
         self._records = Records(store, home / "files", self._on_thread)
         find, leaves = self._served, self._records.leaves_path

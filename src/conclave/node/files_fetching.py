@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count, takewhile
 from pathlib import Path
 
 from conclave.errors import Refused, VerificationError
@@ -93,7 +94,6 @@ class Download:
                 leaf = self.fetch.chunk_arrived(peer, frame, now)
                 if leaf is not None:
                     self._chunks.append((peer, frame.number, leaf, frame.sealed))
-                    self._ask()
             case Leaves():
                 self._list = self.fetch.leaves_arrived(peer, frame, now) or self._list
             case Lack() if peer in self.fetch.sources:
@@ -217,14 +217,17 @@ def _write(
     part: PartFile, offered: Offered, batch: list[_Arrived]
 ) -> list[tuple[str, int, VerificationError | None]]:
     done: list[tuple[str, int, VerificationError | None]] = []
+    good: dict[int, bytes] = {}
     for peer, number, leaf, sealed in batch:
         try:
             check_chunk(offered, number, leaf, sealed)
             if not done:  # a wrong key shows early; all are opened in the end
                 open_sealed(offered, number, sealed)
-            part.write(number, sealed)
         except VerificationError as error:
             done.append((peer, number, error))
         else:
+            good[number] = sealed
             done.append((peer, number, None))
+    for first in sorted(number for number in good if number - 1 not in good):
+        part.write(first, list(takewhile(bool, map(good.get, count(first)))))
     return done

@@ -77,10 +77,10 @@ class PartFile:
         size = self._offered.plain_size(number) + SEAL_BYTES
         return os.pread(self._descriptor, size, self._at(number))
 
-    def write(self, number: int, sealed: bytes) -> None:
-        """Put a chunk in its place. It must have been checked: one of another size would overwrite its neighbour."""
+    def write(self, first: int, sealed: Sequence[bytes]) -> None:
+        """Put neighbours in their places. They must have been checked: another size would overwrite what follows."""
         with told(self.path):
-            _write(self._descriptor, sealed, self._at(number))
+            _write(self._descriptor, sealed, self._at(first))
 
     def flush(self) -> None:
         """Have what was written on the disk itself."""
@@ -123,7 +123,7 @@ class PartFile:
         try:
             for number in range(self._offered.chunks):
                 plain = open_sealed(self._offered, number, self._read(number))
-                _write(descriptor, plain, number * self._offered.chunk)
+                _write(descriptor, [plain], number * self._offered.chunk)
             os.fsync(descriptor)
         except BaseException:  # a full disk, a wrong key: nothing plain is left behind
             with suppress(OSError):
@@ -169,7 +169,13 @@ class PartFile:
             self.path.unlink(missing_ok=True)
 
 
-def _write(descriptor: int, data: bytes, at: int) -> None:
-    while data:
-        done = os.pwrite(descriptor, data, at)
-        data, at = data[done:], at + done
+def _write(descriptor: int, pieces: Sequence[bytes], at: int) -> None:
+    """Write pieces one behind the other, in one call of the system where it takes them all."""
+    left = [piece for piece in pieces if piece]
+    while left:
+        done = os.pwritev(descriptor, left, at)
+        at += done
+        while left and done >= len(left[0]):
+            done -= len(left.pop(0))
+        if done:
+            left[0] = left[0][done:]
