@@ -1,9 +1,10 @@
 """Two who send a file, one of whom kills itself: a program that forks them, so that hundreds of lives cost little.
 
-It reads one JSON object a line: ``{"folder": …, "who": …, "point": …, "size": …, "links": …}``, forks ayse, who offers
-a file and sends it, and burak, who fetches it. The one named by ``who`` kills itself (SIGKILL) at its ``point``-th point:
-before and after every commit and every call that changes something on disk; or before it has written ``size`` bytes.
-It is then started again, without points. Without ``links`` the disk has no hard links.
+It reads one JSON object a line: ``{"folder": …, "who": …, "point": …, "size": …, "links": …}``, forks ayse, who
+offers a file and sends it, and burak, who fetches it. The one named by ``who`` kills itself (SIGKILL) at its
+``point``-th point: before and after every commit and every call that changes something on disk; or once it would
+have written more than ``size`` bytes. It is then started again, without points. Without ``links`` the disk has no
+hard links.
 """
 
 from __future__ import annotations

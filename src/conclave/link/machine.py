@@ -26,7 +26,7 @@ OLDEST = 1
 _FIRST_CONVERSATION_KIND = 16
 _HEADER_BYTES = 5
 _WRITE_BYTES = 64 * 1024
-"""About so much is encrypted in one go: larger pieces do not stay in a processor's cache from one step to the next."""
+"""About so much is encrypted in one go: larger pieces leave a processor's cache between two steps."""
 _HELLO, _OPEN, _CLOSED = State.HELLO, State.OPEN, State.CLOSED  # an enum's member is slow to look up for every frame
 
 

@@ -229,5 +229,5 @@ def _write(
             good[number] = sealed
             done.append((peer, number, None))
     for first in sorted(number for number in good if number - 1 not in good):
-        part.write(first, list(takewhile(bool, map(good.get, count(first)))))
+        part.write(first, [good[number] for number in takewhile(good.__contains__, count(first))])
     return done
