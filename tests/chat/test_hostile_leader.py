@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.groups import payload_name
 from conclave.chat.state import Step
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
@@ -303,3 +304,39 @@ def test_whom_a_leader_lets_in_unseen_is_said_to_whom_it_makes_come_in_anew() ->
     table.run(30)
     assert "zeki" in table.view("burak").roster
     assert table.texts("burak", "#ops")[-2:] == ["this half of the lobby joined ayse's again", "zeki entered"]
+
+
+def test_who_has_something_else_put_in_the_place_of_its_words_says_them_again(table: Table) -> None:
+    (entry,) = held(table, "burak", "burak", "the truth")
+    table.now += 100
+    table.step("burak", ev.Arrived("ayse", replace(entry, payload=b"junk")))
+    assert "something else stands in the place of your words" in table.troubles("burak")[-1]
+    assert table.statuses("burak", "#ops")[-1] == "waiting"
+    said = [one for one in table.state("burak", entry.group).voice.flying if one.id]
+    assert [one.number > entry.number for one in said] == [True]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_we_handed_in_before_we_protected_it_anew_is_our_word_too(table: Table, *, restarted: bool) -> None:
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Submit)
+    table.say("burak", "#ops", "the truth")
+    group = last(table).group
+    (before,) = table.state("burak", group).voice.flying
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    refused = Refused(group, before.number, before.epoch, Refusal.STALE)
+    table.put("burak", ev.Arrived("ayse", refused))
+    if restarted:
+        table.restart("burak")
+        table.link("ayse", "burak")
+    (after,) = table.state("burak", group).voice.flying
+    assert (after.number, after.former) == (before.number, (payload_name(before.payload),))
+    assert after.payload != before.payload
+    order = table.state("burak", group).order
+    assert order is not None
+    entry = replace(
+        last(table), seq=order.seq + 1, previous=order.hash, kind=EntryKind.MESSAGE, epoch=order.epoch,
+        sender="burak", number=before.number, payload=before.payload,
+    )  # fmt: skip
+    table.step("burak", ev.Arrived("ayse", entry))
+    assert table.statuses("burak", "#ops")[-1] == "sent"
+    assert not table.state("burak", group).voice.flying

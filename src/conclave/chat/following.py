@@ -18,7 +18,7 @@ from conclave.chat.hearing import Heard, own_notice
 from conclave.chat.line import Status
 from conclave.chat.purging import purge_expelled
 from conclave.chat.state import Lobby, Step
-from conclave.chat.voice import landed, without_commit
+from conclave.chat.voice import displaced, landed, sealed_as, without_commit
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
 from conclave.lobby import leader as core
@@ -132,6 +132,11 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         lobby, ours = landed(lobby, entry.number, work.now)
         if ours is not None and ours.kind is EntryKind.COMMIT:
             return  # under its number we handed in a commit, which flies on
+        if ours is not None and not sealed_as(ours, entry.payload):
+            work.keep_lobby(displaced(lobby, ours))
+            text = "something else stands in the place of your words; they are sent again"
+            work.trouble(lobby.leader, f"{lobby.label}: {text}")
+            return
         assert lobby.order is not None
         work.keep_lobby(replace(lobby, order=orders.counted(lobby.order, entry)) if ours is not None else lobby)
         if ours is not None and ours.content:
@@ -147,7 +152,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if entry.epoch < min((past.number for past in state.past), default=state.number):
         sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
-    known = lobby.healing.known.get(healing.payload_name(entry.payload)) if lobby.healing.known else None
+    known = lobby.healing.known.get(groups.payload_name(entry.payload)) if lobby.healing.known else None
     if known is not None and known[1]:
         work.place_line(lobby.label, *known, entry.seq)
         sharing.said_again(work, lobby.group, *known)

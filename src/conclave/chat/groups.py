@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from conclave.chat.content import Body, decode_content
 from conclave.chat.originals import keep
+from conclave.chat.state import PAYLOAD_NAME_BYTES
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.lobby.order import Order
@@ -149,6 +151,11 @@ def seal(work: Work, group: bytes, content: bytes, authenticated_data: bytes = b
     own = certificate(state, state.epoch.me)
     work.keep_certificate(own, state.epoch.roster[state.epoch.me].signature_key)
     return Sealed(sending.message, state.number, keep(sending.original, own))
+
+
+def payload_name(payload: bytes) -> bytes:
+    """By what a ciphertext is known again (``PAYLOAD_NAME_BYTES``)."""
+    return sha256(payload).digest()[:PAYLOAD_NAME_BYTES]
 
 
 def open_words(work: Work, state: State, payload: bytes) -> Opened:

@@ -9,7 +9,6 @@ nowhere, and it comes in anew (``chat.rejoining``). What was said in its half is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from conclave.chat import ending, groups, sharing, terms
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
@@ -162,12 +161,7 @@ def unwound(
 def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
     """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
     at = {seq: (author, identity) for author, identity, seq in lines}
-    return {payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
-
-
-def payload_name(payload: bytes) -> bytes:
-    """By what a ciphertext that was opened is known again (16 bytes)."""
-    return sha256(payload).digest()[:16]
+    return {groups.payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
 
 
 def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:

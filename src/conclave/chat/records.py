@@ -18,6 +18,7 @@ from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound
 from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.state import (
+    PAYLOAD_NAME_BYTES,
     Ears,
     Flying,
     Healing,
@@ -298,7 +299,10 @@ def decode_unsaid(key: str, data: bytes) -> Unsaid:
 def encode_flying(flying: Flying) -> bytes:
     """The state of something handed in."""
     w = Writer().uint8(VERSION).uint8(flying.kind).uint64(flying.epoch).opaque(flying.id).opaque(flying.content)
-    return w.opaque(flying.payload).opaque(flying.original).done()
+    w.opaque(flying.payload).opaque(flying.original)
+    for name in flying.former:
+        w.fixed(name, PAYLOAD_NAME_BYTES)
+    return w.done()
 
 
 def decode_flying(key: str, data: bytes) -> Flying:
@@ -306,9 +310,12 @@ def decode_flying(key: str, data: bytes) -> Flying:
 
     def flying(r: Reader) -> Flying:
         kind, epoch = EntryKind(r.uint8()), r.uint64()
-        return Flying(
-            int(key.rpartition("/")[2], 16), kind, epoch, r.opaque(), r.opaque(), r.opaque(), r.opaque()
-        )  # fmt: skip
+        number = int(key.rpartition("/")[2], 16)
+        identity, content, payload, original = (r.opaque() for _ in range(4))
+        former = []
+        while r.remaining:
+            former.append(r.fixed(PAYLOAD_NAME_BYTES))
+        return Flying(number, kind, epoch, identity, content, payload, original, tuple(former))
 
     return read(data, flying)
 

@@ -14,7 +14,7 @@ from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
 from conclave.chat.line import Status
 from conclave.chat.state import Flying, Lobby, Stage, Step
-from conclave.chat.voice import give_up_commit, wait, without_commit
+from conclave.chat.voice import give_up_commit, unsealed, wait, without_commit
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
@@ -218,7 +218,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     else:
         stale = {each.number for each in voice.flying if each.epoch < state.number}
         flying = tuple(
-            replace(each, payload=b"") if each.number in stale and each.kind is not EntryKind.COMMIT else each
+            unsealed(each) if each.number in stale and each.kind is not EntryKind.COMMIT else each
             for each in voice.flying
         )
         work.keep_lobby(replace(lobby, voice=replace(voice, flying=flying, sent=one.number - 1)))

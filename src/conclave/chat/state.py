@@ -124,11 +124,16 @@ class Stage(IntEnum):
     CLOSING = 8  # we closed it; some do not know yet
 
 
+PAYLOAD_NAME_BYTES = 16
+"""Of the name of a ciphertext (``groups.payload_name``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flying:
     """Something of ours that is handed in under ``number`` and not seen ordered.
 
-    ``payload`` is empty until it is protected. A commit has no ``content``, and no ``id``.
+    ``payload`` is empty until it is protected, and where that must be done anew; ``former`` are the names of what it
+    was before (``groups.payload_name``). A commit has no ``content``, and no ``id``.
     """
 
     number: int
@@ -138,6 +143,7 @@ class Flying:
     content: bytes = field(default=b"", repr=False)
     payload: bytes = field(default=b"", repr=False)
     original: bytes = field(default=b"", repr=False)
+    former: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

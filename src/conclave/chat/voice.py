@@ -13,6 +13,9 @@ from conclave.chat.work import Work
 from conclave.lobby.values import replace
 from conclave.wire.order import EntryKind
 
+FORMER_KEPT = 16
+"""Names of earlier ciphertexts of something that flies: an epoch makes one."""
+
 
 def wait(work: Work, lobby: Lobby, identity: bytes, content: bytes) -> None:
     """Content that is to be said when it can."""
@@ -39,6 +42,24 @@ def landed(lobby: Lobby, number: int, now: float) -> tuple[Lobby, Flying | None]
         return lobby, None
     rest = tuple(one for one in voice.flying if one.number != number)
     return replace(lobby, voice=replace(voice, flying=rest, moved=now)), found
+
+
+def sealed_as(one: Flying, payload: bytes) -> bool:
+    """Whether this is, or once was, the ciphertext of it."""
+    return payload == one.payload or groups.payload_name(payload) in one.former
+
+
+def unsealed(one: Flying) -> Flying:
+    """The same, to be protected anew under its number; what was handed in before may still be ordered."""
+    former = (*one.former, groups.payload_name(one.payload))[-FORMER_KEPT:] if one.payload else one.former
+    return replace(one, payload=b"", former=former)
+
+
+def displaced(lobby: Lobby, one: Flying) -> Lobby:
+    """Under the number of ``one`` something else was ordered: it flies on under the next, and is protected anew."""
+    voice = lobby.voice
+    anew = Flying(voice.next, one.kind, 0, one.id, one.content)
+    return replace(lobby, voice=replace(voice, next=voice.next + 1, flying=(*voice.flying, anew)))
 
 
 def give_up_commit(work: Work, lobby: Lobby) -> None:
