@@ -64,6 +64,24 @@ def test_frames_arrive_in_order_and_one_tick_is_one_write() -> None:
     assert len(pair.ayse.sent) - before == plain + 22  # one record: 5 bytes of header, 1 of type, 16 of tag
 
 
+@given(sizes=st.lists(st.sampled_from([1, 1_000, 60_000, 70_000, 200_000]), min_size=1, max_size=12))
+@settings(max_examples=25)
+def test_much_at_once_leaves_in_portions_and_in_order(sizes: list[int]) -> None:
+    pair = Pair().run()
+    sent: list[Frame] = [Post(bytes(8), n, 1, PostKind.MESSAGE, bytes(size)) for n, size in enumerate(sizes, start=1)]
+    for frame in sent:
+        pair.ayse.link.send(frame)
+    pair.ayse.link.close(CloseReason.DONE, "", pair.now)
+    largest = max(65_536, *sizes) + 65_536
+    portions = list(iter(pair.ayse.link.data_to_send, b""))
+    assert all(len(portion) < largest * 1.01 for portion in portions)
+    assert pair.ayse.link.buffered == 0
+    pair.burak.give(b"".join(portions), pair.now)
+    assert pair.burak.frames == sent
+    assert pair.burak.closed is not None
+    assert pair.burak.closed.clean
+
+
 def test_several_encoded_frames_at_once() -> None:
     pair = Pair().run()
     pair.ayse.link.send_encoded(encode_frame(have(1)) + encode_frame(have(2)))

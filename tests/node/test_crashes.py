@@ -102,28 +102,23 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     theatre.process.stdout.close()
 
 
-@pytest.mark.parametrize("who", ["ayse", "burak"])
-def test_a_pair_chat_outlives_a_death_at_every_point(theatre: Theatre, who: str) -> None:
-    point = 1
-    while theatre.perform("pair", who, point)["died"]:
-        point += 1
-    assert point > 25
+DEATHS = [(play, who) for play, roles in PLAYS.items() for who in roles]
 
 
-@pytest.mark.parametrize("who", ["ayse", "burak", "cem"])
-def test_a_lobby_outlives_a_death_at_some_points(theatre: Theatre, who: str) -> None:
-    points = range(1, theatre.length("lobby", who) + 1)
+@pytest.mark.parametrize(("play", "who"), DEATHS)
+def test_a_chat_outlives_a_death_at_some_points(theatre: Theatre, play: str, who: str) -> None:
+    points = range(1, theatre.length(play, who) + 1)
     assert len(points) > 25
     chosen = random.Random(who).sample(points, SAMPLED)
-    died = [theatre.perform("lobby", who, point)["died"] for point in chosen]
+    died = [theatre.perform(play, who, point)["died"] for point in chosen]
     assert sum(died) >= SAMPLED // 2  # the last points are not reached in every run
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("who", ["ayse", "burak", "cem"])
-def test_a_lobby_outlives_a_death_at_every_point(theatre: Theatre, who: str) -> None:
+@pytest.mark.parametrize(("play", "who"), DEATHS)
+def test_a_chat_outlives_a_death_at_every_point(theatre: Theatre, play: str, who: str) -> None:
     point = 1
-    while theatre.perform("lobby", who, point)["died"]:
+    while theatre.perform(play, who, point)["died"]:
         point += 1
     assert point > 25

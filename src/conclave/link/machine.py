@@ -196,11 +196,10 @@ class Link:
             self._queue(encode_frame(Pong(self._pong)))
             self._pong = None
         pending = self._pending
-        data = b""
-        if pending:
-            plain = self._portion()
-            if tunnel.up:
-                data = tunnel.write(plain)
+        if not tunnel.up:
+            pending.clear()
+            self._buffered = 0
+        data = tunnel.write(self._portion()) if pending else b""
         if self.state is _CLOSED and not pending:
             tunnel.end()
         return data + tunnel.take()
