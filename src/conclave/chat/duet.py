@@ -18,7 +18,7 @@ from conclave.chat.hearing import Heard, hear
 from conclave.chat.line import Status
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
-from conclave.chat.pair import Ours
+from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -64,8 +64,10 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
 
 def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
     """Say once more, in another group, what the peer could not read in the one that it has lost."""
+    if handle == work.me or work.peer(handle).pair.theirs is Theirs.REJECTED:
+        return
     for author, identity, data in items:
-        if author != work.me or handle == work.me:
+        if author != work.me:
             continue
         try:
             content = mls.read_original(Signed.decode(data).original).data
@@ -180,7 +182,8 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
         return Fate.DECLINED
     packages.used(work, reference)
     work.keep_session(state)
-    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True))
+    number = work.peer(handle).out.next
+    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, begun=number))
     if lost or len(work.peer(handle).waiting):
         _flush(work, handle, lost=lost)
     return Fate.TAKEN
@@ -206,16 +209,23 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 
 
 def declined(work: Work, handle: str, ack: Ack) -> None:
-    """A group that we began and that the peer could not enter is dead: what is said next begins another one."""
+    """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
+
+    Of words that were declined nobody tells why. Unless it rejected us, it holds no group that was there by then.
+    """
     peer = work.peer(handle)
-    if ack.stream != peer.out.stream:
+    if ack.stream != peer.out.stream or not ack.declined:
         return
     refused = {number for number in ack.declined if peer.out.base <= number <= ack.number}
-    if any(one.begun in refused for one in peer.groups):
-        groups = tuple(replace(one, dead=one.dead or one.begun in refused) for one in peer.groups)
-        again = any(one.dead and one.begun for one in peer.groups)  # it may go on like this: no faster than so
-        sought = work.now if again else 0.0
-        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=sought))
+    said = max((line.number for line in peer.out.lines if line.number in refused), default=-1)
+    if peer.pair.theirs is Theirs.REJECTED:
+        said = -1
+    groups = tuple(
+        replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups
+    )
+    if groups != peer.groups:
+        again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
+        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=work.now if again else 0.0))
 
 
 # --- hearing ---

@@ -77,7 +77,7 @@ class PairGroup:
     ours: bool  # we made it
     turn: bool  # it is ours to commit
     dead: bool = False  # the peer has lost it with its home, or never had it: it is not spoken in any more
-    begun: int = 0  # the number of the post by which we began it
+    begun: int = 0  # the number of the first post of ours behind its beginning, or that is its beginning
 
 
 @dataclass(frozen=True, slots=True)
