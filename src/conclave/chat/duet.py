@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import groups, packages, records, timers
+from conclave.chat import certificates, groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
@@ -152,7 +152,9 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         work.trouble(handle, f"no keys for {handle}: its key package was refused: {error}")
         work.keep(replace(work.peer(handle), sought=work.now))
         return
-    work.keep_session(mls.merge(alone, staged))
+    state = mls.merge(alone, staged)
+    certificates.met(work, handle, state, vouched=False)
+    work.keep_session(state)
     lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next))
     work.post(handle, Begin(staged.welcome))
     _flush(work, handle, lost=lost)
@@ -181,10 +183,12 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
         work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
         return Fate.DECLINED
     packages.used(work, reference)
+    certificates.met(work, handle, state, vouched=False)
     work.keep_session(state)
-    number = work.peer(handle).out.next
-    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, begun=number))
-    if lost or len(work.peer(handle).waiting):
+    ended, number = certificates.revoked_in(work, state), work.peer(handle).out.next
+    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number))
+    peer = work.peer(handle)
+    if _spoken(peer) is not None and (lost or len(peer.waiting)):
         _flush(work, handle, lost=lost)
     return Fate.TAKEN
 
@@ -226,6 +230,17 @@ def declined(work: Work, handle: str, ack: Ack) -> None:
     if groups != peer.groups:
         again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
         work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=work.now if again else 0.0))
+
+
+def judged(work: Work) -> None:
+    """Who is believed changed: a group in which either shows a revoked certificate is dead."""
+    for peer in work.peers():
+        ended = {
+            one.id for one in peer.groups if not one.dead and certificates.revoked_in(work, work.session(one.id))
+        }
+        if ended:
+            held = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
+            work.keep(replace(peer, groups=_in_order(work, peer.handle, held)))
 
 
 # --- hearing ---
@@ -302,7 +317,9 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
     except RemoteError as error:
         work.trouble(handle, f"{handle} could not renew its keys: {error}")
         return Fate.DECLINED
-    work.keep_session(mls.merge(staged.state, staged))
+    state = mls.merge(staged.state, staged)
+    certificates.met(work, handle, state, vouched=True)
+    work.keep_session(state)
     _turn(work, handle, known, turn=True)
     peer = work.peer(handle)
     renew = min(peer.updated or work.now + work.settings.update_every, work.now + work.settings.update_every)

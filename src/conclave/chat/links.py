@@ -38,7 +38,8 @@ def linked(work: Work, handle: str, window: int) -> None:
 def unlinked(work: Work, handle: str) -> None:
     """The link is gone; who is nothing to us is forgotten."""
     peer = replace(work.peer(handle), flight=Flight(), away=work.now)
-    if peer.out.stream or peer.inbound.streams or peer.ties or peer.wanted or peer.pair != Pair() or peer.groups:
+    something = peer.out.stream or peer.inbound.streams or peer.groups or peer.certificates
+    if something or peer.ties or peer.wanted or peer.pair != Pair():
         work.keep(peer)
     else:
         work.drop_peer(handle)
@@ -121,19 +122,21 @@ def resend(work: Work, peer: Peer) -> None:
 def abandon(work: Work, handle: str) -> None:
     """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good.
 
-    Keys may be among it. So another stream begins, as of a home that has lost its keys: both begin another group.
+    Should it come back, another group begins: its keys may be known to others. Keys may be among what waited, too; so
+    another stream begins, as of a home that has lost its keys, and then both begin another group.
     """
     drop_waiting(work, handle)
     peer = work.peer(handle)
+    peer = replace(peer, groups=tuple(replace(one, dead=True) for one in peer.groups))
+    work.keep(peer)
     if not peer.out.count:
         return
     work.record(DropPosts(handle, peer.out.next - 1))
     for line in peer.out.lines:
         work.mark_line("@" + handle, line.id, Status.FAILED)
     out = delivery.Outbound(work.random(delivery.STREAM_BYTES), peer.out.next, peer.out.next)
-    groups = tuple(replace(one, dead=True) for one in peer.groups)
     pair = replace(peer.pair, told=False)  # that we rejected it may be among it too
-    work.keep(replace(peer, out=out, groups=groups, pair=pair, flight=replace(peer.flight, sent=out.base - 1)))
+    work.keep(replace(peer, out=out, pair=pair, flight=replace(peer.flight, sent=out.base - 1)))
 
 
 def drop_waiting(work: Work, handle: str) -> None:
