@@ -130,7 +130,88 @@ def test_what_a_lost_home_cannot_read_is_said_again(table: Table) -> None:
     table.run(60, 5)
     assert sorted(table.words("ayse", "@burak")) == ["I lost everything", "did you get it?", "hm"]
     assert set(table.statuses("burak", "@ayse")) == {"delivered"}
+    table.say("burak", "@ayse", "welcome back")
+    assert table.words("ayse", "@burak")[-1] == "welcome back"
     assert same_group(table)
+
+
+def test_what_was_said_again_and_arrived_is_not_said_once_more_to_a_later_home(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.lose_home("ayse")
+    table.link("ayse", "burak")
+    table.say("burak", "@ayse", "to your second home")
+    table.lose_home("ayse")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "my third")
+    table.run(60, 5)
+    assert table.words("ayse", "@burak") == ["my third"]
+
+
+BOTH_WAYS = pytest.mark.parametrize(("who", "other"), [("ayse", "burak"), ("burak", "ayse")])
+
+
+def heard_each_other(table: Table, who: str, other: str) -> None:
+    """Whatever was before: what they say from now on arrives on both sides."""
+    for number, (one, two) in enumerate([(who, other), (other, who)] * 2):
+        table.say(one, f"@{two}", f"{one} {number}")
+        table.run(2 * ASK_AGAIN, 5)
+        assert table.words(two, f"@{one}")[-1] == f"{one} {number}"
+        assert table.statuses(one, f"@{two}")[-1] == "delivered"
+
+
+@BOTH_WAYS
+def test_a_home_that_was_lost_hears_who_speaks_first_though_it_says_nothing(who: str, other: str) -> None:
+    table = Table(who, other)
+    table.link(who, other)
+    table.say(who, f"@{other}", "hello")
+    table.lose_home(other)
+    table.link(who, other)
+    table.say(who, f"@{other}", "are you there?")
+    assert table.words(other, f"@{who}") == ["are you there?"]
+    assert table.statuses(who, f"@{other}") == ["delivered"] * 2
+    heard_each_other(table, who, other)
+
+
+@BOTH_WAYS
+def test_late_mail_of_a_home_that_was_lost_makes_nobody_mute(who: str, other: str) -> None:
+    table = Table(who, other)
+    table.link(who, other)
+    table.say(who, f"@{other}", "hello")
+    table.put(other, ev.AnswerRequest(who, accept=True))
+    table.lose_home(other)
+    table.stock(other)
+    table.link(who, other)
+    table.drop = lambda one, _, frame: one == other and isinstance(frame, Post)
+    table.say(other, f"@{who}", "first home")
+    table.part({who}, {other})
+    table.run(20)  # to the mailbox
+    table.part()
+    table.drop = lambda _one, _other, _frame: False
+    table.lose_home(other)
+    table.stock(other)
+    table.link(who, other)
+    table.say(other, f"@{who}", "second home")
+    assert table.collect(who) == 1
+    heard_each_other(table, who, other)
+
+
+@BOTH_WAYS
+def test_the_device_that_goes_on_is_heard_after_another_of_its_person_spoke(who: str, other: str) -> None:
+    table = Table(who, other)
+    table.link(who, other)
+    table.say(other, f"@{who}", "from my desk")
+    table.say(who, f"@{other}", "hello")
+    table.cut(who, other)
+    first = table.desks[other], table.stores[other]
+    table.lose_home(other)
+    table.link(who, other)
+    table.say(other, f"@{who}", "from my pocket")
+    table.cut(who, other)
+    table.desks[other], table.stores[other] = first
+    table.put(other, ev.Tick())
+    table.link(who, other)
+    heard_each_other(table, who, other)
 
 
 def test_keys_are_renewed_in_turns_after_a_reconnect_and_daily(table: Table) -> None:

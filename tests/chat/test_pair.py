@@ -7,11 +7,16 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.content import WORDS_BYTES
+from conclave.chat.duet import ASK_AGAIN
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Input, Ours, Theirs
 from conclave.errors import LocalError, Refused
 from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.packages import Package
+from conclave.wire.posts import Message, open_post
 from tests.chat.desks import Table
+
+BEGIN = PostKind.BEGIN
 
 
 @pytest.fixture
@@ -132,7 +137,8 @@ def test_what_is_dropped_is_never_called_delivered() -> None:
     assert views.queued(table.desks["ayse"]) == {}
 
 
-def test_a_failed_line_stays_failed_over_a_restart() -> None:
+@pytest.mark.parametrize("unblocked", [False, True])
+def test_what_a_block_dropped_is_known_after_a_restart_and_said_again_to_who_unblocked(*, unblocked: bool) -> None:
     table = Table("ayse", "burak")
     table.link("ayse", "burak")
     table.say("ayse", "@burak", "hello")
@@ -141,13 +147,60 @@ def test_a_failed_line_stays_failed_over_a_restart() -> None:
     table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
     table.drop = lambda _one, _other, frame: isinstance(frame, Ack)
     table.link("ayse", "burak")
-    table.put("burak", ev.Unblock("ayse"))
+    if unblocked:
+        table.put("burak", ev.Unblock("ayse"))
     table.drop = lambda _one, _other, _frame: False
     table.restart("ayse")
     table.link("ayse", "burak")
     table.wait(20)
-    assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
+    assert table.statuses("ayse", "@burak") == ["delivered", "delivered" if unblocked else "not sent"]
+    assert views.requests(table.desks["burak"]) == ((views.Request("ayse", ""),) if unblocked else ())
     assert views.queued(table.desks["ayse"]) == {}
+
+
+def test_who_drops_what_is_said_and_never_says_why_is_not_begun_with_without_end(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.put("burak", ev.AnswerRequest("ayse", accept=False))
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post)
+    table.lose_home("ayse")
+    table.link("ayse", "burak")
+    for number in range(5):
+        table.say("ayse", "@burak", str(number))
+    table.run(2 * ASK_AGAIN)
+    assert table.statuses("ayse", "@burak") == ["not sent"] * 5
+    begun = [one for who, _, one in table.frames if who == "ayse" and isinstance(one, Post) and one.kind is BEGIN]
+    assert len({(one.stream, one.number) for one in begun}) <= 1 + 4
+    lines = table.lines("ayse", "@burak")
+    said = [
+        open_post(one)
+        for who, _, one in table.frames
+        if who == "ayse" and isinstance(one, Post) and one.kind is PostKind.MESSAGE
+    ]
+    assert all(sum(isinstance(one, Message) and one.id == line.id for one in said) <= 2 for line in lines)
+
+
+def test_a_rejection_that_comes_behind_its_first_acknowledgement_ends_the_wait_for_keys(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post | Package)
+    table.put("burak", ev.AnswerRequest("ayse", accept=False))
+    table.say("ayse", "@burak", "but")
+    assert table.statuses("ayse", "@burak") == ["delivered", "waiting"]  # for keys
+    table.drop = lambda _one, _other, _frame: False
+    begun = len([one for *_, one in table.frames if isinstance(one, Post) and one.kind is BEGIN])
+    table.run(2 * ASK_AGAIN)
+    assert answers(table, "ayse") == ["rejected"]
+    assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
+    assert len([one for *_, one in table.frames if isinstance(one, Post) and one.kind is BEGIN]) == begun
+
+
+def test_who_was_suspended_before_it_heard_of_its_rejection_hears_of_it(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.cut("ayse", "burak")
+    table.put("burak", ev.AnswerRequest("ayse", accept=False))
+    table.put("burak", ev.Expelled("ayse", "suspended"))
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "but")
+    assert answers(table, "ayse") == ["rejected"]
 
 
 def test_blocked_until_unblocked(table: Table) -> None:

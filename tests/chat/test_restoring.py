@@ -22,7 +22,7 @@ from conclave.chat.restoring import (
 from conclave.chat.state import Lobby, Peer, RemainingLobby, Remains, Stage
 from conclave.errors import DecodeError
 
-KEPT = {records.DESK_KEY}
+KEPT = {records.DESK_KEY, records.MET_KEY}
 """States that a restored home goes on with."""
 OPS, OLD = b"g" * 16, b"h" * 16
 

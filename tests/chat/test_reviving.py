@@ -143,5 +143,5 @@ def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:
     table.link("ayse", "burak")
     table.say("burak", "@ayse", "back")
     table.say("ayse", "@burak", "welcome")
-    assert table.texts("ayse", "@burak") == ["before", "back", "welcome"]
+    assert table.words("ayse", "@burak") == ["before", "back", "welcome"]
     assert table.texts("burak", "@ayse") == ["before", "back", "welcome"]

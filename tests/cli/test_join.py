@@ -37,6 +37,22 @@ async def test_an_invite_from_standard_input(tmp_path: Path) -> None:
         assert (row["handle"], row["device"], row["root_sha256"]) == ("ayse", "d1", root.hex())
 
 
+async def test_a_second_device_is_told_that_it_replaces_the_first_in_chats(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        for home, moved in (("first", False), ("second", True)):
+            token = decode_base32(house.invite("ayse"), 16, "token")
+            root = house.ward.trust.root.fingerprint
+            line = Invite(
+                Handle("ayse"), house.ward.trust.realm, (house.address,), root, token, int(time.time()) + 60
+            )
+            joining = await asyncio.create_subprocess_exec(
+                *typed(tmp_path / home, "join", str(line)), stdout=-1, stderr=-1
+            )
+            _, errors = await joining.communicate()
+            assert joining.returncode == 0, errors.decode()
+            assert ("chats move to this device" in errors.decode()) == moved
+
+
 @pytest.mark.parametrize(("given", "told"), [("", "no invite on standard input"), ("hello\n", "conclave://")])
 def test_no_invite_on_standard_input(tmp_path: Path, given: str, told: str) -> None:
     done = subprocess.run(

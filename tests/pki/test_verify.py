@@ -20,7 +20,7 @@ from conclave.pki.policy import DAY
 from conclave.pki.profile import CLASSIC_SUITE, IM_URI, KeyKind, Profile, key_usage
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import Trust, pin_root
-from conclave.pki.verify import VerifiedPeer, verify_peer
+from conclave.pki.verify import VerifiedPeer, revocation, verify_peer
 from conclave.wire.link import CloseReason
 from tests.pki.forge import TLS_PURPOSES, forge
 from tests.pki.ward import NOW, make_ward, rsa_key, ward
@@ -136,6 +136,15 @@ def test_suspended() -> None:
     assert "resume" in error.remedy
     resumed = trust.with_crl(make_crl(ward().issuing, [], NOW, held))
     assert verify_peer(AYSE.der, resumed, NOW, Profile.TLS)
+
+
+def test_a_list_names_a_certificate_whether_it_has_ended_or_not() -> None:
+    entries = [Revoked(AYSE.serial, NOW - 60, "key-compromise")]
+    later = ward().trust.with_crl(make_crl(ward().issuing, entries, NOW + 2000 * DAY))
+    assert revocation(AYSE.der, later).endswith("key-compromise")
+    assert revocation(AYSE.der, ward().trust) == ""
+    assert revocation(ward().enrol("burak").certificate.der, later) == ""
+    assert revocation(b"rubbish", later) == ""
 
 
 def test_an_old_list_counts_as_long_as_there_is_no_newer() -> None:

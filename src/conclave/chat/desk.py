@@ -1,8 +1,8 @@
 """The door of the conversation core: one user's whole state, and the step that everything goes through.
 
 ``step(desk, event, now, random)`` gives the next desk and what is to be done, and touches nothing else. The records
-among the effects are one transaction, committed before any deed is done. Step a ``Tick`` right after ``restore``, so
-that the links that are wanted are asked for.
+among the effects are one transaction, committed before any deed is done. Step ``JudgesChanged`` and a ``Tick`` right
+after ``restore``, so that lists that are new since count, and the links that are wanted are asked for.
 
 Nothing that a peer sends makes ``step`` raise. A command raises ``Refused`` or ``LocalError``, and the desk that it
 was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one: ``talk``
@@ -150,6 +150,7 @@ def _happened(work: Work, event: ev.Event) -> None:
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
             work.judges = judges
+            duet.judged(work)
         case _:
             _command(work, event)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import groups, packages, records, timers
+from conclave.chat import certificates, groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
@@ -18,7 +18,7 @@ from conclave.chat.hearing import Heard, hear
 from conclave.chat.line import Status
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
-from conclave.chat.pair import Ours
+from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -64,8 +64,10 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
 
 def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
     """Say once more, in another group, what the peer could not read in the one that it has lost."""
+    if handle == work.me or work.peer(handle).pair.theirs is Theirs.REJECTED:
+        return
     for author, identity, data in items:
-        if author != work.me or handle == work.me:
+        if author != work.me:
             continue
         try:
             content = mls.read_original(Signed.decode(data).original).data
@@ -150,7 +152,9 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         work.trouble(handle, f"no keys for {handle}: its key package was refused: {error}")
         work.keep(replace(work.peer(handle), sought=work.now))
         return
-    work.keep_session(mls.merge(alone, staged))
+    state = mls.merge(alone, staged)
+    certificates.met(work, handle, state, vouched=False)
+    work.keep_session(state)
     lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next))
     work.post(handle, Begin(staged.welcome))
     _flush(work, handle, lost=lost)
@@ -179,9 +183,12 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
         work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
         return Fate.DECLINED
     packages.used(work, reference)
+    certificates.met(work, handle, state, vouched=False)
     work.keep_session(state)
-    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True))
-    if lost or len(work.peer(handle).waiting):
+    ended, number = certificates.revoked_in(work, state), work.peer(handle).out.next
+    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number))
+    peer = work.peer(handle)
+    if _spoken(peer) is not None and (lost or len(peer.waiting)):
         _flush(work, handle, lost=lost)
     return Fate.TAKEN
 
@@ -206,16 +213,34 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 
 
 def declined(work: Work, handle: str, ack: Ack) -> None:
-    """A group that we began and that the peer could not enter is dead: what is said next begins another one."""
+    """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
+
+    Of words that were declined nobody tells why. Unless it rejected us, it holds no group that was there by then.
+    """
     peer = work.peer(handle)
-    if ack.stream != peer.out.stream:
+    if ack.stream != peer.out.stream or not ack.declined:
         return
     refused = {number for number in ack.declined if peer.out.base <= number <= ack.number}
-    if any(one.begun in refused for one in peer.groups):
-        groups = tuple(replace(one, dead=one.dead or one.begun in refused) for one in peer.groups)
-        again = any(one.dead and one.begun for one in peer.groups)  # it may go on like this: no faster than so
-        sought = work.now if again else 0.0
-        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=sought))
+    said = max((line.number for line in peer.out.lines if line.number in refused), default=-1)
+    if peer.pair.theirs is Theirs.REJECTED:
+        said = -1
+    groups = tuple(
+        replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups
+    )
+    if groups != peer.groups:
+        again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
+        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=work.now if again else 0.0))
+
+
+def judged(work: Work) -> None:
+    """Who is believed changed: a group in which either shows a revoked certificate is dead."""
+    for peer in work.peers():
+        ended = {
+            one.id for one in peer.groups if not one.dead and certificates.revoked_in(work, work.session(one.id))
+        }
+        if ended:
+            held = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
+            work.keep(replace(peer, groups=_in_order(work, peer.handle, held)))
 
 
 # --- hearing ---
@@ -292,7 +317,9 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
     except RemoteError as error:
         work.trouble(handle, f"{handle} could not renew its keys: {error}")
         return Fate.DECLINED
-    work.keep_session(mls.merge(staged.state, staged))
+    state = mls.merge(staged.state, staged)
+    certificates.met(work, handle, state, vouched=True)
+    work.keep_session(state)
     _turn(work, handle, known, turn=True)
     peer = work.peer(handle)
     renew = min(peer.updated or work.now + work.settings.update_every, work.now + work.settings.update_every)

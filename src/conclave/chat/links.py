@@ -38,7 +38,8 @@ def linked(work: Work, handle: str, window: int) -> None:
 def unlinked(work: Work, handle: str) -> None:
     """The link is gone; who is nothing to us is forgotten."""
     peer = replace(work.peer(handle), flight=Flight(), away=work.now)
-    if peer.out.stream or peer.inbound.streams or peer.ties or peer.wanted or peer.pair != Pair() or peer.groups:
+    something = peer.out.stream or peer.inbound.streams or peer.groups or peer.certificates
+    if something or peer.ties or peer.wanted or peer.pair != Pair():
         work.keep(peer)
     else:
         work.drop_peer(handle)
@@ -88,6 +89,9 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
         else:
             work.mark_line("@" + handle, line.id, Status.DELIVERED)
     peer = work.peer(handle)
+    if peer.refused:
+        taken = {line.id for line in lines if line.number not in ack.declined}
+        peer = replace(peer, refused=tuple(one for one in peer.refused if one not in taken))
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight))
     work.send_outbox(handle)
@@ -118,23 +122,31 @@ def resend(work: Work, peer: Peer) -> None:
 def abandon(work: Work, handle: str) -> None:
     """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good.
 
-    Keys may be among it. So another stream begins, as of a home that has lost its keys: both begin another group.
+    Should it come back, another group begins: its keys may be known to others. Keys may be among what waited, too; so
+    another stream begins, as of a home that has lost its keys, and then both begin another group.
     """
+    drop_waiting(work, handle)
     peer = work.peer(handle)
-    for unsaid in peer.waiting:
-        work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
-        work.mark_line("@" + handle, unsaid.id, Status.FAILED)
-    if len(peer.waiting):
-        peer = replace(peer, waiting=type(peer.waiting)())
-        work.keep(peer)
+    peer = replace(peer, groups=tuple(replace(one, dead=True) for one in peer.groups))
+    work.keep(peer)
     if not peer.out.count:
         return
     work.record(DropPosts(handle, peer.out.next - 1))
     for line in peer.out.lines:
         work.mark_line("@" + handle, line.id, Status.FAILED)
     out = delivery.Outbound(work.random(delivery.STREAM_BYTES), peer.out.next, peer.out.next)
-    groups = tuple(replace(one, dead=True) for one in peer.groups)
-    work.keep(replace(peer, out=out, groups=groups, flight=replace(peer.flight, sent=out.base - 1)))
+    pair = replace(peer.pair, told=False)  # that we rejected it may be among it too
+    work.keep(replace(peer, out=out, pair=pair, flight=replace(peer.flight, sent=out.base - 1)))
+
+
+def drop_waiting(work: Work, handle: str) -> None:
+    """What waits for keys to say it with is not sent."""
+    peer = work.peer(handle)
+    for unsaid in peer.waiting:
+        work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
+        work.mark_line("@" + handle, unsaid.id, Status.FAILED)
+    if len(peer.waiting):
+        work.keep(replace(peer, waiting=type(peer.waiting)()))
 
 
 def send(work: Work, handle: str, frame: object) -> None:

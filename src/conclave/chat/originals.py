@@ -67,11 +67,12 @@ def replaced(before: State, after: State) -> Iterator[tuple[bytes, bytes]]:
 def keep(original: Original, certificate: bytes) -> bytes:
     """An original as the store keeps it, its author's certificate by name."""
     w = Writer().opaque(original.content).opaque(original.signature)
-    return w.fixed(_fingerprint(certificate), FINGERPRINT_BYTES).done()
+    return w.fixed(fingerprint(certificate), FINGERPRINT_BYTES).done()
 
 
 @lru_cache(1024)
-def _fingerprint(certificate: bytes) -> bytes:
+def fingerprint(certificate: bytes) -> bytes:
+    """By what a certificate is named (``FINGERPRINT_BYTES``)."""
     return sha256(certificate).digest()
 
 

@@ -3,8 +3,9 @@
 ``desk``: busy or not. ``peer/<handle>``: both streams, the pair and its groups, rewritten for every message, about
 150 bytes. ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands and who
 has what, rewritten with what is said. ``out/<lobby or peer>/…``: what we say, until it has its place. ``staged/``:
-our commit under way. ``mls/<group>/…``: keys, in two parts. ``package/<reference>``: key packages of ours. Left out:
-links, windows and what followers have, which are learnt again.
+our commit under way. ``mls/<group>/…``: keys, in two parts. ``package/<reference>``: key packages of ours.
+``met/<handle>``: which certificates somebody showed (``chat.certificates``). Left out: links, windows and what
+followers have, which are learnt again.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ SESSION_KEY = "mls/"
 EPOCH = "/epoch"
 TRAFFIC = "/traffic"
 PACKAGE_KEY = "package/"
+MET_KEY = "met/"
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from conclave.chat import package_records, records
+from conclave.chat.certificates import decode_met
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
@@ -69,6 +70,8 @@ def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
         peer = replace(peer, waiting=waiting)
         if not records.blank(peer):
             peers = peers.put(handle, peer)
+    for handle, value in _under(kept, records.MET_KEY):
+        peers = peers.put(handle, replace(peers.get(handle) or Peer(handle), certificates=decode_met(value)))
     return replace(desk, peers=peers)
 
 

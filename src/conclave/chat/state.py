@@ -5,7 +5,7 @@ Left out: what changes it (``chat.desk`` and the rooms below it) and how it is k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -36,6 +36,11 @@ class Own:
     until: float
 
 
+def unrevoked(_: bytes) -> str:
+    """No certificate is on a list."""
+    return ""
+
+
 def nobody(_: Credential, __: bytes, ___: float) -> bytes:
     """Believes no credential: what a desk has until it is told whom to believe."""
     raise VerificationError("no credential can be judged here yet")
@@ -54,10 +59,12 @@ class Judges:
     """Who is believed. ``newcomers`` judges who comes anew, ``members`` who is in and may have been away.
 
     The second one takes a certificate that has ended or was revoked since: who is in is put out by a commit.
+    ``revoked`` tells in words that a certificate (DER) does not count any more; nothing where it is on no list.
     """
 
     newcomers: Verify = nobody
     members: Verify = nobody
+    revoked: Callable[[bytes], str] = unrevoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class PairGroup:
     ours: bool  # we made it
     turn: bool  # it is ours to commit
     dead: bool = False  # the peer has lost it with its home, or never had it: it is not spoken in any more
-    begun: int = 0  # the number of the post by which we began it
+    begun: int = 0  # the number of the first post of ours behind its beginning, or that is its beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,7 @@ class Peer:
     read: int = 0  # our counter up to which the peer told that it read
     timer: Timer = FOR_GOOD  # what was agreed last, of either
     waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
+    certificates: tuple[bytes, ...] = ()  # fingerprints of those that it showed in our groups, the latest last
     flight: Flight = field(default_factory=Flight)
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link
     wanted: bool = False

@@ -6,7 +6,7 @@ Left out: how it is protected (``chat.duet``), delivery (``chat.links``), what a
 
 from __future__ import annotations
 
-from conclave.chat import duet
+from conclave.chat import duet, links
 from conclave.chat.content import REACTION_BYTES, WORDS_BYTES, Body, Edit, Reaction, Text
 from conclave.chat.delivery import Fate
 from conclave.chat.notices import RequestAnswered, RequestArrived
@@ -150,6 +150,8 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
     if after is before:
         return
     work.keep(after)
+    if after.pair.theirs is Theirs.REJECTED:
+        links.drop_waiting(work, handle)
     if before.pair.theirs is not Theirs.UNKNOWN:
         work.tell(RequestAnswered(handle, "", WORDS[choice]))
     if after.out.count and choice is not Choice.BUSY:

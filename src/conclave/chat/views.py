@@ -155,6 +155,14 @@ def pair_state(desk: Desk, peer: str) -> State | None:
     return desk.sessions.get(one.groups[0].id)
 
 
+def pair_ended(desk: Desk, peer: str) -> State | None:
+    """The group in which we spoke with ``peer`` last, where nothing more is said in it."""
+    one = desk.peers.get(peer)
+    if one is None or not one.groups or not one.groups[0].dead:
+        return None
+    return desk.sessions.get(one.groups[0].id)
+
+
 def _word(state: Ours | Theirs) -> str:
     return state.name.lower().replace("_", " ")
 

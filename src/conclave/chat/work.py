@@ -371,7 +371,7 @@ class Work:
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
-        if peer.handle in self._untied and not (wanted or peer.linked) and records.blank(peer):
+        if peer.handle in self._untied and not (wanted or peer.linked or peer.certificates) and records.blank(peer):
             self._peers = self._peers.drop(peer.handle)
 
 

@@ -82,7 +82,7 @@ def restore(
         note(
             f"{found.lines} lines of history restored in {context.home}; messages that waited are marked as not sent"
         )
-        note(f"now ask for an invite for {found.handle}, then: conclave join '<invite>'")
+        note(f"now ask for an invite for {found.handle}, then: conclave join '<invite>'; chats move to this device")
 
 
 def _silent(_: str) -> None:

@@ -72,7 +72,8 @@ def verify(
 ) -> None:
     """Show the safety number of you and a peer. Both see the same, unless somebody stands between you.
 
-    Compare it by another way than this one: face to face, or on the telephone. Exit 6 if --is differs.
+    Compare it by another way than this one: face to face, or on the telephone. Exit 6 if --is differs, or if the
+    peer's certificate is revoked or suspended.
     """
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("verify", peer=peer)
@@ -89,6 +90,10 @@ def verify(
         for handle, certificate in result["certificates"].items():
             print16 = certificate["fingerprint"][:16]
             note(f"{handle}'s certificate: SHA-256 {print16}…, valid until {_day(certificate['until'])}")
+    if result["revoked"]:
+        note(f"REVOKED: {result['revoked']}")
+        note(f"do not trust this conversation until {result['peer']} is back with a certificate that holds")
+        raise typer.Exit(DIFFERENT)
     if same is False:
         note(f"these are DIFFERENT: do not trust this conversation, and tell whoever runs the authority about {peer}")
         raise typer.Exit(DIFFERENT)

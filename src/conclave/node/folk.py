@@ -9,6 +9,7 @@ from typing import Any
 
 from conclave.chat import groups, views
 from conclave.errors import LocalError, NetworkError
+from conclave.mls.group import State
 from conclave.node import commands as ask
 from conclave.node.directory import Person
 from conclave.node.known import Known, handle_of
@@ -53,12 +54,17 @@ class Folk:
     async def verify(self, command: ask.Verify) -> dict[str, Any]:
         """The number that both sides of a pair compute alike, where nobody stands between them.
 
+        ``revoked`` says why the peer's certificate does not count any more; it is empty where it does.
         Raises ``LocalError`` where there is no group with that person yet, ``Refused`` where nobody is called so.
         """
         known, peer = self._known, handle_of(command.peer)
         if peer == known.me:
             raise LocalError("that is you", remedy="conclave verify @PEER, on both sides")
-        state = views.pair_state(known.pump.desk, peer)
+        desk = known.pump.desk
+        state, revoked = views.pair_state(desk, peer), known.expelled.get(peer, "")
+        ended = views.pair_ended(desk, peer)
+        if ended is not None and (revoked or self._revoked(ended, peer)):
+            state = ended
         if state is None:
             await known.demand_known(peer)
             raise LocalError(f"you have no keys with {peer} yet", remedy=f"conclave say @{peer} 'hello'; then again")
@@ -73,4 +79,9 @@ class Folk:
             "words": list(words(number)),
             "digits": list(digits(number)),
             "certificates": certificates,
+            "revoked": revoked or self._revoked(state, peer),
         }
+
+    def _revoked(self, state: State, peer: str) -> str:
+        shown = groups.certificate(state, groups.roster(state)[peer])
+        return self._known.pump.desk.judges.revoked(shown)

@@ -26,7 +26,7 @@ from conclave.pki.names import Handle, parse_handle
 from conclave.pki.profile import RULES, Profile
 from conclave.pki.revocation import RevocationList
 from conclave.pki.trust import Trust
-from conclave.pki.verify import GRACE_SECONDS, VerifiedPeer, verify_peer
+from conclave.pki.verify import GRACE_SECONDS, VerifiedPeer, revocation, verify_peer
 from conclave.store import vault as vaults
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,9 @@ class Identity:
 
     def judges(self) -> Judges:
         """Whom we believe now. Members who were expelled are put out by a commit, not by disbelief in the group."""
-        return Judges(verifier(self.trust), verifier(replace(self.trust, crls=()), GRACE_SECONDS))
+        trust = self.trust
+        members = verifier(replace(trust, crls=()), GRACE_SECONDS)
+        return Judges(verifier(trust), members, lambda der: revocation(der, trust))
 
     # For links.
 

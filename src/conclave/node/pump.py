@@ -122,7 +122,8 @@ class Pump:
         self._thread = ThreadPoolExecutor(1, "store")
 
     def start(self) -> None:
-        """Ask for the links that are wanted since before the restart."""
+        """Judge by what is known now, and ask for the links that are wanted since before the restart."""
+        self.put(ev.JudgesChanged(self.desk.judges))
         self.put(ev.Tick())
 
     def put(self, event: ev.Event) -> None:

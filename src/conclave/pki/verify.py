@@ -89,6 +89,16 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
     return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
 
 
+def revocation(leaf_der: bytes, trust: Trust) -> str:
+    """Tell in words that a revocation list names a certificate, ended or not; nothing where none of ours does."""
+    try:
+        leaf = _read(leaf_der)
+        _demand_not_revoked(leaf, _find_issuer(leaf, trust), trust)
+    except VerificationError as error:
+        return str(error) if error.reason == "revoked" else ""
+    return ""
+
+
 def _verify(leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile) -> VerifiedPeer:
     for certificate in (trust.root, issuer, leaf):
         _demand_current(certificate, now)

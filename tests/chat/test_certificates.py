@@ -1,0 +1,172 @@
+"""Another certificate of a peer is said in the pair; a revoked one ends the groups that it is in."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import groups, views
+from conclave.chat.certificates import CERTIFICATES_KEPT, decode_met, encode_met
+from conclave.chat.effects import DropState
+from conclave.chat.line import LineKind
+from conclave.chat.records import MET_KEY
+from conclave.chat.restoring import forget
+from conclave.chat.state import Judges, Own
+from conclave.errors import DecodeError
+from tests.chat.desks import Table
+from tests.chat.people import JUDGES, own
+
+ANOTHER = "cem has a new certificate (another key): compare safety numbers again: conclave verify @cem"
+RENEWED = "cem has a renewed certificate"
+FIRST, SECOND = own("cem").credential.certificates[0], own("cem", 2).credential.certificates[0]
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table("ayse", "cem")
+    table.link("ayse", "cem")
+    table.say("ayse", "@cem", "hello")
+    table.say("cem", "@ayse", "hi")
+    assert notices(table) == []
+    return table
+
+
+def notices(table: Table) -> list[str]:
+    return [one.text for one in table.lines("ayse", "@cem") if one.kind is LineKind.NOTICE]
+
+
+def shown(table: Table, name: str) -> bytes:
+    """Which certificate of cem's is in the group in which ``name`` speaks."""
+    state = views.pair_state(table.desks[name], {"ayse": "cem", "cem": "ayse"}[name])
+    return groups.certificate(state, groups.roster(state)["cem"]) if state is not None else b""
+
+
+def somebody_else(table: Table, with_own: Own) -> None:
+    """The handle is enrolled once more, on another device."""
+    table.own["cem"] = with_own
+    table.lose_home("cem")
+    table.published.pop("cem", None)
+    table.link("ayse", "cem")
+
+
+@pytest.mark.parametrize("first", ["ayse", "cem"])
+def test_another_key_under_a_known_handle_is_said_once(table: Table, first: str) -> None:
+    somebody_else(table, own("cem", 2))
+    table.say(first, f"@{'cem' if first == 'ayse' else 'ayse'}", "it is me")
+    assert notices(table) == [ANOTHER]
+    table.say("cem", "@ayse", "really")
+    table.say("ayse", "@cem", "hm")
+    table.restart("ayse")
+    somebody_else(table, own("cem", 2))
+    table.say("cem", "@ayse", "once more")
+    assert notices(table) == [ANOTHER]
+    somebody_else(table, own("cem"))
+    table.say("cem", "@ayse", "and me")
+    assert notices(table) == [ANOTHER]
+
+
+def test_the_notice_stands_before_the_words(table: Table) -> None:
+    somebody_else(table, own("cem", 2))
+    table.say("cem", "@ayse", "it is me")
+    assert table.texts("ayse", "@cem")[-2:] == [ANOTHER, "it is me"]
+
+
+def test_a_renewal_that_the_former_key_signed_is_said_gently(table: Table) -> None:
+    table.own["cem"] = own("cem", 2)
+    table.put("cem", ev.OwnChanged(table.own["cem"]))
+    for _ in range(4):
+        table.cut("ayse", "cem")
+        table.link("ayse", "cem")
+        table.run(130, 10)
+    assert notices(table) == [RENEWED]
+
+
+@pytest.mark.parametrize("first", ["ayse", "cem"])
+def test_a_home_from_before_knows_them_from_its_groups(table: Table, first: str) -> None:
+    table.stores["ayse"].commit([DropState(MET_KEY + "cem")])
+    table.restart("ayse")
+    somebody_else(table, own("cem", 2))
+    table.say(first, f"@{'cem' if first == 'ayse' else 'ayse'}", "it is me")
+    assert notices(table) == [ANOTHER]
+
+
+def test_a_home_from_a_backup_knows_them_still(table: Table) -> None:
+    table.cut("ayse", "cem")
+    store = table.stores["ayse"]
+    store.commit(forget(store.states(), store.outbox(), store.heads(), []))
+    table.restart("ayse")
+    table.link("ayse", "cem")  # and once more: it is nothing to us yet
+    table.cut("ayse", "cem")
+    somebody_else(table, own("cem", 2))
+    table.say("cem", "@ayse", "it is me")
+    assert notices(table) == [ANOTHER]
+
+
+def test_only_the_last_certificates_are_kept() -> None:
+    many = [bytes([number]) * 32 for number in range(CERTIFICATES_KEPT + 2)]
+    assert decode_met(encode_met(many)) == tuple(many[2:])
+    with pytest.raises(DecodeError):
+        decode_met(encode_met(many)[:-1])
+
+
+# --- revoked ---
+
+
+def revoke(table: Table, der: bytes) -> None:
+    """Everybody has the list that names it."""
+    judges = Judges(JUDGES.newcomers, JUDGES.members, lambda one: "revoked" if one == der else "")
+    for name in table.desks:
+        table.put(name, ev.JudgesChanged(judges))
+
+
+@pytest.mark.parametrize("first", ["ayse", "cem"])
+def test_what_is_said_after_a_revocation_is_said_in_a_new_group(table: Table, first: str) -> None:
+    table.cut("ayse", "cem")
+    table.put("ayse", ev.Expelled("cem", "certificate revoked: key-compromise"))
+    table.own["cem"] = own("cem", 2)  # its home is the same
+    table.restart("cem")
+    revoke(table, FIRST)
+    assert shown(table, "ayse") == shown(table, "cem") == b""
+    table.link("ayse", "cem")
+    other = "cem" if first == "ayse" else "ayse"
+    table.say(first, f"@{other}", "you are back")
+    table.say(other, f"@{first}", "yes")
+    assert shown(table, "ayse") == shown(table, "cem") == SECOND
+    assert table.words("ayse", "@cem") == table.words("cem", "@ayse")
+    assert notices(table) == [ANOTHER]
+
+
+def test_whoever_is_put_out_is_spoken_with_in_a_new_group_though_nothing_waited(table: Table) -> None:
+    before = views.pair_state(table.desks["ayse"], "cem")
+    table.put("ayse", ev.Expelled("cem", "suspended"))
+    assert views.pair_state(table.desks["ayse"], "cem") is None
+    table.say("ayse", "@cem", "welcome back")
+    after = views.pair_state(table.desks["ayse"], "cem")
+    assert before is not None
+    assert after is not None
+    assert before.group_id != after.group_id
+    assert table.words("cem", "@ayse")[-1] == "welcome back"
+    assert notices(table) == []
+
+
+def test_a_list_that_names_neither_changes_nothing(table: Table) -> None:
+    revoke(table, SECOND)
+    assert shown(table, "ayse") == shown(table, "cem") == FIRST
+
+
+def test_a_group_begun_with_a_revoked_certificate_is_heard_but_not_spoken_in() -> None:
+    table = Table("ayse", "cem")
+    table.stock("ayse")
+    table.part({"ayse"}, {"cem"})
+    table.say("cem", "@ayse", "from before")
+    table.run(10)
+    table.own["cem"] = own("cem", 2)
+    table.restart("cem")
+    revoke(table, FIRST)
+    assert table.collect("ayse") == 1
+    assert table.words("ayse", "@cem") == ["from before"]
+    assert shown(table, "ayse") == b""
+    table.link("ayse", "cem")
+    table.say("ayse", "@cem", "I see")
+    assert table.words("cem", "@ayse")[-1] == "I see"
+    assert shown(table, "ayse") == SECOND

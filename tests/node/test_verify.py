@@ -1,0 +1,72 @@
+"""Whether somebody is who we think, asked of real nodes: another key is said, a revoked certificate is named."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from conclave.chat import views
+from conclave.chat.line import LineKind
+from conclave.node import commands as ask
+from conclave.node.identity import Identity
+from conclave.node.paths import vault_path
+from conclave.pki.profile import Profile
+from conclave.pki.revocation import RevocationList, Revoked, make_crl
+from conclave.store import vault as vaults
+from tests.node.homes import PASSPHRASE, Running, befriend, make_home, realm, running
+
+
+def im_serial(home: Path) -> int:
+    identity = Identity(vaults.unlock(vault_path(home), PASSPHRASE))
+    return identity.credentials(Profile.IM).certificate.serial
+
+
+def listing(serial: int, reason: str) -> RevocationList:
+    return make_crl(realm().issuing, [Revoked(serial, time.time() - 1, reason)], time.time())
+
+
+def notices(one: Running, conversation: str) -> list[str]:
+    lines = one.store.lines(conversation, limit=100)
+    return [stored.line.text for stored in lines if stored.line.kind is LineKind.NOTICE]
+
+
+async def test_who_is_revoked_and_comes_back_is_spoken_with_under_its_new_certificate(tmp_path: Path) -> None:
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    crl = listing(im_serial(tmp_path / "ayse"), "keyCompromise")
+    async with running(tmp_path / "burak") as burak:
+        async with running(tmp_path / "ayse") as ayse:
+            await befriend(ayse, burak)
+            before = await burak.serve(ask.Verify("@ayse"))
+            assert before["revoked"] == ""
+        assert burak.identity.take_crl(crl)
+        burak.node._crl_taken()
+        await burak.until(lambda: views.pair_state(burak.node.pump.desk, "ayse") is None)
+        shown = await burak.serve(ask.Verify("@ayse"))
+        assert shown["number"] == before["number"]
+        assert "key-compromise" in shown["revoked"]
+        vault_path(tmp_path / "ayse").unlink()
+        make_home(tmp_path / "ayse", "ayse", crl=crl)  # history and outbox stay
+        async with running(tmp_path / "ayse") as ayse:
+            ayse.meets(burak)
+            await burak.say("@ayse", "you again")
+            await ayse.say("@burak", "a new laptop")
+            await burak.until(lambda: "a new laptop" in burak.texts("@ayse") and not burak.waiting())
+            await ayse.until(lambda: not ayse.waiting())
+            after = await burak.serve(ask.Verify("@ayse"))
+            assert after == await ayse.serve(ask.Verify("@burak")) | {"peer": "ayse"}
+            assert after["revoked"] == ""
+            held = ayse.identity.credentials(Profile.IM).certificate
+            assert after["certificates"]["ayse"]["fingerprint"] == held.fingerprint.hex()
+            assert len(notices(burak, "@ayse")) == 1
+            assert "another key" in notices(burak, "@ayse")[0]
+
+
+async def test_who_is_shut_out_by_word_is_named(tmp_path: Path) -> None:
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    async with running(tmp_path / "burak") as burak, running(tmp_path / "ayse") as ayse:
+        await befriend(ayse, burak)
+        burak.node._revoked("ayse", "suspended")
+        await burak.until(lambda: views.pair_state(burak.node.pump.desk, "ayse") is None)
+        assert (await burak.serve(ask.Verify("@ayse")))["revoked"] == "suspended"
