@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from conclave.cli import classic
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
+from conclave.cli.moments import moment
 from conclave.node.client import NodeClient
 
 Who = Annotated[str, typer.Argument(metavar="PEER", help="A handle, with or without @.")]
@@ -91,9 +91,7 @@ def requests(ctx: typer.Context, as_json: Json = False) -> None:
     if not waiting and not legacy:
         note("no requests")
     for request in waiting:
-        when = (
-            datetime.fromtimestamp(request["since"]).astimezone().strftime("%d.%m. %H:%M") if request["since"] else ""
-        )
+        when = moment(request["since"]) if request["since"] else ""
         if request["lobby"]:
             say(f"{when}  {request['from']} invites you to {request['lobby']}   conclave accept {request['from']}")
         else:

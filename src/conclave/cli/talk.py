@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from conclave.cli import classic
+from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.errors import LocalError, StorageError
@@ -186,13 +185,13 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
     if as_json:
         emit([{"conversation": conversation, **line}])
         return
-    when = datetime.fromtimestamp(line["stored"]).astimezone().strftime("%d.%m. %H:%M")
+    when, late = moments.moment(line["sent"]), moments.arrived(line)
     name = f"{line['id'][:ID_LETTERS]}  " if ids else ""
     if line["kind"] == "notice":
-        say(f"{when}  {' ' * len(name)}— {line['text']}")
+        say(f"{when}  {' ' * len(name)}— {line['text']}", late)
         return
     first, *rest = _said(line)
-    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}")
+    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}", late)
     for more in rest:
         say(" " * (25 + len(name)) + more)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from conclave.cli import classic
+from conclave.cli import classic, moments
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
 from conclave.wire.safe_text import safe_text
 
@@ -112,7 +113,9 @@ class Screen:
 def _show(notice: dict[str, Any]) -> None:
     first, *rest = safe_text(_words(notice), newlines=True).split("\n")
     if first:
-        say(f"{datetime.now().astimezone():%H:%M}  {first}")
+        line = notice.get("line") if notice["notice"] == "line-added" else None
+        at, late = (line["sent"], moments.arrived(line)) if line else (time.time(), "")
+        say(f"{moments.clock(at)}  {first}", late)
         for more in rest:
             say(f"     | {more}")
 

@@ -53,7 +53,7 @@ class Rooms:
             lines = self._known.store.lines(f"@{request.peer}", after=0, limit=1000)
             theirs = [stored.line for stored in lines if stored.line.sender == request.peer]
             if theirs:
-                shown |= {"text": theirs[0].text, "since": theirs[0].stored, "lines": len(theirs)}
+                shown |= {"text": theirs[0].text, "since": theirs[0].sent, "lines": len(theirs)}
         return shown
 
     async def answer(self, command: ask.AnswerTo) -> dict[str, Any]:
