@@ -148,6 +148,17 @@ async def test_who_does_not_allow_it_does_not_tell_what_was_read(tmp_path: Path)
         assert views.pair(ayse.node.pump.desk, "burak").read == 0
 
 
+async def test_what_somebody_drops_who_blocked_us_is_not_sent_and_says_what_to_do(tmp_path: Path) -> None:
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    async with running(tmp_path / "ayse") as ayse, running(tmp_path / "burak") as burak:
+        await burak.serve(ask.AnswerTo("ayse", accept=False, block=True))
+        ayse.meets(burak)
+        said = await ayse.serve(ask.Say("@burak", "hello?", wait=True))
+        assert (said["status"], said["why"]) == ("not sent", "burak does not want to chat with you")
+        assert "accepts you" in said["remedy"]
+
+
 async def test_a_pairs_timer_counts_for_both(trio: Trio) -> None:
     ayse, burak, _ = trio
     assert await ayse.serve(ask.Timer("@burak", 1)) == {"conversation": "@burak", "seconds": 1}

@@ -19,6 +19,12 @@ from conclave.wire.safe_text import safe_text
 QUEUED = 5
 """Exit code: kept in the outbox, the peer does not have it yet."""
 DELIVERED = ("delivered", "read")
+WHAT_NEXT = {
+    "waiting": "kept here, it goes out by itself",
+    "in mailbox": "it is fetched from there",
+    "not sent": "it will not go out",
+}
+"""Of what was said and is not there yet."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_SECONDS = 365 * 86_400
 ID_LETTERS = 6
@@ -93,7 +99,9 @@ def speak(
         note(f"{result['words']} · {result['protection']}")
     else:
         reason = f" ({result['why']})" if result.get("why") else ""
-        note(f"{result['words']}{reason}: kept here, it goes out by itself · {result['protection']}")
+        note(f"{result['words']}{reason}: {WHAT_NEXT.get(status, status)} · {result['protection']}")
+        if result.get("remedy"):
+            note(f"  try: {result['remedy']}")
     if status == "not sent":
         raise typer.Exit(1)
     if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox") if wait is Wait.SENT else ())):
@@ -215,8 +223,19 @@ def _marks(line: dict[str, Any], conversation: str) -> str:
     marks += [f"{sign} {', '.join(people)}" for sign, people in line.get("reactions", {}).items()]
     if line["status"] not in ("received", "delivered"):
         of_legacy = ", legacy link" if conversation.startswith(classic.LEGACY) else ""
-        marks.append(line.get("words", line["status"]) + of_legacy)
+        marks.append(_how_far(line) + of_legacy)
     return "".join(f"  [{mark}]" for mark in marks)
+
+
+def _how_far(line: dict[str, Any]) -> str:
+    words = str(line.get("words", line["status"]))
+    match line["status"]:
+        case "waiting":
+            return f"{words}, goes out by itself"
+        case "not sent":
+            return f"{words} and will not go out: say it again"
+        case _:
+            return words
 
 
 def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -229,7 +248,8 @@ def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
         note(f"nothing yet. Say something: conclave say '{answer['conversation']}' \"hello\"")
     for line in answer["lines"]:
         show_line(line | {"status": "received"}, answer["conversation"], as_json=False, ids=True)
-        for part in line["summary"].split("; "):
+        parts = line["summary"].split("; ") if line["status"] not in WHAT_NEXT else [_how_far(line)]
+        for part in parts:
             say(f"{' ' * 21}{part}")
 
 

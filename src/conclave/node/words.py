@@ -109,6 +109,8 @@ class Words:
         answer |= {"have": how.have, "of": how.of, "protection": known.protection(conversation)}
         if how.status is Status.WAITING:
             answer["why"] = self._why_waiting(conversation)
+        elif how.status is Status.FAILED:
+            answer["why"], answer["remedy"] = self._why_not_sent(conversation)
         return answer
 
     async def _demand_open(self, conversation: str, at: str = "") -> None:
@@ -141,6 +143,17 @@ class Words:
             return f"{peer} has not confirmed yet"
         why = known.peers.why_not(peer) or f"{peer} is not linked yet"
         return why if pair.protection == views.SEALED else f"{why}, and no keys for {peer} could be had yet"
+
+    def _why_not_sent(self, conversation: str) -> tuple[str, str]:
+        """Why what was said goes nowhere, and what to do."""
+        known, peer = self._known, conversation[1:]
+        if conversation.startswith("#"):
+            if known.lobby(conversation).stage == "ended":
+                return f"you are not in {conversation} any more", "ask somebody who is in it to invite you"
+            return "", "say it again"
+        if views.pair(known.pump.desk, peer).theirs == "rejected":
+            return f"{peer} does not want to chat with you", f"wait until {peer} writes to you or accepts you"
+        return f"{peer} does not take it", f"ask {peer} in another way"
 
     async def utter(
         self, command: ask.Edit | ask.Delete | ask.React | ask.Pin
