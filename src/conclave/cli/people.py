@@ -49,7 +49,7 @@ def who(
         emit(answer["users"])
         return
     if answer["source"] != "authority":
-        note("the authority is out of reach: this is what your node remembers")
+        note(f"{answer.get('standing') or 'the authority is out of reach'}: this is what your node remembers")
     if not answer["users"]:
         note("nobody found" if query else "nobody is enrolled yet: conclave authority invite NAME")
         return

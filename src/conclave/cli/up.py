@@ -144,7 +144,7 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "link-closed", "peer": peer, "reason": reason, "text": text, "clean": clean}:
             return f"link with {peer} {'ended' if clean else 'was cut off'}: {text or reason}"
         case {"notice": "authority-reached", "reached": reached, "text": text}:
-            return text if reached else f"{text}; chats go on without it"
+            return text if reached or notice.get("refused") else f"{text}; chats go on without it"
         case {"notice": "leader-changed", "lobby": lobby, "leader": leader}:
             return f"{lobby} is led by {leader} now"
         case {"notice": "revoked", "handle": handle, "reason": reason}:

@@ -96,7 +96,11 @@ def _node(home: Path) -> list[Check]:
         checks.append(Check(name, left > 0, f"{left / 86_400:.1f} days left", remedy))
     checks.append(_revocations(status["crl_time"]))
     authority = status["authority"]
-    remedy = "" if authority["reached"] else "chats go on without it; look at its machine and at the network"
+    remedy = authority.get("remedy") or "look at its machine and at the network"
+    if authority["reached"]:
+        remedy = ""
+    elif authority.get("reason") not in ("revoked", "suspended"):
+        remedy = f"chats go on without it; {remedy}"
     checks.append(Check("authority", authority["reached"], authority["text"], remedy))
     clock = abs(status["clock_offset"])
     remedy = "" if clock < 60 else "set this machine's clock: certificates depend on it"

@@ -29,7 +29,8 @@ class Folk:
             people, source = await directory.people(query), "authority"
         except NetworkError:
             people, source = directory.remembered_people(query), "memory"
-        return {"source": source, "users": [self._person(person) for person in people]}
+        standing = "" if directory.standing is None else f"{directory.standing}: {directory.standing.remedy}"
+        return {"source": source, "standing": standing, "users": [self._person(person) for person in people]}
 
     async def find(self, command: ask.Find) -> dict[str, Any]:
         """One person."""

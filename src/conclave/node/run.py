@@ -57,6 +57,7 @@ from conclave.node.service import Service
 from conclave.node.socket import SocketServer
 from conclave.pki.invite import parse_address
 from conclave.pki.profile import Profile
+from conclave.pki.revocation import because, in_words
 from conclave.store.ports import PeerStore
 from conclave.wire.files import FileFrame
 from conclave.wire.link import CloseReason
@@ -328,9 +329,8 @@ class Node:
         """The authority took a certificate back; it may tell so by a list, by word, or by both."""
         if handle in self._expelled:
             return
-        words = "suspended" if reason == "suspended" else "certificate revoked"
-        if reason and reason not in (words, "unspecified"):
-            words = f"{words}: {reason}"
+        held = in_words(reason) == "suspended"
+        words = "suspended" if held else f"certificate revoked{because(reason)}"
         self._expelled[handle] = words
         self.peers.cut(handle, CloseReason.REVOKED, words)
         if self.classic is not None:

@@ -31,6 +31,12 @@ from conclave.node.rooms import Rooms
 from conclave.node.words import Words
 from conclave.store.ports import PeerStore
 
+SPEAKING = (
+    ask.Say, ask.Edit, ask.Delete, ask.React, ask.Pin, ask.Timer, FileOffer, ask.LobbyOpen, ask.LobbyInvite,
+    ask.LobbyShare, ask.LobbyRemove, ask.LobbyDeputies, ask.LobbyClose,
+)  # fmt: skip
+"""What would reach nobody from a device that the authority shut out: refused, rather than kept and called sent."""
+
 
 class Service:
     """One node's commands. The wiring gives ``describe`` (part of ``status``), ``stop``, ``export`` and ``files``."""
@@ -71,6 +77,8 @@ class Service:
         """The answer to ``command``. Raises ``ConclaveError`` that says what is wrong and what to do."""
         if isinstance(command, ClassicCommand):
             raise LocalError("legacy links are not served here", remedy="conclave up --links tls,classic")
+        if isinstance(command, SPEAKING) and self._known.directory.standing is not None:
+            raise self._known.directory.standing
         match command:
             case ask.Follow():
                 return {}
