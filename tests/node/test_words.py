@@ -89,6 +89,20 @@ async def test_a_line_is_answered_edited_signed_pinned_and_taken_back(trio: Trio
     assert not gone["text"]
 
 
+async def test_nothing_is_said_about_a_line_that_was_deleted(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    said = await ayse.serve(ask.Say("#ops", "never mind", wait=True, goal="sent"))
+    await until_line(burak, "#ops", text="never mind")
+    await ayse.serve(ask.Delete("#ops", "last"))
+    await until_line(burak, "#ops", id=said["id"], deleted=True)
+    name = said["id"]
+    for command in (ask.React("#ops", name, "👍"), ask.Pin("#ops", name), ask.Pin("#ops", name, on=False)):
+        with pytest.raises(LocalError, match="that line was deleted"):
+            await burak.serve(command)
+    with pytest.raises(LocalError, match="that line was deleted"):
+        await ayse.serve(ask.Edit("#ops", name, "or rather"))
+
+
 async def test_only_ones_own_lines_can_be_changed_and_lines_are_named_clearly(trio: Trio) -> None:
     ayse, burak, _ = trio
     await ayse.serve(ask.Say("#ops", "mine", wait=True, goal="sent"))

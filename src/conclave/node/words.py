@@ -162,7 +162,10 @@ class Words:
         known = self._known
         conversation = known.conversation(command.conversation)
         await self._demand_open(conversation)
-        line = known.line(conversation, command.line, own=isinstance(command, ask.Edit | ask.Delete)).line
+        stood = known.line(conversation, command.line, own=isinstance(command, ask.Edit | ask.Delete))
+        if stood.deleted and not isinstance(command, ask.Delete):
+            raise LocalError("that line was deleted", remedy=f"conclave read '{conversation}' --ids")
+        line = stood.line
         about = About(line.sender, line.id)
         body: Body
         match command:
@@ -273,6 +276,8 @@ class Words:
     async def mute(self, command: ask.Mute) -> dict[str, Any]:
         """Ring no more for a conversation, or again."""
         conversation = self._known.conversation(command.conversation)
+        if command.on and conversation.startswith("@"):
+            await self._known.demand_known(conversation[1:])
         await self._known.preferences.mute(conversation, on=command.on)
         return {"conversation": conversation, "muted": command.on}
 
