@@ -151,7 +151,7 @@ def list_lobbies(ctx: typer.Context, link: ByLink = Link.TLS, as_json: Json = Fa
         return
     table(
         ("LOBBY", "YOU", "LEADER", "MEMBERS"),
-        ((b["lobby"], b["role"], b["leader"], str(b["members"])) for b in lobbies),
+        ((b["lobby"], b["role"] + ", muted" * b["muted"], b["leader"], str(b["members"])) for b in lobbies),
     )
 
 

@@ -42,7 +42,7 @@ def who(
     query: Annotated[str, typer.Argument(help="Part of a handle or name.", show_default=False)] = "",
     as_json: Json = False,
 ) -> None:
-    """List the directory: who exists, who is online, who is linked to you."""
+    """List the directory: who exists, who is online, who is linked to you; and whom you blocked or muted."""
     with NodeClient(context_of(ctx).home) as node:
         answer = node.call("who", query=query)
     if as_json:
@@ -58,8 +58,7 @@ def who(
 
 def _person(user: dict[str, Any]) -> tuple[str, str, str, str]:
     state = "you" if user.get("me") else "online" if user["online"] else "offline"
-    if user.get("linked"):
-        state += ", linked"
+    state += "".join(f", {word}" for word in ("linked", "blocked", "muted") if user.get(word))
     return user["handle"], state, user.get("address") or "-", user.get("name") or ""
 
 
@@ -112,7 +111,9 @@ def reject(
     ctx: typer.Context,
     peer: Who,
     lobby: OfLobby = "",
-    block: Annotated[bool, typer.Option("--block", help="Refuse everything that they send from now on.")] = False,
+    block: Annotated[
+        bool, typer.Option("--block", help="For good: nothing of theirs reaches you outside lobbies.")
+    ] = False,
     link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
@@ -131,7 +132,10 @@ def _answer(ctx: typer.Context, peer: str, lobby: str, *, as_json: bool, **answe
         return
     for done in answered:
         what = f"the invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
-        note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
+        if done.get("blocked"):
+            note(f"blocked: {done['from']}; nothing of theirs reaches you outside lobbies")
+        else:
+            note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
 
 
 def unblock(ctx: typer.Context, peer: Who, link: ByLink = Link.TLS, as_json: Json = False) -> None:

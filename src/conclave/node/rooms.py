@@ -65,12 +65,14 @@ class Rooms:
         if not targets:
             if lobby:
                 raise LocalError(f"{peer} has not invited you to {lobby}", remedy="conclave requests")
+            await self._known.demand_known(peer)
             targets = [""]  # accept or block somebody ahead of any request
+        if command.block and "" not in targets:
+            targets.append("")
         for target in targets:
             await pump.ask(ev.AnswerRequest(peer, command.accept, target, command.block and not target))
-        if command.block and "" not in targets:
-            await pump.ask(ev.AnswerRequest(peer, accept=False, block=True))
-        return {"answered": [{"from": peer, "lobby": target, "accepted": command.accept} for target in targets]}
+        answered = [{"from": peer, "lobby": target, "accepted": command.accept} for target in targets]
+        return {"answered": [one | {"blocked": command.block and not one["lobby"]} for one in answered]}
 
     # In and out.
 
@@ -141,7 +143,9 @@ class Rooms:
 
     def list(self) -> dict[str, Any]:
         """The lobbies that we are in, or were asked into."""
-        return {"lobbies": [_row(one) for one in views.lobbies(self._known.pump.desk) if one.stage != "ended"]}
+        muted = self._known.preferences.muted
+        lobbies = (one for one in views.lobbies(self._known.pump.desk) if one.stage != "ended")
+        return {"lobbies": [_row(one) | {"muted": one.label in muted} for one in lobbies]}
 
     def who(self, command: ask.LobbyWho) -> dict[str, Any]:
         """Who is in, who is there now, and who has all up to where."""
