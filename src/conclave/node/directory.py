@@ -16,7 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.errors import ConclaveError, NetworkError, Refused
+from conclave.errors import ConclaveError, NetworkError, Refused, VerificationError
 from conclave.net.authority_client import AuthorityClient
 from conclave.net.authority_watch import (
     Expelled,
@@ -30,6 +30,7 @@ from conclave.net.authority_watch import (
     WatchEvent,
 )
 from conclave.net.backoff import Backoff
+from conclave.node.doctor import CLOCK_SECONDS
 from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
 from conclave.pki.keys import generate_device_key
@@ -139,6 +140,8 @@ class Directory:
                 self._reached, self._text = True, f"reached at {self._where}"
                 self._why = self._refused = None
                 self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
+                if abs(event.skew) >= CLOCK_SECONDS:
+                    self._tell(Trouble("authority", _off(event.skew)))
             case Offline(error, retry):
                 log.info("authority: %s; again in %.1f s", error, retry)
                 self._away(f"is out of reach at {self._where}: {error}", error)
@@ -162,9 +165,15 @@ class Directory:
         standing = self.standing if error is self._refused else None
         if standing is not None:
             self._tell(AuthorityReached(False, f"{standing}; {standing.remedy}", refused=True))
+        elif self._is_news(error):
+            self._tell(AuthorityReached(False, f"the authority {text}; {error.remedy}"))
         elif self._reached or isinstance(error, Refused):
             self._tell(AuthorityReached(False, f"the authority {text}"))
         self._reached, self._text, self._why = False, text, error
+
+    def _is_news(self, error: ConclaveError) -> bool:
+        """Whether it is for our person, and was not told yet: a wrong clock, or somebody in the authority's place."""
+        return isinstance(error, VerificationError) and not isinstance(self._why, VerificationError)
 
     async def _renew_when_due(self) -> None:
         spread = secrets.randbelow(1 << 30) / (1 << 30)
@@ -241,6 +250,12 @@ class Directory:
         if self._client is None:
             raise NetworkError(self._text, remedy="look at the authority's machine and at the network")
         return self._client
+
+
+def _off(skew: float) -> str:
+    """How far our clock is from the authority's, which is ``skew`` seconds ahead of it."""
+    way = "behind" if skew > 0 else "ahead of"
+    return f"this machine's clock is {abs(skew) / 60:.0f} minutes {way} the authority's: set it"
 
 
 _SHUT_OUT = ("revoked", "suspended")
