@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from conclave.cli import talk
+from conclave.cli import lobby, talk
 from tests.node.screen import Done, conclave
 
 
@@ -48,6 +48,12 @@ def test_what_waits_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     done = said(monkeypatch, status="waiting", words="waiting for burak", why="burak is away")
     assert done.code == 0
     assert done.err.startswith("waiting for burak (burak is away): kept here, it goes out by itself")
+
+
+def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    for left, words in ((True, "you left #ops\n"), (False, "leaving #ops; you are out as soon as its leader has")):
+        monkeypatch.setattr(lobby, "NodeClient", Answers(lobby="#ops", left=left))
+        assert conclave(None, "lobby", "leave", "ops").out.startswith(words)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
 from conclave.chat.line import LineKind
-from conclave.chat.notices import RollCalled
+from conclave.chat.notices import LineAdded, RollCalled
 from conclave.errors import LocalError
 from conclave.node import attendance
 from conclave.node import commands as ask
@@ -26,6 +26,9 @@ from conclave.wire.limits import ID_BYTES
 CHECK_DIGITS = 16
 """Of a lobby's hash, for people who compare by voice whether they were shown the same order (64 bits)."""
 
+LEAVE_SECONDS = 5.0
+"""How long ``lobby leave`` waits for the commit that puts us out."""
+
 
 class Rooms:
     """Lobbies and requests."""
@@ -33,9 +36,12 @@ class Rooms:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._rolls: dict[bytes, tuple[set[str], asyncio.Event]] = {}
+        self._leaving: dict[str, asyncio.Event] = {}
 
     def noticed(self, notice: Notice) -> None:
-        """Answers to roll calls of ours."""
+        """Answers to roll calls of ours, and what happens in lobbies that we leave."""
+        if isinstance(notice, LineAdded) and notice.conversation in self._leaving:
+            self._leaving[notice.conversation].set()
         if isinstance(notice, RollCalled) and notice.nonce in self._rolls:
             present, changed = self._rolls[notice.nonce]
             present.update(notice.present)
@@ -120,9 +126,25 @@ class Rooms:
     async def end(self, command: ask.LobbyLeave | ask.LobbyClose) -> dict[str, Any]:
         """Leave; or close for everybody."""
         label = self._known.lobby(command.lobby).label
-        event = ev.LeaveLobby(label) if isinstance(command, ask.LobbyLeave) else ev.CloseLobby(label)
-        await self._known.pump.ask(event)
-        return {"lobby": label}
+        if isinstance(command, ask.LobbyClose):
+            await self._known.pump.ask(ev.CloseLobby(label))
+            return {"lobby": label}
+        told = self._leaving.setdefault(label, asyncio.Event())
+        await self._known.pump.ask(ev.LeaveLobby(label))
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                while self._is_leaving(label):
+                    told.clear()
+                    await told.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._leaving.pop(label, None)
+        return {"lobby": label, "left": not self._is_leaving(label)}
+
+    def _is_leaving(self, label: str) -> bool:
+        view = views.lobby(self._known.pump.desk, label)
+        return view is not None and view.stage == "leaving"
 
     async def remove(self, command: ask.LobbyRemove) -> dict[str, Any]:
         """Put somebody out."""

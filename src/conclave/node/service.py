@@ -117,7 +117,9 @@ class Service:
     def _named(self, command: FileCommand) -> FileCommand:
         """The same command, with its conversation as it is called here."""
         if isinstance(command, FileOffer):
-            return replace(command, to=self._known.conversation(command.to))
+            to = self._known.conversation(command.to)
+            self._known.demand_staying(to)
+            return replace(command, to=to)
         if not command.conversation:
             return command
         return replace(command, conversation=self._known.conversation(command.conversation))

@@ -116,6 +116,7 @@ class Words:
     async def _demand_open(self, conversation: str, at: str = "") -> None:
         known, peer = self._known, conversation[1:]
         if conversation.startswith("#"):
+            known.demand_staying(conversation)
             return
         if peer == known.me:
             raise LocalError("that is you", remedy="conclave who lists the others")
