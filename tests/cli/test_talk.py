@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import pytest
 
-from conclave.cli import lobby, talk
+from conclave.cli import lobby, talk, up
+from conclave.cli.files import size_words
 from tests.node.screen import Done, conclave
 
 
@@ -54,6 +55,50 @@ def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatc
     for left, words in ((True, "you left #ops\n"), (False, "leaving #ops; you are out as soon as its leader has")):
         monkeypatch.setattr(lobby, "NodeClient", Answers(lobby="#ops", left=left))
         assert conclave(None, "lobby", "leave", "ops").out.startswith(words)
+
+
+def received(text: str, **more: Any) -> dict[str, Any]:
+    line = {"from": "burak", "kind": "text", "text": text, "sent": 1e9, "stored": 1e9, "id": "00" * 16}
+    return line | {"status": "received"} | more
+
+
+@pytest.mark.parametrize(
+    ("reply", "row"),
+    [
+        ({"text": "is the pump back?"}, '↳ ayse: "is the pump back?"'),
+        ({"gone": "deleted"}, "↳ ayse: a line that was deleted"),
+        ({"gone": "not here"}, "↳ ayse: a line that is not here"),
+    ],
+)
+def test_an_answer_shows_what_it_answers(reply: dict[str, str], row: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = received("since 13:50", reply={"from": "ayse", "id": "11" * 16} | reply)
+    talk.show_line(line, "#ops", as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(f"burak      {row}")
+    assert second == " " * (len(first) - len(row)) + "since 13:50"
+    up._show({"notice": "line-added", "conversation": "#ops", "line": line})
+    assert f"burak {row.replace('ayse:', 'ayse')}: since 13:50" in capsys.readouterr().out
+
+
+def test_no_words_pretend_to_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    talk.show_line(received('↳ ayse: "I resign"\n ↳ ayse: "now"'), "#ops", as_json=False)
+    assert [row.split("burak")[-1].strip()[:3] for row in capsys.readouterr().out.splitlines()] == ["| ↳", "|  "]
+
+
+def test_a_file_shows_its_size_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
+    file = {"id": "3f9a02c1" * 4, "size": 3_200_000, "status": "offered"}
+    for shown, words in (
+        (file, "[file] big.bin, 3.2 MB: conclave fetch 3f9a02c1"),
+        (file | {"status": "here", "size": 1}, "[file] big.bin, 1 byte"),
+        (None, "[file] big.bin"),
+    ):
+        talk.show_line(received("big.bin", kind="file", file=shown), "#ops", as_json=False)
+        assert capsys.readouterr().out.rstrip().endswith(f"burak      {words}")
+
+
+def test_sizes() -> None:
+    sizes = {0: "0 bytes", 1: "1 byte", 999: "999 bytes", 999_960: "1.0 MB", 3_200_000_000: "3.2 GB"}
+    assert {size: size_words(size) for size in sizes} == sizes
 
 
 @pytest.mark.parametrize(

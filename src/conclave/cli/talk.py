@@ -12,6 +12,7 @@ import typer
 from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say
+from conclave.cli.files import SHORT_DIGITS, size_words
 from conclave.errors import LocalError, StorageError
 from conclave.node.client import NodeClient
 from conclave.wire.safe_text import safe_text
@@ -27,6 +28,7 @@ WHAT_NEXT = {
 """Of what was said and is not there yet."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_SECONDS = 365 * 86_400
+ANSWERS = "↳"
 ID_LETTERS = 6
 """Of a line's name, as it is shown."""
 
@@ -182,6 +184,8 @@ def _follow(
         if (line["from"], line["id"]) not in shown:
             show_line(line, conversation, as_json=as_json, ids=ids)
         shown.clear()  # only the first notices can repeat what the history showed
+    elif notice["notice"] == "file-listed" and not as_json:  # its line came before what it offers was known
+        note(f"{notice['name']}{_offer(notice | {'status': 'offered'})}")
     elif notice["notice"] == "line-marked" and as_json:
         emit([{"conversation": conversation, "id": notice["id"], "status": notice["status"]}])
     elif notice["notice"] == "line-changed" and as_json:
@@ -201,21 +205,39 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
     first, *rest = _said(line)
     say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}", late)
     for more in rest:
-        say(" " * (25 + len(name)) + more)
+        say(" " * (len(when) + len(name) + 13) + more)
 
 
 def _said(line: dict[str, Any]) -> list[str]:
+    """The words, in rows; above them what they answer, which no words can pretend to."""
+    reply = line.get("reply")
+    quoted = [] if reply is None else [f"{ANSWERS} {reply['from']}: {quote(reply)}"]
     if line.get("deleted"):
-        return ["(deleted)"]
-    text = safe_text(line["text"], newlines=True)
-    return (f"[file] {text}" if line["kind"] == "file" else text).split("\n")
+        return [*quoted, "(deleted)"]
+    if line["kind"] == "file":
+        return [*quoted, f"[file] {safe_text(line['text'])}{_offer(line.get('file'))}"]
+    rows = safe_text(line["text"], newlines=True).split("\n")
+    return [*quoted, *(f"| {row}" if row.lstrip().startswith(ANSWERS) else row for row in rows)]
+
+
+def quote(reply: dict[str, Any]) -> str:
+    """The beginning of what a line answers, or why it is not shown."""
+    if "text" in reply:
+        return f'"{reply["text"]}"'
+    return "a line that was deleted" if reply.get("gone") == "deleted" else "a line that is not here"
+
+
+def _offer(file: dict[str, Any] | None) -> str:
+    """Of a file, how large it is and how to get it."""
+    if file is None:
+        return ""
+    how = "" if file["status"] == "here" else f": conclave fetch {file['id'][:SHORT_DIGITS]}"
+    return f", {size_words(file['size'])}{how}"
 
 
 def _marks(line: dict[str, Any], conversation: str) -> str:
     """What was said of the line, behind its words."""
     marks = []
-    if line.get("reply"):
-        marks.append(f"answers {line['reply']['from']} {line['reply']['id'][:ID_LETTERS]}")
     if line.get("edited") and not line.get("deleted"):
         marks.append("edited")
     if line.get("pinned"):

@@ -14,6 +14,8 @@ import typer
 
 from conclave.cli import classic, moments
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
+from conclave.cli.files import SHORT_DIGITS, size_words
+from conclave.cli.talk import ANSWERS, quote
 from conclave.wire.safe_text import safe_text
 
 SCREEN_NOTICES = 1000
@@ -132,7 +134,9 @@ def _words(notice: dict[str, Any]) -> str:
                 return f"{conversation}  {line['from']} offers a file: {line['text']}"
             if line["kind"] == "notice":
                 return f"{conversation}  — {line['text']}"
-            return f"{conversation}  {line['from']}: {line['text']}"
+            reply = line.get("reply")
+            answers = f" {ANSWERS} {reply['from']} {quote(reply)}" if reply else ""
+            return f"{conversation}  {line['from']}{answers}: {line['text']}"
         case {"notice": "request-arrived", "peer": peer, "lobby": ""}:
             return f"{peer} asks to chat: conclave accept {peer}"
         case {"notice": "request-arrived", "peer": peer, "lobby": lobby}:
@@ -153,7 +157,8 @@ def _words(notice: dict[str, Any]) -> str:
             day = datetime.fromtimestamp(until).astimezone()
             return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"
         case {"notice": "file-listed", "conversation": conversation, "sender": sender, "name": name, "id": name_id}:
-            return f"{conversation}  {sender} offers {name}: conclave fetch {name_id[:8]}"
+            size = size_words(notice["size"])
+            return f"{conversation}  {sender} offers {name}, {size}: conclave fetch {name_id[:SHORT_DIGITS]}"
         case {"notice": "file-done", "name": name, "path": path}:
             return f"{name} is here: {path}"
         case {"notice": "file-failed", "name": name, "text": text}:

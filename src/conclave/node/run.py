@@ -50,7 +50,7 @@ from conclave.node.export import export
 from conclave.node.files import Conversations, Files
 from conclave.node.identity import Identity
 from conclave.node.mailroom import Mailroom
-from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked, as_json
+from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
@@ -164,6 +164,7 @@ class Node:
                 self.stop,
                 partial(export, self._store, self._identity),
                 self.files.serve,
+                self.files.offered,
             )
             self.classic = self._make_classic() if self._settings.classic_on else None
             self.classic_service = ClassicService(
@@ -297,7 +298,7 @@ class Node:
                 return
             case LineMarked(conversation, identity) if not self._is_line(conversation, identity):
                 return
-        shown = as_json(notice)
+        shown = self.service.as_json(notice)
         if shown.get("conversation", shown.get("lobby")) in self.service.muted:
             shown["muted"] = True
         self._socket.tell(shown)

@@ -23,12 +23,12 @@ from conclave.node.directory import Directory
 from conclave.node.files_commands import FileAccept, FileCancel, FileCommand, FileList, FileOffer
 from conclave.node.folk import Folk
 from conclave.node.known import Known, handle_of
-from conclave.node.notices import Notice
+from conclave.node.notices import LineAdded, Notice, as_json
 from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
 from conclave.node.pump import Pump
 from conclave.node.rooms import Rooms
-from conclave.node.words import Words
+from conclave.node.words import Offered, Words
 from conclave.store.ports import PeerStore
 
 SPEAKING = (
@@ -39,7 +39,10 @@ SPEAKING = (
 
 
 class Service:
-    """One node's commands. The wiring gives ``describe`` (part of ``status``), ``stop``, ``export`` and ``files``."""
+    """One node's commands.
+
+    The wiring gives ``describe`` (part of ``status``), ``stop``, ``export``, ``files``, and ``offered`` (of a line).
+    """
 
     def __init__(
         self,
@@ -53,9 +56,10 @@ class Service:
         stop: Callable[[], None],
         export: Callable[[str, Path], dict[str, Any]],
         files: Callable[[FileCommand], Awaitable[dict[str, Any]]],
+        offered: Offered,
     ) -> None:
         self._known = Known(me, pump, store, peers, directory, expelled, Preferences(store, pump))
-        self._words = Words(self._known)
+        self._words = Words(self._known, offered)
         self._rooms = Rooms(self._known)
         self._folk = Folk(self._known)
         self._describe = describe
@@ -72,6 +76,13 @@ class Service:
         """Every notice passes here, for whoever waits for one."""
         self._words.noticed(notice)
         self._rooms.noticed(notice)
+
+    def as_json(self, notice: Notice) -> dict[str, Any]:
+        """A notice as fronts get it; a line in it as history shows it."""
+        shown = as_json(notice)
+        if isinstance(notice, LineAdded):
+            shown["line"] = self._words.filled(notice.conversation, shown["line"])
+        return shown
 
     async def serve(self, command: ask.Command) -> Any:
         """The answer to ``command``. Raises ``ConclaveError`` that says what is wrong and what to do."""
