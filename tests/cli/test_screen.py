@@ -12,7 +12,15 @@ FORGED = "hi\n15:04  @burak  burak: the code is 4711\r\n15:05  the authority shu
 
 
 def line(text: str) -> dict[str, Any]:
-    return {"from": "mallory", "kind": "text", "text": text, "stored": 1e9, "status": "received", "id": "00"}
+    return {
+        "from": "mallory",
+        "kind": "text",
+        "text": text,
+        "sent": 1e9,
+        "stored": 1e9,
+        "status": "received",
+        "id": "00",
+    }
 
 
 def begins_as_ours(printed: str) -> list[str]:

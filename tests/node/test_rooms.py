@@ -12,7 +12,9 @@ import pytest
 from conclave.chat.state import Mark
 from conclave.errors import LocalError
 from conclave.node import commands as ask
+from conclave.node import rooms
 from conclave.node.attendance import in_words
+from conclave.node.files_commands import FileOffer
 from tests.node.homes import Running, make_home, running
 from tests.node.test_words import Trio, in_room, trio, until_line
 
@@ -93,6 +95,28 @@ async def test_a_leader_that_leaves_is_followed_by_its_deputy(trio: Trio) -> Non
     await burak.serve(ask.Say("#ops", "without ayse", wait=True, timeout=20))
     assert "without ayse" in cem.texts("#ops")
     assert "without ayse" not in ayse.texts("#ops")
+
+
+async def test_who_leaves_is_out_only_once_that_is_in_order(
+    trio: Trio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ayse, burak, cem = trio
+    assert await cem.serve(ask.LobbyLeave("ops")) == {"lobby": "#ops", "left": True}
+    await burak.until(lambda: len(in_room(burak)) == 2)
+    ayse.node.peers.hold(True)  # the leader takes nothing in
+    monkeypatch.setattr(rooms, "LEAVE_SECONDS", 0.05)
+    assert await burak.serve(ask.LobbyLeave("ops")) == {"lobby": "#ops", "left": False}
+    (tmp_path / "plan.txt").write_text("plan")
+    for command in (
+        ask.Say("#ops", "one more thing"),
+        ask.Timer("#ops", 60),
+        FileOffer("#ops", str(tmp_path / "plan.txt")),
+    ):
+        with pytest.raises(LocalError, match="you are leaving #ops"):
+            await burak.serve(command)
+    ayse.node.peers.hold(False)
+    await burak.until(lambda: not (burak.node.service._rooms.list())["lobbies"])
+    assert "one more thing" not in ayse.texts("#ops")
 
 
 async def test_any_member_asks_somebody_in(trio: Trio, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from conclave.node import commands as ask
 from conclave.node.attendance import of_line
 from conclave.node.files_commands import FileAccept, FileList, FileOffer
 from conclave.node.progress import in_lobby, in_pair, shown
+from conclave.node.words import shorten
 from conclave.store.ports import StoredLine
 from tests.node.homes import Running, befriend, make_home, running
 from tests.node.test_lobby_links import gather
@@ -72,7 +73,9 @@ async def test_a_line_is_answered_edited_signed_pinned_and_taken_back(trio: Trio
     await until_line(burak, theirs, text="the pump is back")
     answer = await burak.serve(ask.Say(theirs, "which one?", reply=said["id"][:6]))
     line = await until_line(ayse, where, text="which one?")
-    assert line["reply"] == {"from": "ayse", "id": said["id"]}
+    assert line["reply"] == {"from": "ayse", "id": said["id"], "text": "the pump is back"}
+    [told] = [one["line"] for one in ayse.told("line-added") if one["line"]["text"] == "which one?"]
+    assert told["reply"] == line["reply"]
     await ayse.serve(ask.Edit(where, said["id"], "pump 2 is back"))
     line = await until_line(burak, theirs, text="pump 2 is back")
     assert line["edited"]
@@ -87,6 +90,25 @@ async def test_a_line_is_answered_edited_signed_pinned_and_taken_back(trio: Trio
     await burak.serve(ask.Delete(theirs, "last"))
     gone = await until_line(ayse, where, id=answer["id"], deleted=True)
     assert not gone["text"]
+    await ayse.serve(ask.Say(where, "two", reply=said["id"], wait=True, goal="sent"))
+    await ayse.serve(ask.Delete(where, said["id"]))
+    await until_line(burak, theirs, id=said["id"], deleted=True)
+    line = await until_line(burak, theirs, text="two")
+    assert line["reply"] == {"from": "ayse", "id": said["id"], "gone": "deleted"}
+
+
+async def test_nothing_is_said_about_a_line_that_was_deleted(trio: Trio) -> None:
+    ayse, burak, _ = trio
+    said = await ayse.serve(ask.Say("#ops", "never mind", wait=True, goal="sent"))
+    await until_line(burak, "#ops", text="never mind")
+    await ayse.serve(ask.Delete("#ops", "last"))
+    await until_line(burak, "#ops", id=said["id"], deleted=True)
+    name = said["id"]
+    for command in (ask.React("#ops", name, "👍"), ask.Pin("#ops", name), ask.Pin("#ops", name, on=False)):
+        with pytest.raises(LocalError, match="that line was deleted"):
+            await burak.serve(command)
+    with pytest.raises(LocalError, match="that line was deleted"):
+        await ayse.serve(ask.Edit("#ops", name, "or rather"))
 
 
 async def test_only_ones_own_lines_can_be_changed_and_lines_are_named_clearly(trio: Trio) -> None:
@@ -148,6 +170,17 @@ async def test_who_does_not_allow_it_does_not_tell_what_was_read(tmp_path: Path)
         assert views.pair(ayse.node.pump.desk, "burak").read == 0
 
 
+async def test_what_somebody_drops_who_blocked_us_is_not_sent_and_says_what_to_do(tmp_path: Path) -> None:
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    async with running(tmp_path / "ayse") as ayse, running(tmp_path / "burak") as burak:
+        await burak.serve(ask.AnswerTo("ayse", accept=False, block=True))
+        ayse.meets(burak)
+        said = await ayse.serve(ask.Say("@burak", "hello?", wait=True))
+        assert (said["status"], said["why"]) == ("not sent", "burak does not want to chat with you")
+        assert "accepts you" in said["remedy"]
+
+
 async def test_a_pairs_timer_counts_for_both(trio: Trio) -> None:
     ayse, burak, _ = trio
     assert await ayse.serve(ask.Timer("@burak", 1)) == {"conversation": "@burak", "seconds": 1}
@@ -203,6 +236,8 @@ async def test_a_file_goes_from_one_node_to_another(trio: Trio, tmp_path: Path, 
     assert "key" not in str(burak.told("file-listed"))
     (tmp_path / "got").mkdir()
     listed = (await burak.serve(FileList(theirs)))["files"]
+    line = await until_line(burak, theirs, kind="file", text="plan.bin")
+    assert line["file"] == {"id": listed[0]["id"], "size": 300_000, "status": "offered"}
     assert [(one["name"], one["from"], one["size"]) for one in listed] == [("plan.bin", "ayse", 300_000)]
     assert offered["status"] == "here"
     await burak.serve(FileAccept(listed[0]["id"], str(tmp_path / "got")))
@@ -267,6 +302,12 @@ def test_who_has_a_line_in_words() -> None:
     everybody = {name: Mark(9, 9) for name in ("burak", "cem", "deniz")}
     assert told(Status.SENT, 5, **everybody) == "everybody has it; read by everybody"
     assert told(Status.SENT, 5, **everybody | {"cem": Mark(9)}) == "everybody has it; read by burak, deniz"
+
+
+def test_the_beginning_of_words_is_one_short_line() -> None:
+    assert shorten("is the\npump  back?") == "is the pump back?"
+    assert shorten("x" * 40) == "x" * 40
+    assert shorten("x" * 41) == "x" * 39 + "…"
 
 
 def test_a_line_shows_what_was_said_of_it() -> None:

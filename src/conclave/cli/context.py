@@ -85,10 +85,18 @@ def emit(rows: Iterable[dict[str, Any]]) -> None:
     sys.stdout.flush()
 
 
-def say(text: str = "") -> None:
-    """Print one line for people: nothing in it can begin another, which would look like one of ours."""
-    sys.stdout.write(safe_text(text) + "\n")
+def say(text: str = "", aside: str = "") -> None:
+    """Print one line for people: nothing in it can begin another, which would look like one of ours.
+
+    ``aside`` stands behind it in brackets, dim where a terminal shows it.
+    """
+    behind = f"  {_dim(f'({safe_text(aside)})')}" if aside else ""
+    sys.stdout.write(safe_text(text) + behind + "\n")
     sys.stdout.flush()
+
+
+def _dim(text: str) -> str:
+    return f"\x1b[2m{text}\x1b[0m" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
 
 
 def note(text: str) -> None:

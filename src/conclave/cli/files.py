@@ -49,7 +49,8 @@ def send(
     if as_json:
         emit([offered])
     else:
-        note(f"offered {offered['name']} ({_size(offered['size'])}) to {offered['conversation']} · {_short(offered)}")
+        size, to = size_words(offered["size"]), offered["conversation"]
+        note(f"offered {offered['name']} ({size}) to {to} · {_short(offered)}")
 
 
 def files(
@@ -73,7 +74,7 @@ def files(
                 _short(each),
                 each["conversation"],
                 each["from"],
-                _size(each["size"]),
+                size_words(each["size"]),
                 datetime.fromtimestamp(each["at"]).astimezone().strftime("%d.%m. %H:%M"),
                 _status(each),
                 each["name"],
@@ -196,8 +197,11 @@ def _short(shown: dict[str, Any]) -> str:
     return str(shown["id"])[:SHORT_DIGITS]
 
 
-def _size(size: float) -> str:
+def size_words(size: float) -> str:
+    """``1 byte``, ``999 bytes``, ``3.2 MB``."""
+    if size < 1000:
+        return "1 byte" if size == 1 else f"{size} bytes"
     unit = 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
+    while size >= 999.95 and unit < len(_UNITS) - 1:  # rounded, that is a thousand
         size, unit = size / 1000, unit + 1
-    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size} bytes"
+    return f"{size:.1f} {_UNITS[unit]}"

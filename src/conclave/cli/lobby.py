@@ -151,14 +151,21 @@ def list_lobbies(ctx: typer.Context, link: ByLink = Link.TLS, as_json: Json = Fa
         return
     table(
         ("LOBBY", "YOU", "LEADER", "MEMBERS"),
-        ((b["lobby"], b["role"], b["leader"], str(b["members"])) for b in lobbies),
+        ((b["lobby"], b["role"] + ", muted" * b["muted"], b["leader"], str(b["members"])) for b in lobbies),
     )
 
 
 @app.command(epilog="Example: conclave lobby leave ops")
 def leave(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
     """Leave a lobby. If you lead it, somebody else does from then on."""
-    _end(ctx, "lobby.leave", lobby, "you left", as_json=as_json)
+    with NodeClient(context_of(ctx).home) as node:
+        result = node.call("lobby.leave", lobby=lobby)
+    if as_json:
+        emit([result])
+    elif result["left"]:
+        say(f"you left {result['lobby']}")
+    else:
+        say(f"leaving {result['lobby']}; you are out as soon as its leader has ordered it")
 
 
 @app.command(epilog="Example: conclave lobby close ops")
@@ -167,13 +174,9 @@ def close(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Js
     if link is Link.CLASSIC:
         classic.close_lobby(ctx, lobby, as_json=as_json)
         return
-    _end(ctx, "lobby.close", lobby, "closed", as_json=as_json)
-
-
-def _end(ctx: typer.Context, method: str, lobby: str, words: str, *, as_json: bool) -> None:
     with NodeClient(context_of(ctx).home) as node:
-        result = node.call(method, lobby=lobby)
+        result = node.call("lobby.close", lobby=lobby)
     if as_json:
         emit([result])
     else:
-        say(f"{words} {result['lobby']}")
+        say(f"closed {result['lobby']}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from conclave.cli import classic
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
+from conclave.cli.moments import moment
 from conclave.node.client import NodeClient
 
 Who = Annotated[str, typer.Argument(metavar="PEER", help="A handle, with or without @.")]
@@ -42,14 +42,14 @@ def who(
     query: Annotated[str, typer.Argument(help="Part of a handle or name.", show_default=False)] = "",
     as_json: Json = False,
 ) -> None:
-    """List the directory: who exists, who is online, who is linked to you."""
+    """List the directory: who exists, who is online, who is linked to you; and whom you blocked or muted."""
     with NodeClient(context_of(ctx).home) as node:
         answer = node.call("who", query=query)
     if as_json:
         emit(answer["users"])
         return
     if answer["source"] != "authority":
-        note("the authority is out of reach: this is what your node remembers")
+        note(f"{answer.get('standing') or 'the authority is out of reach'}: this is what your node remembers")
     if not answer["users"]:
         note("nobody found" if query else "nobody is enrolled yet: conclave authority invite NAME")
         return
@@ -58,8 +58,7 @@ def who(
 
 def _person(user: dict[str, Any]) -> tuple[str, str, str, str]:
     state = "you" if user.get("me") else "online" if user["online"] else "offline"
-    if user.get("linked"):
-        state += ", linked"
+    state += "".join(f", {word}" for word in ("linked", "blocked", "muted") if user.get(word))
     return user["handle"], state, user.get("address") or "-", user.get("name") or ""
 
 
@@ -91,9 +90,7 @@ def requests(ctx: typer.Context, as_json: Json = False) -> None:
     if not waiting and not legacy:
         note("no requests")
     for request in waiting:
-        when = (
-            datetime.fromtimestamp(request["since"]).astimezone().strftime("%d.%m. %H:%M") if request["since"] else ""
-        )
+        when = moment(request["since"]) if request["since"] else ""
         if request["lobby"]:
             say(f"{when}  {request['from']} invites you to {request['lobby']}   conclave accept {request['from']}")
         else:
@@ -114,7 +111,9 @@ def reject(
     ctx: typer.Context,
     peer: Who,
     lobby: OfLobby = "",
-    block: Annotated[bool, typer.Option("--block", help="Refuse everything that they send from now on.")] = False,
+    block: Annotated[
+        bool, typer.Option("--block", help="For good: nothing of theirs reaches you outside lobbies.")
+    ] = False,
     link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
@@ -133,7 +132,10 @@ def _answer(ctx: typer.Context, peer: str, lobby: str, *, as_json: bool, **answe
         return
     for done in answered:
         what = f"the invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
-        note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
+        if done.get("blocked"):
+            note(f"blocked: {done['from']}; nothing of theirs reaches you outside lobbies")
+        else:
+            note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
 
 
 def unblock(ctx: typer.Context, peer: Who, link: ByLink = Link.TLS, as_json: Json = False) -> None:

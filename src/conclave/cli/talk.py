@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from conclave.cli import classic
+from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say
+from conclave.cli.files import SHORT_DIGITS, size_words
 from conclave.errors import LocalError, StorageError
 from conclave.node.client import NodeClient
 from conclave.wire.safe_text import safe_text
@@ -20,8 +20,15 @@ from conclave.wire.safe_text import safe_text
 QUEUED = 5
 """Exit code: kept in the outbox, the peer does not have it yet."""
 DELIVERED = ("delivered", "read")
+WHAT_NEXT = {
+    "waiting": "kept here, it goes out by itself",
+    "in mailbox": "it is fetched from there",
+    "not sent": "it will not go out",
+}
+"""Of what was said and is not there yet."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_SECONDS = 365 * 86_400
+ANSWERS = "↳"
 ID_LETTERS = 6
 """Of a line's name, as it is shown."""
 
@@ -94,7 +101,9 @@ def speak(
         note(f"{result['words']} · {result['protection']}")
     else:
         reason = f" ({result['why']})" if result.get("why") else ""
-        note(f"{result['words']}{reason}: kept here, it goes out by itself · {result['protection']}")
+        note(f"{result['words']}{reason}: {WHAT_NEXT.get(status, status)} · {result['protection']}")
+        if result.get("remedy"):
+            note(f"  try: {result['remedy']}")
     if status == "not sent":
         raise typer.Exit(1)
     if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox") if wait is Wait.SENT else ())):
@@ -175,6 +184,8 @@ def _follow(
         if (line["from"], line["id"]) not in shown:
             show_line(line, conversation, as_json=as_json, ids=ids)
         shown.clear()  # only the first notices can repeat what the history showed
+    elif notice["notice"] == "file-listed" and not as_json:  # its line came before what it offers was known
+        note(f"{notice['name']}{_offer(notice | {'status': 'offered'})}")
     elif notice["notice"] == "line-marked" and as_json:
         emit([{"conversation": conversation, "id": notice["id"], "status": notice["status"]}])
     elif notice["notice"] == "line-changed" and as_json:
@@ -186,29 +197,47 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
     if as_json:
         emit([{"conversation": conversation, **line}])
         return
-    when = datetime.fromtimestamp(line["stored"]).astimezone().strftime("%d.%m. %H:%M")
+    when, late = moments.moment(line["sent"]), moments.arrived(line)
     name = f"{line['id'][:ID_LETTERS]}  " if ids else ""
     if line["kind"] == "notice":
-        say(f"{when}  {' ' * len(name)}— {line['text']}")
+        say(f"{when}  {' ' * len(name)}— {line['text']}", late)
         return
     first, *rest = _said(line)
-    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}")
+    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}", late)
     for more in rest:
-        say(" " * (25 + len(name)) + more)
+        say(" " * (len(when) + len(name) + 13) + more)
 
 
 def _said(line: dict[str, Any]) -> list[str]:
+    """The words, in rows; above them what they answer, which no words can pretend to."""
+    reply = line.get("reply")
+    quoted = [] if reply is None else [f"{ANSWERS} {reply['from']}: {quote(reply)}"]
     if line.get("deleted"):
-        return ["(deleted)"]
-    text = safe_text(line["text"], newlines=True)
-    return (f"[file] {text}" if line["kind"] == "file" else text).split("\n")
+        return [*quoted, "(deleted)"]
+    if line["kind"] == "file":
+        return [*quoted, f"[file] {safe_text(line['text'])}{_offer(line.get('file'))}"]
+    rows = safe_text(line["text"], newlines=True).split("\n")
+    return [*quoted, *(f"| {row}" if row.lstrip().startswith(ANSWERS) else row for row in rows)]
+
+
+def quote(reply: dict[str, Any]) -> str:
+    """The beginning of what a line answers, or why it is not shown."""
+    if "text" in reply:
+        return f'"{reply["text"]}"'
+    return "a line that was deleted" if reply.get("gone") == "deleted" else "a line that is not here"
+
+
+def _offer(file: dict[str, Any] | None) -> str:
+    """Of a file, how large it is and how to get it."""
+    if file is None:
+        return ""
+    how = "" if file["status"] == "here" else f": conclave fetch {file['id'][:SHORT_DIGITS]}"
+    return f", {size_words(file['size'])}{how}"
 
 
 def _marks(line: dict[str, Any], conversation: str) -> str:
     """What was said of the line, behind its words."""
     marks = []
-    if line.get("reply"):
-        marks.append(f"answers {line['reply']['from']} {line['reply']['id'][:ID_LETTERS]}")
     if line.get("edited") and not line.get("deleted"):
         marks.append("edited")
     if line.get("pinned"):
@@ -216,8 +245,19 @@ def _marks(line: dict[str, Any], conversation: str) -> str:
     marks += [f"{sign} {', '.join(people)}" for sign, people in line.get("reactions", {}).items()]
     if line["status"] not in ("received", "delivered"):
         of_legacy = ", legacy link" if conversation.startswith(classic.LEGACY) else ""
-        marks.append(line.get("words", line["status"]) + of_legacy)
+        marks.append(_how_far(line) + of_legacy)
     return "".join(f"  [{mark}]" for mark in marks)
+
+
+def _how_far(line: dict[str, Any]) -> str:
+    words = str(line.get("words", line["status"]))
+    match line["status"]:
+        case "waiting":
+            return f"{words}, goes out by itself"
+        case "not sent":
+            return f"{words} and will not go out: say it again"
+        case _:
+            return words
 
 
 def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -230,7 +270,8 @@ def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
         note(f"nothing yet. Say something: conclave say '{answer['conversation']}' \"hello\"")
     for line in answer["lines"]:
         show_line(line | {"status": "received"}, answer["conversation"], as_json=False, ids=True)
-        for part in line["summary"].split("; "):
+        parts = line["summary"].split("; ") if line["status"] not in WHAT_NEXT else [_how_far(line)]
+        for part in parts:
             say(f"{' ' * 21}{part}")
 
 

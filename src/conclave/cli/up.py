@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -11,8 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from conclave.cli import classic
+from conclave.cli import classic, moments
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
+from conclave.cli.files import SHORT_DIGITS, size_words
+from conclave.cli.talk import ANSWERS, quote
 from conclave.wire.safe_text import safe_text
 
 SCREEN_NOTICES = 1000
@@ -112,7 +115,9 @@ class Screen:
 def _show(notice: dict[str, Any]) -> None:
     first, *rest = safe_text(_words(notice), newlines=True).split("\n")
     if first:
-        say(f"{datetime.now().astimezone():%H:%M}  {first}")
+        line = notice.get("line") if notice["notice"] == "line-added" else None
+        at, late = (line["sent"], moments.arrived(line)) if line else (time.time(), "")
+        say(f"{moments.clock(at)}  {first}", late)
         for more in rest:
             say(f"     | {more}")
 
@@ -129,7 +134,9 @@ def _words(notice: dict[str, Any]) -> str:
                 return f"{conversation}  {line['from']} offers a file: {line['text']}"
             if line["kind"] == "notice":
                 return f"{conversation}  — {line['text']}"
-            return f"{conversation}  {line['from']}: {line['text']}"
+            reply = line.get("reply")
+            answers = f" {ANSWERS} {reply['from']} {quote(reply)}" if reply else ""
+            return f"{conversation}  {line['from']}{answers}: {line['text']}"
         case {"notice": "request-arrived", "peer": peer, "lobby": ""}:
             return f"{peer} asks to chat: conclave accept {peer}"
         case {"notice": "request-arrived", "peer": peer, "lobby": lobby}:
@@ -141,7 +148,7 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "link-closed", "peer": peer, "reason": reason, "text": text, "clean": clean}:
             return f"link with {peer} {'ended' if clean else 'was cut off'}: {text or reason}"
         case {"notice": "authority-reached", "reached": reached, "text": text}:
-            return text if reached else f"{text}; chats go on without it"
+            return text if reached or notice.get("refused") else f"{text}; chats go on without it"
         case {"notice": "leader-changed", "lobby": lobby, "leader": leader}:
             return f"{lobby} is led by {leader} now"
         case {"notice": "revoked", "handle": handle, "reason": reason}:
@@ -150,7 +157,8 @@ def _words(notice: dict[str, Any]) -> str:
             day = datetime.fromtimestamp(until).astimezone()
             return f"certificate {profile} renewed, valid until {day:%d.%m. %H:%M}"
         case {"notice": "file-listed", "conversation": conversation, "sender": sender, "name": name, "id": name_id}:
-            return f"{conversation}  {sender} offers {name}: conclave fetch {name_id[:8]}"
+            size = size_words(notice["size"])
+            return f"{conversation}  {sender} offers {name}, {size}: conclave fetch {name_id[:SHORT_DIGITS]}"
         case {"notice": "file-done", "name": name, "path": path}:
             return f"{name} is here: {path}"
         case {"notice": "file-failed", "name": name, "text": text}:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,6 +20,7 @@ from typing import Any, Self
 import aiohttp
 
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, RemoteError, VerificationError
+from conclave.pki.certificate import moment
 from conclave.pki.invite import Address
 
 TEXT_CHARACTERS = 500
@@ -216,19 +218,27 @@ _ALERTS = {
 """Parts of OpenSSL's names of alerts, the more exact first."""
 
 
+_TIMES = {"not yet valid": "is not valid yet", "expired": "is not valid any more"}
+
+
 def translate(error: BaseException, address: Address) -> ConclaveError:
     """Give our error for one of aiohttp, ``ssl`` or the operating system."""
     for inner in (getattr(error, "certificate_error", None), getattr(error, "os_error", None), error.__cause__):
         if isinstance(inner, ssl.SSLError) and inner is not error:
             return translate(inner, address)
     if isinstance(error, ssl.SSLCertVerificationError):
-        late = "expired" in error.verify_message or "not yet valid" in error.verify_message
+        for part, what in _TIMES.items():
+            if part in error.verify_message:
+                return VerificationError(
+                    f"this machine's clock says {moment(time.time())}, when the certificate of the authority at "
+                    f"{address} {what}",
+                    reason="expired",
+                    remedy="set this machine's clock; if it is right, tell whoever runs the authority",
+                )
         return VerificationError(
             f"what answers at {address} is not our authority: {error.verify_message}",
-            reason="expired" if late else "unknown-authority",
-            remedy="check the clock of this machine, and the authority's"
-            if late
-            else "check the address; if it is right, somebody is in the way: tell whoever runs the authority",
+            reason="unknown-authority",
+            remedy="check the address; if it is right, somebody is in the way: tell whoever runs the authority",
         )
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         for part, (reason, what) in _ALERTS.items():

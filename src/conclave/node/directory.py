@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.errors import ConclaveError, NetworkError, Refused
+from conclave.errors import ConclaveError, NetworkError, Refused, VerificationError
 from conclave.net.authority_client import AuthorityClient
 from conclave.net.authority_watch import (
     Expelled,
@@ -29,6 +30,7 @@ from conclave.net.authority_watch import (
     WatchEvent,
 )
 from conclave.net.backoff import Backoff
+from conclave.node.doctor import CLOCK_SECONDS
 from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
 from conclave.pki.keys import generate_device_key
@@ -36,6 +38,7 @@ from conclave.pki.names import parse_handle
 from conclave.pki.policy import BACKDATE, renewal_due
 from conclave.pki.profile import Profile
 from conclave.pki.request import build_request
+from conclave.pki.revocation import in_words
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +90,8 @@ class Directory:
         self._client: AuthorityClient | None = None
         self._reached = False
         self._text = "not reached yet"
-        self._refusal = ""
+        self._why: ConclaveError | None = None  # it is not reached
+        self._refused: Refused | None = None  # what it last said of this device, also while it is away
         self._where = ", ".join(str(address) for address in identity.addresses)
         self.clock_offset = 0.0
 
@@ -106,7 +110,7 @@ class Directory:
                     waiting.cancel()
                     await asyncio.wait((watching,))
                 if not renewed.is_set():  # the authority refuses this device
-                    if self._refusal != "suspended":
+                    if self.standing is None or self.standing.reason != "suspended":
                         return  # for good; the node goes on without it
                     await asyncio.sleep(RESUMED_SECONDS)
 
@@ -122,7 +126,7 @@ class Directory:
                         self._take(event)
             except Refused as error:
                 log.warning("the authority refuses this device: %s", error)
-                self._refusal = error.reason
+                self._refused = error if error.reason in _SHUT_OUT else None
                 self._away(f"refuses this device: {error}", error)
             finally:
                 self._client = None
@@ -134,7 +138,10 @@ class Directory:
                 self._waits(MailWaits(event.mail))
                 self.clock_offset = event.skew
                 self._reached, self._text = True, f"reached at {self._where}"
+                self._why = self._refused = None
                 self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
+                if abs(event.skew) >= CLOCK_SECONDS:
+                    self._tell(Trouble("authority", _off(event.skew)))
             case Offline(error, retry):
                 log.info("authority: %s; again in %.1f s", error, retry)
                 self._away(f"is out of reach at {self._where}: {error}", error)
@@ -155,9 +162,18 @@ class Directory:
                 self._waits(event)
 
     def _away(self, text: str, error: ConclaveError) -> None:
-        if self._reached or isinstance(error, Refused):
+        standing = self.standing if error is self._refused else None
+        if standing is not None:
+            self._tell(AuthorityReached(False, f"{standing}; {standing.remedy}", refused=True))
+        elif self._is_news(error):
+            self._tell(AuthorityReached(False, f"the authority {text}; {error.remedy}"))
+        elif self._reached or isinstance(error, Refused):
             self._tell(AuthorityReached(False, f"the authority {text}"))
-        self._reached, self._text = False, text
+        self._reached, self._text, self._why = False, text, error
+
+    def _is_news(self, error: ConclaveError) -> bool:
+        """Whether it is for our person, and was not told yet: a wrong clock, or somebody in the authority's place."""
+        return isinstance(error, VerificationError) and not isinstance(self._why, VerificationError)
 
     async def _renew_when_due(self) -> None:
         spread = secrets.randbelow(1 << 30) / (1 << 30)
@@ -212,15 +228,50 @@ class Directory:
         """Everybody as last heard of; nobody is taken for online while the authority is out of reach."""
         return [person for handle, person in sorted(self._people.items()) if query in handle or query in person.name]
 
+    @property
+    def standing(self) -> Refused | None:
+        """That this device is suspended or revoked, as the authority last answered; None where it did not."""
+        return None if self._refused is None else _to_its_owner(self._refused)
+
     def describe(self) -> dict[str, Any]:
-        """What ``status`` tells of it."""
-        return {"reached": self._reached, "address": self._where, "text": self._text}
+        """What ``status`` tells of it; ``reason`` is a word for why it is not reached, where there is one."""
+        standing = self.standing
+        why = standing or self._why
+        return {
+            "reached": self._reached,
+            "address": self._where,
+            "text": self._text if standing is None else str(standing),
+            "reason": getattr(why, "reason", ""),
+            "remedy": "" if why is None else why.remedy,
+        }
 
     def client(self) -> AuthorityClient:
         """The authority, with our newest certificate. Raises ``NetworkError`` while it is away."""
         if self._client is None:
             raise NetworkError(self._text, remedy="look at the authority's machine and at the network")
         return self._client
+
+
+def _off(skew: float) -> str:
+    """How far our clock is from the authority's, which is ``skew`` seconds ahead of it."""
+    way = "behind" if skew > 0 else "ahead of"
+    return f"this machine's clock is {abs(skew) / 60:.0f} minutes {way} the authority's: set it"
+
+
+_SHUT_OUT = ("revoked", "suspended")
+
+
+def _to_its_owner(error: Refused) -> Refused:
+    """A refusal of this device, in words for its person."""
+    known = re.search(r"(?:was revoked|is suspended): (.+)", str(error))
+    why = in_words(known[1]) if known else ""
+    if error.reason == "suspended":
+        text, remedy = "your account is suspended", "ask whoever runs the authority to resume it"
+        why = f" ({why})" if why else ""
+    else:
+        text, remedy = "your certificate was revoked", "join again with a new invite: conclave join '<invite>'"
+        why = f": {why}" if why else ""
+    return Refused(text + why, reason=error.reason, remedy=remedy)
 
 
 def _person(user: User) -> Person:

@@ -18,6 +18,8 @@ from conclave.node.client import NodeClient, NoNode
 from conclave.node.config import load
 from conclave.node.paths import config_path, database_path, vault_path
 
+CLOCK_SECONDS = 60.0
+"""A clock that is off by as much is worth a warning."""
 FREE_BYTES = 64 << 20
 """Less free space than this is worth a warning."""
 SOON_SECONDS = 86_400
@@ -96,14 +98,26 @@ def _node(home: Path) -> list[Check]:
         checks.append(Check(name, left > 0, f"{left / 86_400:.1f} days left", remedy))
     checks.append(_revocations(status["crl_time"]))
     authority = status["authority"]
-    remedy = "" if authority["reached"] else "chats go on without it; look at its machine and at the network"
+    remedy = authority.get("remedy") or "look at its machine and at the network"
+    if authority["reached"]:
+        remedy = ""
+    elif authority.get("reason") not in ("revoked", "suspended"):
+        remedy = f"chats go on without it; {remedy}"
     checks.append(Check("authority", authority["reached"], authority["text"], remedy))
-    clock = abs(status["clock_offset"])
-    remedy = "" if clock < 60 else "set this machine's clock: certificates depend on it"
-    checks.append(Check("clock", clock < 60, f"{clock:.0f} s from the authority's", remedy))
+    checks.append(_clock(status["clock_offset"], authority))
     text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
     checks.append(Check("outbox", True, f"waiting: {text}" if text else "nothing waits"))
     return checks
+
+
+def _clock(offset: float, authority: dict[str, Any]) -> Check:
+    remedy = "set this machine's clock: certificates and the times of lines depend on it"
+    if not authority["reached"] and authority.get("reason") == "expired":
+        return Check("clock", False, "not within the life of the authority's certificate", remedy)
+    good = abs(offset) < CLOCK_SECONDS
+    way = "from" if good else "behind" if offset > 0 else "ahead of"
+    text = f"{abs(offset):.0f} s {way} the authority's"
+    return Check("clock", good, text, "" if good else remedy)
 
 
 def _revocations(made: float | None) -> Check:

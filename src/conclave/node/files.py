@@ -359,6 +359,11 @@ class Files:
         here = self._records.here(root)
         return next((each for each in here if peer in self._conversations.others(each.conversation)), None)
 
+    def offered(self, conversation: str, sender: str, message: bytes) -> FileRecord | None:
+        """What a line of the kind *file* offers; None where that is not known here (yet)."""
+        wanted = conversation, sender, message
+        return next((one for one in self._records if (one.conversation, one.sender, one.message) == wanted), None)
+
     def _shown(self, record: FileRecord) -> dict[str, Any]:
         record = self._records[record.id]
         return shown(record, self._downloads.get(record.id), self._conversations.others(record.conversation))

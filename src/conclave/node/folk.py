@@ -30,7 +30,19 @@ class Folk:
             people, source = await directory.people(query), "authority"
         except NetworkError:
             people, source = directory.remembered_people(query), "memory"
-        return {"source": source, "users": [self._person(person) for person in people]}
+        standing = "" if directory.standing is None else f"{directory.standing}: {directory.standing.remedy}"
+        users = [self._person(person) for person in people]
+        listed = {person.handle for person in people}
+        unlisted = [Person(one, "", online=False, address="", since=0.0) for one in self._held(query) - listed]
+        users += map(self._person, unlisted)
+        return {"source": source, "standing": standing, "users": sorted(users, key=lambda user: str(user["handle"]))}
+
+    def _held(self, query: str) -> set[str]:
+        """Whom we blocked or muted, be they in the directory or not."""
+        desk, muted = self._known.pump.desk, self._known.preferences.muted
+        held = {one.handle for one in desk.peers.values() if views.pair(desk, one.handle).ours == "blocked"}
+        held |= {one[1:] for one in muted if one.startswith("@")}
+        return {one for one in held if query in one}
 
     async def find(self, command: ask.Find) -> dict[str, Any]:
         """One person."""
@@ -49,6 +61,8 @@ class Folk:
             "since": person.since,
             "linked": person.handle in self._known.peers.linked(),
             "me": person.handle == self._known.me,
+            "blocked": views.pair(self._known.pump.desk, person.handle).ours == "blocked",
+            "muted": f"@{person.handle}" in self._known.preferences.muted,
         }
 
     async def verify(self, command: ask.Verify) -> dict[str, Any]:

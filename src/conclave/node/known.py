@@ -55,6 +55,11 @@ class Known:
             raise LocalError(f"you are in no lobby {text!r}", remedy="conclave lobby list; conclave requests")
         return view
 
+    def demand_staying(self, conversation: str) -> None:
+        """Refuse words for a lobby that we are leaving. Raises ``LocalError``."""
+        if conversation.startswith("#") and self.lobby(conversation).stage == "leaving":
+            raise LocalError(f"you are leaving {conversation}", remedy="ask to be invited again once you are out")
+
     def protection(self, conversation: str) -> str:
         """How it is protected, in words."""
         if conversation.startswith("#"):

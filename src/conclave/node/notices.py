@@ -79,10 +79,11 @@ class PresenceChanged:
 
 @dataclass(frozen=True, slots=True)
 class AuthorityReached:
-    """The connection to the authority came or went; chats go on without it."""
+    """The connection to the authority came or went; chats go on without it, unless it ``refused`` this device."""
 
     reached: bool
     text: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
 from conclave.chat.line import LineKind
-from conclave.chat.notices import RollCalled
+from conclave.chat.notices import LineAdded, RollCalled
 from conclave.errors import LocalError
 from conclave.node import attendance
 from conclave.node import commands as ask
@@ -26,6 +26,9 @@ from conclave.wire.limits import ID_BYTES
 CHECK_DIGITS = 16
 """Of a lobby's hash, for people who compare by voice whether they were shown the same order (64 bits)."""
 
+LEAVE_SECONDS = 5.0
+"""How long ``lobby leave`` waits for the commit that puts us out."""
+
 
 class Rooms:
     """Lobbies and requests."""
@@ -33,9 +36,12 @@ class Rooms:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._rolls: dict[bytes, tuple[set[str], asyncio.Event]] = {}
+        self._leaving: dict[str, asyncio.Event] = {}
 
     def noticed(self, notice: Notice) -> None:
-        """Answers to roll calls of ours."""
+        """Answers to roll calls of ours, and what happens in lobbies that we leave."""
+        if isinstance(notice, LineAdded) and notice.conversation in self._leaving:
+            self._leaving[notice.conversation].set()
         if isinstance(notice, RollCalled) and notice.nonce in self._rolls:
             present, changed = self._rolls[notice.nonce]
             present.update(notice.present)
@@ -53,7 +59,7 @@ class Rooms:
             lines = self._known.store.lines(f"@{request.peer}", after=0, limit=1000)
             theirs = [stored.line for stored in lines if stored.line.sender == request.peer]
             if theirs:
-                shown |= {"text": theirs[0].text, "since": theirs[0].stored, "lines": len(theirs)}
+                shown |= {"text": theirs[0].text, "since": theirs[0].sent, "lines": len(theirs)}
         return shown
 
     async def answer(self, command: ask.AnswerTo) -> dict[str, Any]:
@@ -65,12 +71,14 @@ class Rooms:
         if not targets:
             if lobby:
                 raise LocalError(f"{peer} has not invited you to {lobby}", remedy="conclave requests")
+            await self._known.demand_known(peer)
             targets = [""]  # accept or block somebody ahead of any request
+        if command.block and "" not in targets:
+            targets.append("")
         for target in targets:
             await pump.ask(ev.AnswerRequest(peer, command.accept, target, command.block and not target))
-        if command.block and "" not in targets:
-            await pump.ask(ev.AnswerRequest(peer, accept=False, block=True))
-        return {"answered": [{"from": peer, "lobby": target, "accepted": command.accept} for target in targets]}
+        answered = [{"from": peer, "lobby": target, "accepted": command.accept} for target in targets]
+        return {"answered": [one | {"blocked": command.block and not one["lobby"]} for one in answered]}
 
     # In and out.
 
@@ -118,9 +126,25 @@ class Rooms:
     async def end(self, command: ask.LobbyLeave | ask.LobbyClose) -> dict[str, Any]:
         """Leave; or close for everybody."""
         label = self._known.lobby(command.lobby).label
-        event = ev.LeaveLobby(label) if isinstance(command, ask.LobbyLeave) else ev.CloseLobby(label)
-        await self._known.pump.ask(event)
-        return {"lobby": label}
+        if isinstance(command, ask.LobbyClose):
+            await self._known.pump.ask(ev.CloseLobby(label))
+            return {"lobby": label}
+        told = self._leaving.setdefault(label, asyncio.Event())
+        await self._known.pump.ask(ev.LeaveLobby(label))
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                while self._is_leaving(label):
+                    told.clear()
+                    await told.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._leaving.pop(label, None)
+        return {"lobby": label, "left": not self._is_leaving(label)}
+
+    def _is_leaving(self, label: str) -> bool:
+        view = views.lobby(self._known.pump.desk, label)
+        return view is not None and view.stage == "leaving"
 
     async def remove(self, command: ask.LobbyRemove) -> dict[str, Any]:
         """Put somebody out."""
@@ -141,7 +165,9 @@ class Rooms:
 
     def list(self) -> dict[str, Any]:
         """The lobbies that we are in, or were asked into."""
-        return {"lobbies": [_row(one) for one in views.lobbies(self._known.pump.desk) if one.stage != "ended"]}
+        muted = self._known.preferences.muted
+        lobbies = (one for one in views.lobbies(self._known.pump.desk) if one.stage != "ended")
+        return {"lobbies": [_row(one) | {"muted": one.label in muted} for one in lobbies]}
 
     def who(self, command: ask.LobbyWho) -> dict[str, Any]:
         """Who is in, who is there now, and who has all up to where."""

@@ -50,13 +50,14 @@ from conclave.node.export import export
 from conclave.node.files import Conversations, Files
 from conclave.node.identity import Identity
 from conclave.node.mailroom import Mailroom
-from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked, as_json
+from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
 from conclave.node.socket import SocketServer
 from conclave.pki.invite import parse_address
 from conclave.pki.profile import Profile
+from conclave.pki.revocation import because, in_words
 from conclave.store.ports import PeerStore
 from conclave.wire.files import FileFrame
 from conclave.wire.link import CloseReason
@@ -163,6 +164,7 @@ class Node:
                 self.stop,
                 partial(export, self._store, self._identity),
                 self.files.serve,
+                self.files.offered,
             )
             self.classic = self._make_classic() if self._settings.classic_on else None
             self.classic_service = ClassicService(
@@ -296,7 +298,7 @@ class Node:
                 return
             case LineMarked(conversation, identity) if not self._is_line(conversation, identity):
                 return
-        shown = as_json(notice)
+        shown = self.service.as_json(notice)
         if shown.get("conversation", shown.get("lobby")) in self.service.muted:
             shown["muted"] = True
         self._socket.tell(shown)
@@ -328,9 +330,8 @@ class Node:
         """The authority took a certificate back; it may tell so by a list, by word, or by both."""
         if handle in self._expelled:
             return
-        words = "suspended" if reason == "suspended" else "certificate revoked"
-        if reason and reason not in (words, "unspecified"):
-            words = f"{words}: {reason}"
+        held = in_words(reason) == "suspended"
+        words = "suspended" if held else f"certificate revoked{because(reason)}"
         self._expelled[handle] = words
         self.peers.cut(handle, CloseReason.REVOKED, words)
         if self.classic is not None:

@@ -23,17 +23,26 @@ from conclave.node.directory import Directory
 from conclave.node.files_commands import FileAccept, FileCancel, FileCommand, FileList, FileOffer
 from conclave.node.folk import Folk
 from conclave.node.known import Known, handle_of
-from conclave.node.notices import Notice
+from conclave.node.notices import LineAdded, Notice, as_json
 from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
 from conclave.node.pump import Pump
 from conclave.node.rooms import Rooms
-from conclave.node.words import Words
+from conclave.node.words import Offered, Words
 from conclave.store.ports import PeerStore
+
+SPEAKING = (
+    ask.Say, ask.Edit, ask.Delete, ask.React, ask.Pin, ask.Timer, FileOffer, ask.LobbyOpen, ask.LobbyInvite,
+    ask.LobbyShare, ask.LobbyRemove, ask.LobbyDeputies, ask.LobbyClose,
+)  # fmt: skip
+"""What would reach nobody from a device that the authority shut out: refused, rather than kept and called sent."""
 
 
 class Service:
-    """One node's commands. The wiring gives ``describe`` (part of ``status``), ``stop``, ``export`` and ``files``."""
+    """One node's commands.
+
+    The wiring gives ``describe`` (part of ``status``), ``stop``, ``export``, ``files``, and ``offered`` (of a line).
+    """
 
     def __init__(
         self,
@@ -47,9 +56,10 @@ class Service:
         stop: Callable[[], None],
         export: Callable[[str, Path], dict[str, Any]],
         files: Callable[[FileCommand], Awaitable[dict[str, Any]]],
+        offered: Offered,
     ) -> None:
         self._known = Known(me, pump, store, peers, directory, expelled, Preferences(store, pump))
-        self._words = Words(self._known)
+        self._words = Words(self._known, offered)
         self._rooms = Rooms(self._known)
         self._folk = Folk(self._known)
         self._describe = describe
@@ -67,10 +77,19 @@ class Service:
         self._words.noticed(notice)
         self._rooms.noticed(notice)
 
+    def as_json(self, notice: Notice) -> dict[str, Any]:
+        """A notice as fronts get it; a line in it as history shows it."""
+        shown = as_json(notice)
+        if isinstance(notice, LineAdded):
+            shown["line"] = self._words.filled(notice.conversation, shown["line"])
+        return shown
+
     async def serve(self, command: ask.Command) -> Any:
         """The answer to ``command``. Raises ``ConclaveError`` that says what is wrong and what to do."""
         if isinstance(command, ClassicCommand):
             raise LocalError("legacy links are not served here", remedy="conclave up --links tls,classic")
+        if isinstance(command, SPEAKING) and self._known.directory.standing is not None:
+            raise self._known.directory.standing
         match command:
             case ask.Follow():
                 return {}
@@ -109,7 +128,9 @@ class Service:
     def _named(self, command: FileCommand) -> FileCommand:
         """The same command, with its conversation as it is called here."""
         if isinstance(command, FileOffer):
-            return replace(command, to=self._known.conversation(command.to))
+            to = self._known.conversation(command.to)
+            self._known.demand_staying(to)
+            return replace(command, to=to)
         if not command.conversation:
             return command
         return replace(command, conversation=self._known.conversation(command.conversation))

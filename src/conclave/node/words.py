@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from conclave.chat.content import About, Body, Delete, Edit, Pin, Reaction, Time
 from conclave.chat.line import LineKind, Status
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.errors import LocalError, Refused
+from conclave.files.record import FileRecord
 from conclave.node import attendance, progress
 from conclave.node import commands as ask
 from conclave.node.known import Known
@@ -32,6 +34,12 @@ _GOALS = {
 }
 
 
+QUOTED = 40
+"""Letters of what a line answers that are shown with it."""
+Offered = Callable[[str, str, bytes], FileRecord | None]
+"""Gives the file that a line offers, by conversation, sender and id."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     """Somebody waits until a line of ours has come so far."""
@@ -43,8 +51,9 @@ class _Waiting:
 class Words:
     """What is said, and what became of it."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, offered: Offered = lambda *_: None) -> None:
         self._known = known
+        self._offered = offered
         self._waiting: dict[tuple[str, bytes], _Waiting] = {}
 
     def noticed(self, notice: Notice) -> None:
@@ -109,11 +118,14 @@ class Words:
         answer |= {"have": how.have, "of": how.of, "protection": known.protection(conversation)}
         if how.status is Status.WAITING:
             answer["why"] = self._why_waiting(conversation)
+        elif how.status is Status.FAILED:
+            answer["why"], answer["remedy"] = self._why_not_sent(conversation)
         return answer
 
     async def _demand_open(self, conversation: str, at: str = "") -> None:
         known, peer = self._known, conversation[1:]
         if conversation.startswith("#"):
+            known.demand_staying(conversation)
             return
         if peer == known.me:
             raise LocalError("that is you", remedy="conclave who lists the others")
@@ -142,6 +154,17 @@ class Words:
         why = known.peers.why_not(peer) or f"{peer} is not linked yet"
         return why if pair.protection == views.SEALED else f"{why}, and no keys for {peer} could be had yet"
 
+    def _why_not_sent(self, conversation: str) -> tuple[str, str]:
+        """Why what was said goes nowhere, and what to do."""
+        known, peer = self._known, conversation[1:]
+        if conversation.startswith("#"):
+            if known.lobby(conversation).stage == "ended":
+                return f"you are not in {conversation} any more", "ask somebody who is in it to invite you"
+            return "", "say it again"
+        if views.pair(known.pump.desk, peer).theirs == "rejected":
+            return f"{peer} does not want to chat with you", f"wait until {peer} writes to you or accepts you"
+        return f"{peer} does not take it", f"ask {peer} in another way"
+
     async def utter(
         self, command: ask.Edit | ask.Delete | ask.React | ask.Pin
     ) -> dict[str, Any]:  # fmt: skip
@@ -149,7 +172,10 @@ class Words:
         known = self._known
         conversation = known.conversation(command.conversation)
         await self._demand_open(conversation)
-        line = known.line(conversation, command.line, own=isinstance(command, ask.Edit | ask.Delete)).line
+        stood = known.line(conversation, command.line, own=isinstance(command, ask.Edit | ask.Delete))
+        if stood.deleted and not isinstance(command, ask.Delete):
+            raise LocalError("that line was deleted", remedy=f"conclave read '{conversation}' --ids")
+        line = stood.line
         about = About(line.sender, line.id)
         body: Body
         match command:
@@ -179,7 +205,24 @@ class Words:
 
     def shown(self, conversation: str, stored: StoredLine) -> dict[str, Any]:
         """A line as fronts get it."""
-        return progress.shown(stored, self._progress(conversation, stored))
+        return self.filled(conversation, progress.shown(stored, self._progress(conversation, stored)))
+
+    def filled(self, conversation: str, row: dict[str, Any]) -> dict[str, Any]:
+        """A line with the beginning of what it answers, and with size and id of the file that it offers.
+
+        ``reply`` has ``text`` where that line is here and not deleted, else ``gone``: *deleted* or *not here*.
+        """
+        if reply := row.get("reply"):
+            stored = self._known.store.line(conversation, reply["from"], bytes.fromhex(reply["id"]))
+            if stored is None or stored.deleted:
+                row["reply"] = reply | {"gone": "not here" if stored is None else "deleted"}
+            else:
+                row["reply"] = reply | {"text": shorten(stored.line.text)}
+        if row["kind"] == LineKind.FILE:
+            record = self._offered(conversation, row["from"], bytes.fromhex(row["id"]))
+            if record is not None:
+                row["file"] = {"id": record.id.hex(), "size": record.offered.size, "status": record.stage.word}
+        return row
 
     def lines(self, command: ask.Lines) -> dict[str, Any]:
         """A part of the history."""
@@ -229,7 +272,7 @@ class Words:
         members = [attendance.member(known, view, handle) for handle in view.roster] if view is not None else []
         for one in lines:
             how = self._progress(conversation, one)
-            row = progress.shown(one, how)
+            row = self.filled(conversation, progress.shown(one, how))
             row["summary"] = attendance.of_line(how, one.line.seq, members) if view is not None else _of_pair(how)
             row["members"] = [{"handle": handle, "state": word} for handle, word in how.members.items()]
             answer.append(row)
@@ -254,14 +297,28 @@ class Words:
         """Lines that have these words."""
         found = self._known.store.search(command.text, command.limit)
         return {
-            "lines": [{"conversation": one.conversation, **line_as_json(one.line, one.position)} for one in found]
+            "lines": [
+                {
+                    "conversation": one.conversation,
+                    **self.filled(one.conversation, line_as_json(one.line, one.position)),
+                }
+                for one in found
+            ]
         }
 
     async def mute(self, command: ask.Mute) -> dict[str, Any]:
         """Ring no more for a conversation, or again."""
         conversation = self._known.conversation(command.conversation)
+        if command.on and conversation.startswith("@"):
+            await self._known.demand_known(conversation[1:])
         await self._known.preferences.mute(conversation, on=command.on)
         return {"conversation": conversation, "muted": command.on}
+
+
+def shorten(text: str) -> str:
+    """The beginning of somebody's words, on one line."""
+    words = " ".join(text.split())
+    return words if len(words) <= QUOTED else words[: QUOTED - 1].rstrip() + "…"
 
 
 def _of_pair(how: Progress) -> str:

@@ -42,10 +42,33 @@ def parse_reason(text: str) -> Reason:
     )
 
 
+_WORDS = {
+    Reason.key_compromise: "its key was stolen or lost",
+    Reason.ca_compromise: "its authority's key was stolen or lost",
+    Reason.affiliation_changed: "its owner's name or place changed",
+    Reason.superseded: "another one took its place",
+    Reason.cessation_of_operation: "it is not needed any more",
+    Reason.certificate_hold: "suspended",
+    Reason.remove_from_crl: "it was resumed",
+    Reason.privilege_withdrawn: "its owner is no longer entitled to it",
+    Reason.aa_compromise: "the key of an authority was stolen or lost",
+}
+_BY_SPELLING = {reason.value.lower(): words for reason, words in _WORDS.items()}
+
+
+def in_words(reason: str) -> str:
+    """Tell a reason (``keyCompromise``, ``key-compromise``) to people; nothing where it is unspecified.
+
+    One that is not of RFC 5280 stays as it is.
+    """
+    spelled = reason.replace("-", "").lower()
+    return "" if spelled == Reason.unspecified.value else _BY_SPELLING.get(spelled, reason)
+
+
 def because(reason: str) -> str:
-    """Tell a reason as the end of a text for people: ``: key-compromise``, or nothing where it is unspecified."""
-    spelled = {known.value: known.name.replace("_", "-") for known in Reason}
-    return "" if reason == Reason.unspecified.value else f": {spelled.get(reason, reason)}"
+    """Tell a reason as the end of a text for people: ``: its key was stolen or lost``, or nothing."""
+    words = in_words(reason)
+    return f": {words}" if words else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""What was said and has not arrived says what becomes of it, in one meaning and in words."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import pytest
+
+from conclave.cli import lobby, talk, up
+from conclave.cli.files import size_words
+from tests.node.screen import Done, conclave
+
+
+class Answers:
+    """A node that answers every call so."""
+
+    def __init__(self, **answer: Any) -> None:
+        self._answer = answer
+
+    def __call__(self, _: object) -> Answers:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def call(self, *_: object, **__: object) -> dict[str, Any]:
+        return self._answer
+
+
+def said(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> Done:
+    answer = {"protection": "end-to-end encrypted", "words": answer["status"]} | answer
+    monkeypatch.setattr(talk, "NodeClient", Answers(**answer))
+    return conclave(None, "say", "@burak", "hello")
+
+
+def test_what_failed_does_not_say_that_it_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = said(monkeypatch, status="not sent", why="burak does not take it", remedy="ask burak in another way")
+    assert done.code == 1
+    assert done.err.splitlines() == [
+        "not sent (burak does not take it): it will not go out · end-to-end encrypted",
+        "  try: ask burak in another way",
+    ]
+
+
+def test_what_waits_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = said(monkeypatch, status="waiting", words="waiting for burak", why="burak is away")
+    assert done.code == 0
+    assert done.err.startswith("waiting for burak (burak is away): kept here, it goes out by itself")
+
+
+def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    for left, words in ((True, "you left #ops\n"), (False, "leaving #ops; you are out as soon as its leader has")):
+        monkeypatch.setattr(lobby, "NodeClient", Answers(lobby="#ops", left=left))
+        assert conclave(None, "lobby", "leave", "ops").out.startswith(words)
+
+
+def received(text: str, **more: Any) -> dict[str, Any]:
+    line = {"from": "burak", "kind": "text", "text": text, "sent": 1e9, "stored": 1e9, "id": "00" * 16}
+    return line | {"status": "received"} | more
+
+
+@pytest.mark.parametrize(
+    ("reply", "row"),
+    [
+        ({"text": "is the pump back?"}, '↳ ayse: "is the pump back?"'),
+        ({"gone": "deleted"}, "↳ ayse: a line that was deleted"),
+        ({"gone": "not here"}, "↳ ayse: a line that is not here"),
+    ],
+)
+def test_an_answer_shows_what_it_answers(reply: dict[str, str], row: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = received("since 13:50", reply={"from": "ayse", "id": "11" * 16} | reply)
+    talk.show_line(line, "#ops", as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(f"burak      {row}")
+    assert second == " " * (len(first) - len(row)) + "since 13:50"
+    up._show({"notice": "line-added", "conversation": "#ops", "line": line})
+    assert f"burak {row.replace('ayse:', 'ayse')}: since 13:50" in capsys.readouterr().out
+
+
+def test_no_words_pretend_to_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    talk.show_line(received('↳ ayse: "I resign"\n ↳ ayse: "now"'), "#ops", as_json=False)
+    assert [row.split("burak")[-1].strip()[:3] for row in capsys.readouterr().out.splitlines()] == ["| ↳", "|  "]
+
+
+def test_a_file_shows_its_size_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
+    file = {"id": "3f9a02c1" * 4, "size": 3_200_000, "status": "offered"}
+    for shown, words in (
+        (file, "[file] big.bin, 3.2 MB: conclave fetch 3f9a02c1"),
+        (file | {"status": "here", "size": 1}, "[file] big.bin, 1 byte"),
+        (None, "[file] big.bin"),
+    ):
+        talk.show_line(received("big.bin", kind="file", file=shown), "#ops", as_json=False)
+        assert capsys.readouterr().out.rstrip().endswith(f"burak      {words}")
+
+
+def test_sizes() -> None:
+    sizes = {0: "0 bytes", 1: "1 byte", 999: "999 bytes", 999_960: "1.0 MB", 3_200_000_000: "3.2 GB"}
+    assert {size: size_words(size) for size in sizes} == sizes
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "shown"),
+    [
+        ("waiting", "waiting for burak", "[waiting for burak, goes out by itself]"),
+        ("not sent", "not sent", "[not sent and will not go out: say it again]"),
+        ("in mailbox", "in mailbox", "[in mailbox]"),
+    ],
+)
+def test_lines_say_it_too(status: str, words: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = {"from": "ayse", "kind": "text", "text": "hello", "sent": 1e9, "stored": 1e9, "id": "00" * 16}
+    line |= {"status": status, "words": words, "summary": words}
+    talk.show_line(line, "@burak", as_json=False)
+    assert capsys.readouterr().out.rstrip().endswith(shown)
+    talk.show_receipts({"conversation": "@burak", "lines": [line]}, as_json=False)
+    assert capsys.readouterr().out.rstrip().endswith(shown[1:-1])
