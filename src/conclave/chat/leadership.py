@@ -35,8 +35,8 @@ def settle(work: Work, group: bytes) -> None:
             work.keep_lobby(replace(lobby, watch=watch))
             _show_all(work, group)
         work.wake(work.now + work.settings.patience.beat)
-    elif lobby.watch.followers is not None:
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=None)))
+    elif lobby.watch.followers is not None or lobby.mailed:
+        work.keep_lobby(replace(lobby, mailed={}, watch=replace(lobby.watch, followers=None, mailing={})))
     _tie(work, group)
     _watch(work, group)
 

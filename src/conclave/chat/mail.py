@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from conclave.chat import audience, delivery, speaking
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
+from conclave.chat.events import Deposited
 from conclave.chat.line import Status
-from conclave.chat.state import Lobby, Peer, Stage, Step
+from conclave.chat.state import Lobby, Mailed, Peer, Stage, Step
 from conclave.chat.work import Work
-from conclave.lobby.leader import FETCH_ENTRIES
+from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
@@ -46,8 +47,7 @@ def unlinked(work: Work, handle: str) -> None:
     for lobby in work.lobbies():
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
-            mailed = {**lobby.watch.mailed, handle: people.get(handle).have}  # type: ignore[union-attr]
-            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailed=mailed)))
+            _there(work, lobby, handle, _has(lobby, handle))
 
 
 def passed(work: Work, peer: Peer) -> None:
@@ -68,8 +68,12 @@ def passed(work: Work, peer: Peer) -> None:
         work.keep(replace(peer, mailing=first + count - 1))
 
 
-def deposited(work: Work, handle: str, upto: int, group: bytes) -> None:
+def deposited(work: Work, event: Deposited) -> None:
     """It is in the mailbox."""
+    handle, upto, group = event.peer, event.upto, event.group
+    if event.entry:
+        _entries_deposited(work, event)
+        return
     if group:
         lobby = work.lobby(group)
         if lobby is not None:
@@ -85,6 +89,33 @@ def deposited(work: Work, handle: str, upto: int, group: bytes) -> None:
             work.mark_line("@" + handle, line.id, Status.MAILED)
     work.keep(replace(peer, mailed=max(peer.mailed, upto), mailing=max(peer.mailed, upto)))
     passed(work, work.peer(handle))
+
+
+def _entries_deposited(work: Work, event: Deposited) -> None:
+    lobby = work.lobby(event.group)
+    if lobby is None or lobby.order is None or lobby.watch.followers is None:
+        return
+    if event.peer not in lobby.watch.followers or event.entry > _has(lobby, event.peer) + 1:
+        return  # what is before it is not there: it is mailed from there on again
+    _there(work, lobby, event.peer, event.upto, event.until)
+
+
+def _has(lobby: Lobby, handle: str) -> int:
+    """Up to which entry a follower has the order for certain, or its mailbox does."""
+    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+    if one is None or lobby.order is None:
+        return 0
+    mark, mailed = lobby.ears.marks.get(handle), lobby.mailed.get(handle)
+    told = min(mark.has, lobby.order.seq) if mark is not None else 0
+    return max(one.have, told, one.since - 1, lobby.order.base, mailed.upto if mailed is not None else 0)
+
+
+def _there(work: Work, lobby: Lobby, handle: str, upto: int, until: float = 0.0) -> None:
+    """A follower has the order up to here, or its mailbox does: kept, so that a restart goes on from there."""
+    old = lobby.mailed.get(handle, Mailed(0))
+    now = Mailed(max(old.upto, upto), old.until or int(until))
+    if now != old:
+        work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: now}))
 
 
 def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> None:
@@ -106,10 +137,10 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
 
 def _entries_failed(work: Work, handle: str, reason: str, group: bytes, entry: int, at: float) -> None:
     lobby = work.lobby(group)
-    if lobby is None or handle not in lobby.watch.mailed or reason == "too-large":
+    if lobby is None or handle not in lobby.watch.mailing or reason == "too-large":
         return  # a link brings what fits no envelope
-    mailed = {**lobby.watch.mailed, handle: min(lobby.watch.mailed[handle], entry - 1)}
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailed=mailed)))
+    mailing = {**lobby.watch.mailing, handle: min(lobby.watch.mailing[handle], entry - 1)}
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailing=mailing)))
     work.keep(replace(work.peer(handle), mail_at=at))
     work.wake(at)
 
@@ -132,21 +163,34 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
     people, order = lobby.watch.followers, lobby.order
     if people is None or order is None:
         return
-    mailed = dict(lobby.watch.mailed)
+    mailing = dict(lobby.watch.mailing)
     for handle, one in people.items():
         if one.linked or handle in work.expelled:
             continue
-        first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
+        has = _has(lobby, handle)
+        if not _lacks(lobby, handle, one, has):
+            continue
+        first = max(has, mailing.get(handle, 0)) + 1
         count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
-        due = max(work.peer(handle).away + work.settings.mail_after, work.peer(handle).mail_at)
+        due = max(max(work.peer(handle).away, one.moved) + work.settings.mail_after, work.peer(handle).mail_at)
         if count > 0 and work.now < due:
             work.wake(due)
         elif count > 0:
             work.deed(DepositEntries(handle, lobby.group, first, count))
-            mailed[handle] = first + count - 1
-    if mailed != lobby.watch.mailed:
-        watch = replace(lobby.watch, mailed=mailed, mail_at=work.now + work.settings.mail_after)
+            mailing[handle] = first + count - 1
+    if mailing != lobby.watch.mailing:
+        watch = replace(lobby.watch, mailing=mailing, mail_at=work.now + work.settings.mail_after)
         work.keep_lobby(replace(lobby, watch=watch))
+
+
+def _lacks(lobby: Lobby, handle: str, one: Follower, has: int) -> bool:
+    """Whether somebody is to be mailed to: of whom nothing is kept, as after a crash, only where words are new to it.
+
+    Where we do not know how far somebody came who went out before, only a link can tell.
+    """
+    if handle in lobby.mailed or one.have:
+        return True
+    return not one.until and has < lobby.ears.words
 
 
 def _mail_leader(work: Work, lobby: Lobby) -> None:
