@@ -110,7 +110,7 @@ def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> No
 def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:
     lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.MEMBER)
     assert decode_lobby(lobby.group, encode_lobby(lobby), encode_place(lobby)).mailed == {}
-    kept = replace(lobby, mailed={"burak": Mailed(7, 1_000_000), "cem": Mailed(9)})
+    kept = replace(lobby, mailed={"burak": Mailed(7, 4, 1_000_000), "cem": Mailed(9)})
     assert decode_lobby(lobby.group, encode_lobby(kept), encode_place(kept)).mailed == kept.mailed
     assert len(encode_place(kept)) > len(encode_place(lobby))  # who has nobody away writes what it wrote before
 

@@ -47,7 +47,7 @@ def unlinked(work: Work, handle: str) -> None:
     for lobby in work.lobbies():
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
-            _there(work, lobby, handle, _has(lobby, handle))
+            _there(work, lobby, handle, Mailed(_has(lobby, handle)))
 
 
 def passed(work: Work, peer: Peer) -> None:
@@ -95,9 +95,10 @@ def _entries_deposited(work: Work, event: Deposited) -> None:
     lobby = work.lobby(event.group)
     if lobby is None or lobby.order is None or lobby.watch.followers is None:
         return
-    if event.peer not in lobby.watch.followers or event.entry > _has(lobby, event.peer) + 1:
-        return  # what is before it is not there: it is mailed from there on again
-    _there(work, lobby, event.peer, event.upto, event.until)
+    has = _has(lobby, event.peer)
+    if event.peer not in lobby.watch.followers or not event.entry <= has + 1 <= event.upto:
+        return  # what is before it is not there, and is mailed from there on; or it is there already
+    _there(work, lobby, event.peer, Mailed(event.upto, has + 1, int(event.until)))
 
 
 def _has(lobby: Lobby, handle: str) -> int:
@@ -110,10 +111,11 @@ def _has(lobby: Lobby, handle: str) -> int:
     return max(one.have, told, one.since - 1, lobby.order.base, mailed.upto if mailed is not None else 0)
 
 
-def _there(work: Work, lobby: Lobby, handle: str, upto: int, until: float = 0.0) -> None:
-    """A follower has the order up to here, or its mailbox does: kept, so that a restart goes on from there."""
+def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
+    """A follower, or its mailbox, has the order up to here: kept, so that a restart goes on from there."""
     old = lobby.mailed.get(handle, Mailed(0))
-    now = Mailed(max(old.upto, upto), old.until or int(until))
+    if old.first:  # what is in there longest goes first
+        now = Mailed(max(old.upto, now.upto), old.first, old.until)
     if now != old:
         work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: now}))
 

@@ -235,8 +235,12 @@ def _mark(r: Reader) -> tuple[str, Mark]:
     return r.text(HANDLE_BYTES), Mark(r.uint64(), r.uint64(), r.vector(_range))
 
 
+def _write_mailed(w: Writer, handle: str, one: Mailed) -> None:
+    w.text(handle).uint64(one.upto).uint64(one.first).uint64(one.until)
+
+
 def _mailed(r: Reader) -> tuple[str, Mailed]:
-    return r.text(HANDLE_BYTES), Mailed(r.uint64(), r.uint64())
+    return r.text(HANDLE_BYTES), Mailed(r.uint64(), r.uint64(), r.uint64())
 
 
 def _write_order(w: Writer, order: Order) -> None:
@@ -251,7 +255,7 @@ def encode_place(lobby: Lobby) -> bytes:
     w.vector(ears.counts.items(), _write_number).vector(ears.marks.items(), _write_mark)
     w.uint64(ears.read).vector(ears.lost, _write_range).uint64(ears.words)
     if lobby.mailed:  # nobody is away, mostly
-        w.vector(lobby.mailed.items(), lambda each, it: each.text(it[0]).uint64(it[1].upto).uint64(it[1].until))
+        w.vector(lobby.mailed.items(), lambda each, it: _write_mailed(each, *it))
     return w.done()
 
 

@@ -275,9 +275,13 @@ class Watch:
 
 
 class Mailed(NamedTuple):
-    """Up to which entry a follower has an order, or its mailbox does, until ``until`` (UNIX seconds; 0: unknown)."""
+    """A follower has an order up to entry ``upto``: its mailbox from entry ``first`` on (0: nothing is in it).
+
+    ``until`` is when that goes from there (UNIX seconds; 0: not known).
+    """
 
     upto: int
+    first: int = 0
     until: int = 0
 
 

@@ -54,8 +54,11 @@ def of_line(how: Progress, seq: int, members: Collection[dict[str, Any]], now: f
         return how.words
     parts = ["everybody has it" if how.have == how.of else f"{how.have} of {how.of} have it"]
     for one in members:
-        if how.members.get(one["handle"]) == Status.SENT.value:
+        if how.members.get(one["handle"]) in (Status.SENT.value, Status.MAILED.value):
             parts += _wanting(one | {"has_all": False}, seq, now)
+    boxes = [handle for handle, state in how.members.items() if state == Status.MAILED.value]
+    if boxes:
+        parts.append(f"in the mailbox of {', '.join(boxes)}")
     readers = [handle for handle, state in how.members.items() if state == Status.READ.value]
     if readers:
         every = len(readers) == len(how.members) > 1
