@@ -34,7 +34,8 @@ class LobbyView:
     ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them.
     ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the
     last entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in one group.
-    ``mailed`` is what the leader knows to be in others' mailboxes; nobody else knows.
+    ``mailed`` is what the leader knows to be in others' mailboxes; nobody else knows. ``entered`` is who came
+    in by which entry, while we were in.
     """
 
     label: str
@@ -56,6 +57,12 @@ class LobbyView:
     timer: int
     protection: str
     mailed: Mapping[str, Mailed] = field(default_factory=dict)
+    entered: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def inside(self) -> bool:
+        """Whether we are in: we have the group's keys."""
+        return bool(self.authenticator) and self.stage != "ended"
 
 
 def requests(desk: Desk) -> tuple[Request, ...]:
@@ -111,6 +118,7 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
         one.timer,
         SEALED,
         one.mailed,
+        one.healing.entered,
     )
 
 
