@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
 from conclave.chat.mail import POSTS_AT_ONCE
 from conclave.wire.order import Submit
@@ -80,6 +81,69 @@ def test_what_did_not_go_is_tried_later(pair: Table, reason: str, seconds: int) 
     assert pair.statuses("ayse", "@burak")[-1] == "waiting"
     pair.wait(1)
     assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
+
+
+def test_a_full_mailbox_is_told_once_and_tried_when_its_owner_was_here(pair: Table) -> None:
+    pair.failing["burak"] = "full"
+    for text in ("one", "two"):
+        pair.say("ayse", "@burak", text)
+        pair.wait(6)
+    pair.wait(901)
+    told = "burak's mailbox is full; it is tried again in 15 minutes, or when burak is here"
+    assert pair.troubles("ayse") == [told]
+    assert views.unmailed(pair.desks["ayse"]) == {"burak": "burak's mailbox is full"}
+    pair.failing.clear()
+    pair.link("ayse", "burak")
+    assert views.unmailed(pair.desks["ayse"]) == {}
+    pair.cut("ayse", "burak")
+    pair.say("ayse", "@burak", "three")
+    pair.wait(6)
+    assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
+    pair.failing["burak"] = "full"
+    pair.say("ayse", "@burak", "four")
+    pair.wait(6)
+    assert pair.troubles("ayse") == [told, told]
+
+
+def test_that_the_authority_is_away_is_not_told_of_a_mailbox(pair: Table) -> None:
+    pair.authority = False
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    assert pair.troubles("ayse") == []
+
+
+def test_a_members_full_mailbox_is_told_and_tried_when_it_was_here() -> None:
+    table = led_by_ayse("burak")
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.failing["burak"] = "full"
+    table.say("ayse", "#ops", "one")
+    table.run(15)
+    assert table.troubles("ayse") == [
+        "burak's mailbox is full; it is tried again in 15 minutes, or when burak is here"
+    ]
+    table.failing.clear()
+    table.link("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.say("ayse", "#ops", "two")
+    table.run(15)
+    table.collect("burak")
+    assert table.words("burak") == ["hello", "one", "two"]
+
+
+def test_a_leaders_full_mailbox_is_tried_when_it_was_here() -> None:
+    table = led_by_ayse("burak", "cem")
+    table.part({"ayse"}, {"burak"}, {"cem"})
+    table.failing["ayse"] = "full"
+    table.say("burak", "#ops", "one")
+    table.run(40)
+    assert "ayse" in views.unmailed(table.desks["burak"])
+    table.failing.clear()
+    table.link("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.say("burak", "#ops", "two")
+    table.run(40)
+    assert table.statuses("burak", "#ops")[-1] == "in mailbox"
 
 
 def test_a_long_outbox_goes_in_pieces(pair: Table) -> None:

@@ -211,6 +211,19 @@ async def test_a_file_goes_from_one_node_to_another(trio: Trio, tmp_path: Path, 
     assert (tmp_path / "got" / "plan.bin").read_bytes() == plan.read_bytes()
 
 
+async def test_that_a_mailbox_is_full_is_said_where_words_wait_for_it(tmp_path: Path) -> None:
+    make_home(tmp_path / "ayse", "ayse")
+    async with running(tmp_path / "ayse") as ayse:
+        assert "mailbox" not in (await ayse.serve(ask.Say("@burak", "one")))["why"]
+        pump = ayse.node.pump
+        burak = pump.desk.peers.get("burak")
+        assert burak is not None
+        full = replace(burak, unmailed="burak's mailbox is full")
+        pump.desk = replace(pump.desk, peers=pump.desk.peers.put("burak", full))
+        assert "; burak's mailbox is full" in (await ayse.serve(ask.Say("@burak", "two")))["why"]
+        assert (await ayse.serve(ask.Status()))["unmailed"] == {"burak": "burak's mailbox is full"}
+
+
 # In words, without a network.
 
 

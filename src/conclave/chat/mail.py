@@ -14,6 +14,7 @@ from conclave.chat import audience, delivery, speaking
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited
 from conclave.chat.line import Status
+from conclave.chat.notices import Trouble
 from conclave.chat.state import Lobby, Mailed, Peer, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
@@ -27,6 +28,13 @@ POSTS_AT_ONCE = 32
 RETRY_SECONDS = {"away": 30.0, "full": 900.0}
 """After what did not go; for any other reason an hour."""
 RETRY_ELSE = 3600.0
+_WHY = {
+    "full": "{0}'s mailbox is full",
+    "unknown": "no mail can be left for {0}: the authority has no account or no key for that name",
+    "refused": "no mail can be left for {0}: it, or its key, is refused",
+    "too-large": "what was said to {0} is too large for a mailbox",
+}
+"""What people are told; that the authority is away, they are told by the directory."""
 
 
 def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
@@ -71,6 +79,8 @@ def passed(work: Work, peer: Peer) -> None:
 def deposited(work: Work, event: Deposited) -> None:
     """It is in the mailbox."""
     handle, upto, group = event.peer, event.upto, event.group
+    if work.peer(handle).unmailed:
+        work.keep(replace(work.peer(handle), unmailed=""))
     if event.entry:
         _entries_deposited(work, event)
         return
@@ -122,7 +132,9 @@ def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
 
 def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> None:
     """It is not; later again, a lobby's order from ``entry`` on."""
-    at = work.now + RETRY_SECONDS.get(reason, RETRY_ELSE)
+    wait = RETRY_SECONDS.get(reason, RETRY_ELSE)
+    at = work.now + wait
+    _explain(work, handle, reason, wait)
     if entry:
         _entries_failed(work, handle, reason, group, entry, at)
         return
@@ -135,6 +147,17 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
         return
     peer = work.peer(handle)
     work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
+
+
+def _explain(work: Work, handle: str, reason: str, wait: float) -> None:
+    """Tell people, once, that nothing can be left for somebody, and what becomes of it."""
+    peer = work.peer(handle)
+    if reason not in _WHY or peer.linked:
+        return
+    why = _WHY[reason].format(handle)
+    if why != peer.unmailed:
+        work.keep(replace(peer, unmailed=why))
+        work.tell(Trouble(handle, f"{why}; it is tried again in {wait / 60:.0f} minutes, or when {handle} is here"))
 
 
 def _entries_failed(work: Work, handle: str, reason: str, group: bytes, entry: int, at: float) -> None:

@@ -105,6 +105,7 @@ class Peer:
     mailed: int = 0  # the highest post that is in the peer's mailbox
     mailing: int = 0  # the highest post that is on its way there
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
+    unmailed: str = ""  # why nothing can be left in the peer's mailbox, in words: people were told so
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
 

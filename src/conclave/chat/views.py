@@ -122,6 +122,11 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
     )
 
 
+def unmailed(desk: Desk) -> dict[str, str]:
+    """In whose mailbox nothing can be left, and why, in words."""
+    return {one.handle: one.unmailed for one in desk.peers.values() if one.unmailed}
+
+
 def queued(desk: Desk) -> dict[str, int]:
     """What waits, for every peer for whom something does."""
     counts = {one.handle: one.out.count + len(one.waiting) for one in desk.peers.values()}

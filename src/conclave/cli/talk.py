@@ -86,14 +86,14 @@ def speak(
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("say", patience=timeout + 30, **asked)
     status = result["status"]
+    reason = f" ({result['why']})" if result.get("why") else ""
     if as_json:
         emit([result])
     elif status in DELIVERED:
         note(f"{status} · {result['protection']}")
     elif status == "sent":
-        note(f"{result['words']} · {result['protection']}")
+        note(f"{result['words']}{reason} · {result['protection']}")
     else:
-        reason = f" ({result['why']})" if result.get("why") else ""
         note(f"{result['words']}{reason}: kept here, it goes out by itself · {result['protection']}")
     if status == "not sent":
         raise typer.Exit(1)

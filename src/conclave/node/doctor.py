@@ -103,7 +103,8 @@ def _node(home: Path) -> list[Check]:
     checks.append(Check("clock", clock < 60, f"{clock:.0f} s from the authority's", remedy))
     text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
     checks.append(Check("outbox", True, f"waiting: {text}" if text else "nothing waits"))
-    return checks
+    remedy = "it waits here until there is room, or until that person is here"
+    return checks + [Check("mail", True, why, remedy) for why in status.get("unmailed", {}).values()]
 
 
 def _revocations(made: float | None) -> Check:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,8 @@ class Words:
         answer |= {"have": how.have, "of": how.of, "protection": known.protection(conversation)}
         if how.status is Status.WAITING:
             answer["why"] = self._why_waiting(conversation)
+        elif conversation.startswith("#") and (full := self._unmailed(known.lobby(conversation).roster)):
+            answer["why"] = full
         return answer
 
     async def _demand_open(self, conversation: str, at: str = "") -> None:
@@ -132,7 +135,9 @@ class Words:
         known = self._known
         if conversation.startswith("#"):
             leader = known.lobby(conversation).leader
-            return "" if leader in known.peers.linked() else f"{leader}, who leads {conversation}, is away"
+            if leader in known.peers.linked():
+                return ""
+            return "; ".join(filter(None, (f"{leader}, who leads {conversation}, is away", self._unmailed([leader]))))
         peer = conversation[1:]
         pair = views.pair(known.pump.desk, peer)
         if pair.theirs == "busy":
@@ -140,7 +145,13 @@ class Words:
         if peer in known.peers.linked():
             return f"{peer} has not confirmed yet"
         why = known.peers.why_not(peer) or f"{peer} is not linked yet"
+        why = "; ".join(filter(None, (why, self._unmailed([peer]))))
         return why if pair.protection == views.SEALED else f"{why}, and no keys for {peer} could be had yet"
+
+    def _unmailed(self, people: Iterable[str]) -> str:
+        """In whose mailbox nothing can be left, in words."""
+        why = views.unmailed(self._known.pump.desk)
+        return "; ".join(why[one] for one in people if one in why)
 
     async def utter(
         self, command: ask.Edit | ask.Delete | ask.React | ask.Pin
