@@ -60,7 +60,8 @@ def apart(effects: Iterable[Effect]) -> Iterator[Effect]:
 class Table:
     """Desks by name. ``drop`` says which frames are lost; ``frames`` are those that arrived.
 
-    ``authority`` says whether there is one: it has the key packages that are ``published``, and the ``mail``.
+    ``authority`` says whether there is one: it has the key packages that are ``published``, and the ``mail``;
+    ``failing`` says why nothing is left for whom.
     """
 
     def __init__(self, *names: str, settings: Settings | None = None) -> None:
@@ -69,6 +70,7 @@ class Table:
         self.desks = {name: Desk(name, self.settings, self.own[name], JUDGES) for name in names}
         self.published: dict[str, list[bytes]] = {}
         self.authority = True
+        self.failing: dict[str, str] = {}
         self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
         self.mails = 0
         self.stores = {name: MemoryStore() for name in names}
@@ -136,7 +138,7 @@ class Table:
                 case DepositEntries(peer, group, first, count):
                     entries = store.entries(group, first, count)
                     frames = tuple(encode_frame(decode_ordered(one)) for one in entries)
-                    self._mail(name, peer, 0, frames, group, first)
+                    self._mail(name, peer, first + len(frames) - 1, frames, group, first)
                 case MailDone(mail):
                     self.mail.get(name, {}).pop(mail, None)
         return list(effects)
@@ -144,8 +146,9 @@ class Table:
     def _mail(
         self, name: str, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes = b"", entry: int = 0
     ) -> None:
-        if not self.authority:
-            self.step(name, ev.DepositFailed(peer, upto, "away", group, entry))
+        reason = self.failing.get(peer, "") if self.authority else "away"
+        if reason:
+            self.step(name, ev.DepositFailed(peer, upto, reason, group, entry))
             return
         self.mails += 1
         self.mail.setdefault(peer, {})[self.mails] = (name, frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import views
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
 from conclave.chat.mail import POSTS_AT_ONCE
 from conclave.wire.order import Submit
@@ -82,6 +83,69 @@ def test_what_did_not_go_is_tried_later(pair: Table, reason: str, seconds: int) 
     assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
 
 
+def test_a_full_mailbox_is_told_once_and_tried_when_its_owner_was_here(pair: Table) -> None:
+    pair.failing["burak"] = "full"
+    for text in ("one", "two"):
+        pair.say("ayse", "@burak", text)
+        pair.wait(6)
+    pair.wait(901)
+    told = "burak's mailbox is full; it is tried again in 15 minutes, or when burak is here"
+    assert pair.troubles("ayse") == [told]
+    assert views.unmailed(pair.desks["ayse"]) == {"burak": "burak's mailbox is full"}
+    pair.failing.clear()
+    pair.link("ayse", "burak")
+    assert views.unmailed(pair.desks["ayse"]) == {}
+    pair.cut("ayse", "burak")
+    pair.say("ayse", "@burak", "three")
+    pair.wait(6)
+    assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
+    pair.failing["burak"] = "full"
+    pair.say("ayse", "@burak", "four")
+    pair.wait(6)
+    assert pair.troubles("ayse") == [told, told]
+
+
+def test_that_the_authority_is_away_is_not_told_of_a_mailbox(pair: Table) -> None:
+    pair.authority = False
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    assert pair.troubles("ayse") == []
+
+
+def test_a_members_full_mailbox_is_told_and_tried_when_it_was_here() -> None:
+    table = led_by_ayse("burak")
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.failing["burak"] = "full"
+    table.say("ayse", "#ops", "one")
+    table.run(15)
+    assert table.troubles("ayse") == [
+        "burak's mailbox is full; it is tried again in 15 minutes, or when burak is here"
+    ]
+    table.failing.clear()
+    table.link("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.say("ayse", "#ops", "two")
+    table.run(15)
+    table.collect("burak")
+    assert table.words("burak") == ["hello", "one", "two"]
+
+
+def test_a_leaders_full_mailbox_is_tried_when_it_was_here() -> None:
+    table = led_by_ayse("burak", "cem")
+    table.part({"ayse"}, {"burak"}, {"cem"})
+    table.failing["ayse"] = "full"
+    table.say("burak", "#ops", "one")
+    table.run(40)
+    assert "ayse" in views.unmailed(table.desks["burak"])
+    table.failing.clear()
+    table.link("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.say("burak", "#ops", "two")
+    table.run(40)
+    assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+
+
 def test_a_long_outbox_goes_in_pieces(pair: Table) -> None:
     for number in range(2 * POSTS_AT_ONCE + 3):
         pair.say("ayse", "@burak", str(number))
@@ -153,15 +217,16 @@ def test_a_members_mailbox_is_tried_later_and_does_not_hold_up_the_others(reason
     table = Table("ayse", "burak", "cem", "deniz")
     for other in ("burak", "cem", "deniz"):
         table.link("ayse", other)
-    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.lobby("ayse", "burak", "cem", "deniz")
     table.run(90, 10)
     for away in ("cem", "deniz"):
         table.cut("ayse", away)
     table.wait(10)
+    table.failing["cem"] = reason
     table.say("burak", "#ops", "one")
     table.wait(10)
     first = next(one.first for one in deposits(table, "ayse") if one.peer == "cem")
-    table.put("ayse", ev.DepositFailed("cem", 0, reason, group, first))
+    table.failing.clear()
     table.say("burak", "#ops", "two")
     table.effects["ayse"].clear()
     table.wait(6)
@@ -203,3 +268,81 @@ def test_what_is_in_an_envelope_is_opaque_to_the_authority(pair: Table) -> None:
     pair.wait(6)
     frames = b"".join(one for _, frames in pair.mail["burak"].values() for one in frames)
     assert b"nobody" not in frames
+
+
+def led_by_ayse(*members: str) -> Table:
+    """A lobby that ayse leads, everybody linked to her, and all receipts given."""
+    table = Table("ayse", *members)
+    for other in members:
+        table.link("ayse", other)
+    table.lobby("ayse", *members)
+    table.say("ayse", "#ops", "hello")
+    table.run(30, 1)
+    return table
+
+
+def test_a_leader_that_restarts_mails_on_from_where_it_was() -> None:
+    """Its end came before it mailed: what follows builds on what was said before."""
+    table = led_by_ayse("burak")
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.say("ayse", "#ops", "one")
+    table.restart("ayse")
+    table.say("ayse", "#ops", "two")
+    table.run(15)
+    table.say("ayse", "#ops", "three")
+    table.run(15)
+    table.collect("burak")
+    assert table.words("burak") == ["hello", "one", "two", "three"]
+
+
+def test_what_a_mailbox_has_is_kept_over_a_restart_and_not_left_there_again() -> None:
+    table = led_by_ayse("burak")
+    group = table.desks["ayse"].labels["#ops"]
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.say("ayse", "#ops", "one")
+    table.run(15)
+    said = table.lines("ayse", "#ops")[-1].seq
+    mailed = table.view("ayse").mailed["burak"]
+    assert mailed.first == said
+    assert mailed.upto == table.view("ayse").seq
+    assert not table.view("burak").mailed
+    table.restart("ayse")
+    table.effects["ayse"].clear()
+    table.run(60)
+    assert deposits(table, "ayse") == []
+    table.reach = lambda _one, _other: True
+    table.link("ayse", "burak")
+    table.run(15)
+    assert not table.state("ayse", group).mailed  # it has told that it has all
+
+
+def test_a_leader_that_crashed_mails_from_where_the_last_receipt_was() -> None:
+    """Nothing was kept of who was linked when it was killed."""
+    table = led_by_ayse("burak", "cem")
+    for other in ("burak", "cem"):
+        table.reach = lambda _one, _other: False
+        table.links.discard(frozenset(("ayse", other)))
+    table.desks["ayse"] = table.restored("ayse")
+    table.run(30)
+    assert deposits(table, "ayse") == []  # who has all words is left alone
+    table.say("ayse", "#ops", "one")
+    table.run(15)
+    for other in ("burak", "cem"):
+        table.collect(other)
+        assert table.words(other) == ["hello", "one"]
+
+
+def test_who_follows_again_forgets_what_it_mailed_as_the_leader() -> None:
+    """Another's order may have other entries under the same numbers."""
+    table = led_by_ayse("burak", "cem")
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"burak", "cem"}, {"ayse"})
+    table.say("ayse", "#ops", "alone")
+    table.run(240)
+    table.part()
+    table.run(120)
+    followers = [name for name in table.desks if table.view(name).leader != name]
+    assert len(followers) == 2
+    assert not any(table.state(name, group).mailed for name in followers)

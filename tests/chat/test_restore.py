@@ -10,9 +10,17 @@ from conclave.chat import events as ev
 from conclave.chat.content import Timer
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
-from conclave.chat.records import PEER_VERSION, VERSION, decode_peer, encode_peer
+from conclave.chat.records import (
+    PEER_VERSION,
+    VERSION,
+    decode_lobby,
+    decode_peer,
+    encode_lobby,
+    encode_peer,
+    encode_place,
+)
 from conclave.chat.resuming import RESTORED_POSTS
-from conclave.chat.state import PairGroup, Peer
+from conclave.chat.state import Lobby, Mailed, PairGroup, Peer, Stage
 from conclave.errors import DecodeError, StorageError
 from conclave.store.memory import MemoryStore
 from tests.chat.desks import Table
@@ -97,6 +105,14 @@ def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> No
     new = encode_peer(peer)
     assert decode_peer("burak", new) == peer
     assert decode_peer("burak", new[:-8]) == replace(peer, groups=(replace(peer.groups[0], begun=0),))
+
+
+def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:
+    lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.MEMBER)
+    assert decode_lobby(lobby.group, encode_lobby(lobby), encode_place(lobby)).mailed == {}
+    kept = replace(lobby, mailed={"burak": Mailed(7, 4, 1_000_000), "cem": Mailed(9)})
+    assert decode_lobby(lobby.group, encode_lobby(kept), encode_place(kept)).mailed == kept.mailed
+    assert len(encode_place(kept)) > len(encode_place(lobby))  # who has nobody away writes what it wrote before
 
 
 def test_states_carry_their_version() -> None:

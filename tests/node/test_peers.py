@@ -11,9 +11,11 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.errors import Refused, RemoteError, VerificationError
+from conclave.link.events import Closed
 from conclave.net.streams import LinkStream
 from conclave.node import commands as ask
 from conclave.node import peers as rooms
+from conclave.node.directory import Person
 from conclave.wire.link import CloseReason
 from tests.node.homes import (
     DAY,
@@ -108,6 +110,37 @@ async def test_an_address_that_fails_is_doubted_and_the_directory_asked(homes: P
         ayse.node.peers.at("burak", NOBODY)
         await ayse.say("@burak", "hello")
         await ayse.until(lambda: not ayse.waiting())
+
+
+async def test_a_link_that_falls_silent_outranks_what_the_directory_said_before(homes: Path) -> None:
+    async with running(homes / "ayse") as ayse, running(homes / "burak") as burak:
+        await befriend(ayse, burak)
+        known, peers = ayse.node.service._known, ayse.node.peers
+        known.directory._people["burak"] = Person("burak", "", online=True, address=burak.address, since=1.0)
+        stream = peers._peers["burak"].link
+        assert stream is not None
+        peers.on_closed(stream, Closed(CloseReason.DONE, "not needed", clean=True, by_us=False))
+        assert known.here("burak")
+        for reason in (CloseReason.TIMEOUT, CloseReason.TRUNCATED):
+            peers._peers["burak"].link = stream
+            peers.on_closed(stream, Closed(reason, "nothing was heard for 10 seconds", clean=False, by_us=True))
+            assert not known.here("burak")
+            assert abs(known.away_since("burak") - time.time()) < 60
+            peers.at("burak", burak.address)  # the directory says something newer
+            assert known.here("burak")
+
+
+async def test_a_peer_that_cannot_be_dialled_is_away_whatever_the_directory_says(homes: Path) -> None:
+    async with running(homes / "ayse") as ayse:
+        known = ayse.node.service._known
+        known.directory._people["burak"] = Person("burak", "", online=True, address=NOBODY, since=1.0)
+        ayse.node.peers.at("burak", NOBODY)
+        assert known.here("burak")
+        await ayse.say("@burak", "hello")
+        await ayse.until(lambda: not known.here("burak"))
+        async with running(homes / "burak") as burak:
+            ayse.node.peers.at("burak", burak.address)
+            await ayse.until(lambda: known.here("burak") and bool(ayse.node.peers.linked()))
 
 
 async def test_a_peer_that_hangs_up_at_once_is_not_hammered(homes: Path) -> None:

@@ -52,7 +52,7 @@ def test_who_has_what_in_words() -> None:
         missing = [list(one) for one in mark.missing]
         return {
             "handle": handle, "state": state, "has": mark.has, "missing": missing, "away_since": since,
-            "has_all": mark.has >= 8 and not missing,
+            "has_all": mark.has >= 8 and not missing, "heard": mark.has > 0,
         }  # fmt: skip
 
     now = time.mktime((2026, 3, 4, 15, 0, 0, 0, 0, -1))
@@ -66,6 +66,7 @@ def test_who_has_what_in_words() -> None:
     )
     assert "since 04.03. 14:02" in in_words(8, members, now + 86_400)
     assert in_words(8, members[:2], now) == "everybody has everything"
+    assert in_words(8, [*members[:2], member("fatma", Mark())], now) == "2 of 3 have it; nothing heard from fatma yet"
 
 
 async def test_a_member_is_put_out_and_reads_nothing_more(trio: Trio) -> None:

@@ -21,4 +21,5 @@ def test_parts_of_an_order_are_named_by_their_first_entry() -> None:
     assert told == [
         (Deposit, 1, 2), (Deposit, 3, 1), (DepositFailed, 4, 1), (Deposit, 5, 2)
     ]  # fmt: skip
-    assert {(one.peer, one.upto, one.group) for one in parts} == {("cem", 0, GROUP)}
+    assert {(one.peer, one.group) for one in parts} == {("cem", GROUP)}
+    assert [one.upto for one in parts if isinstance(one, Deposit)] == [2, 3, 6]

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from conclave.chat import views
 from conclave.chat.line import Line, LineKind, Status
-from conclave.chat.state import Mark
+from conclave.chat.state import Mailed, Mark
 from conclave.chat.views import LobbyView
 from conclave.errors import LocalError
 from conclave.node import commands as ask
@@ -245,6 +246,19 @@ async def test_a_file_goes_from_one_node_to_another(trio: Trio, tmp_path: Path, 
     assert (tmp_path / "got" / "plan.bin").read_bytes() == plan.read_bytes()
 
 
+async def test_that_a_mailbox_is_full_is_said_where_words_wait_for_it(tmp_path: Path) -> None:
+    make_home(tmp_path / "ayse", "ayse")
+    async with running(tmp_path / "ayse") as ayse:
+        assert "mailbox" not in (await ayse.serve(ask.Say("@burak", "one")))["why"]
+        pump = ayse.node.pump
+        burak = pump.desk.peers.get("burak")
+        assert burak is not None
+        full = replace(burak, unmailed="burak's mailbox is full")
+        pump.desk = replace(pump.desk, peers=pump.desk.peers.put("burak", full))
+        assert "; burak's mailbox is full" in (await ayse.serve(ask.Say("@burak", "two")))["why"]
+        assert (await ayse.serve(ask.Status()))["unmailed"] == {"burak": "burak's mailbox is full"}
+
+
 # In words, without a network.
 
 
@@ -274,6 +288,24 @@ def test_how_far_a_line_has_come_in_words() -> None:
     assert in_lobby(read, stored(Status.SENT), "ayse").status is Status.READ
     theirs = in_lobby(every, stored(Status.RECEIVED, sender="burak"), "ayse")
     assert (theirs.status, theirs.have) == (Status.RECEIVED, 4)
+
+
+def test_a_line_is_in_mailboxes_in_words() -> None:
+    """What the leader knows; for everybody else it is sent."""
+    mailed = {"cem": Mailed(9, 5), "deniz": Mailed(9, 6), "burak": Mailed(4, 1)}
+    view = replace(room(), mailed=mailed)
+    how = in_lobby(view, stored(Status.SENT), "ayse")
+    assert dict(how.members) == {"burak": "sent", "cem": "in mailbox", "deniz": "sent"}
+    assert (how.status, how.words, how.have) == (Status.SENT, "in the mailboxes of 1", 1)
+    assert in_lobby(view, stored(Status.SENT, 7), "ayse").words == "in the mailboxes of 2"
+    away = {"state": "away", "has": 2, "missing": [], "away_since": 0.0, "has_all": False}
+    words = of_line(how, 5, [{"handle": "cem"} | away])
+    assert words == "1 of 4 have it; cem is away; in the mailbox of cem"
+    every = replace(view, mailed=dict.fromkeys(("burak", "cem", "deniz"), Mailed(9, 5)))
+    assert in_lobby(every, stored(Status.SENT), "ayse").words == "in mailbox"
+    some = replace(view, marks={"burak": Mark(9, 9)})
+    assert in_lobby(some, stored(Status.SENT), "ayse").words == "delivered to 1 of 3, in the mailboxes of 1"
+    assert in_lobby(replace(view, marks={"cem": Mark(9)}), stored(Status.SENT), "ayse").members["cem"] == "delivered"
 
 
 def test_how_far_a_line_of_a_pair_has_come_in_words() -> None:

@@ -193,7 +193,8 @@ class Node:
                     self._mail(peer, posts[-1][0] if posts else first, frames, b"")
                 case DepositEntries(peer, group, first, count):
                     entries = self.store.entries(group, first, count)
-                    self._mail(peer, 0, tuple(encode_frame(decode_ordered(one)) for one in entries), group, first)
+                    frames = tuple(encode_frame(decode_ordered(one)) for one in entries)
+                    self._mail(peer, first + len(frames) - 1, frames, group, first)
                 case MailDone(mail):
                     box = self.world.mail.get(self.name, {})
                     box.pop(mail, None)

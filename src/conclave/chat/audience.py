@@ -130,6 +130,8 @@ def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
     if people is not lobby.watch.followers:
         lobby = replace(lobby, watch=replace(lobby.watch, followers=people))
         work.keep_lobby(lobby)
+    if lobby.mailed:
+        lobby = _unmailed(work, lobby, haves)
     if lobby.healing.owed.intersection(gone):
         healing = replace(lobby.healing, owed=lobby.healing.owed.difference(gone))
         work.keep_lobby(replace(lobby, healing=healing), reworded=True)
@@ -137,6 +139,15 @@ def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
         work.stir(lobby.group)
     for handle in tell:
         show_head(work, lobby, handle)
+
+
+def _unmailed(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> Lobby:
+    """Who told that it has what its mailbox has is not waited for any more."""
+    done = {handle for handle, seq in haves if handle in lobby.mailed and lobby.mailed[handle].upto <= seq}
+    if done:
+        lobby = replace(lobby, mailed={handle: one for handle, one in lobby.mailed.items() if handle not in done})
+        work.keep_lobby(lobby)
+    return lobby
 
 
 def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:

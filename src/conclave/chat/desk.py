@@ -137,9 +137,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             duet.package_missing(work, peer)
         case ev.StockTold(count):
             packages.stock_told(work, count)
-        case ev.Deposited(peer, upto, group, entry):
-            if not entry:
-                mail.deposited(work, peer, upto, group)
+        case ev.Deposited():
+            mail.deposited(work, event)
         case ev.DepositFailed(peer, _, reason, group, entry):
             mail.failed(work, peer, reason, group, entry)
         case ev.Expelled(peer, reason):

@@ -299,7 +299,7 @@ class Deposit:
     """Seal these encoded frames for ``peer``, and leave them in its mailbox.
 
     ``upto``, ``group`` and ``entry`` come back in the answer: the last post's number, or in a lobby (``group``) our
-    last number; of a lobby that we lead, the first ``entry`` of its order that is in it.
+    last number; of a lobby that we lead, the first (``entry``) and the last entry of its order that are in it.
     """
 
     peer: str

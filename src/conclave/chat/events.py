@@ -89,12 +89,16 @@ class StockTold:
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """What was to be left in ``peer``'s mailbox up to ``upto`` is there."""
+    """What was to be left in ``peer``'s mailbox up to ``upto``, of a lobby's order from ``entry`` on, is there.
+
+    ``until`` is when it goes from there (UNIX seconds; 0: not known).
+    """
 
     peer: str
     upto: int
     group: bytes = b""
     entry: int = 0
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ def settle(work: Work, group: bytes) -> None:
             work.keep_lobby(replace(lobby, watch=watch))
             _show_all(work, group)
         work.wake(work.now + work.settings.patience.beat)
-    elif lobby.watch.followers is not None:
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=None)))
+    elif lobby.watch.followers is not None or lobby.mailed:
+        work.keep_lobby(replace(lobby, mailed={}, watch=replace(lobby.watch, followers=None, mailing={})))
     _tie(work, group)
     _watch(work, group)
 
@@ -124,7 +124,7 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
         if up:
             audience.show_head(work, current, handle)
         if handle == lobby.leader:
-            watch = replace(current.watch, fetching=0)
+            watch = replace(current.watch, fetching=0, mail_at=0.0)
             if up and current.lead is not None:
                 watch = replace(watch, renew=_soon(work, watch.renew))
             work.keep_lobby(replace(current, watch=watch))

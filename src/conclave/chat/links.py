@@ -29,7 +29,8 @@ def linked(work: Work, handle: str, window: int) -> None:
     """A link opened: say what we have, and send what waits."""
     peer = work.peer(handle)
     window = max(1, min(window, work.settings.window_posts))
-    work.keep(replace(peer, flight=delivery.opened(peer.out, window, work.now)))
+    flight = delivery.opened(peer.out, window, work.now)
+    work.keep(replace(peer, flight=flight, mail_at=0.0, unmailed=""))  # its mailbox is about to be emptied
     if peer.inbound.streams:
         work.ack(handle, peer.inbound.streams[0][0])
     work.send_outbox(handle)

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 from conclave.chat import audience, delivery, speaking
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
+from conclave.chat.events import Deposited
 from conclave.chat.line import Status
-from conclave.chat.state import Lobby, Peer, Stage, Step
+from conclave.chat.notices import Trouble
+from conclave.chat.state import Lobby, Mailed, Peer, Stage, Step
 from conclave.chat.work import Work
-from conclave.lobby.leader import FETCH_ENTRIES
+from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
@@ -26,6 +28,13 @@ POSTS_AT_ONCE = 32
 RETRY_SECONDS = {"away": 30.0, "full": 900.0}
 """After what did not go; for any other reason an hour."""
 RETRY_ELSE = 3600.0
+_WHY = {
+    "full": "{0}'s mailbox is full",
+    "unknown": "no mail can be left for {0}: the authority has no account or no key for that name",
+    "refused": "no mail can be left for {0}: it, or its key, is refused",
+    "too-large": "what was said to {0} is too large for a mailbox",
+}
+"""What people are told; that the authority is away, they are told by the directory."""
 
 
 def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
@@ -46,8 +55,7 @@ def unlinked(work: Work, handle: str) -> None:
     for lobby in work.lobbies():
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
-            mailed = {**lobby.watch.mailed, handle: people.get(handle).have}  # type: ignore[union-attr]
-            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailed=mailed)))
+            _there(work, lobby, handle, Mailed(_has(lobby, handle)))
 
 
 def passed(work: Work, peer: Peer) -> None:
@@ -68,8 +76,14 @@ def passed(work: Work, peer: Peer) -> None:
         work.keep(replace(peer, mailing=first + count - 1))
 
 
-def deposited(work: Work, handle: str, upto: int, group: bytes) -> None:
+def deposited(work: Work, event: Deposited) -> None:
     """It is in the mailbox."""
+    handle, upto, group = event.peer, event.upto, event.group
+    if work.peer(handle).unmailed:
+        work.keep(replace(work.peer(handle), unmailed=""))
+    if event.entry:
+        _entries_deposited(work, event)
+        return
     if group:
         lobby = work.lobby(group)
         if lobby is not None:
@@ -87,9 +101,40 @@ def deposited(work: Work, handle: str, upto: int, group: bytes) -> None:
     passed(work, work.peer(handle))
 
 
+def _entries_deposited(work: Work, event: Deposited) -> None:
+    lobby = work.lobby(event.group)
+    if lobby is None or lobby.order is None or lobby.watch.followers is None:
+        return
+    has = _has(lobby, event.peer)
+    if event.peer not in lobby.watch.followers or not event.entry <= has + 1 <= event.upto:
+        return  # what is before it is not there, and is mailed from there on; or it is there already
+    _there(work, lobby, event.peer, Mailed(event.upto, has + 1, int(event.until)))
+
+
+def _has(lobby: Lobby, handle: str) -> int:
+    """Up to which entry a follower has the order for certain, or its mailbox does."""
+    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+    if one is None or lobby.order is None:
+        return 0
+    mark, mailed = lobby.ears.marks.get(handle), lobby.mailed.get(handle)
+    told = min(mark.has, lobby.order.seq) if mark is not None else 0
+    return max(one.have, told, one.since - 1, lobby.order.base, mailed.upto if mailed is not None else 0)
+
+
+def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
+    """A follower, or its mailbox, has the order up to here: kept, so that a restart goes on from there."""
+    old = lobby.mailed.get(handle, Mailed(0))
+    if old.first:  # what is in there longest goes first
+        now = Mailed(max(old.upto, now.upto), old.first, old.until)
+    if now != old:
+        work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: now}))
+
+
 def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> None:
     """It is not; later again, a lobby's order from ``entry`` on."""
-    at = work.now + RETRY_SECONDS.get(reason, RETRY_ELSE)
+    wait = RETRY_SECONDS.get(reason, RETRY_ELSE)
+    at = work.now + wait
+    _explain(work, handle, reason, wait)
     if entry:
         _entries_failed(work, handle, reason, group, entry, at)
         return
@@ -104,12 +149,23 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
     work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
 
 
+def _explain(work: Work, handle: str, reason: str, wait: float) -> None:
+    """Tell people, once, that nothing can be left for somebody, and what becomes of it."""
+    peer = work.peer(handle)
+    if reason not in _WHY or peer.linked:
+        return
+    why = _WHY[reason].format(handle)
+    if why != peer.unmailed:
+        work.keep(replace(peer, unmailed=why))
+        work.tell(Trouble(handle, f"{why}; it is tried again in {wait / 60:.0f} minutes, or when {handle} is here"))
+
+
 def _entries_failed(work: Work, handle: str, reason: str, group: bytes, entry: int, at: float) -> None:
     lobby = work.lobby(group)
-    if lobby is None or handle not in lobby.watch.mailed or reason == "too-large":
+    if lobby is None or handle not in lobby.watch.mailing or reason == "too-large":
         return  # a link brings what fits no envelope
-    mailed = {**lobby.watch.mailed, handle: min(lobby.watch.mailed[handle], entry - 1)}
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailed=mailed)))
+    mailing = {**lobby.watch.mailing, handle: min(lobby.watch.mailing[handle], entry - 1)}
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailing=mailing)))
     work.keep(replace(work.peer(handle), mail_at=at))
     work.wake(at)
 
@@ -132,21 +188,34 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
     people, order = lobby.watch.followers, lobby.order
     if people is None or order is None:
         return
-    mailed = dict(lobby.watch.mailed)
+    mailing = dict(lobby.watch.mailing)
     for handle, one in people.items():
         if one.linked or handle in work.expelled:
             continue
-        first = mailed.setdefault(handle, order.seq) + 1  # what is older, others have; or the next link brings it
+        has = _has(lobby, handle)
+        if not _lacks(lobby, handle, one, has):
+            continue
+        first = max(has, mailing.get(handle, 0)) + 1
         count = min(FETCH_ENTRIES, (one.until or order.seq) - first + 1)
-        due = max(work.peer(handle).away + work.settings.mail_after, work.peer(handle).mail_at)
+        due = max(max(work.peer(handle).away, one.moved) + work.settings.mail_after, work.peer(handle).mail_at)
         if count > 0 and work.now < due:
             work.wake(due)
         elif count > 0:
             work.deed(DepositEntries(handle, lobby.group, first, count))
-            mailed[handle] = first + count - 1
-    if mailed != lobby.watch.mailed:
-        watch = replace(lobby.watch, mailed=mailed, mail_at=work.now + work.settings.mail_after)
+            mailing[handle] = first + count - 1
+    if mailing != lobby.watch.mailing:
+        watch = replace(lobby.watch, mailing=mailing, mail_at=work.now + work.settings.mail_after)
         work.keep_lobby(replace(lobby, watch=watch))
+
+
+def _lacks(lobby: Lobby, handle: str, one: Follower, has: int) -> bool:
+    """Whether somebody is to be mailed to: of whom nothing is kept, as after a crash, only where words are new to it.
+
+    Where we do not know how far somebody came who went out before, only a link can tell.
+    """
+    if handle in lobby.mailed or one.have:
+        return True
+    return not one.until and has < lobby.ears.words
 
 
 def _mail_leader(work: Work, lobby: Lobby) -> None:

@@ -25,6 +25,7 @@ from conclave.chat.state import (
     Healing,
     Intents,
     Lobby,
+    Mailed,
     Mark,
     PairGroup,
     Peer,
@@ -208,7 +209,7 @@ def place_part(lobby: Lobby) -> tuple[Any, ...]:
     """What changes with what is said; equal where nothing is to be written."""
     order, voice, ears = lobby.order, lobby.voice, lobby.ears
     at = None if order is None else (order.hash, order.runs)
-    return (at, voice.next, voice.count, ears.counts, ears.marks, ears.read, ears.lost, ears.words)
+    return (at, voice.next, voice.count, ears.counts, ears.marks, ears.read, ears.lost, ears.words, lobby.mailed)
 
 
 def _write_number(w: Writer, item: tuple[str, int]) -> None:
@@ -236,6 +237,14 @@ def _mark(r: Reader) -> tuple[str, Mark]:
     return r.text(HANDLE_BYTES), Mark(r.uint64(), r.uint64(), r.vector(_range))
 
 
+def _write_mailed(w: Writer, handle: str, one: Mailed) -> None:
+    w.text(handle).uint64(one.upto).uint64(one.first).uint64(one.until)
+
+
+def _mailed(r: Reader) -> tuple[str, Mailed]:
+    return r.text(HANDLE_BYTES), Mailed(r.uint64(), r.uint64(), r.uint64())
+
+
 def _write_order(w: Writer, order: Order) -> None:
     w.uint64(order.seq).fixed(order.hash, HASH_BYTES).uint64(order.epoch).uint64(order.base)
     write_runs(w, order.runs).vector(order.numbers.items(), _write_number)
@@ -246,7 +255,10 @@ def encode_place(lobby: Lobby) -> bytes:
     voice, ears = lobby.voice, lobby.ears
     w = Writer().uint8(VERSION).optional(lobby.order, _write_order).uint64(voice.next).uint64(voice.count)
     w.vector(ears.counts.items(), _write_number).vector(ears.marks.items(), _write_mark)
-    return w.uint64(ears.read).vector(ears.lost, _write_range).uint64(ears.words).done()
+    w.uint64(ears.read).vector(ears.lost, _write_range).uint64(ears.words)
+    if lobby.mailed:  # nobody is away, mostly
+        w.vector(lobby.mailed.items(), lambda each, it: _write_mailed(each, *it))
+    return w.done()
 
 
 def _shelf(items: tuple[tuple[str, T], ...]) -> Shelf[str, T]:
@@ -263,16 +275,17 @@ def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
         seq, digest, epoch, base = r.uint64(), r.fixed(HASH_BYTES), r.uint64(), r.uint64()
         return Order(group, seq, digest, read_runs(r), epoch, _shelf(r.vector(_number)), base=base)
 
-    def place(r: Reader) -> tuple[Order | None, Voice, Ears]:
+    def place(r: Reader) -> tuple[Order | None, Voice, Ears, dict[str, Mailed]]:
         where, voice = r.optional(order), Voice(r.uint64(), r.uint64())
         counts, marks = _shelf(r.vector(_number)), _shelf(r.vector(_mark))
-        return where, voice, Ears(counts, marks, r.uint64(), r.vector(_range), r.uint64())
+        ears = Ears(counts, marks, r.uint64(), r.vector(_range), r.uint64())
+        return where, voice, ears, dict(r.vector(_mailed)) if r.remaining else {}
 
     lobby = read(data, lambda r: _lobby(group, r))
     if not at:
         return lobby
-    where, voice, ears = read(at, place)
-    return replace(lobby, order=where, voice=voice, ears=ears)
+    where, voice, ears, mailed = read(at, place)
+    return replace(lobby, order=where, voice=voice, ears=ears, mailed=mailed)
 
 
 # --- what we say, until it has its place ---

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import Flight, Inbound, Outbound
@@ -112,6 +113,7 @@ class Peer:
     mailed: int = 0  # the highest post that is in the peer's mailbox
     mailing: int = 0  # the highest post that is on its way there
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
+    unmailed: str = ""  # why nothing can be left in the peer's mailbox, in words: people were told so
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
 
@@ -269,7 +271,7 @@ class Watch:
     handed: Run | None = None  # the term whose leader has lost its home, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
+    mailing: Mapping[str, int] = field(default_factory=dict)  # up to which entry it is on its way to whose mailbox
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     rumour: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
     rumours: Mapping[str, float] = field(default_factory=dict)  # whose we believed when
@@ -279,6 +281,17 @@ class Watch:
     shown: Mapping[str, float] = field(default_factory=dict)  # who takes us for in since when, while we wait to be
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
+
+
+class Mailed(NamedTuple):
+    """A follower has an order up to entry ``upto``: its mailbox from entry ``first`` on (0: nothing is in it).
+
+    ``until`` is when that goes from there (UNIX seconds; 0: not known).
+    """
+
+    upto: int
+    first: int = 0
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +314,7 @@ class Lobby:
     timer: int = 0  # seconds after which what is said here disappears; 0: never
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
+    mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
     watch: Watch = field(default_factory=Watch)
 
     @property

@@ -5,12 +5,13 @@ Left out: history, which is the store's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from conclave.chat import groups
 from conclave.chat.pair import Ours, Theirs
-from conclave.chat.state import Desk, Lobby, Mark, Stage, Step
+from conclave.chat.state import Desk, Lobby, Mailed, Mark, Stage, Step
 from conclave.mls.group import State
 
 SEALED = "end-to-end encrypted"
@@ -33,6 +34,8 @@ class LobbyView:
     ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them.
     ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the
     last entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in one group.
+    ``mailed`` is what the leader knows to be in others' mailboxes; nobody else knows. ``entered`` is who came
+    in by which entry, while we were in.
     """
 
     label: str
@@ -53,6 +56,13 @@ class LobbyView:
     waiting: int
     timer: int
     protection: str
+    mailed: Mapping[str, Mailed] = field(default_factory=dict)
+    entered: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def inside(self) -> bool:
+        """Whether we are in: we have the group's keys."""
+        return bool(self.authenticator) and self.stage != "ended"
 
 
 def requests(desk: Desk) -> tuple[Request, ...]:
@@ -107,7 +117,14 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
         len(one.voice.waiting) + len(one.voice.flying),
         one.timer,
         SEALED,
+        one.mailed,
+        one.healing.entered,
     )
+
+
+def unmailed(desk: Desk) -> dict[str, str]:
+    """In whose mailbox nothing can be left, and why, in words."""
+    return {one.handle: one.unmailed for one in desk.peers.values() if one.unmailed}
 
 
 def queued(desk: Desk) -> dict[str, int]:

@@ -82,7 +82,8 @@ def who(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json
         return
     check = " ".join(result["check"][at : at + 4] for at in range(0, len(result["check"]), 4))
     note(f"{result['lobby']} · led by {result['leader']} · {result['protection']}")
-    note(f"{result['entries']} entries, check {check}: the same for everybody who was shown the same")
+    if check:
+        note(f"{result['entries']} entries, check {check}: the same for everybody who was shown the same")
     note(result["words"])
     table(
         ("MEMBER", "ROLE", "STATE", "HAS ALL UP TO"),
@@ -93,7 +94,7 @@ def who(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json
 def _has(member: dict[str, Any]) -> str:
     if member["state"] == "invited":
         return "-"
-    return "all" if member["has_all"] else str(member["has"])
+    return "all" if member["has_all"] else str(member["has"]) if member["heard"] else "unknown"
 
 
 @app.command(epilog="Example: conclave lobby remove ops @cem --reason 'left the company'")

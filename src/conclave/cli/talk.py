@@ -93,14 +93,14 @@ def speak(
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("say", patience=timeout + 30, **asked)
     status = result["status"]
+    reason = f" ({result['why']})" if result.get("why") else ""
     if as_json:
         emit([result])
     elif status in DELIVERED:
         note(f"{status} · {result['protection']}")
     elif status == "sent":
-        note(f"{result['words']} · {result['protection']}")
+        note(f"{result['words']}{reason} · {result['protection']}")
     else:
-        reason = f" ({result['why']})" if result.get("why") else ""
         note(f"{result['words']}{reason}: {WHAT_NEXT.get(status, status)} · {result['protection']}")
         if result.get("remedy"):
             note(f"  try: {result['remedy']}")

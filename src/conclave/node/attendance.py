@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from conclave.chat.line import Status
+from conclave.chat.state import Mark
 from conclave.chat.views import LobbyView
+from conclave.lobby.values import replace
 from conclave.node.known import Known
 from conclave.node.progress import Progress, has
 
@@ -24,15 +26,24 @@ def member(known: Known, view: LobbyView, handle: str) -> dict[str, Any]:
     shown = {"handle": handle, "role": role, "state": state, "linked": linked, "me": handle == known.me}
     if state == "invited":
         return shown
-    mark = view.marks.get(handle)
+    mark = view.marks.get(handle, Mark())
+    mark = replace(mark, has=max(mark.has, view.entered.get(handle, 0)))  # who came in lacks nothing from before
     shown |= {
-        "has": mark.has if mark is not None else 0,
-        "read": mark.read if mark is not None else 0,
-        "missing": [list(one) for one in mark.missing] if mark is not None else [],
-        "has_all": not view.words or (has(mark, view.words) and not (mark is not None and mark.missing)),
+        "has": mark.has,
+        "heard": view.inside and mark.has > 0,
+        "read": mark.read,
+        "missing": [list(one) for one in mark.missing],
+        "has_all": view.inside and (not view.words or (has(mark, view.words) and not mark.missing)),
         "away_since": known.away_since(handle),
     }
     return shown
+
+
+def standing(view: LobbyView, members: Sequence[dict[str, Any]]) -> str:
+    """Who has the last thing that was said, in words; or that we are not in, and cannot know."""
+    if not view.inside:
+        return "you are not in any more" if view.stage == "ended" else "you are not in yet"
+    return in_words(view.words, members)
 
 
 def in_words(words: int, members: Sequence[dict[str, Any]], now: float | None = None) -> str:
@@ -54,8 +65,11 @@ def of_line(how: Progress, seq: int, members: Collection[dict[str, Any]], now: f
         return how.words
     parts = ["everybody has it" if how.have == how.of else f"{how.have} of {how.of} have it"]
     for one in members:
-        if how.members.get(one["handle"]) == Status.SENT.value:
+        if how.members.get(one["handle"]) in (Status.SENT.value, Status.MAILED.value):
             parts += _wanting(one | {"has_all": False}, seq, now)
+    boxes = [handle for handle, state in how.members.items() if state == Status.MAILED.value]
+    if boxes:
+        parts.append(f"in the mailbox of {', '.join(boxes)}")
     readers = [handle for handle, state in how.members.items() if state == Status.READ.value]
     if readers:
         every = len(readers) == len(how.members) > 1
@@ -71,6 +85,8 @@ def _wanting(one: dict[str, Any], words: int, now: float | None) -> list[str]:
     ranges = [f"{first} to {last}" if first != last else f"{first}" for first, last in one["missing"]]
     if ranges:
         parts.append(f"{one['handle']} is missing {', '.join(ranges)}")
+    elif not one["has_all"] and one["state"] != "away" and not one["heard"]:
+        parts.append(f"nothing heard from {one['handle']} yet")
     elif not one["has_all"] and one["state"] != "away":
         parts.append(f"{one['handle']} has all up to {one['has']} of {words}")
     return parts

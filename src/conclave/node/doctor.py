@@ -107,7 +107,8 @@ def _node(home: Path) -> list[Check]:
     checks.append(_clock(status["clock_offset"], authority))
     text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
     checks.append(Check("outbox", True, f"waiting: {text}" if text else "nothing waits"))
-    return checks
+    remedy = "it waits here until there is room, or until that person is here"
+    return checks + [Check("mail", True, why, remedy) for why in status.get("unmailed", {}).values()]
 
 
 def _clock(offset: float, authority: dict[str, Any]) -> Check:

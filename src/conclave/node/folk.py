@@ -56,7 +56,7 @@ class Folk:
         return {
             "handle": person.handle,
             "name": person.name,
-            "online": person.online,
+            "online": person.online and not self._known.peers.lost(person.handle),
             "address": person.address,
             "since": person.since,
             "linked": person.handle in self._known.peers.linked(),

@@ -100,9 +100,9 @@ class Known:
             raise Refused(f"nobody is called {peer}", reason="not-found", remedy="conclave who")
 
     def here(self, handle: str) -> bool:
-        """Whether somebody is there now, as far as we know."""
+        """Whether somebody is there now, as far as we know: our own link outranks what the directory said before."""
         person = self.directory.remembered(handle)
-        online = person is not None and person.online
+        online = person is not None and person.online and not self.peers.lost(handle)
         return handle == self.me or handle in self.peers.linked() or online
 
     def away_since(self, handle: str) -> float:
@@ -110,8 +110,8 @@ class Known:
         if self.here(handle):
             return 0.0
         person = self.directory.remembered(handle)
-        left = self.peers.left(handle)
-        return max(left, person.since if person is not None else 0.0)
+        lost = self.peers.left(handle) or self.peers.lost(handle)
+        return max(lost, person.since if person is not None and not person.online else 0.0)
 
 
 def handle_of(text: str) -> str:

@@ -35,6 +35,8 @@ STEADY_SECONDS = 10.0
 """A link that ends sooner than this counts as one more failure."""
 LOOK_AGAIN_SECONDS = 60.0
 """How often the directory is asked for a peer that it did not know an address of."""
+_UNANSWERED = (CloseReason.TIMEOUT, CloseReason.TRUNCATED)
+"""Ends of a link that say more of its peer than what the directory said before."""
 
 
 Dial = Callable[[str, str], Awaitable[LinkStream]]
@@ -55,6 +57,7 @@ class _Peer:
     link: LinkStream | None = None
     since: float = 0.0
     left: float = 0.0  # UNIX seconds of when the last link ended
+    lost: float = 0.0  # ... since when nobody answers, against what the directory last said; 0: not so
     hint: str = ""  # an address given by the person or by presence
     doubted: bool = False  # ... at which the last attempt failed
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # something changed: try now
@@ -130,7 +133,7 @@ class Peers:
         known = self._known(peer)
         if address != known.hint:
             known.backoff.reset()
-        known.hint, known.doubted = address, False
+        known.hint, known.doubted, known.lost = address, False, 0.0
         if address:
             known.stirred.set()
 
@@ -151,7 +154,7 @@ class Peers:
             known.link = None
             old.close(CloseReason.DUPLICATE, "a newer link to you stays")
             self._put(Unlinked(handle))
-        known.link, known.since, known.complaint, known.doubted = stream, now, "", False
+        known.link, known.since, known.complaint, known.doubted, known.lost = stream, now, "", False, 0.0
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
@@ -179,6 +182,8 @@ class Peers:
         if known is None or known.link is not stream:
             return
         known.link, known.left = None, time.time()
+        if closed.reason in _UNANSWERED and not closed.clean:
+            known.lost = known.left
         self._put(Unlinked(handle))
         self._tell(LinkClosed(handle, closed.reason.word, closed.text, closed.clean or closed.by_us))
         steady = asyncio.get_running_loop().time() - known.since >= STEADY_SECONDS
@@ -215,6 +220,11 @@ class Peers:
         """When the last link to ``peer`` ended (UNIX seconds); 0 where there was none."""
         known = self._peers.get(peer)
         return known.left if known is not None else 0.0
+
+    def lost(self, peer: str) -> float:
+        """Since when ``peer`` does not answer, whatever the directory said before (UNIX seconds); 0: not so."""
+        known = self._peers.get(peer)
+        return known.lost if known is not None else 0.0
 
     def verified(self) -> list[Peer]:
         """Everybody with an open link, as the certificate was verified."""
@@ -258,7 +268,7 @@ class Peers:
     async def _keep_dialling(self, peer: str, known: _Peer, pause: float) -> None:
         await self._rest(known, pause)
         while known.wanted and known.link is None:
-            pause = known.backoff.delay()
+            pause, address = known.backoff.delay(), ""
             try:
                 address = await self._where(peer, known)
                 if address:
@@ -268,6 +278,8 @@ class Peers:
                 known.complaint = f"{peer} is offline"
             except ConclaveError as error:
                 known.doubted = True
+                if address and isinstance(error, NetworkError):
+                    known.lost = known.lost or time.time()
                 self._complain(peer, known, error)
             except Exception:  # a fault of ours: no address that a peer announces may end the node
                 known.doubted = True

@@ -36,7 +36,7 @@ class Progress:
 
 
 def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
-    """Of a line in a lobby, whoever said it."""
+    """Of a line in a lobby, whoever said it: for those who were in by then."""
     line = stored.line
     status = line.status
     if not line.seq:
@@ -44,22 +44,32 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
         members = {one: status.value for one in view.roster if one != line.sender}
         return Progress(status, words, 0, len(view.roster), members)
     members = {}
-    for one in view.roster:
+    people = [one for one in view.roster if one in (me, line.sender) or view.entered.get(one, 0) < line.seq]
+    for one in people:
         mark = view.marks.get(one)
         there = one in (me, line.sender) or has(mark, line.seq)
         seen = there and mark is not None and mark.read >= line.seq
-        members[one] = Status.READ.value if seen else Status.DELIVERED.value if there else Status.SENT.value
-    have = sum(word != Status.SENT.value for word in members.values())
+        far = Status.READ if seen else Status.DELIVERED if there else _sent(view, one, line.seq)
+        members[one] = far.value
+    have = sum(word in FAR for word in members.values())
     members.pop(line.sender, None)
     if status is not Status.SENT:
-        return Progress(status, status.value, have, len(view.roster), members)
-    if have == len(view.roster):
+        return Progress(status, status.value, have, len(people), members)
+    if have == len(people):
         every = all(word == Status.READ.value for word in members.values())
         status = Status.READ if every and members else Status.DELIVERED
         return Progress(status, status.value, have, have, members)
-    others = have - (line.sender in view.roster)
-    words = f"delivered to {others} of {len(members)}" if others else status.value
-    return Progress(status, words, have, len(view.roster), members)
+    others = have - (line.sender in people)
+    parts = [f"delivered to {others} of {len(members)}"] if others else []
+    if boxes := list(members.values()).count(Status.MAILED.value):
+        parts.append("in mailbox" if boxes == len(members) else f"in the mailboxes of {boxes}")
+    return Progress(status, ", ".join(parts) or status.value, have, len(people), members)
+
+
+def _sent(view: LobbyView, handle: str, seq: int) -> Status:
+    """As far as it came without its receiver: we know of mailboxes where we lead."""
+    mailed = view.mailed.get(handle)
+    return Status.MAILED if mailed is not None and 0 < mailed.first <= seq <= mailed.upto else Status.SENT
 
 
 def in_pair(stored: StoredLine, peer: str, me: str, read: int) -> Progress:

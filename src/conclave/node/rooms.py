@@ -181,7 +181,7 @@ class Rooms:
             "members": members,
             "entries": view.seq,
             "said": view.words,
-            "words": attendance.in_words(view.words, members),
+            "words": attendance.standing(view, members),
             "healing": view.healing,
             "timer": view.timer,
             "check": view.hash.hex()[:CHECK_DIGITS],

@@ -132,7 +132,7 @@ def deposits_of(store: PeerStore, deed: DepositEntries) -> Iterator[Deposit | De
     for number, frame in enumerate(_entries(store, deed.group, deed.first, deed.count), deed.first):
         if not fits([*taken, frame]):
             if taken:
-                yield Deposit(deed.peer, 0, tuple(taken), deed.group, first)
+                yield Deposit(deed.peer, number - 1, tuple(taken), deed.group, first)
             taken, first = [], number
         if fits([frame]):
             taken.append(frame)
@@ -140,7 +140,7 @@ def deposits_of(store: PeerStore, deed: DepositEntries) -> Iterator[Deposit | De
             yield DepositFailed(deed.peer, 0, "too-large", deed.group, number)
             first = number + 1
     if taken:
-        yield Deposit(deed.peer, 0, tuple(taken), deed.group, first)
+        yield Deposit(deed.peer, first + len(taken) - 1, tuple(taken), deed.group, first)
 
 
 def _posts(store: PeerStore, deed: Resend | DepositPosts) -> Iterator[tuple[int, bytes]]:

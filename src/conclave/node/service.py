@@ -190,6 +190,7 @@ class Service:
             **self._describe(),
             "links": [{"peer": peer, "address": address} for peer, address in known.peers.linked().items()],
             "waiting": views.queued(known.pump.desk),
+            "unmailed": views.unmailed(known.pump.desk),
             "busy": known.pump.desk.busy,
             "now": time.time(),
         }

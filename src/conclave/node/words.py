@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,8 @@ class Words:
             answer["why"] = self._why_waiting(conversation)
         elif how.status is Status.FAILED:
             answer["why"], answer["remedy"] = self._why_not_sent(conversation)
+        elif conversation.startswith("#") and (full := self._unmailed(known.lobby(conversation).roster)):
+            answer["why"] = full
         return answer
 
     async def _demand_open(self, conversation: str, at: str = "") -> None:
@@ -144,7 +146,9 @@ class Words:
         known = self._known
         if conversation.startswith("#"):
             leader = known.lobby(conversation).leader
-            return "" if leader in known.peers.linked() else f"{leader}, who leads {conversation}, is away"
+            if leader in known.peers.linked():
+                return ""
+            return "; ".join(filter(None, (f"{leader}, who leads {conversation}, is away", self._unmailed([leader]))))
         peer = conversation[1:]
         pair = views.pair(known.pump.desk, peer)
         if pair.theirs == "busy":
@@ -152,6 +156,7 @@ class Words:
         if peer in known.peers.linked():
             return f"{peer} has not confirmed yet"
         why = known.peers.why_not(peer) or f"{peer} is not linked yet"
+        why = "; ".join(filter(None, (why, self._unmailed([peer]))))
         return why if pair.protection == views.SEALED else f"{why}, and no keys for {peer} could be had yet"
 
     def _why_not_sent(self, conversation: str) -> tuple[str, str]:
@@ -164,6 +169,11 @@ class Words:
         if views.pair(known.pump.desk, peer).theirs == "rejected":
             return f"{peer} does not want to chat with you", f"wait until {peer} writes to you or accepts you"
         return f"{peer} does not take it", f"ask {peer} in another way"
+
+    def _unmailed(self, people: Iterable[str]) -> str:
+        """In whose mailbox nothing can be left, in words."""
+        why = views.unmailed(self._known.pump.desk)
+        return "; ".join(why[one] for one in people if one in why)
 
     async def utter(
         self, command: ask.Edit | ask.Delete | ask.React | ask.Pin
