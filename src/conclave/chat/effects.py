@@ -134,6 +134,16 @@ class SetPin:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpireLine:
+    """A line is to disappear at ``at``, unless it is to already, or is erased."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class DropExpired:
     """Lines that were to disappear at or before ``now`` go, with everything of them."""
 
@@ -199,7 +209,8 @@ class PutCertificate:
 
 Record = (
     PutState | AddState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction
-    | SetPin | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
+    | SetPin | ExpireLine | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines
+    | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.
