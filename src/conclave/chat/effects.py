@@ -356,6 +356,14 @@ class HearFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAtFile:
+    """The line of this message is another: if it offers a file, see whether, and until when, that still stands."""
+
+    conversation: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """Have a link to ``peer`` (dial it, and again with backoff), or need it no longer."""
 
@@ -379,6 +387,6 @@ class Wake:
 
 Deed = (
     Send | Push | Resend | Replay | Unwind | Recollect | SendOriginals | FindPackage | Publish | Deposit
-    | DepositPosts | DepositEntries | MailDone | HearFile | Want | Tell | Wake
+    | DepositPosts | DepositEntries | MailDone | HearFile | LookAtFile | Want | Tell | Wake
 )  # fmt: skip
 Effect = Record | Deed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
-from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, SetPin, SetReaction
+from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
 from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.notices import LineChanged
 from conclave.chat.work import Work
@@ -85,6 +85,7 @@ def hear(work: Work, heard: Heard) -> bool:
             work.tell(LineChanged(conversation, author, target))
         case Delete(target):
             work.record(EraseLine(conversation, author, target))
+            work.deed(LookAtFile(conversation, target))
             work.tell(LineChanged(conversation, author, target))
         case Reaction(at, sign, on):
             work.record(SetReaction(conversation, at.author, at.id, author, sign, on, content.sent))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from conclave.chat import audience
 from conclave.chat.content import Body, Content, Offer, Text, Timer
-from conclave.chat.effects import ExpireLine
+from conclave.chat.effects import ExpireLine, LookAtFile
 from conclave.chat.hearing import own_notice
 from conclave.chat.state import Lobby, Peer
 from conclave.chat.voice import say_content
@@ -94,6 +94,7 @@ def hold(work: Work, group: bytes, ours: Content) -> None:
     if lobby is not None and lobby.timer and isinstance(body, Text | Offer) and not body.expires:
         at = work.now + lobby.timer
         work.record(ExpireLine(lobby.label, work.me, ours.id, at))
+        work.deed(LookAtFile(lobby.label, ours.id))
         work.wake(at)
 
 
