@@ -23,7 +23,8 @@ from conclave.files.offer import Offered
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
-from conclave.node.files import Conversations, Files
+from conclave.node.files import Files
+from conclave.node.files_ports import Conversations
 from conclave.node.notices import Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore

@@ -24,7 +24,7 @@ bodies = st.one_of(
     st.builds(c.Reaction, ABOUT, st.text(max_size=4), st.booleans()),
     st.builds(c.Pin, ABOUT, st.booleans()),
     st.builds(c.Timer, U32, U32),
-    st.builds(c.Offer, WORDS, U64, U32, HASHES, HASHES),
+    st.builds(c.Offer, WORDS, U64, U32, HASHES, HASHES, U32),
     st.builds(c.Receipt, U64, U64, st.lists(st.tuples(U64, U64), max_size=3).map(tuple)),
     st.just(c.Leaving()),
     st.just(c.Closing()),

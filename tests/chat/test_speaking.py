@@ -8,12 +8,14 @@ import pytest
 
 from conclave.chat import content as c
 from conclave.chat import events as ev
-from conclave.chat.effects import DropExpired, HearFile
+from conclave.chat.effects import DropExpired, HearFile, LookAtFile
 from conclave.chat.line import LineKind
 from conclave.chat.notices import RollCalled
 from conclave.chat.rolls import ANSWERS_MOST, CALL_SECONDS
 from conclave.chat.settings import Settings
 from conclave.errors import LocalError, Refused
+from conclave.files.record import record_of
+from conclave.node.files_standing import TIME_IS_OVER, by_line
 from tests.chat.desks import Table
 
 PEOPLE = ("ayse", "burak", "cem")
@@ -119,6 +121,38 @@ def test_a_file_is_a_line_and_an_offer(table: Table) -> None:
         line = table.lines(name, "#ops")[-1]
         assert (line.kind, line.text) == (LineKind.FILE, "plan.pdf")
     assert not [one for one in table.effects["burak"] if isinstance(one, HearFile)]
+
+
+@ROOMS
+def test_an_offer_that_is_taken_back_is_looked_at(
+    table: Table, names: tuple[str, ...], where: dict[str, str]
+) -> None:
+    offer = c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32)
+    identity = utter(table, "burak", where["burak"], offer)
+    utter(table, "burak", where["burak"], c.Delete(identity))
+    for name in names:
+        assert LookAtFile(where[name], identity) in table.effects[name]
+        heard = [one for one in table.effects[name] if isinstance(one, HearFile)]
+        record = heard[0].record if heard else record_of(where[name], "burak", identity, offer, 1.0)
+        assert by_line(table.stores[name], record) == (0.0, "burak took it back")
+
+
+def test_an_offer_stands_as_long_as_its_line(table: Table) -> None:
+    utter(table, "burak", "#ops", c.Timer(60))
+    identity = utter(table, "burak", "#ops", c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32))
+    [heard] = [one for one in table.effects["cem"] if isinstance(one, HearFile)]
+    assert by_line(table.stores["cem"], heard.record) == (table.now + 60, TIME_IS_OVER)
+    table.wait(61)
+    assert by_line(table.stores["cem"], heard.record) == (0.0, TIME_IS_OVER)
+    assert table.stores["burak"].line("#ops", "burak", identity) is None
+
+
+def test_an_offer_that_comes_after_its_deletion_does_not_stand(table: Table) -> None:
+    identity = table.random(16)
+    utter(table, "burak", "#ops", c.Delete(identity))
+    table.put("burak", ev.Utter("#ops", identity, c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32)))
+    [heard] = [one for one in table.effects["cem"] if isinstance(one, HearFile)]
+    assert by_line(table.stores["cem"], heard.record)[0] == 0.0
 
 
 def test_a_roll_call_is_answered_by_everybody_who_is_there(table: Table) -> None:

@@ -24,6 +24,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    ExpireLine,
     KeepOriginal,
     MarkLine,
     PutCertificate,
@@ -219,6 +220,7 @@ TOUCH_ALL: list[Record] = [
     UnplaceLines("@burak", 0),
     AddLine("#new", replace(line(4), expires=1.0)),
     DropExpired(2.0),
+    ExpireLine("@burak", "ayse", line(1).id, 4.0),
     PutCertificate(b"der"),
 ]
 
@@ -251,6 +253,8 @@ TOUCH_ALL: list[Record] = [
         SetReaction("@burak", "ayse", line(1).id, "\ud800", "+", on=True, at=1.0),
         SetPin("\ud800", "ayse", line(1).id, on=True, at=1.0),
         DropExpired(float("nan")),
+        ExpireLine("@burak", "ayse", line(1).id, float("nan")),
+        ExpireLine("@burak", "ayse", b"short", 1.0),
         UnplaceLines("@burak", -1),
         CutEntries(b"short", 1),
         CutEntries(GROUP, 1 << 63),
@@ -524,6 +528,15 @@ def test_lines_that_expire(store: PeerStore) -> None:
     assert [one.position for one in store.lines("#ops", limit=9)] == [3, 6, 10]
 
 
+def test_a_line_that_is_to_disappear_after_all(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", replace(line(n, f"n{n}"), expires=n % 2 * 10.0)) for n in range(1, 5)])
+    store.commit([EraseLine("#ops", "ayse", line(4).id)])
+    store.commit([ExpireLine("#ops", "ayse", line(n).id, 20.0) for n in range(1, 6)])
+    assert [one.line.expires for one in store.lines("#ops", limit=9)] == [10.0, 20.0, 10.0, 0.0]
+    store.commit([DropExpired(20.0)])
+    assert [one.line.id for one in store.lines("#ops", limit=9)] == [line(4).id]  # an erasure is for good
+
+
 def test_places_of_a_half_that_lost(store: PeerStore) -> None:
     store.commit([AddLine("#ops", replace(line(n, f"n{n}"), seq=n), b"o%d" % n) for n in range(1, 6)])
     store.commit([AddLine("#ops", line(6, "waits"))])
@@ -621,6 +634,7 @@ RECORDS = st.one_of(
     st.builds(KeepOriginal, NAMES, NAMES, IDS, st.binary(max_size=2)),
     st.builds(SetReaction, NAMES, NAMES, IDS, NAMES, st.sampled_from(["+", "\0", "👍"]), FLAGS, TIMES),
     st.builds(SetPin, NAMES, NAMES, IDS, FLAGS, TIMES),
+    st.builds(ExpireLine, NAMES, NAMES, IDS, st.sampled_from([1.0, 3.0, 9.0])),
     st.builds(DropExpired, st.sampled_from([1.0, 3.0, 9.0])),
     st.builds(UnplaceLines, NAMES, NUMBERS),
     st.builds(CutEntries, IDS, NUMBERS),

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,8 @@ from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
 from conclave.node import files_commands as ask
-from conclave.node.files import Conversations, FileLinks, Files
+from conclave.node.files import Files
+from conclave.node.files_ports import Conversations, FileLinks
 from conclave.node.notices import FileDone, FileFailed, Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore
@@ -61,6 +63,7 @@ class Filer:
         self.others: list[Filer] = []
         self.offered: list[tuple[str, bytes, Offered]] = []
         self.address = ""
+        self.ends: dict[bytes, tuple[float, str]] = {}  # by the message, where an offer does not stand for good
 
     def named(self, conversation: str, other: str) -> str:
         """The conversation as another one of it calls it."""
@@ -81,6 +84,13 @@ class Filer:
     def records(self) -> list[FileRecord]:
         return list(self.files._records)
 
+    async def withdraw(self, message: bytes, why: str) -> None:
+        """The line of an offer is taken back, for everybody."""
+        for one in (self, *self.others):
+            one.ends[message] = (0.0, why)
+            for conversation in {record.conversation for record in one.records()}:
+                await one.files.changed(conversation, message)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Filer]:
         try:
@@ -100,7 +110,7 @@ class Filer:
                     self.home,
                     self.store,
                     self.between(self.peers),
-                    Conversations(self.say, self.members),
+                    Conversations(self.say, self.members, lambda record: self.ends.get(record.message, (inf, ""))),
                     self.notices.append,
                     self.limits,
                     clock=time.time,

@@ -21,10 +21,10 @@ from conclave.errors import LocalError, Refused, StorageError
 from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
 from conclave.files.offer import Offered
-from conclave.files.record import Stage, record_of
+from conclave.files.record import PREFIX, Stage, record_of
 from conclave.node import files as shell
 from conclave.node import files_commands as ask
-from conclave.node.files import FileLinks
+from conclave.node.files_ports import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import LineName
@@ -711,6 +711,103 @@ async def test_an_offer_that_is_taken_back_is_served_no_more(tmp_path: Path, sou
         await burak.until(lambda: any(isinstance(frame, Lack) for frame in ayse.valve.sent))
         assert source.exists()
         assert not ayse.valve.chunks()
+
+
+def unfinished(one: Filer) -> list[str]:
+    return [path.name for path in one.into.iterdir() if path.name.startswith(".")]
+
+
+async def test_an_offer_whose_line_is_taken_back_is_gone_everywhere(tmp_path: Path, source: Path) -> None:
+    circle = {"#ops": ["ayse", "burak", "cem"]}
+    ayse, burak, cem = (Valved(me, tmp_path / me, circle) for me in circle["#ops"])
+    async with filers(ayse, burak, cem):
+        await cem.links(ayse, burak)
+        await ayse.links(burak)
+        await ayse.offer("#ops", source)
+        await burak.accept(burak.records()[0].id)
+        got = await burak.fetched()
+        record = cem.records()[0]
+        await ayse.withdraw(record.message, "ayse took it back")
+        for one in (ayse, burak, cem):
+            assert await one.list() == []
+            assert not one.store.states(PREFIX)
+        assert got.read_bytes() == source.read_bytes()
+        with pytest.raises(LocalError, match="is offered here"):
+            await cem.accept(record.id)
+        sent = len(ayse.valve.chunks()) + len(burak.valve.chunks())
+        for peer in ("ayse", "burak"):
+            cem.peers.send(peer, encode_frame(Ask(record.offered.root, Part.CHUNKS, 0, 1)))
+        lack = Lack(record.offered.root, Why.UNKNOWN)
+        await cem.until(lambda: lack in ayse.valve.sent and lack in burak.valve.sent)
+        assert len(ayse.valve.chunks()) + len(burak.valve.chunks()) == sent
+        await cem.files.heard(record)  # its words come again, of somebody else
+        assert await cem.list() == []
+        assert len(cem.told(FileListed)) == 1
+
+
+async def test_a_fetch_of_an_offer_that_is_taken_back_ends_with_words(tmp_path: Path, source: Path) -> None:
+    ayse, burak = both(tmp_path)
+    ayse.left = 3
+    async with filers(ayse, burak):
+        await burak.links(ayse)
+        await burak.accept(await offered(ayse, burak, source))
+        await burak.until(lambda: unfinished(burak) and len(ayse.valve.chunks()) >= 3)
+        await ayse.withdraw(burak.records()[0].message, "ayse took it back")
+        [failed] = burak.told(FileFailed)
+        assert (failed.text, failed.remedy) == ("ayse took it back", "ask for it to be offered again")
+        assert await burak.list() == await ayse.list() == []
+        assert list(burak.into.iterdir()) == []
+        assert source.exists()
+
+
+@pytest.mark.parametrize("fetching", [False, True])
+async def test_an_offer_that_was_taken_back_while_we_were_down_is_gone(
+    tmp_path: Path, source: Path, *, fetching: bool
+) -> None:
+    ayse, burak = both(tmp_path)
+    ayse.left = 3
+    async with filers(ayse, burak):
+        await burak.links(ayse)
+        name = await offered(ayse, burak, source)
+        if fetching:
+            await burak.accept(name)
+            await burak.until(lambda: unfinished(burak))
+    message = burak.records()[0].message
+    ayse.ends[message] = burak.ends[message] = (0.0, "ayse took it back")
+    async with filers(ayse, burak):
+        for one in (ayse, burak):
+            await one.until(lambda one=one: not one.records())  # type: ignore[misc]
+            assert not one.store.states(PREFIX)
+        assert list(burak.into.iterdir()) == []
+
+
+async def test_an_offer_that_was_taken_back_before_it_came_is_not_listed(tmp_path: Path, source: Path) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        ayse.others = []
+        await ayse.offer("@burak", source)
+        [(_, message, offer)] = ayse.offered
+        burak.ends[message] = (0.0, "ayse took it back")
+        await burak.files.heard(record_of("@ayse", "ayse", message, offer, 1.0))
+        assert await burak.list() == []
+        assert not burak.told(FileListed)
+
+
+async def test_offers_end_with_their_time(tmp_path: Path, source: Path) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        await burak.links(ayse)
+        await burak.accept(await offered(ayse, burak, source))
+        got = await burak.fetched()
+        message = burak.records()[0].message
+        ayse.ends[message] = burak.ends[message] = (time.time() + 0.3, "its time is over")
+        for one, where in ((ayse, "@burak"), (burak, "@ayse")):
+            await one.files.changed(where, message)
+            assert len(await one.list()) == 1
+        for one in (ayse, burak):
+            await one.until(lambda one=one: not one.records())  # type: ignore[misc]
+        assert got.exists()
+        assert not burak.told(FileFailed)
 
 
 async def test_commands_say_what_is_wrong(tmp_path: Path, source: Path) -> None:

@@ -259,6 +259,35 @@ async def test_that_a_mailbox_is_full_is_said_where_words_wait_for_it(tmp_path: 
         assert (await ayse.serve(ask.Status()))["unmailed"] == {"burak": "burak's mailbox is full"}
 
 
+@pytest.mark.parametrize("where", ["#ops", "@burak"])
+async def test_a_file_whose_line_is_deleted_is_offered_no_more(trio: Trio, tmp_path: Path, where: str) -> None:
+    ayse, burak, _ = trio
+    theirs = "@ayse" if where == "@burak" else where
+    plan = tmp_path / "plan.bin"
+    plan.write_bytes(os.urandom(1000))
+    await ayse.serve(FileOffer(where, str(plan)))
+    await burak.until(lambda: burak.told("file-listed"))
+    [offered] = (await burak.serve(FileList(theirs)))["files"]
+    await ayse.serve(ask.Delete(where, "last"))
+    for one, name in ((ayse, where), (burak, theirs)):
+        await one.until(lambda one=one: not [*one.node.files._records])  # type: ignore[misc]
+        assert (await one.serve(FileList(name)))["files"] == one.node._store.states("file/") == []
+    with pytest.raises(LocalError, match="is offered here"):
+        await burak.serve(FileAccept(offered["id"], str(tmp_path)))
+
+
+async def test_a_file_that_is_offered_under_a_timer_is_offered_for_so_long(trio: Trio, tmp_path: Path) -> None:
+    ayse, burak, _ = trio
+    (tmp_path / "plan.bin").write_bytes(os.urandom(1000))
+    await ayse.serve(ask.Timer("#ops", 1))
+    await burak.until(lambda: burak.node.service._rooms.who(ask.LobbyWho("#ops"))["timer"] == 1)
+    await ayse.serve(FileOffer("#ops", str(tmp_path / "plan.bin")))
+    await burak.until(lambda: burak.told("file-listed"))
+    for one in (ayse, burak):
+        await one.until(lambda one=one: not [*one.node.files._records])  # type: ignore[misc]
+        assert (await one.serve(FileList()))["files"] == one.node._store.states("file/") == []
+
+
 # In words, without a network.
 
 

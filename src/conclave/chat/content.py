@@ -80,7 +80,8 @@ class Pin:
 class Timer:
     """From now on what is said here disappears after so many seconds (0: never).
 
-    A pair has no order, so there ``number`` counts the timers that either has set; in a lobby it is 0.
+    A pair has no order, so there ``number`` counts the timers that either has set. In a lobby it is 0, or where the
+    timer is said again for who came in since, the entry that set it.
     """
 
     seconds: int
@@ -93,13 +94,17 @@ FOR_GOOD = Timer(0)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A file: its name, size in bytes, the root of its chunks' hashes (32 bytes), its key (32 bytes)."""
+    """A file: its name, size in bytes, the root of its chunks' hashes (32 bytes), its key (32 bytes).
+
+    ``expires`` is as of a text: so many seconds it is on offer.
+    """
 
     name: str
     size: int
     chunk: int
     root: bytes
     key: bytes
+    expires: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,8 @@ class _Kind(IntEnum):
     PIN = 5
     TIMER = 6
     OFFER = 7
-    PAIR_TIMER = 8
+    NUMBERED_TIMER = 8
+    EXPIRING_OFFER = 9
     RECEIPT = 16
     LEAVING = 17
     CLOSING = 18
@@ -222,11 +228,22 @@ def _flag(r: Reader) -> bool:
     return bool(value)
 
 
-def _pair_timer(r: Reader) -> Timer:
+def _numbered_timer(r: Reader) -> Timer:
     timer = Timer(r.uint32(), r.uint32())
     if not timer.number:
-        raise DecodeError("a pair's timer without a number")
+        raise DecodeError("a numbered timer without a number")
     return timer
+
+
+def _offer(r: Reader, expires: int = 0) -> Offer:
+    return Offer(r.text(TEXT_BYTES), r.uint64(), r.uint32(), r.fixed(HASH_BYTES), r.fixed(32), expires)
+
+
+def _expiring_offer(r: Reader) -> Offer:
+    expires = r.uint32()
+    if not expires:
+        raise DecodeError("an offer that expires, and does not say when")
+    return _offer(r, expires)
 
 
 def _text(r: Reader) -> Text:
@@ -240,8 +257,9 @@ _READ: dict[int, Callable[[Reader], Body]] = {
     _Kind.REACTION: lambda r: Reaction(_about(r), r.text(REACTION_BYTES), _flag(r)),
     _Kind.PIN: lambda r: Pin(_about(r), _flag(r)),
     _Kind.TIMER: lambda r: Timer(r.uint32()),
-    _Kind.PAIR_TIMER: _pair_timer,
-    _Kind.OFFER: lambda r: Offer(r.text(TEXT_BYTES), r.uint64(), r.uint32(), r.fixed(HASH_BYTES), r.fixed(32)),
+    _Kind.NUMBERED_TIMER: _numbered_timer,
+    _Kind.OFFER: _offer,
+    _Kind.EXPIRING_OFFER: _expiring_offer,
     _Kind.RECEIPT: lambda r: Receipt(
         r.uint64(), r.uint64(), r.vector(lambda each: (each.uint64(), each.uint64()), RANGES_BYTES)
     ),
@@ -273,9 +291,10 @@ def _write_body(w: Writer, body: Body) -> Writer:
         case Timer(seconds, 0):
             return w.uint8(_Kind.TIMER).uint32(seconds)
         case Timer(seconds, number):
-            return w.uint8(_Kind.PAIR_TIMER).uint32(seconds).uint32(number)
-        case Offer(name, size, chunk, root, key):
-            w.uint8(_Kind.OFFER).text(name).uint64(size).uint32(chunk)
+            return w.uint8(_Kind.NUMBERED_TIMER).uint32(seconds).uint32(number)
+        case Offer(name, size, chunk, root, key, expires):
+            w = w.uint8(_Kind.EXPIRING_OFFER).uint32(expires) if expires else w.uint8(_Kind.OFFER)
+            w.text(name).uint64(size).uint32(chunk)
             return w.fixed(root, HASH_BYTES).fixed(key, 32)
         case Receipt(has, read, missing):
             w.uint8(_Kind.RECEIPT).uint64(has).uint64(read)

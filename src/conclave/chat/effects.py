@@ -134,6 +134,16 @@ class SetPin:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpireLine:
+    """A line is to disappear at ``at``, unless it is to already, or is erased."""
+
+    conversation: str
+    sender: str
+    id: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class DropExpired:
     """Lines that were to disappear at or before ``now`` go, with everything of them."""
 
@@ -199,7 +209,8 @@ class PutCertificate:
 
 Record = (
     PutState | AddState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction
-    | SetPin | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines | PutCertificate
+    | SetPin | ExpireLine | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines
+    | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.
@@ -345,6 +356,14 @@ class HearFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAtFile:
+    """The line of this message is another: if it offers a file, see whether, and until when, that still stands."""
+
+    conversation: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """Have a link to ``peer`` (dial it, and again with backoff), or need it no longer."""
 
@@ -368,6 +387,6 @@ class Wake:
 
 Deed = (
     Send | Push | Resend | Replay | Unwind | Recollect | SendOriginals | FindPackage | Publish | Deposit
-    | DepositPosts | DepositEntries | MailDone | HearFile | Want | Tell | Wake
+    | DepositPosts | DepositEntries | MailDone | HearFile | LookAtFile | Want | Tell | Wake
 )  # fmt: skip
 Effect = Record | Deed

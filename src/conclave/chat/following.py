@@ -8,7 +8,7 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing, terms
+from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing, terms, timers
 from conclave.chat.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry
@@ -331,6 +331,8 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     )
     work.keep_lobby(lobby, reworded=True)
     purge_expelled(work, entry.group)
+    if came or staged.changes.external:
+        timers.tell(work, entry.group)
 
 
 def _new_certificates(

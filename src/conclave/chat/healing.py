@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import ending, groups, sharing, terms
+from conclave.chat import ending, groups, sharing, terms, timers
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.line import Status
@@ -137,7 +137,7 @@ def unwound(
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
-    lobby = _carry_over(work, lobby, common, set(late))
+    lobby = _carry_over(work, timers.lost(work, lobby, common, cut), common, set(late))
     healing = replace(
         lobby.healing,
         step=step,

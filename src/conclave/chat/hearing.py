@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
-from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, SetPin, SetReaction
+from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
 from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.notices import LineChanged
 from conclave.chat.work import Work
@@ -28,6 +28,7 @@ class Heard:
     seq: int
     status: Status
     retold: bool = False  # not its author gives it to us now, but somebody who has it
+    timer: int = 0  # the lobby's, in seconds: it holds for what was said by who may not have known it
 
 
 HISTORY = Text | Offer | Edit | Delete | Reaction | Pin
@@ -37,20 +38,18 @@ HISTORY = Text | Offer | Edit | Delete | Reaction | Pin
 def line_of(work: Work, heard: Heard) -> Line | None:
     """The line of history that a message makes; None where it makes none."""
     content, body = heard.content, heard.content.body
-    if isinstance(body, Text):
-        reply = None if body.reply is None else (body.reply.author, body.reply.id)
-        expires = work.now + body.expires if body.expires else 0.0
-        if heard.retold:  # its time runs since it was said
-            expires = min(expires, content.sent + body.expires)
-        return Line(
-            content.id, heard.author, LineKind.TEXT, body.text, content.sent, work.now, heard.status, heard.seq,
-            reply, expires,
-        )  # fmt: skip
+    if not isinstance(body, Text | Offer):
+        return None
+    seconds = body.expires or heard.timer
+    expires = work.now + seconds if seconds else 0.0
+    if heard.retold:  # its time runs since it was said
+        expires = min(expires, content.sent + seconds)
     if isinstance(body, Offer):
-        return Line(
-            content.id, heard.author, LineKind.FILE, body.name, content.sent, work.now, heard.status, heard.seq
-        )
-    return None
+        kind, text, reply = LineKind.FILE, body.name, None
+    else:
+        kind, text = LineKind.TEXT, body.text
+        reply = None if body.reply is None else (body.reply.author, body.reply.id)
+    return Line(content.id, heard.author, kind, text, content.sent, work.now, heard.status, heard.seq, reply, expires)
 
 
 def hear(work: Work, heard: Heard) -> bool:
@@ -86,6 +85,7 @@ def hear(work: Work, heard: Heard) -> bool:
             work.tell(LineChanged(conversation, author, target))
         case Delete(target):
             work.record(EraseLine(conversation, author, target))
+            work.deed(LookAtFile(conversation, target))
             work.tell(LineChanged(conversation, author, target))
         case Reaction(at, sign, on):
             work.record(SetReaction(conversation, at.author, at.id, author, sign, on, content.sent))

@@ -23,7 +23,8 @@ WELCOME_SECONDS = 300.0
 def theirs(work: Work, group: bytes, heard: Heard) -> None:
     """What somebody else said in a lobby."""
     sharing.said_again(work, group, heard.author, heard.content.id)
-    if hear(work, heard):
+    lobby = work.lobby(group)
+    if hear(work, replace(heard, timer=lobby.timer if lobby is not None else 0)):
         words(work, group, heard.seq)
         return
     common(work, group, heard)
@@ -34,6 +35,7 @@ def ours(work: Work, group: bytes, heard: Heard) -> None:
     sharing.said_again(work, group, work.me, heard.content.id)
     if heard.content.count:
         words(work, group, heard.seq)
+    timers.hold(work, group, heard.content)
     common(work, group, heard)
 
 
@@ -76,9 +78,8 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
         case History() as shown:
             retelling.heard(work, lobby, author, heard.seq, shown)
             words(work, group, heard.seq)
-        case Timer(seconds):
-            own_notice(work, lobby.label, timers.words(author, seconds), heard.seq)
-            work.keep_lobby(replace(work.lobby(group) or lobby, timer=seconds), reworded=True)
+        case Timer() as timer:
+            timers.set_in_lobby(work, lobby, author, timer, heard.seq)
         case Roll(nonce):
             rolls.called(work, lobby, author, nonce)
         case Present(nonce):

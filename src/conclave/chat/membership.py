@@ -326,7 +326,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
             common = lobby.order.seq  # what we lack follows what we have
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
-        lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
+        lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), timed=0, voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),

@@ -44,6 +44,10 @@ class Recorded(Protocol):
     def seq(self) -> int:
         """The line's place in the order."""
 
+    @property
+    def expires(self) -> float:
+        """When it disappears (UNIX seconds); 0: never."""
+
 
 class Store(Protocol):
     """What is read of a peer's store; see ``store.ports``."""
@@ -115,12 +119,17 @@ def earlier(store: Store, conversation: str, group: bytes, first: int, before: i
 
     Each with whether it is a line. What is to disappear is not, in whatever words. Raises ``StorageError``.
     """
+    going = set[tuple[str, bytes]]()
     for recorded in _between(store, conversation, first - 1, LAST_SEQ):
         signed = _signed(store, recorded.original) if _of_group(recorded.original, group) else b""
         if not signed:
             continue
         body = _body(recorded.original)
-        if isinstance(body, Edit):  # its words would stay where the line that they are for is not
+        if recorded.expires:
+            going.add((recorded.sender, recorded.id))
+        elif isinstance(body, Edit):  # its words would stay where the line that they are for is not
+            if (recorded.sender, body.id) in going:
+                continue
             kept = store.original(conversation, recorded.sender, body.id)
             if kept and _of_group(kept, group) and _stays(_body(kept)):
                 yield False, signed
@@ -136,7 +145,7 @@ def _body(kept: bytes) -> Body:
 
 def _stays(body: Body) -> bool:
     """Whether it is a line that does not disappear."""
-    return isinstance(body, Offer) or (isinstance(body, Text) and not body.expires)
+    return isinstance(body, Text | Offer) and not body.expires
 
 
 def _between(store: Store, conversation: str, after: int, before: int) -> Iterator[Recorded]:

@@ -168,6 +168,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         intents=replace(lobby.intents, adds=adds, removes=removes),
         invited=lobby.invited - set(people),
         asked=(),
+        timed=0,
     )
     work.keep_lobby(lobby, reworded=True)
     purge_expelled(work, lobby.group)

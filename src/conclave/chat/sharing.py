@@ -93,7 +93,8 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             if shows and author not in strangers and _strange(work, current, author):
                 strangers.add(author)
                 _met(work, current, by, author, seq, len(strangers))
-            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))
+            timer = current.timer if 0 < current.timed < seq else 0
+            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer))
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
             after = work.lobby(lobby.group) or current

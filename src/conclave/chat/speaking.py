@@ -9,7 +9,7 @@ group another one, it is protected anew. Left out: what an entry means (``chat.f
 from __future__ import annotations
 
 from conclave.chat import audience, ending, groups, healing, ordering, records, rejoining
-from conclave.chat.content import Body, Content, Text, encode_content
+from conclave.chat.content import Body, Content, Offer, Text, encode_content
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
 from conclave.chat.line import Status
@@ -39,7 +39,7 @@ def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool 
             remedy=f"wait until {lobby.leader} is online again",
         )
     count = lobby.voice.count + 1 if counted else 0
-    if isinstance(body, Text) and not body.expires and lobby.timer:
+    if isinstance(body, Text | Offer) and not body.expires and lobby.timer:
         body = replace(body, expires=lobby.timer)
     content = Content(identity, count, work.now, body)
     heard = Heard(lobby.label, work.me, content, b"", 0, Status.WAITING)

@@ -312,6 +312,7 @@ class Lobby:
     intents: Intents = field(default_factory=Intents)
     healing: Healing = field(default_factory=Healing)
     timer: int = 0  # seconds after which what is said here disappears; 0: never
+    timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard

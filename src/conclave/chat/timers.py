@@ -1,17 +1,24 @@
 """Messages that disappear: what was agreed in a pair, and the words in which a conversation says so.
 
 In a pair either may set the timer, and nobody orders what the two say. So timers are numbered: a higher number
-counts, and of two that crossed each other, which have the same, the shorter one. Left out: a lobby's timer, which
-its order settles (``chat.meaning``), and the lines that go (``Work.expire``).
+counts, and of two that crossed each other, which have the same, the shorter one. A lobby's timer its order settles;
+whoever leads says it again for who comes in, right behind the commit. What was said by who did not know it disappears
+all the same. Left out: the lines that go (``Work.expire``).
 """
 
 from __future__ import annotations
 
-from conclave.chat.content import Body, Text, Timer
+from collections.abc import Sequence
+
+from conclave.chat import audience
+from conclave.chat.content import Body, Content, Offer, Text, Timer
+from conclave.chat.effects import ExpireLine, LookAtFile
 from conclave.chat.hearing import own_notice
-from conclave.chat.state import Peer
+from conclave.chat.state import Lobby, Peer
+from conclave.chat.voice import say_content
 from conclave.chat.work import Work
 from conclave.lobby.values import replace
+from conclave.wire.order import Ordered
 
 _LAST = (1 << 32) - 1
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -21,18 +28,30 @@ def words(author: str, seconds: int) -> str:
     """What a conversation says of its new timer: ``ayse set messages to disappear after 1 hour``."""
     if not seconds:
         return f"{author} set messages to be kept"
+    return f"{author} set messages to disappear after {_in_words(seconds)}"
+
+
+def phrase(seconds: int) -> str:
+    """How long what is said is kept, where fronts name a conversation: ``lines disappear after 1 hour``."""
+    return f"lines disappear after {_in_words(seconds)}" if seconds else "lines are kept"
+
+
+def _in_words(seconds: int) -> str:
     size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
     many = seconds // size
-    return f"{author} set messages to disappear after {many} {unit}{'s' if many > 1 else ''}"
+    return f"{many} {unit}{'s' if many > 1 else ''}"
 
 
 def stamped(peer: Peer, body: Body) -> Body:
     """``body`` as it is said to ``peer`` now: words get the pair's timer, and a new timer the next number."""
     if isinstance(body, Timer) and not body.number:
         return replace(body, number=min(peer.timer.number + 1, _LAST))
-    if isinstance(body, Text) and not body.expires:
+    if isinstance(body, Text | Offer) and not body.expires:
         return replace(body, expires=peer.timer.seconds)
     return body
+
+
+# --- pairs ---
 
 
 def set_by_us(work: Work, handle: str, timer: Timer) -> None:
@@ -51,6 +70,48 @@ def set_by_peer(work: Work, handle: str, timer: Timer) -> None:
         return
     work.keep(replace(peer, timer=timer))
     own_notice(work, "@" + handle, words(handle, timer.seconds))
+
+
+# --- lobbies ---
+
+
+def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) -> None:
+    """Entry ``seq`` sets the timer, or says again what an earlier one set, which counts where we know of no later."""
+    again = timer.number > 0
+    timed = timer.number if again else seq
+    if again and not lobby.timed < timed < seq:
+        return
+    if not again:
+        own_notice(work, lobby.label, words(author, timer.seconds), seq)
+    elif timer.seconds != lobby.timer:
+        own_notice(work, lobby.label, f"{phrase(timer.seconds)} here", seq)
+    work.keep_lobby(replace(lobby, timer=timer.seconds, timed=timed), reworded=True)
+
+
+def hold(work: Work, group: bytes, ours: Content) -> None:
+    """Something of ours has its place: where we did not know of the timer when we said it, it disappears too."""
+    lobby, body = work.lobby(group), ours.body
+    if lobby is not None and lobby.timer and isinstance(body, Text | Offer) and not body.expires:
+        at = work.now + lobby.timer
+        work.record(ExpireLine(lobby.label, work.me, ours.id, at))
+        work.deed(LookAtFile(lobby.label, ours.id))
+        work.wake(at)
+
+
+def tell(work: Work, group: bytes) -> None:
+    """Somebody came in, or came in anew: where we lead, we say what is set here."""
+    lobby = work.lobby(group)
+    if lobby is not None and (lobby.timer or lobby.timed) and audience.leads(work, lobby):
+        say_content(work, group, Timer(lobby.timer, max(lobby.timed, 1)))
+
+
+def lost(work: Work, lobby: Lobby, common: int, cut: Sequence[Ordered]) -> Lobby:
+    """What was set behind entry ``common`` was set in a half that lost: who set it says it again in the other."""
+    if lobby.timed <= common:
+        return lobby
+    if any(entry.seq == lobby.timed and entry.sender == work.me for entry in cut):
+        say_content(work, lobby.group, Timer(lobby.timer))
+    return replace(work.lobby(lobby.group) or lobby, timed=0)
 
 
 def _length(timer: Timer) -> float:

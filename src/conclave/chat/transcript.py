@@ -68,8 +68,9 @@ def readable(content: Content) -> Object:
             shown: Object = {"kind": "message", "words": text}
             shown |= {} if reply is None else {"reply": _about(reply)}
             shown |= {"expires": expires} if expires else {}
-        case Offer(name, size):
+        case Offer(name, size, expires=expires):
             shown = {"kind": "file", "words": name, "size": size}
+            shown |= {"expires": expires} if expires else {}
         case Edit(target, text):
             shown = {"kind": "edit", "of": target.hex(), "words": text}
         case Delete(target):

@@ -9,6 +9,7 @@ import typer
 from conclave.cli import classic
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
+from conclave.cli.talk import kept
 from conclave.node.client import NodeClient
 
 app = typer.Typer(
@@ -78,10 +79,10 @@ def who(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("lobby.who", lobby=lobby)
     if as_json:
-        emit(result["members"])
+        emit([member | {"timer": result["timer"]} for member in result["members"]])
         return
     check = " ".join(result["check"][at : at + 4] for at in range(0, len(result["check"]), 4))
-    note(f"{result['lobby']} · led by {result['leader']} · {result['protection']}")
+    note(f"{result['lobby']} · led by {result['leader']} · {result['protection']}{kept(result)}")
     if check:
         note(f"{result['entries']} entries, check {check}: the same for everybody who was shown the same")
     note(result["words"])

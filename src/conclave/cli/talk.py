@@ -157,9 +157,11 @@ def read(
         answer = node.call("classic.lines" if legacy else "lines", conversation=of, limit=limit, after=after)
         conversation = answer["conversation"]
         if not as_json:
-            note(f"{conversation} · {answer['protection']}")
+            note(f"{conversation} · {answer['protection']}{kept(answer)}")
             if not answer["lines"] and not follow:
                 note(f"nothing yet. Say something: conclave say '{conversation}' \"hello\"")
+        elif answer.get("timer"):
+            emit([{"conversation": conversation, "timer": answer["timer"]}])
         shown = set()
         for line in answer["lines"]:
             shown.add((line["from"], line["id"]))
@@ -172,6 +174,11 @@ def read(
         for notice in node.notices():
             _follow(notice, conversation, shown, as_json=as_json, ids=ids)
     raise LocalError("your node ended", remedy="start it again: conclave up")
+
+
+def kept(answer: dict[str, Any]) -> str:
+    """How long what is said in a conversation is kept, behind its head; nothing where that is for good."""
+    return f" · {answer['kept']}" if answer.get("timer") else ""
 
 
 def _follow(

@@ -10,24 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from conclave.errors import ConclaveError, LocalError, Refused, StorageError
 from conclave.files.limits import FileLimits
-from conclave.files.offer import KEY_BYTES, Offered
+from conclave.files.offer import KEY_BYTES
 from conclave.files.record import FileRecord, Stage
 from conclave.node import files_commands as ask
 from conclave.node import files_disk as disk
 from conclave.node.files_fetching import Download
 from conclave.node.files_part import PartFile
+from conclave.node.files_ports import Conversations, FileLinks
 from conclave.node.files_records import Records
-from conclave.node.files_serving import Sender, Serving
+from conclave.node.files_serving import Serving
+from conclave.node.files_standing import Standing
 from conclave.node.files_views import shown
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
@@ -52,29 +54,6 @@ REACH_SECONDS = 30.0
 TELL_SECONDS = 0.2
 """Progress of one file is told at most so often."""
 _FETCHING = frozenset({Stage.FETCHING, Stage.PLACING})
-
-
-class FileLinks(Sender, Protocol):
-    """What files need of the links: ``node.peers.Peers``."""
-
-    def linked(self) -> Collection[str]:
-        """Handles of everybody with an open link."""
-
-    def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001 - as the pump's
-        """Dial ``peer`` until linked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conversations:
-    """The conversations, as far as files need them.
-
-    ``say(conversation, message id, offer)`` says an offer, and raises ``ConclaveError`` where that cannot be.
-    ``others(conversation)`` is everybody else who is in it now: whoever may have its files, and may be asked for
-    them. A file is never sent to anybody else.
-    """
-
-    say: Callable[[str, bytes, Offered], Awaitable[None]]
-    others: Callable[[str], Collection[str]]
 
 
 class Files:
@@ -103,12 +82,14 @@ class Files:
         self._downloads: dict[bytes, Download] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
         self._told: dict[bytes, float] = {}
+        self._deciding = asyncio.Lock()  # what becomes of a file is said by one at a time
         self._ending = False
         self._places = asyncio.Semaphore(limits.downloads)
         self._pool = ThreadPoolExecutor(THREADS, "files", initializer=lambda: bytes(KEPT_BYTES))
         self._loop = asyncio.get_running_loop()
         self._records = Records(store, home / "files", self._on_thread)
         find, leaves = self._served, self._records.leaves_path
+        self._standing = Standing(conversations.until, self._on_thread, clock, self._withdraw)
         self._serving = Serving(links, limits, find, leaves, self._on_thread, self._loop.time)
 
     async def run(self) -> None:
@@ -122,6 +103,10 @@ class Files:
                     elif record.stage is Stage.HERE and record.sender != self._me:
                         with suppress(StorageError):  # an earlier life may not have come to it
                             await self._on_thread(self._part(record).discard)
+                for record in self._records:
+                    with suppress(StorageError):  # the next start looks again
+                        await self._standing.look(record)
+                self._spawn(self._standing.run())
                 try:
                     await self._serving.run()
                 finally:
@@ -174,8 +159,26 @@ class Files:
             self._tell(Trouble(record.sender, f"{record.offered.name} is not taken note of: {error}"))
             return
         await self._records.keep(record)
-        offered = record.offered
-        self._tell(FileListed(record.conversation, record.id, record.sender, offered.name, offered.size))
+        if await self._standing.look(record):
+            offered = record.offered
+            self._tell(FileListed(record.conversation, record.id, record.sender, offered.name, offered.size))
+
+    async def changed(self, conversation: str, message: bytes) -> None:
+        """The line of a message is another: an offer that was taken back stands no more. Raises ``StorageError``."""
+        for record in self._records:
+            if (record.conversation, record.message) == (conversation, message):
+                await self._standing.look(record)
+
+    async def _withdraw(self, record: FileRecord, why: str) -> None:
+        """An offer is none any more: it is neither fetched nor served. What was fetched stays where it is."""
+        async with self._deciding:
+            running = record.id in self._records and await self._stop(record)
+            whole = record.id in self._records and self._records[record.id].stage is Stage.HERE
+            await self._records.forget(record)
+            self._serving.forget(record.offered.root)
+        if running and not whole:
+            remedy = "ask for it to be offered again"
+            self._tell(FileFailed(record.conversation, record.id, record.offered.name, why, remedy))
 
     # What fronts ask.
 
@@ -187,10 +190,12 @@ class Files:
             case ask.FileList():
                 wanted = [r for r in self._records if command.conversation in ("", r.conversation)]
                 return {"files": [self._shown(record) for record in sorted(wanted, key=lambda each: each.at)]}
-            case ask.FileAccept():
-                return await self._accept(self._records.named(command.id, command.conversation), Path(command.into))
-            case ask.FileCancel():
-                return await self._cancel(self._records.named(command.id, command.conversation))
+            case ask.FileAccept(name, into, conversation):
+                async with self._deciding:
+                    return await self._accept(self._records.named(name, conversation), Path(into))
+            case ask.FileCancel(name, conversation):
+                async with self._deciding:
+                    return await self._cancel(self._records.named(name, conversation))
 
     async def _offer(self, conversation: str, path: Path) -> dict[str, Any]:
         if not path.is_absolute():
@@ -209,7 +214,9 @@ class Files:
         except BaseException:
             await self._records.forget(record)
             raise
-        return self._shown(record)
+        shown = self._shown(record)
+        await self._standing.look(record)
+        return shown
 
     async def _accept(self, record: FileRecord, folder: Path) -> dict[str, Any]:
         offered = record.offered
@@ -236,17 +243,9 @@ class Files:
         return self._shown(record)
 
     async def _cancel(self, record: FileRecord) -> dict[str, Any]:
-        running = record.id in self._tasks
-        if running:
-            task = self._tasks[record.id]
-            if (download := self._downloads.get(record.id)) is not None:
-                download.part.stop()
-            task.cancel()
-            await asyncio.wait([task])
-            record = self._records[record.id]
-        if record.stage in _FETCHING or record.stage is Stage.FAILED:
-            await self._on_thread(self._part(record).discard)
-        elif record.stage is Stage.HERE and record.sender != self._me:
+        running = await self._stop(record)
+        record = self._records[record.id]
+        if record.stage is Stage.HERE and record.sender != self._me:
             raise LocalError(f"{record.offered.name} is here already: {record.path}", remedy="remove it yourself")
         why = "taken back" if record.sender == self._me else ""
         record = replace(record, stage=Stage.CANCELLED, why=why)
@@ -256,6 +255,19 @@ class Files:
         if running:
             self._tell(FileFailed(record.conversation, record.id, record.offered.name, "cancelled", ""))
         return self._shown(record)
+
+    async def _stop(self, record: FileRecord) -> bool:
+        """Remove what is on disk of a file that is not whole; whether it was being fetched."""
+        task = self._tasks.get(record.id)
+        if task is not None:
+            if (download := self._downloads.get(record.id)) is not None:
+                download.part.stop()
+            task.cancel()
+            await asyncio.wait([task])
+        record = self._records[record.id]
+        if record.stage in _FETCHING or record.stage is Stage.FAILED:
+            await self._on_thread(self._part(record).discard)
+        return task is not None
 
     # Fetching.
 

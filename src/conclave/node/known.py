@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from conclave.chat import views
 from conclave.chat.line import LineKind
+from conclave.chat.timers import phrase
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused
 from conclave.node.directory import Directory
 from conclave.node.peers import Peers
@@ -65,6 +67,14 @@ class Known:
         if conversation.startswith("#"):
             return self.lobby(conversation).protection
         return views.pair(self.pump.desk, conversation[1:]).protection
+
+    def timer(self, conversation: str) -> dict[str, Any]:
+        """After how many seconds what is said there disappears (0: never), and that in words."""
+        if conversation.startswith("#"):
+            seconds = self.lobby(conversation).timer
+        else:
+            seconds = views.pair(self.pump.desk, conversation[1:]).timer
+        return {"timer": seconds, "kept": phrase(seconds)}
 
     def line(self, conversation: str, name: str, *, own: bool = False) -> StoredLine:
         """The line that a person named; ``own``: of ours alone. Raises ``LocalError``."""

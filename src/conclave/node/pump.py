@@ -31,6 +31,7 @@ from conclave.chat.effects import (
     DepositPosts,
     FindPackage,
     HearFile,
+    LookAtFile,
     MailDone,
     Publish,
     Recollect,
@@ -45,7 +46,6 @@ from conclave.chat.effects import (
     Want,
 )
 from conclave.errors import ConclaveError, LocalError, StorageError
-from conclave.files.record import FileRecord
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
@@ -100,9 +100,9 @@ class Pump:
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         mail: Callable[[MailDeed], None] = lambda _: None,
-        hear: Callable[[FileRecord], None] = lambda _: None,
+        hear: Callable[[HearFile | LookAtFile], None] = lambda _: None,
     ) -> None:
-        """``mail`` takes what is wanted of the authority, and answers by ``put``; ``hear`` takes files' offers."""
+        """``mail`` takes what is wanted of the authority, and answers by ``put``; ``hear`` what is said of files."""
         self.desk = desk
         self._store = store
         self._links = links
@@ -265,8 +265,8 @@ class Pump:
                     self._deposit(part)
             case Deposit() | FindPackage() | Publish() | MailDone():
                 self._mail(deed)
-            case HearFile(record):
-                self._hear(record)
+            case HearFile() | LookAtFile():
+                self._hear(deed)
             case Want(peer, wanted):
                 self._links.want(peer, wanted)
             case Wake(at):

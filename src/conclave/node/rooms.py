@@ -183,7 +183,7 @@ class Rooms:
             "said": view.words,
             "words": attendance.standing(view, members),
             "healing": view.healing,
-            "timer": view.timer,
+            **known.timer(view.label),
             "check": view.hash.hex()[:CHECK_DIGITS],
             "group_check": view.authenticator.hex()[:CHECK_DIGITS],
             "protection": view.protection,

@@ -19,6 +19,7 @@ from typing import Any
 from conclave.chat import views
 from conclave.chat.content import Offer
 from conclave.chat.desk import restore
+from conclave.chat.effects import HearFile, LookAtFile
 from conclave.chat.events import (
     Arrived,
     Event,
@@ -33,7 +34,6 @@ from conclave.chat.events import (
 from conclave.chat.line import LineKind
 from conclave.errors import LocalError, StorageError, VerificationError
 from conclave.files.offer import Offered
-from conclave.files.record import FileRecord
 from conclave.mls.group import OwnKeyPackage
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
@@ -47,7 +47,9 @@ from conclave.node.commands import Command
 from conclave.node.config import NodeSettings
 from conclave.node.directory import Directory
 from conclave.node.export import export
-from conclave.node.files import Conversations, Files
+from conclave.node.files import Files
+from conclave.node.files_ports import Conversations
+from conclave.node.files_standing import by_line
 from conclave.node.identity import Identity
 from conclave.node.mailroom import Mailroom
 from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked
@@ -123,7 +125,7 @@ class Node:
                 time.time,
                 os.urandom,
                 lambda deed: self.mailroom.do(deed),  # noqa: PLW0108 - the mailroom is made after the pump
-                lambda record: self._hear(record),  # noqa: PLW0108
+                self._hear,
             )
             self.directory = Directory(
                 self._identity,
@@ -148,7 +150,7 @@ class Node:
                 self._home,
                 self._store,
                 self.peers,
-                Conversations(self._offer, self._others),
+                Conversations(self._offer, self._others, partial(by_line, self._store)),
                 self._tell,
                 self._settings.files,
                 clock=time.time,
@@ -266,14 +268,17 @@ class Node:
         self.pump.drained(peer)
         self.files.drained(peer)
 
-    def _hear(self, record: FileRecord) -> None:
-        self._spawn(self._heard(record))
+    def _hear(self, deed: HearFile | LookAtFile) -> None:
+        self._spawn(self._heard(deed))
 
-    async def _heard(self, record: FileRecord) -> None:
+    async def _heard(self, deed: HearFile | LookAtFile) -> None:
         try:
-            await self.files.heard(record)
-        except StorageError as error:  # its record is on disk with its line: the next start knows of it
-            log.error("an offered file is not shown yet: %s", error)  # noqa: TRY400 - the text is for people
+            if isinstance(deed, HearFile):
+                await self.files.heard(deed.record)
+            else:
+                await self.files.changed(deed.conversation, deed.message)
+        except StorageError as error:  # its record and its line are on disk: the next start looks at both
+            log.error("what was said of a file is not heeded yet: %s", error)  # noqa: TRY400 - the text is for people
 
     async def _offer(self, conversation: str, message: bytes, offered: Offered) -> None:
         offer = Offer(offered.name, offered.size, offered.chunk, offered.root, offered.key)

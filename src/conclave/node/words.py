@@ -244,6 +244,7 @@ class Words:
         return {
             "conversation": conversation,
             "protection": known.protection(conversation),
+            **known.timer(conversation),
             "lines": [self.shown(conversation, one) for one in stored],
         }
 

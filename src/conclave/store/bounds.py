@@ -21,6 +21,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    ExpireLine,
     KeepOriginal,
     MarkLine,
     PutCertificate,
@@ -74,7 +75,7 @@ def check(records: Iterable[Record]) -> None:
             case KeepOriginal():
                 _text(record.conversation)
                 _text(record.sender)
-            case AmendLine() | EraseLine() | SetReaction() | SetPin():
+            case ExpireLine() | AmendLine() | EraseLine() | SetReaction() | SetPin():
                 _amendment(record)
             case DropExpired(now):
                 _time(now)
@@ -109,7 +110,7 @@ def _line(line: Line) -> None:
         _id(line.reply[1])
 
 
-def _amendment(record: AmendLine | EraseLine | SetReaction | SetPin) -> None:
+def _amendment(record: ExpireLine | AmendLine | EraseLine | SetReaction | SetPin) -> None:
     _text(record.conversation)
     _text(record.sender)
     _id(record.id)
@@ -120,7 +121,7 @@ def _amendment(record: AmendLine | EraseLine | SetReaction | SetPin) -> None:
         _text(record.by)
         _text(record.sign)
         _time(record.at)
-    elif isinstance(record, SetPin):
+    elif isinstance(record, SetPin | ExpireLine):
         _time(record.at)
 
 

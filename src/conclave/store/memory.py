@@ -23,6 +23,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    ExpireLine,
     KeepOriginal,
     MarkLine,
     PutCertificate,
@@ -137,6 +138,8 @@ class MemoryStore:
                 self._histories.amend(record, undo)
             case UnplaceLines():
                 self._histories.unplace(record, undo)
+            case ExpireLine():
+                self._histories.expire(record, undo)
             case DropExpired(now):
                 self._histories.drop_expired(now, undo)
             case PutPost(peer, number, kind, body):

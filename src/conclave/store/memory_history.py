@@ -13,6 +13,7 @@ from conclave.chat.effects import (
     AddLine,
     AmendLine,
     EraseLine,
+    ExpireLine,
     KeepOriginal,
     MarkLine,
     SetPin,
@@ -171,6 +172,18 @@ class Histories:
             if kept.stored.line.seq > record.seq:
                 line = replace(kept.stored.line, seq=0)
                 self._put(history, at, replace(kept, stored=replace(kept.stored, line=line)), undo)
+
+    def expire(self, record: ExpireLine, undo: Undo) -> None:
+        """Give a line a time to go, where it has none."""
+        history = self._of[record.conversation]
+        kept = history.find(record.sender, record.id)
+        if kept is None or kept.stored.deleted or kept.stored.line.expires:
+            return
+        name = (record.sender, record.id)
+        line = replace(kept.stored.line, expires=record.at)
+        self._put(history, history.at[name], replace(kept, stored=replace(kept.stored, line=line)), undo)
+        self._expiring[record.conversation, name] = record.at
+        undo.append(lambda: self._expiring.pop((record.conversation, name), None))
 
     def drop_expired(self, now: float, undo: Undo) -> None:
         """Drop lines whose time has come."""

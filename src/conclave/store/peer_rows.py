@@ -21,6 +21,7 @@ from conclave.chat.effects import (
     DropPosts,
     DropState,
     EraseLine,
+    ExpireLine,
     KeepOriginal,
     MarkLine,
     PutCertificate,
@@ -84,6 +85,7 @@ SET_REACTION = f"""
 SET_PIN = f"""
     UPDATE lines SET pinned = ?4, pinned_at = ?5
     WHERE {_STANDS} AND (pinned_at IS NULL OR (pinned_at, -pinned) < (?5, -?4))"""  # noqa: S608
+EXPIRE_LINE = f"UPDATE lines SET expires = ?4 WHERE {_STANDS} AND expires = 0"  # noqa: S608
 DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
 _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq > 0 AND seq > ?"
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
@@ -237,6 +239,8 @@ def runs(records: Iterable[Record]) -> Runs:
             case AmendLine() | EraseLine() | SetReaction() | SetPin():
                 for statement, (row,) in amended(record):
                     _add(lines, statement, row)
+            case ExpireLine(conversation, sender, name, at):
+                _add(lines, EXPIRE_LINE, (conversation, sender, name, at))
             case DropExpired(now):
                 _add(lines, DROP_EXPIRED, (now,))
             case UnplaceLines(conversation, seq):

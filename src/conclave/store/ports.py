@@ -67,6 +67,11 @@ class Recorded:
         """The line's place in its lobby's order."""
         return self.stored.line.seq
 
+    @property
+    def expires(self) -> float:
+        """When the line disappears (UNIX seconds); 0: never."""
+        return self.stored.line.expires
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:

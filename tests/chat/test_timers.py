@@ -1,0 +1,171 @@
+"""A lobby's timer holds for everybody: for who comes in later, comes in anew, or did not know of it when speaking."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import content as c
+from conclave.chat import events as ev
+from conclave.chat import reading, timers
+from conclave.chat.line import LineKind
+from conclave.errors import DecodeError
+from conclave.wire.order import Submit
+from tests.chat.desks import Table
+from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal
+from tests.chat.test_healing import table as halves
+from tests.chat.test_reviving import _restored
+
+__all__ = ["halves"]
+HOUR = 3600
+OFFER = c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32)
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        table.link(one, other)
+    return table
+
+
+def utter(table: Table, name: str, where: str, body: c.Body) -> bytes:
+    identity = table.random(16)
+    table.put(name, ev.Utter(where, identity, body))
+    return identity
+
+
+def let_in(table: Table, by: str, name: str) -> None:
+    table.put(by, ev.InviteTo("ops", (name,)))
+    table.put(name, ev.AnswerRequest(by, accept=True, lobby="ops"))
+    table.wait(1.0)
+
+
+def expiring(table: Table, name: str) -> dict[str, bool]:
+    lines = table.lines(name, "#ops")
+    return {one.text: one.expires > 0 for one in lines if one.kind is not LineKind.NOTICE}
+
+
+@pytest.mark.parametrize("by", ["ayse", "cem"])
+def test_who_comes_in_later_is_told_the_timer_and_heeds_it(table: Table, by: str) -> None:
+    table.lobby("ayse", "cem")
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    let_in(table, by, "burak")
+    assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [HOUR] * 3
+    assert "lines disappear after 1 hour here" in table.texts("burak", "#ops")
+    assert sum("disappear" in text for text in table.texts("cem", "#ops")) == 1  # who knew it is told nothing
+    table.say("burak", "#ops", "soon gone")
+    for name in ("ayse", "burak", "cem"):
+        assert expiring(table, name) == {"soon gone": True}
+    table.restart("burak")
+    assert table.view("burak").timer == HOUR
+    table.wait(HOUR + 1)
+    for name in ("ayse", "burak", "cem"):
+        assert table.words(name) == []
+
+
+def test_a_timer_that_was_taken_off_is_not_said_for_ever(table: Table) -> None:
+    table.lobby("ayse", "cem")
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    utter(table, "cem", "#ops", c.Timer(0))
+    let_in(table, "ayse", "burak")
+    table.say("burak", "#ops", "to stay")
+    assert expiring(table, "cem") == {"to stay": False}
+    assert not any("here" in text for text in table.texts("burak", "#ops"))
+
+
+def test_words_from_before_the_timer_was_known_disappear_too(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.say("burak", "#ops", "said before")
+    utter(table, "burak", "#ops", OFFER)
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    table.drop = lambda *_: False
+    table.wait(10)
+    for name in ("ayse", "burak", "cem"):
+        assert expiring(table, name) == {"said before": True, "plan.pdf": True}
+    table.wait(HOUR + 1)
+    for name in ("ayse", "burak", "cem"):
+        assert expiring(table, name) == {}
+
+
+def test_what_is_said_again_of_a_timer_undoes_no_later_one(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    set_by = table.view("cem").seq
+    utter(table, "cem", "#ops", c.Timer(60))
+    utter(table, "burak", "#ops", c.Timer(HOUR, set_by))
+    utter(table, "burak", "#ops", c.Timer(HOUR, 1 << 31))  # an entry that is not there yet
+    assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [60] * 3
+    utter(table, "cem", "#ops", c.Timer(0))
+    assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [0] * 3
+
+
+def test_a_restored_home_is_told_the_timer(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    _restored(table, "burak")
+    table.link("ayse", "burak")
+    table.run(15)
+    assert table.view("burak").timer == HOUR
+    table.say("burak", "#ops", "back")
+    assert expiring(table, "cem") == expiring(table, "burak") == {"back": True}
+
+
+@pytest.mark.parametrize("forked", [False, True])
+@pytest.mark.parametrize("half", [ONE, OTHER], ids=["that loses", "that counts"])
+def test_a_timer_that_was_set_in_one_half_holds_in_the_whole(halves: Table, half: set[str], *, forked: bool) -> None:
+    table = halves
+    cut(table)
+    if forked:
+        table.link("ayse", "elif")
+        let_in(table, "ayse", "elif")
+    utter(table, max(half), "#ops", c.Timer(HOUR))
+    heal(table)
+    assert [table.view(name).timer for name in ALL] == [HOUR] * len(ALL)
+    table.say("ayse", "#ops", "after")
+    table.run(5)
+    assert all(expiring(table, name)["after"] for name in ALL)
+
+
+def test_an_offer_disappears_with_the_timer(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    for where, names in (("#ops", ("ayse", "burak", "cem")), ("@cem", ("burak", "cem"))):
+        utter(table, "burak", where, c.Timer(60))
+        utter(table, "burak", where, OFFER)
+        at = {name: "@burak" if where == "@cem" and name == "cem" else where for name in names}
+        for name in names:
+            assert table.lines(name, at[name])[-1].expires == table.now + 60
+        table.wait(61)
+        for name in names:
+            assert all(one.kind is LineKind.NOTICE for one in table.lines(name, at[name]))
+
+
+def test_what_is_to_disappear_is_not_shown_to_who_came_later(table: Table) -> None:
+    group = table.lobby("ayse", "cem")
+    table.say("ayse", "#ops", "for good")
+    table.drop = lambda one, _, frame: one == "cem" and isinstance(frame, Submit)
+    said = table.say("cem", "#ops", "unaware")
+    utter(table, "ayse", "#ops", c.Timer(HOUR))
+    utter(table, "ayse", "#ops", OFFER)
+    table.drop = lambda *_: False
+    table.wait(10)
+    utter(table, "cem", "#ops", c.Edit(said, "unaware, and edited"))
+    shown = list(reading.earlier(table.stores["ayse"], "#ops", group, 1, table.view("ayse").seq + 1))
+    assert [line for line, _ in shown] == [True]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "lines are kept"), (1, "lines disappear after 1 second"), (172_800, "after 2 days")]
+)
+def test_a_phrase_for_fronts(seconds: int, words: str) -> None:
+    assert timers.phrase(seconds).endswith(words)
+
+
+@pytest.mark.parametrize("body", [c.Timer(60, 1), c.Offer("a", 1, 2, b"r" * 32, b"k" * 32, 60)])
+def test_a_zero_where_a_number_must_be_is_refused(body: c.Body) -> None:
+    plain = c.encode_content(c.Content(b"i" * 16, 0, 1.0, body))
+    assert c.decode_content(plain).body == body
+    number = (1).to_bytes(4) if isinstance(body, c.Timer) else (60).to_bytes(4)
+    at = plain.index(number, 34)
+    with pytest.raises(DecodeError):
+        c.decode_content(plain[:at] + bytes(4) + plain[at + 4 :])
