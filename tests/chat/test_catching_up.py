@@ -62,6 +62,20 @@ def test_who_has_to_come_in_itself_shows_nobody_an_order_that_does_not_count(ste
     assert not [one for one in shown(table, "cem", "deniz", older) if isinstance(one[1], Head)]
 
 
+def test_who_follows_a_leader_whose_order_it_does_not_have_yet_shows_a_stranger_nothing_that_counts_less() -> None:
+    """Each shows the other what it takes for better, and they would not come to an end."""
+    table, group = room("elif")
+    ours = order(table, "cem", group)
+    desk, lobby = table.desks["cem"], table.state("cem", group)
+    lead = replace(ours.run, term=9, leader="deniz", first=0, last=0)
+    lobby = replace(lobby, lead=lead, healing=replace(lobby.healing, step=Step.REJOIN, common=ours.seq))
+    table.desks["cem"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.link("cem", "elif")
+    between = Run(4, 0, "burak", ours.seq, ours.seq + 3)
+    theirs = Head(group, ours.seq + 3, bytes(32), (between, replace(ours.run, last=ours.seq - 1)))
+    assert not [one for to, one in shown(table, "cem", "elif", theirs) if to == "elif"]
+
+
 def test_a_head_tells_the_leader_how_far_somebody_is_if_it_is_of_this_order() -> None:
     table, group = room()
     table.drop = lambda _, other, frame: other == "ayse" and isinstance(frame, Have)

@@ -106,7 +106,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         if handle in lobby.healing.gone:
             out_by, _ = lobby.healing.gone[handle]
             send(work, handle, Refused(head.group, out_by, lobby.order.epoch, Refusal.OUTSIDER))
-        if lobby.lead is not None and orders.counts_before(lobby.lead, top):
+        if orders.counts_before(lobby.order.run, top):
             audience.show_head(work, lobby, handle)  # it may follow us to where it was put out, or be asked in anew
 
 
