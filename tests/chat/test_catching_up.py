@@ -167,8 +167,8 @@ def test_there_is_no_term_behind_the_last() -> None:
     table.link("burak", "cem")
     ours = order(table, "burak", group)
     desk, lobby = table.desks["burak"], table.state("burak", group)
-    healing = replace(lobby.healing, terms=orders.LAST_TERM * 2, terms_at=int(table.now))  # time would explain it
-    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, replace(lobby, healing=healing)))
+    lobby = replace(lobby, lead=Run(orders.LAST_TERM - 1, 0, "ayse", 0, 0))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
     run = Run(orders.LAST_TERM + 1, 0, "cem", ours.seq + 1, ours.seq + 1)
     shown(table, "burak", "cem", Head(group, ours.seq + 1, bytes(32), (run, *ours.runs)))
     assert table.view("burak").leader == "ayse"

@@ -29,11 +29,13 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if not terms.credible(work, lobby, head.runs[0].term):
+    top, lead = head.runs[0], lobby.lead
+    if not terms.believed(work, lobby, handle, top.term):
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to so soon")
         return
+    lobby = work.lobby(head.group) or lobby
     if state is None:
-        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, head.runs[0]):
+        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, top):
             healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
         elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
             noticed(work, lobby, handle, head.seq)
@@ -42,12 +44,9 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)
         return
-    top = head.runs[0]
-    if handle == lobby.leader and orders.same(top, lobby.lead):
+    if handle == lobby.leader and orders.same(top, lead):
         lobby = leader_heard(work, lobby)
-    lead = lobby.lead
-    if lead is None or lobby.order is None:
-        return
+    assert lobby.order is not None
     if orders.counts_before(top, lead):
         if handle == top.leader:
             healing.adopt(work, lobby, handle, head)

@@ -223,8 +223,8 @@ class Healing:
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
-    terms: int = 0  # how many terms more than we know of we would believe; see ``chat.terms``
-    terms_at: int = 0  # UNIX seconds of that; 0: nobody has claimed any
+    terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.terms``
+    terms_at: int = 0  # UNIX seconds of that; 0: we know of no change yet
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -269,6 +269,7 @@ class Watch:
     """Who says that we are out in its half, since when, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
     shown: Mapping[str, float] = field(default_factory=dict)  # who takes us for in since when, while we wait to be
+    claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
 
