@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.desk import restore
 from conclave.chat.line import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
-from conclave.wire.order import Head, Run
+from conclave.chat.state import Desk, Own
+from conclave.store.memory import MemoryStore
+from conclave.wire.order import Head, Refusal, Refused, Run
 from tests.chat.desks import Table
-from tests.chat.people import JUDGES, own
+from tests.chat.people import own
 from tests.chat.test_succession import agreed
 
 
@@ -22,7 +25,8 @@ def _restored(table: Table, name: str) -> None:
     store = table.stores[name]
     unsent: list[tuple[str, str, bytes]] = []
     store.commit(forget(store.states(), store.outbox(), store.heads(), unsent))
-    table.desks[name] = restore(name, store.states(), store.posts, table.settings, own(name, 2), JUDGES)
+    table.own[name], table.devices[name] = own(name, 2), "d2"
+    table.desks[name] = table.restored(name)
     table.put(name, ev.Tick())
 
 
@@ -130,6 +134,76 @@ def test_who_led_and_came_from_a_backup_leads_no_more_whoever_says_so() -> None:
     lead = table.state("ayse", group).lead
     assert lead is not None
     assert lead.term == 0
+
+
+def _swapped(table: Table, name: str, home: tuple[Desk, MemoryStore, Own]) -> tuple[Desk, MemoryStore, Own]:
+    """The home of ``name`` that is up goes down, and another one of the same person comes up."""
+    for ends in [ends for ends in table.links if name in ends]:
+        table.cut(*ends)
+    before = table.desks[name], table.stores[name], table.own[name]
+    table.desks[name], table.stores[name], table.own[name] = home
+    table.devices[name] = f"d{2 if home[2] == own(name, 2) else 1}"
+    return before
+
+
+@pytest.mark.parametrize("since", ["nothing", "out", "let in"])
+def test_an_old_device_that_comes_up_again_does_not_put_its_person_out(since: str) -> None:
+    """It was put out by the commit that let the new one in, or never heard of the lobby."""
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    if since != "let in":
+        table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(10)
+    if since == "let in":
+        table.link("ayse", "burak")
+        table.lobby("ayse", "burak", "cem")
+    new = _swapped(table, "burak", old)
+    table.run(60)
+    for _ in range(2):
+        table.say("ayse", "#ops", "here?")
+        table.run(20)
+        if since == "out":
+            table.restart("burak")
+    assert table.view("ayse").roster == ("ayse", "burak", "cem")
+    if since != "let in":
+        assert table.stages()["burak"] == "ended"
+        assert table.texts("burak", "#ops")[-1] == "another device of yours took the place of this one"
+    _swapped(table, "burak", new)
+    table.run(30)
+    assert table.words("burak") == ["here?", "here?"]
+    assert "burak left" not in table.texts("cem", "#ops")
+
+
+def test_an_old_device_that_lacks_too_much_does_not_take_the_place_of_the_new_one() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(10)
+    new = _swapped(table, "burak", old)
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
+    table.run(30)
+    assert table.stages()["burak"] == "ended"
+    _swapped(table, "burak", new)
+    table.run(30)
+    agreed(table, "ayse", "burak", "cem", lines=False)
+
+
+def test_whose_home_is_lost_is_put_out_by_what_its_next_device_says() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.lose_home("burak")
+    table.own["burak"], table.devices["burak"] = own("burak", 2), "d2"
+    table.desks["burak"] = table.restored("burak")
+    table.run(20)
+    assert table.view("ayse").roster == ("ayse", "cem")
 
 
 def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:

@@ -349,10 +349,12 @@ def absent(work: Work, handle: str, group: bytes) -> None:
 
 
 def left(work: Work, handle: str, group: bytes) -> None:
-    """Somebody who accepted, or who is in for us alone, does not want to be in."""
+    """Somebody who accepted, or who is in for us alone, does not want to be in; an older device does not say so."""
     lobby = work.lobby(group)
     state = work.session(group)
     if lobby is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING) or state is None:
+        return
+    if groups.outlived(work, state, handle):
         return
     intents = lobby.intents
     adds = {one: data for one, data in intents.adds.items() if one != handle}
