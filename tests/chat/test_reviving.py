@@ -11,8 +11,10 @@ from conclave.chat import views
 from conclave.chat.line import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
 from conclave.chat.state import Desk, Own
+from conclave.lobby import order as orders
+from conclave.lobby.values import replace
 from conclave.store.memory import MemoryStore
-from conclave.wire.order import Head, Refusal, Refused, Run
+from conclave.wire.order import Head, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table
 from tests.chat.people import own
 from tests.chat.test_succession import agreed
@@ -120,6 +122,87 @@ def test_who_led_and_came_from_a_backup_believes_two_who_were_in_and_say_the_sam
         assert _told(table, "ayse", by, "deniz") == "ayse"
     assert _told(table, "ayse", "cem", "deniz", term=8) == "ayse"
     assert _told(table, "ayse", "cem", "deniz") == "deniz"
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["in", "removed since"])
+@pytest.mark.parametrize("others", [("burak",), ("burak", "cem"), ("burak", "cem", "deniz")], ids=["2", "3", "4"])
+def test_who_led_and_came_from_a_backup_finds_out_who_leads_by_now(others: tuple[str, ...], *, removed: bool) -> None:
+    """Only who leads by now looks for it: it looks for the others itself."""
+    table = Table("ayse", *others)
+    for one in others:
+        table.link("ayse", one)
+    table.lobby("ayse", *others)
+    table.part(set(others), {"ayse"})
+    if removed:
+        table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(60)
+    _restored(table, "ayse")
+    table.part()
+    table.run(120)
+    if removed:
+        assert table.stages()["ayse"] == "ended"
+    else:
+        agreed(table, "ayse", *others, lines=False)
+
+
+@pytest.mark.parametrize("how", ["gone", "left", "removed"])
+@pytest.mark.parametrize("linked", [False, True], ids=["away", "linked"])
+def test_whose_leader_of_then_is_no_more_hears_of_the_others_who_leads(how: str, *, linked: bool) -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    if how == "left":
+        table.put("ayse", ev.LeaveLobby("ops"))
+    if how == "removed":
+        table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(60)
+    if how == "gone":
+        table.part({"burak", "deniz"}, {"ayse"}, {"cem"})
+        table.run(60)
+    _restored(table, "cem")
+    table.part(*() if linked else ({"burak", "cem", "deniz"}, {"ayse"}))
+    table.run(120)
+    agreed(table, "burak", "cem", "deniz", lines=False)
+    assert table.state("cem", group).asked == ()
+
+
+def test_who_came_from_a_backup_into_a_lobby_of_many_terms_asks_the_others_whether_there_are() -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    for name in ("ayse", "burak", "deniz"):
+        desk, lobby = table.desks[name], table.state(name, group)
+        assert lobby.order is not None
+        run = Run(5000, 0, "ayse", lobby.order.seq + 1, lobby.order.seq)
+        lobby = replace(lobby, lead=replace(run, first=0, last=0), order=orders.new_term(lobby.order, run))
+        table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    _restored(table, "cem")
+    table.part()
+    table.run(120)
+    agreed(table, "ayse", "burak", "cem", "deniz", lines=False)
+
+
+def test_who_is_on_its_way_in_from_a_backup_goes_along_with_its_leader_to_another_half() -> None:
+    table = Table("burak", "cem", "deniz", "elif")
+    for one in ("cem", "deniz", "elif"):
+        table.link("burak", one)
+    table.lobby("burak", "cem", "deniz", "elif")
+    table.part({"burak", "deniz"}, {"cem", "elif"})
+    table.run(60)
+    table.say("burak", "#ops", "in our half")
+    table.drop = lambda one, _, frame: one == "deniz" and isinstance(frame, Submit)
+    _restored(table, "deniz")
+    table.run(5)
+    table.part({"burak", "cem", "elif"}, {"deniz"})
+    table.run(20)
+    table.drop = lambda *_: False
+    table.part()
+    table.run(120)
+    agreed(table, "burak", "cem", "deniz", "elif", lines=False)
 
 
 def test_who_led_and_came_from_a_backup_leads_no_more_whoever_says_so() -> None:

@@ -35,7 +35,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     lobby = work.lobby(head.group) or lobby
     if state is None:
-        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, top):
+        anew = lobby.healing.step is Step.REJOIN or orders.counts_before(top, lead)
+        if anew and healing.vouched(work, lobby, handle, top):
             healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
         elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
             noticed(work, lobby, handle, head.seq)

@@ -57,18 +57,29 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
         work.stir(lobby.group)
 
 
+def leaderless(work: Work, lobby: Lobby) -> bool:
+    """Whether we came from a backup, and the leader that it names is gone, or out, or ourselves."""
+    if work.session(lobby.group) is not None:
+        return False
+    lost = work.now - lobby.watch.heard >= work.settings.patience.silence and not work.peer(lobby.leader).linked
+    return lobby.leader == work.me or lost or lobby.watch.handed == lobby.lead
+
+
 def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
-    Where we led, two of those who were in have to say so, if there were two: one may have been put out since.
+    Where there is no such leader, two of those who were in have to say so, if there were two: one may have been put
+    out since.
     """
     if handle == lobby.leader:
         return True
-    if lobby.leader != work.me or handle not in lobby.asked or run.leader == work.me:
+    if not leaderless(work, lobby) or handle not in lobby.asked or run.leader == work.me:
         return False
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
-    return sum(orders.same(one, run) for one in known.values()) >= min(2, len(set(lobby.asked) - {work.me}))
+    return sum(orders.same(one, run) for one in known.values()) >= min(
+        2, len(set(lobby.asked) - {work.me, lobby.leader})
+    )
 
 
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:

@@ -6,7 +6,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.healing``).
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, sharing, speaking, terms
+from conclave.chat import audience, ending, groups, healing, sharing, speaking, terms
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
@@ -89,6 +89,10 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
     if lobby.watch.followers is not None:
         return frozenset(lobby.watch.followers) | rumoured
     lost_for = _lost_for(work, lobby)
+    if work.session(lobby.group) is None:  # from a backup: whoever was in may say who leads
+        alone = not (healing.leaderless(work, lobby) or lobby.watch.claims)
+        asked = [one for one in lobby.asked if one != work.me and not alone]
+        return frozenset((lobby.leader,)) | succession.dialled(asked, work.me, lost_for, work.settings.patience)
     if lost_for < 0:
         return frozenset((lobby.leader,)) | rumoured | sharing.wanted(work, lobby)
     return frozenset((lobby.leader,)) | succession.dialled(

@@ -343,9 +343,11 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
 
 def absent(work: Work, handle: str, group: bytes) -> None:
     """Somebody to whom we showed our order is not in; who accepted, and is yet to be let in, says so rightly."""
-    state = work.session(group)
+    state, lobby = work.session(group), work.lobby(group)
     if state is not None and handle in groups.roster(state):
         left(work, handle, group)
+    elif state is None and lobby is not None and lobby.lead is not None and handle == lobby.leader:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lobby.lead)))  # others say who leads now
 
 
 def left(work: Work, handle: str, group: bytes) -> None:

@@ -257,8 +257,8 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
-    vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, where we led and lost our home
-    handed: Run | None = None  # the term whose leader has lost its home, and leads no more
+    vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
