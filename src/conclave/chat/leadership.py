@@ -46,7 +46,7 @@ def _watch(work: Work, group: bytes) -> float:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in _WATCHING or audience.leads(work, lobby):
         return -1.0
-    if not lobby.watch.heard:  # since our start
+    if not 0.0 < lobby.watch.heard <= work.now:  # since our start, or since the clock was set back
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
         work.keep_lobby(lobby)
     lost_for = _lost_for(work, lobby)
