@@ -95,7 +95,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """
     assert lobby.order is not None
     top = head.runs[0]
-    if lobby.watch.rumour is not None and top.leader == handle and orders.same(top, lobby.watch.rumour):
+    if top.leader == handle and any(orders.same(top, run) for run, _ in lobby.watch.rumours.values()):
         healing.adopt(work, lobby, handle, head)
         return
     common = orders.parting(lobby.order, head)

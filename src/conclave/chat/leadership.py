@@ -84,8 +84,7 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return frozenset((lobby.inviter,))
     if lobby.stage not in _IN:
         return frozenset()
-    rumour = lobby.watch.rumour
-    rumoured = {rumour.leader} if rumour and lobby.lead and orders.counts_before(rumour, lobby.lead) else set()
+    rumoured = healing.sought(work, lobby)
     if lobby.watch.followers is not None:
         return frozenset(lobby.watch.followers) | rumoured
     lost_for = _lost_for(work, lobby)
@@ -148,6 +147,8 @@ def passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in _WATCHING:
         return
+    if lobby.watch.rumours:
+        _tie(work, group)  # some may have grown old
     if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
         if lobby.leader != work.me:
             work.post(lobby.leader, Leave(group))

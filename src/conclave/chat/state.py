@@ -263,8 +263,8 @@ class Watch:
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailed: Mapping[str, int] = field(default_factory=dict)  # up to which entry whose mailbox has them
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
-    rumour: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
-    rumours: Mapping[str, float] = field(default_factory=dict)  # whose we believed when
+    rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
+    """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who says that we are out in its half, since when, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
