@@ -67,6 +67,7 @@ class Table:
     def __init__(self, *names: str, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.own: dict[str, Own] = {name: own(name) for name in names}
+        self.devices: dict[str, str] = {}  # d1 unless it is here
         self.desks = {name: Desk(name, self.settings, self.own[name], JUDGES) for name in names}
         self.published: dict[str, list[bytes]] = {}
         self.authority = True
@@ -168,8 +169,8 @@ class Table:
 
     def link(self, one: str, other: str, window: int = 64) -> None:
         self.links.add(frozenset((one, other)))
-        self.step(one, ev.Linked(other, window))
-        self.put(other, ev.Linked(one, window))
+        self.step(one, ev.Linked(other, window, self.devices.get(other, "d1")))
+        self.put(other, ev.Linked(one, window, self.devices.get(one, "d1")))
 
     def cut(self, one: str, other: str) -> None:
         self.links.discard(frozenset((one, other)))

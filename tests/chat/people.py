@@ -25,9 +25,11 @@ UNTIL = datetime(2100, 1, 1, tzinfo=UTC)
 
 @cache
 def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code) -> Own:
-    """Who ``handle`` is, with the certificate of that serial."""
+    """Who ``handle`` is, with the certificate of that serial, on the device of that number."""
     key = Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, handle)])
+    person = x509.UniformResourceIdentifier(f"im:{handle}@ward-7.example")
+    device = x509.DNSName(f"d{serial}.{handle}.ward-7.example")
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -36,6 +38,7 @@ def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code) -> Own:
         .serial_number(serial)
         .not_valid_before(START)
         .not_valid_after(UNTIL - timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([person, device]), critical=False)
         .sign(key, None)
     )
     der = certificate.public_bytes(serialization.Encoding.DER)

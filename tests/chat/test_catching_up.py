@@ -62,6 +62,20 @@ def test_who_has_to_come_in_itself_shows_nobody_an_order_that_does_not_count(ste
     assert not [one for one in shown(table, "cem", "deniz", older) if isinstance(one[1], Head)]
 
 
+def test_who_follows_a_leader_whose_order_it_does_not_have_yet_shows_a_stranger_nothing_that_counts_less() -> None:
+    """Each shows the other what it takes for better, and they would not come to an end."""
+    table, group = room("elif")
+    ours = order(table, "cem", group)
+    desk, lobby = table.desks["cem"], table.state("cem", group)
+    lead = replace(ours.run, term=9, leader="deniz", first=0, last=0)
+    lobby = replace(lobby, lead=lead, healing=replace(lobby.healing, step=Step.REJOIN, common=ours.seq))
+    table.desks["cem"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.link("cem", "elif")
+    between = Run(4, 0, "burak", ours.seq, ours.seq + 3)
+    theirs = Head(group, ours.seq + 3, bytes(32), (between, replace(ours.run, last=ours.seq - 1)))
+    assert not [one for to, one in shown(table, "cem", "elif", theirs) if to == "elif"]
+
+
 def test_a_head_tells_the_leader_how_far_somebody_is_if_it_is_of_this_order() -> None:
     table, group = room()
     table.drop = lambda _, other, frame: other == "ayse" and isinstance(frame, Have)
@@ -118,22 +132,24 @@ def test_a_leader_that_shows_another_order_of_its_own_term_is_asked_to_let_us_in
     assert {other for _, other, frame in table.frames[before:] if isinstance(frame, AskInfo)} == {"ayse"}
 
 
-def test_of_two_rumours_the_better_one_is_looked_into_and_none_of_ourselves() -> None:
-    table, group = room("elif")
+def test_every_rumour_is_looked_into_that_counts_before_our_leader_and_none_of_ourselves() -> None:
+    table, group = room("elif", "fatma")
     ours = order(table, "burak", group)
 
-    def told(by: str, term: int, leader: str) -> tuple[int, str] | None:
+    def told(by: str, term: int, leader: str) -> frozenset[str]:
         run = Run(term, 3, leader, ours.seq + 1, ours.seq + 1)
         shown(table, "burak", by, Head(group, ours.seq + 1, bytes(32), (run, *ours.runs)))
-        rumour = table.state("burak", group).watch.rumour
-        return (rumour.term, rumour.leader) if rumour is not None else None
+        return views.wanted(table.desks["burak"]) - {"ayse"}
 
-    assert told("cem", 9, "burak") is None
-    assert told("cem", 5, "elif") == (5, "elif")
-    assert told("deniz", 4, "cem") == (5, "elif")
-    assert told("deniz", 6, "cem") == (6, "cem")
+    assert told("cem", 9, "burak") == frozenset()
+    assert told("cem", 5, "elif") == {"elif"}
+    assert told("deniz", 4, "fatma") == {"elif", "fatma"}
     assert table.view("burak").leader == "ayse"
-    assert "cem" in views.wanted(table.desks["burak"])
+    table.link("burak", "fatma")
+    run = Run(4, 3, "fatma", ours.seq + 1, ours.seq + 1)
+    shown(table, "burak", "fatma", Head(group, ours.seq + 1, bytes(32), (run, *ours.runs)))
+    assert table.view("burak").leader == "fatma"
+    assert "elif" in views.wanted(table.desks["burak"])
 
 
 def test_what_our_half_had_need_not_be_looked_up_where_the_other_has_it_all() -> None:
@@ -153,8 +169,8 @@ def test_there_is_no_term_behind_the_last() -> None:
     table.link("burak", "cem")
     ours = order(table, "burak", group)
     desk, lobby = table.desks["burak"], table.state("burak", group)
-    healing = replace(lobby.healing, terms=orders.LAST_TERM * 2, terms_at=int(table.now))  # time would explain it
-    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, replace(lobby, healing=healing)))
+    lobby = replace(lobby, lead=Run(orders.LAST_TERM - 1, 0, "ayse", 0, 0))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
     run = Run(orders.LAST_TERM + 1, 0, "cem", ours.seq + 1, ours.seq + 1)
     shown(table, "burak", "cem", Head(group, ours.seq + 1, bytes(32), (run, *ours.runs)))
     assert table.view("burak").leader == "ayse"

@@ -299,43 +299,87 @@ def test_a_term_far_ahead_is_believed_of_nobody() -> None:
     assert "deniz" not in table.view("cem").roster
 
 
-def test_many_terms_that_time_explains_are_believed() -> None:
-    table, group = room()
-    order = table.state("burak", group).order
+def claims(table: Table, name: str, by: str, term: int) -> int:
+    """``by`` shows ``name`` a term of its own; the term that ``name`` knows then."""
+    (group,) = table.desks[name].lobbies
+    order = table.state(name, group).order
     assert order is not None
-
-    def term() -> int:
-        lead = table.state("cem", group).lead
-        assert lead is not None
-        return lead.term
-
-    ahead = order.run.term + terms.AT_ONCE + 30
-    shown = Head(group, order.seq, order.hash, (Run(ahead, 0, "burak", order.seq + 1, order.seq), *order.runs))
-    table.step("cem", ev.Arrived("burak", shown))
-    assert term() == 1
-    table.now += 31 * terms.EACH_SECONDS
-    table.step("cem", ev.Arrived("burak", shown))
-    assert term() == ahead
-    again = replace(shown, runs=(replace(shown.runs[0], term=ahead + 9), *shown.runs[1:]))
-    table.step("cem", ev.Arrived("burak", again))
-    assert term() == ahead, "what was believed is spent"
+    run = Run(term, 0, by, order.seq + 1, order.seq)
+    table.step(name, ev.Arrived(by, Head(group, order.seq, order.hash, (run, *order.runs))))
+    lead = table.state(name, group).lead
+    assert lead is not None
+    return lead.term
 
 
-def test_how_many_terms_are_believed_is_kept_and_reckoned_from_the_last_change_of_leader() -> None:
-    """Else one lie divides those who ran on from those who were restarted, or who lead."""
+def test_what_was_believed_of_one_is_spent_and_made_up_for_in_time() -> None:
+    table, _ = room()
+    ahead = 1 + terms.AT_ONCE
+    assert claims(table, "cem", "burak", ahead) == ahead
+    assert claims(table, "cem", "burak", ahead + 9) == ahead, "what was believed is spent"
+    table.now += 9 * terms.EACH_SECONDS
+    assert claims(table, "cem", "burak", ahead + 9) == ahead + 9
+    table.now -= 9 * terms.EACH_SECONDS
+    assert claims(table, "cem", "burak", ahead + 18) == ahead + 18, "a clock that is set back stops nothing"
+
+
+def test_many_terms_are_believed_of_most_of_the_others() -> None:
+    table, _ = room("elif")
+    table.link("cem", "elif")
+    far = 1_000_000
+    for by in ("burak", "burak", "elif"):
+        assert claims(table, "cem", by, far) == 1
+    assert claims(table, "cem", "deniz", far - 5) == far - 5, "burak says so many too"
+    assert claims(table, "burak", "deniz", terms.AT_FIRST + 1) == 1
+    for by in ("cem", "ayse"):
+        assert claims(table, "burak", by, terms.AT_FIRST + 1) == 1, "some are left in any case"
+
+
+def test_a_lie_about_a_term_does_not_divide_newcomers_from_those_who_are_in_for_long() -> None:
+    table, _ = room("elif")
+    table.now += 30 * 86_400.0
+    let_in(table, "ayse", "elif")
+    table.run(3600, 20)
+    for name in ("ayse", "burak", "cem", "elif"):
+        if frozenset((name, "deniz")) not in table.links:
+            table.link(name, "deniz")
+        claims(table, name, "deniz", 30 * 86_400)
+    table.part({"ayse", "burak", "cem", "elif"}, {"deniz"})
+    table.run(120)
+    assert len({(table.view(name).leader, table.view(name).term) for name in ("ayse", "burak", "cem", "elif")}) == 1
+
+
+def test_who_is_believed_by_nobody_is_put_out_and_asked_in_again() -> None:
+    """deniz made the others believe a term, and nobody is left to tell burak of it but one."""
     table, group = room()
-    table.run(20)
-    table.cut("ayse", "burak")
-    table.part(set(ALL[1:]), {"ayse"})
-    table.run(30)
-    table.part()
+    table.run(70, 5)
+    table.part({"ayse", "cem"}, {"burak"}, {"deniz"})
+    for name in ("ayse", "cem"):
+        desk, lobby = table.desks[name], table.state(name, group)
+        assert lobby.order is not None
+        run = Run(5000, 0, "ayse", lobby.order.seq + 1, lobby.order.seq)
+        lead = replace(run, first=0, last=0)
+        lobby = replace(lobby, lead=lead, order=orders.new_term(lobby.order, run))
+        table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.part({"ayse", "burak"}, {"cem"}, {"deniz"})
     table.run(60)
-    table.now += 2 * 86_400.0
-    table.restart("cem")
+    assert table.view("burak").term < 5000
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    table.run(5)
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
     table.run(30)
-    known = {name: table.state(name, group).healing for name in ALL}
-    left = [one.terms - one.terms_at for one in known.values()]
-    assert max(left) - min(left) < 60, "all believe nearly the same"
+    table.say("ayse", "#ops", "again")
+    assert table.words("burak") == ["again"]
+    assert table.view("burak").authenticator == table.view("ayse").authenticator
+
+
+def test_how_many_terms_are_believed_is_kept() -> None:
+    table, group = room()
+    claims(table, "cem", "burak", terms.AT_ONCE)
+    before = table.state("cem", group).healing
+    table.restart("cem")
+    after = table.state("cem", group).healing
+    assert before.terms < terms.AT_ONCE
+    assert (after.terms, after.terms_at) == (before.terms, before.terms_at)
 
 
 @pytest.mark.parametrize("member", [False, True], ids=["newcomer", "member"])
@@ -352,7 +396,7 @@ def test_a_welcome_under_a_term_that_no_lobby_comes_to_is_refused(*, member: boo
     said = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send) and one.peer == "cem"]
     (answer,) = [open_post(frame) for frame in said if isinstance(frame, Post) and frame.kind is PostKind.ANSWER]
     assert isinstance(answer, Answer)
-    term = orders.LAST_TERM if member else terms.AT_FIRST + 1
+    term = terms.AT_FIRST + 1
     welcome = own_group(table, "cem", victim, group, package=answer.package, term=term)
     table.put(victim, ev.Arrived("cem", replace(welcome, number=2)))
     assert any("so many terms" in text for text in table.troubles(victim))
@@ -399,8 +443,8 @@ def test_that_we_were_out_before_we_came_in_again_puts_us_out_no_more() -> None:
     assert table.state(leader, group).watch.put_out == frozenset()
 
 
-def test_a_rumour_that_nobody_confirms_ends() -> None:
-    table, group = room()
+def test_a_rumour_that_one_keeps_alive_takes_no_place_of_another() -> None:
+    table, group = room("elif")
     table.run(70, 5)
     order = table.state("ayse", group).order
     assert order is not None
@@ -409,13 +453,10 @@ def test_a_rumour_that_nobody_confirms_ends() -> None:
         run = Run(order.run.term + term, 1, leader, order.seq + 1, order.seq)
         table.put("ayse", ev.Arrived(name, Head(group, order.seq, order.hash, (run, *order.runs))))
 
-    tell("burak", "nobody-there", 900)
-    tell("cem", "elif", 2)
-    rumour = table.state("ayse", group).watch.rumour
-    assert rumour is not None
-    assert rumour.leader == "nobody-there"
-    table.now += RUMOUR_KEPT_SECONDS + 1
-    tell("cem", "elif", 2)
-    rumour = table.state("ayse", group).watch.rumour
-    assert rumour is not None
-    assert rumour.leader == "elif"
+    for number in range(7):
+        tell("burak", "nobody-there", 900 + number)
+        tell("cem", "elif", 2)
+        assert {"nobody-there", "elif"} <= views.wanted(table.desks["ayse"])
+        table.now += 20
+    table.run(RUMOUR_KEPT_SECONDS + 1, 5)
+    assert not {"nobody-there", "elif"} & views.wanted(table.desks["ayse"])

@@ -56,6 +56,44 @@ def test_a_welcome_that_cannot_be_used_leaves_nobody_in_the_roster_who_is_not_in
     assert table.view("cem").roster == ("ayse", "burak", "cem")
 
 
+@pytest.mark.parametrize("out", [False, True], ids=["in", "out again"])
+def test_who_was_put_out_and_asked_in_while_away_by_an_answer_of_before_does_not_stay_behind(*, out: bool) -> None:
+    """cem answered twice; its second answer comes late, and its keys were used: the welcome is none for it."""
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak")
+    answers: list[int] = []
+
+    def drop(one: str, _: str, frame: object) -> bool:
+        if one == "cem" and isinstance(frame, Post) and frame.kind is PostKind.ANSWER:
+            answers.append(frame.number)
+            return frame.number > min(answers)
+        return False
+
+    table.drop = lambda one, _, __: one == "cem"
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.drop, table.authority = drop, False
+    table.run(20)
+    assert table.view("cem").roster == ("ayse", "burak", "cem")
+    table.part({"ayse", "burak"}, {"cem"})
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.drop = lambda _, other, __: out and other == "cem"
+    table.part()
+    table.run(10)
+    if out:
+        assert table.view("burak").roster == ("ayse", "burak", "cem")
+        table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.drop = lambda *_: False
+    table.run(30)
+    assert (table.stages()["cem"] == "member") is not out
+    people = {"ayse", "burak"} if out else {"ayse", "burak", "cem"}
+    assert len({table.view(one).authenticator for one in people}) == 1
+
+
 def accepted_of_one_who_dies(*, committed: bool) -> tuple[Table, bytes]:
     """deniz accepts burak, whose device dies: before it lets deniz in, or before its welcome leaves."""
     table = Table(*ALL)

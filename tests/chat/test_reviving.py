@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.desk import restore
 from conclave.chat.line import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
-from conclave.wire.order import Head, Run
+from conclave.chat.state import Desk, Own
+from conclave.lobby import order as orders
+from conclave.lobby.values import replace
+from conclave.store.memory import MemoryStore
+from conclave.wire.order import Head, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table
-from tests.chat.people import JUDGES, own
+from tests.chat.people import own
 from tests.chat.test_succession import agreed
 
 
@@ -22,7 +27,8 @@ def _restored(table: Table, name: str) -> None:
     store = table.stores[name]
     unsent: list[tuple[str, str, bytes]] = []
     store.commit(forget(store.states(), store.outbox(), store.heads(), unsent))
-    table.desks[name] = restore(name, store.states(), store.posts, table.settings, own(name, 2), JUDGES)
+    table.own[name], table.devices[name] = own(name, 2), "d2"
+    table.desks[name] = table.restored(name)
     table.put(name, ev.Tick())
 
 
@@ -118,6 +124,87 @@ def test_who_led_and_came_from_a_backup_believes_two_who_were_in_and_say_the_sam
     assert _told(table, "ayse", "cem", "deniz") == "deniz"
 
 
+@pytest.mark.parametrize("removed", [False, True], ids=["in", "removed since"])
+@pytest.mark.parametrize("others", [("burak",), ("burak", "cem"), ("burak", "cem", "deniz")], ids=["2", "3", "4"])
+def test_who_led_and_came_from_a_backup_finds_out_who_leads_by_now(others: tuple[str, ...], *, removed: bool) -> None:
+    """Only who leads by now looks for it: it looks for the others itself."""
+    table = Table("ayse", *others)
+    for one in others:
+        table.link("ayse", one)
+    table.lobby("ayse", *others)
+    table.part(set(others), {"ayse"})
+    if removed:
+        table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(60)
+    _restored(table, "ayse")
+    table.part()
+    table.run(120)
+    if removed:
+        assert table.stages()["ayse"] == "ended"
+    else:
+        agreed(table, "ayse", *others, lines=False)
+
+
+@pytest.mark.parametrize("how", ["gone", "left", "removed"])
+@pytest.mark.parametrize("linked", [False, True], ids=["away", "linked"])
+def test_whose_leader_of_then_is_no_more_hears_of_the_others_who_leads(how: str, *, linked: bool) -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    if how == "left":
+        table.put("ayse", ev.LeaveLobby("ops"))
+    if how == "removed":
+        table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(60)
+    if how == "gone":
+        table.part({"burak", "deniz"}, {"ayse"}, {"cem"})
+        table.run(60)
+    _restored(table, "cem")
+    table.part(*() if linked else ({"burak", "cem", "deniz"}, {"ayse"}))
+    table.run(120)
+    agreed(table, "burak", "cem", "deniz", lines=False)
+    assert table.state("cem", group).asked == ()
+
+
+def test_who_came_from_a_backup_into_a_lobby_of_many_terms_asks_the_others_whether_there_are() -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    for name in ("ayse", "burak", "deniz"):
+        desk, lobby = table.desks[name], table.state(name, group)
+        assert lobby.order is not None
+        run = Run(5000, 0, "ayse", lobby.order.seq + 1, lobby.order.seq)
+        lobby = replace(lobby, lead=replace(run, first=0, last=0), order=orders.new_term(lobby.order, run))
+        table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    _restored(table, "cem")
+    table.part()
+    table.run(120)
+    agreed(table, "ayse", "burak", "cem", "deniz", lines=False)
+
+
+def test_who_is_on_its_way_in_from_a_backup_goes_along_with_its_leader_to_another_half() -> None:
+    table = Table("burak", "cem", "deniz", "elif")
+    for one in ("cem", "deniz", "elif"):
+        table.link("burak", one)
+    table.lobby("burak", "cem", "deniz", "elif")
+    table.part({"burak", "deniz"}, {"cem", "elif"})
+    table.run(60)
+    table.say("burak", "#ops", "in our half")
+    table.drop = lambda one, _, frame: one == "deniz" and isinstance(frame, Submit)
+    _restored(table, "deniz")
+    table.run(5)
+    table.part({"burak", "cem", "elif"}, {"deniz"})
+    table.run(20)
+    table.drop = lambda *_: False
+    table.part()
+    table.run(120)
+    agreed(table, "burak", "cem", "deniz", "elif", lines=False)
+
+
 def test_who_led_and_came_from_a_backup_leads_no_more_whoever_says_so() -> None:
     table = Table("ayse", "burak", "cem")
     for one in ("burak", "cem"):
@@ -130,6 +217,76 @@ def test_who_led_and_came_from_a_backup_leads_no_more_whoever_says_so() -> None:
     lead = table.state("ayse", group).lead
     assert lead is not None
     assert lead.term == 0
+
+
+def _swapped(table: Table, name: str, home: tuple[Desk, MemoryStore, Own]) -> tuple[Desk, MemoryStore, Own]:
+    """The home of ``name`` that is up goes down, and another one of the same person comes up."""
+    for ends in [ends for ends in table.links if name in ends]:
+        table.cut(*ends)
+    before = table.desks[name], table.stores[name], table.own[name]
+    table.desks[name], table.stores[name], table.own[name] = home
+    table.devices[name] = f"d{2 if home[2] == own(name, 2) else 1}"
+    return before
+
+
+@pytest.mark.parametrize("since", ["nothing", "out", "let in"])
+def test_an_old_device_that_comes_up_again_does_not_put_its_person_out(since: str) -> None:
+    """It was put out by the commit that let the new one in, or never heard of the lobby."""
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    if since != "let in":
+        table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(10)
+    if since == "let in":
+        table.link("ayse", "burak")
+        table.lobby("ayse", "burak", "cem")
+    new = _swapped(table, "burak", old)
+    table.run(60)
+    for _ in range(2):
+        table.say("ayse", "#ops", "here?")
+        table.run(20)
+        if since == "out":
+            table.restart("burak")
+    assert table.view("ayse").roster == ("ayse", "burak", "cem")
+    if since != "let in":
+        assert table.stages()["burak"] == "ended"
+        assert table.texts("burak", "#ops")[-1] == "another device of yours took the place of this one"
+    _swapped(table, "burak", new)
+    table.run(30)
+    assert table.words("burak") == ["here?", "here?"]
+    assert "burak left" not in table.texts("cem", "#ops")
+
+
+def test_an_old_device_that_lacks_too_much_does_not_take_the_place_of_the_new_one() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(10)
+    new = _swapped(table, "burak", old)
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
+    table.run(30)
+    assert table.stages()["burak"] == "ended"
+    _swapped(table, "burak", new)
+    table.run(30)
+    agreed(table, "ayse", "burak", "cem", lines=False)
+
+
+def test_whose_home_is_lost_is_put_out_by_what_its_next_device_says() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.lose_home("burak")
+    table.own["burak"], table.devices["burak"] = own("burak", 2), "d2"
+    table.desks["burak"] = table.restored("burak")
+    table.run(20)
+    assert table.view("ayse").roster == ("ayse", "cem")
 
 
 def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.healing import RUMOUR_SECONDS
+from conclave.chat.healing import RUMOUR_KEPT_SECONDS, RUMOUR_SECONDS
 from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Leave, pack_parcel
@@ -53,10 +53,13 @@ def test_of_one_member_one_leader_is_believed_in_a_while_and_the_others_are_forg
         names(table, "cem", f"nobody{number}", 9 + number)
     assert known(table) == table.wants("burak") - set(ALL) == {"nobody0"}
     names(table, "deniz", "other", 300)
-    assert known(table) == table.wants("burak") - set(ALL) == {"other"}
+    assert known(table) == table.wants("burak") - set(ALL) == {"nobody0", "other"}
     table.run(RUMOUR_SECONDS, 5)
     names(table, "cem", "later", 400)
-    assert known(table) == table.wants("burak") - set(ALL) == {"later"}
+    assert known(table) == table.wants("burak") - set(ALL) == {"later", "other"}
+    table.run(RUMOUR_KEPT_SECONDS + 5, 5)
+    assert not known(table) | (table.wants("burak") - set(ALL)), "nobody says so again"
+    names(table, "cem", "again", 400)
     assert on_disk(table) <= set(ALL)
     table.restart("burak")
     assert not known(table) | (views.wanted(table.desks["burak"]) - set(ALL))

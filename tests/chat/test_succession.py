@@ -256,3 +256,15 @@ def test_a_newcomer_that_leads_is_followed_where_our_leader_is_out() -> None:
     more.run(90)
     agreed(more, "cem", "deniz", "elif", lines=False)
     assert more.words("deniz")[-1] == "come along"
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_lost_leader() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.run(30)
+    table.now -= 3600.0
+    table.part({"burak", "cem"}, {"ayse"})
+    table.run(30)
+    assert {table.view(name).leader for name in ("burak", "cem")} == {"burak"}

@@ -36,6 +36,7 @@ class KnownPeer:
     handle: str
     not_after: float
     der: bytes
+    device: str = "d1"
 
 
 def _name(text: str) -> x509.Name:

@@ -156,11 +156,13 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
     if lobby is None or lobby.order is None:
         return
     people = lobby.watch.followers
-    since = lobby.healing.entered.get(handle, 0) + 1
-    if fetch.first <= lobby.order.base and known(work, lobby, handle):
+    one = people.get(handle) if people is not None else None
+    since = one.since if one is not None else lobby.healing.entered.get(handle, 0) + 1
+    # Who asks for what was before it entered has keys of a time before: with those it goes on no more.
+    if fetch.first < max(since, lobby.order.base + 1) and known(work, lobby, handle):
         send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
         return
-    if people is not None and handle in people:
+    if people is not None and one is not None:
         people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
     else:

@@ -29,11 +29,14 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
-    if not terms.credible(work, lobby, head.runs[0].term):
+    top, lead = head.runs[0], lobby.lead
+    if not terms.believed(work, lobby, handle, top.term):
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to so soon")
         return
+    lobby = work.lobby(head.group) or lobby
     if state is None:
-        if lobby.healing.step is Step.REJOIN and healing.vouched(work, lobby, handle, head.runs[0]):
+        anew = lobby.healing.step is Step.REJOIN or orders.counts_before(top, lead)
+        if anew and healing.vouched(work, lobby, handle, top):
             healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
         elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
             noticed(work, lobby, handle, head.seq)
@@ -42,12 +45,9 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)
         return
-    top = head.runs[0]
-    if handle == lobby.leader and orders.same(top, lobby.lead):
+    if handle == lobby.leader and orders.same(top, lead):
         lobby = leader_heard(work, lobby)
-    lead = lobby.lead
-    if lead is None or lobby.order is None:
-        return
+    assert lobby.order is not None
     if orders.counts_before(top, lead):
         if handle == top.leader:
             healing.adopt(work, lobby, handle, head)
@@ -95,7 +95,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """
     assert lobby.order is not None
     top = head.runs[0]
-    if lobby.watch.rumour is not None and top.leader == handle and orders.same(top, lobby.watch.rumour):
+    if top.leader == handle and any(orders.same(top, run) for run, _ in lobby.watch.rumours.values()):
         healing.adopt(work, lobby, handle, head)
         return
     common = orders.parting(lobby.order, head)
@@ -106,7 +106,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         if handle in lobby.healing.gone:
             out_by, _ = lobby.healing.gone[handle]
             send(work, handle, Refused(head.group, out_by, lobby.order.epoch, Refusal.OUTSIDER))
-        if lobby.lead is not None and orders.counts_before(lobby.lead, top):
+        if orders.counts_before(lobby.order.run, top):
             audience.show_head(work, lobby, handle)  # it may follow us to where it was put out, or be asked in anew
 
 

@@ -64,6 +64,7 @@ class Flight:
     moved: float = 0.0  # UNIX seconds of the last progress, or of the last try
     tries: int = 0
     handed: bytes = b""  # reference of our key package that went over it
+    device: str = ""  # the label of the device at its other end
 
 
 @dataclass(frozen=True, slots=True)

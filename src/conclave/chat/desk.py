@@ -112,9 +112,9 @@ def _happened(work: Work, event: ev.Event) -> None:
                 for frame in several:
                     _arrived(work, peer, frame)
             mail.taken(work, peer, several, envelope)
-        case ev.Linked(peer, window):
+        case ev.Linked(peer, window, device):
             work.expelled = work.expelled - {peer}  # it has shown a certificate that holds
-            links.linked(work, peer, window)
+            links.linked(work, peer, window, device)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):

@@ -16,10 +16,14 @@ from conclave.wire.order import Ordered
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A link to ``peer`` is open; it takes at most ``window`` unacknowledged posts."""
+    """A link to ``peer`` is open; it takes at most ``window`` unacknowledged posts.
+
+    ``device`` is the label of the device at its other end; empty where it is not known.
+    """
 
     peer: str
     window: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

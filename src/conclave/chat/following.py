@@ -258,7 +258,11 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
             _lost(work, lobby, entry, DecodeError(str(error)))
             return
         if staged.removes_us:
-            ending.out(work, lobby, _reasons(staged)[0].get(work.me, ""))
+            if staged.changes.external:
+                own_notice(work, lobby.label, "another device of yours took the place of this one")
+                ending.end(work, lobby)
+            else:
+                ending.out(work, lobby, _reasons(staged)[0].get(work.me, ""))
             return
         before = state
         after = mls.merge(staged.state or state, staged)

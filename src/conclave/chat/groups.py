@@ -16,10 +16,11 @@ from conclave.chat.content import Body, decode_content
 from conclave.chat.originals import keep
 from conclave.chat.state import PAYLOAD_NAME_BYTES
 from conclave.chat.work import Work
-from conclave.errors import DecodeError, LocalError
+from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Extension, Opened, OwnKeyPackage, State
+from conclave.pki.verify import claimed_identity
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import Run
@@ -75,6 +76,25 @@ def rank(state: State, handle: str) -> int:
 def certificate(state: State, leaf: int) -> bytes:
     """A member's certificate (DER)."""
     return mls.credential(state, leaf).certificates[0]
+
+
+def outlived(work: Work, state: State, handle: str) -> bool:
+    """Whether the present link to a member is to a device in whose place a later one of its person is in.
+
+    The authority counts the devices of an account: d1, d2, ...
+    """
+    leaf, device = roster(state).get(handle), work.peer(handle).flight.device
+    if leaf is None or not device:
+        return False
+    try:
+        inside = claimed_identity(certificate(state, leaf)).device
+    except VerificationError:
+        return False
+    return 0 < _count(device) < _count(inside)
+
+
+def _count(device: str) -> int:
+    return int(device[1:]) if device[:1] == "d" and device[1:].isdecimal() else 0
 
 
 # --- where an author stood ---

@@ -27,9 +27,9 @@ from conclave.wire.order import EntryKind, Head, Ordered, Run
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
 RUMOUR_SECONDS = 5.0
-"""Of one member one rumour is believed in so long: where halves meet, who leads may change twice in a few seconds."""
+"""A member's rumour gives way to its next after so long: where halves meet, who leads may change twice in seconds."""
 RUMOUR_KEPT_SECONDS = 60.0
-"""A rumour that its leader has not confirmed in so long gives way to any other."""
+"""A rumour that is not told again is looked into for so long."""
 SHUNNED_SECONDS = 60.0
 """A member in whose half we are out has so long to follow the order that counts."""
 SHUNNED_AGAIN_SECONDS = 600.0
@@ -39,36 +39,59 @@ SHUNNED_AGAIN_SECONDS = 600.0
 def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     """A member follows a leader that counts before ours: we want to hear that from itself.
 
-    A name costs nothing, and each is looked for: so one member is believed once in a while.
+    A name costs nothing, and each is looked for: so of one member one is kept, and another once in a while. What one
+    tells takes no place of what others do.
     """
-    known = lobby.watch.rumour
-    old = abs(work.now - max(lobby.watch.rumours.values(), default=0.0)) >= RUMOUR_KEPT_SECONDS
-    if run.leader == work.me or not (known is None or old or orders.counts_before(run, known)):
+    run, old = replace(run, first=0, last=0), lobby.watch.rumours.get(handle)
+    if run.leader == work.me:
         return
-    told = {one: at for one, at in lobby.watch.rumours.items() if abs(work.now - at) < RUMOUR_KEPT_SECONDS}
+    if old is not None and abs(work.now - old[1]) < (RUMOUR_KEPT_SECONDS if run == old[0] else RUMOUR_SECONDS):
+        return
     try:
         check_handle(run.leader)
     except VerificationError as error:
         work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
         return
-    if abs(work.now - told.get(handle, 0.0)) >= RUMOUR_SECONDS:
-        watch = replace(lobby.watch, rumour=replace(run, first=0, last=0), rumours={**told, handle: work.now})
-        work.keep_lobby(replace(lobby, watch=watch))
-        work.stir(lobby.group)
+    told = {
+        one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < RUMOUR_KEPT_SECONDS
+    }
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)})))
+    work.wake(work.now + RUMOUR_KEPT_SECONDS)
+    work.stir(lobby.group)
+
+
+def sought(work: Work, lobby: Lobby) -> frozenset[str]:
+    """Whom members say to follow, and who would count before our leader: each is looked for, for a while."""
+    return frozenset(
+        run.leader
+        for run, at in lobby.watch.rumours.values()
+        if abs(work.now - at) < RUMOUR_KEPT_SECONDS and lobby.lead and orders.counts_before(run, lobby.lead)
+    )
+
+
+def leaderless(work: Work, lobby: Lobby) -> bool:
+    """Whether we came from a backup, and the leader that it names is gone, or out, or ourselves."""
+    if work.session(lobby.group) is not None:
+        return False
+    lost = work.now - lobby.watch.heard >= work.settings.patience.silence and not work.peer(lobby.leader).linked
+    return lobby.leader == work.me or lost or lobby.watch.handed == lobby.lead
 
 
 def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
-    Where we led, two of those who were in have to say so, if there were two: one may have been put out since.
+    Where there is no such leader, two of those who were in have to say so, if there were two: one may have been put
+    out since.
     """
     if handle == lobby.leader:
         return True
-    if lobby.leader != work.me or handle not in lobby.asked or run.leader == work.me:
+    if not leaderless(work, lobby) or handle not in lobby.asked or run.leader == work.me:
         return False
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
-    return sum(orders.same(one, run) for one in known.values()) >= min(2, len(set(lobby.asked) - {work.me}))
+    return sum(orders.same(one, run) for one in known.values()) >= min(
+        2, len(set(lobby.asked) - {work.me, lobby.leader})
+    )
 
 
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
@@ -77,8 +100,9 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     lobby = terms.spent(work, lobby, lead.term)
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
+    rumours = {one: at for one, at in lobby.watch.rumours.items() if orders.counts_before(at[0], lead)}
     watch = replace(
-        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumour=None
+        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours
     )
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
     if lobby.stage is Stage.CLOSING:

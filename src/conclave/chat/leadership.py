@@ -6,7 +6,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.healing``).
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, sharing, speaking, terms
+from conclave.chat import audience, ending, groups, healing, sharing, speaking, terms
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
@@ -46,7 +46,7 @@ def _watch(work: Work, group: bytes) -> float:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in _WATCHING or audience.leads(work, lobby):
         return -1.0
-    if not lobby.watch.heard:  # since our start
+    if not 0.0 < lobby.watch.heard <= work.now:  # since our start, or since the clock was set back
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
         work.keep_lobby(lobby)
     lost_for = _lost_for(work, lobby)
@@ -84,11 +84,14 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return frozenset((lobby.inviter,))
     if lobby.stage not in _IN:
         return frozenset()
-    rumour = lobby.watch.rumour
-    rumoured = {rumour.leader} if rumour and lobby.lead and orders.counts_before(rumour, lobby.lead) else set()
+    rumoured = healing.sought(work, lobby)
     if lobby.watch.followers is not None:
         return frozenset(lobby.watch.followers) | rumoured
     lost_for = _lost_for(work, lobby)
+    if work.session(lobby.group) is None:  # from a backup: whoever was in may say who leads
+        alone = not (healing.leaderless(work, lobby) or lobby.watch.claims)
+        asked = [one for one in lobby.asked if one != work.me and not alone]
+        return frozenset((lobby.leader,)) | succession.dialled(asked, work.me, lost_for, work.settings.patience)
     if lost_for < 0:
         return frozenset((lobby.leader,)) | rumoured | sharing.wanted(work, lobby)
     return frozenset((lobby.leader,)) | succession.dialled(
@@ -144,6 +147,8 @@ def passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or lobby.stage not in _WATCHING:
         return
+    if lobby.watch.rumours:
+        _tie(work, group)  # some may have grown old
     if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
         if lobby.leader != work.me:
             work.post(lobby.leader, Leave(group))

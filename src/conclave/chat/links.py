@@ -25,11 +25,11 @@ ANSWERS_POSTS = 1_000
 """Room in the outbox beyond ``outbox_posts`` for answers that we owe; whoever fills that is heard no more."""
 
 
-def linked(work: Work, handle: str, window: int) -> None:
-    """A link opened: say what we have, and send what waits."""
+def linked(work: Work, handle: str, window: int, device: str) -> None:
+    """A link to a device of ``handle`` opened: say what we have, and send what waits."""
     peer = work.peer(handle)
     window = max(1, min(window, work.settings.window_posts))
-    flight = delivery.opened(peer.out, window, work.now)
+    flight = replace(delivery.opened(peer.out, window, work.now), device=device)
     work.keep(replace(peer, flight=flight, mail_at=0.0, unmailed=""))  # its mailbox is about to be emptied
     if peer.inbound.streams:
         work.ack(handle, peer.inbound.streams[0][0])

@@ -76,7 +76,6 @@ def open_lobby(work: Work, command: OpenLobby) -> None:
     order = orders.begin(command.group, work.me)
     label = free_label(work, name, work.me, command.group)
     lobby = Lobby(command.group, name, label, Stage.MEMBER, work.me, order=order, lead=Run(1, 0, work.me, 0, 0))
-    lobby = terms.begun(work, lobby)
     lobby = replace(lobby, watch=replace(lobby.watch, followers=audience.followers(work, lobby)))
     work.keep_lobby(lobby, reworded=True)
     own_notice(work, label, f"{work.me} opened the lobby")
@@ -266,8 +265,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             raise VerificationError("it is for another lobby, or of somebody who is not in")
         if welcome.seq > orders.LAST_SEQ:
             raise VerificationError("no lobby has so many entries", reason="bad-place")
-        if not terms.credible(work, lobby, welcome.runs[0].term):
-            raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
+        if welcome.runs[0].term > terms.AT_FIRST:
+            raise VerificationError("no lobby comes to so many terms", reason="bad-term")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         if not healing:
@@ -337,23 +336,27 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         ears=replace(lobby.ears, counts=type(lobby.ears.counts)(), lost=()),
     )  # fmt: skip
     work.wake(renew)
-    work.keep_lobby(terms.begun(work, lobby), reworded=True)
+    work.keep_lobby(lobby, reworded=True)
     purge_expelled(work, lobby.group)
     work.stir(lobby.group)
 
 
 def absent(work: Work, handle: str, group: bytes) -> None:
     """Somebody to whom we showed our order is not in; who accepted, and is yet to be let in, says so rightly."""
-    state = work.session(group)
+    state, lobby = work.session(group), work.lobby(group)
     if state is not None and handle in groups.roster(state):
         left(work, handle, group)
+    elif state is None and lobby is not None and lobby.lead is not None and handle == lobby.leader:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lobby.lead)))  # others say who leads now
 
 
 def left(work: Work, handle: str, group: bytes) -> None:
-    """Somebody who accepted, or who is in for us alone, does not want to be in."""
+    """Somebody who accepted, or who is in for us alone, does not want to be in; an older device does not say so."""
     lobby = work.lobby(group)
     state = work.session(group)
     if lobby is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING) or state is None:
+        return
+    if groups.outlived(work, state, handle):
         return
     intents = lobby.intents
     adds = {one: data for one, data in intents.adds.items() if one != handle}

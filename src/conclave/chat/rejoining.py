@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from conclave.chat import audience, ending, groups, sharing
 from conclave.chat.effects import DropEntries, Send, Unwind
-from conclave.chat.healing import followed
+from conclave.chat.healing import followed, leaderless
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.purging import purge_expelled
@@ -55,7 +55,8 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
     elif lobby.healing.step is Step.REJOIN:
-        for handle in lobby.asked if lobby.leader == work.me else (lobby.leader,):
+        others = lobby.asked if leaderless(work, lobby) else ()  # who does not lead tells whom it follows
+        for handle in dict.fromkeys((lobby.leader, *others)):
             if work.peer(handle).linked:
                 work.deed(Send(handle, AskInfo(group)))
 
@@ -65,6 +66,9 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
     if lobby is None or state is None or lobby.order is None:
+        return
+    if groups.outlived(work, state, handle):  # it is out by the commit of the device that is in
+        send(work, handle, Refused(frame.group, lobby.order.seq, state.number, Refusal.OUTSIDER))
         return
     if handle == lobby.leader and handle in groups.roster(state) and lobby.watch.handed != lobby.lead:
         leaderless = replace(lobby.watch, handed=lobby.lead, heard=work.now - work.settings.patience.silence)

@@ -233,8 +233,8 @@ class Healing:
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
     met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
-    terms: int = 0  # how many terms more than we know of we would believe; see ``chat.terms``
-    terms_at: int = 0  # UNIX seconds of that; 0: nobody has claimed any
+    terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.terms``
+    terms_at: int = 0  # UNIX seconds of that; 0: we know of no change yet
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -267,18 +267,19 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
-    vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, where we led and lost our home
-    handed: Run | None = None  # the term whose leader has lost its home, and leads no more
+    vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to which entry it is on its way to whose mailbox
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
-    rumour: Run | None = None  # the best term that somebody told of whose leader we have not heard ourselves
-    rumours: Mapping[str, float] = field(default_factory=dict)  # whose we believed when
+    rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
+    """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who says that we are out in its half, since when, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
     shown: Mapping[str, float] = field(default_factory=dict)  # who takes us for in since when, while we wait to be
+    claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
 

@@ -1,39 +1,43 @@
-"""How far ahead a term may be that somebody claims: no further than time explains.
+"""How far ahead a term may be that somebody claims: of one member only a little, else most of the others have to.
 
 A term is taken after some seconds of silence, so a lobby comes to few; a member who claims one far ahead, and is not
-heard again, would leave none for the others. What one believes is reckoned from the last change of leader, which all
-hear of, and kept: so all believe nearly the same. Left out: whose term counts (``lobby.order``).
+heard again, would leave none for the others. What one is believed is the same for all, however long they are in: else
+one lie divides newcomers from the others. Left out: whose term counts (``lobby.order``).
 """
 
 from __future__ import annotations
 
+from conclave.chat import groups
 from conclave.chat.state import Lobby
 from conclave.chat.work import Work
 from conclave.lobby.order import LAST_TERM
 from conclave.lobby.values import replace
 
-AT_FIRST = 1 << 24
-"""Whoever comes into a lobby believes of who lets it in what years explain."""
+AT_FIRST = LAST_TERM // 2
+"""So far are believed a Welcome that we accepted and most of the others; as many terms are left behind it."""
 AT_ONCE = 1024
-"""So many terms may have passed while we were away ..."""
+"""So many more than we know of are believed of one, as may have passed while we were away ..."""
 EACH_SECONDS = 1
-"""... and another in so long: ten times as many as halves that flap can take."""
+"""... and what was believed is made up for at one in so long: ten times as fast as halves that flap take terms."""
+
+
+def believed(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
+    """Whether ``handle`` is believed that the lobby came to ``term``: by itself, or because most others say so too.
+
+    Who says what is kept for as long as this process runs, one term of each who is in.
+    """
+    if credible(work, lobby, term):
+        return True
+    state = work.session(lobby.group)
+    people = set(groups.roster(state) if state is not None else lobby.asked) - {work.me}
+    claims = {one: at for one, at in {**lobby.watch.claims, handle: term}.items() if one in people}
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, claims=claims)))
+    return term <= AT_FIRST and 2 * sum(at >= term for at in claims.values()) > len(people)
 
 
 def credible(work: Work, lobby: Lobby, term: int) -> bool:
-    """Whether a lobby whose newest term we know may have come to ``term``."""
-    if lobby.lead is None:
-        return term <= AT_FIRST
-    if term <= LAST_TERM and term - _known(lobby) <= _left(work, lobby):
-        return True
-    if not lobby.healing.terms_at:  # from now on it may come to more
-        work.keep_lobby(begun(work, lobby), reworded=True)
-    return False
-
-
-def begun(work: Work, lobby: Lobby) -> Lobby:
-    """The same lobby where it begins for us."""
-    return replace(lobby, healing=replace(lobby.healing, terms=AT_ONCE, terms_at=int(work.now)))
+    """Whether one member is believed that a lobby whose newest term we know came to ``term``."""
+    return term <= LAST_TERM and term - _known(lobby) <= _left(work, lobby)
 
 
 def spent(work: Work, lobby: Lobby, term: int) -> Lobby:
@@ -49,4 +53,5 @@ def _known(lobby: Lobby) -> int:
 def _left(work: Work, lobby: Lobby) -> int:
     if not lobby.healing.terms_at:
         return AT_ONCE
-    return lobby.healing.terms + max(0, int(work.now) - lobby.healing.terms_at) // EACH_SECONDS
+    passed = abs(int(work.now) - lobby.healing.terms_at)  # a clock may have been set back
+    return min(AT_ONCE, lobby.healing.terms + passed // EACH_SECONDS)

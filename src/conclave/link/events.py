@@ -18,6 +18,10 @@ class Peer(Protocol):
         """The account's name in the realm."""
 
     @property
+    def device(self) -> str:
+        """The label of the account's device; empty where it is not known."""
+
+    @property
     def not_after(self) -> float:
         """When its certificate ends (UNIX seconds); an open link ends with it."""
 

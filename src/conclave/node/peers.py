@@ -158,7 +158,7 @@ class Peers:
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
-        self._put(Linked(handle, stream.window))
+        self._put(Linked(handle, stream.window, stream.peer.device))
 
     def on_frames(self, stream: LinkStream, frames: Sequence[Frame]) -> None:
         """Frames came in; those of a link that was given up are dropped, its peer sends them again."""

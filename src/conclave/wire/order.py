@@ -102,7 +102,7 @@ class Refusal(IntEnum):
     STALE = 1  # a commit that is not the first of its epoch, or words of an epoch too long ago
     OUTSIDER = 2  # from no member
     NO_LEADER = 3  # by somebody who does not lead
-    GONE = 4  # not refused: what was to be fetched is older than all that there is here
+    GONE = 4  # not refused: what was to be fetched is older than all that there is here, or than the asker is in
     NOT_IN = 5  # not refused: whoever says so is not in the lobby
 
 
