@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages
-from conclave.chat.meaning import WELCOME_SECONDS
+from conclave.chat.meaning import STEP_SECONDS, WELCOME_SECONDS
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.work import Work
 from conclave.crypto.suite import HYBRID
@@ -146,6 +146,15 @@ def test_whose_welcome_never_came_is_put_out_after_a_while_and_can_be_asked_anew
     assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
 
 
+def test_whose_links_live_for_less_than_that_says_so_too() -> None:
+    table, _ = accepted_of_one_who_dies(committed=True)
+    for _ in range(int(WELCOME_SECONDS / 60)):
+        table.run(60, 3)
+        table.cut("ayse", "deniz")
+    table.run(60, 3)
+    assert table.view("ayse").roster == ("ayse", "burak", "cem")
+
+
 def test_who_slept_while_its_welcome_lay_in_the_mailbox_comes_in(table: Table) -> None:
     table.lobby("ayse", "burak", "cem")
     table.link("cem", "deniz")
@@ -208,9 +217,9 @@ def test_a_head_puts_nobody_out_who_is_about_to_be_let_in(table: Table) -> None:
     table.put("ayse", ev.InviteTo("ops", ("deniz",)))
     table.drop = lambda one, _, frame: one == "deniz" and not isinstance(frame, f.Refused)
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
-    for _ in range(2):
+    for _ in range(int(WELCOME_SECONDS / STEP_SECONDS) + 1):
         table.put("deniz", ev.Arrived("ayse", orders.head(order)))
-        table.now += WELCOME_SECONDS
+        table.now += STEP_SECONDS
     assert [one for _, _, one in table.frames if isinstance(one, f.Refused)] == [
         f.Refused(group, 0, 0, f.Refusal.NOT_IN)
     ]
