@@ -266,7 +266,7 @@ class Watch:
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Who says that we are out in its half, since when, and when it said so last."""
+    """Who says that we are out in its half, for how many seconds, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
     shown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who takes us for in while we wait to be: for how many seconds that it was heard in, and when it was last."""
