@@ -10,6 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat import groups, packages
 from conclave.chat.meaning import STEP_SECONDS, WELCOME_SECONDS
 from conclave.chat.notices import RequestAnswered
+from conclave.chat.state import Step
 from conclave.chat.work import Work
 from conclave.crypto.suite import HYBRID
 from conclave.lobby import order as orders
@@ -92,6 +93,39 @@ def test_who_was_put_out_and_asked_in_while_away_by_an_answer_of_before_does_not
     assert (table.stages()["cem"] == "member") is not out
     people = {"ayse", "burak"} if out else {"ayse", "burak", "cem"}
     assert len({table.view(one).authenticator for one in people}) == 1
+
+
+def test_a_welcome_that_comes_while_we_come_in_by_a_commit_of_our_own_waits() -> None:
+    """cem was put out and let in while away; who leads lets it in anew before the welcome of burak is there."""
+    table = Table("ayse", "burak", "cem")
+    table.authority = False
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem")
+    table.part({"ayse", "burak"}, {"cem"})
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    late = {"Head", "Ordered", "WELCOME"}
+
+    def drop(_: str, other: str, frame: object) -> bool:
+        return other == "cem" and (frame.kind.name if isinstance(frame, Post) else type(frame).__name__) in late
+
+    table.drop = drop
+    table.part({"ayse", "burak"}, {"burak", "cem"})
+    table.link("burak", "cem")
+    table.run(5)
+    late.remove("Head")
+    table.part({"ayse", "burak"}, {"ayse", "cem"}, {"burak", "cem"})
+    table.link("ayse", "cem")
+    table.run(2)
+    assert table.state("cem", group).healing.step is Step.ENTER
+    late.remove("WELCOME")
+    table.run(6)
+    late.clear()
+    table.part()
+    table.run(30)
+    assert table.stages()["cem"] == "member"
+    assert table.view("cem").authenticator == table.view("ayse").authenticator
 
 
 def accepted_of_one_who_dies(*, committed: bool) -> tuple[Table, bytes]:
