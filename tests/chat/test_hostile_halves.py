@@ -418,6 +418,16 @@ def test_one_member_alone_does_not_make_a_leader_believe_that_it_is_out() -> Non
     assert "deniz" not in table.view("ayse").roster
 
 
+def test_a_nap_between_two_of_its_words_puts_no_member_out_that_says_we_are_out() -> None:
+    table, group = room()
+    table.run(70, 5)
+    for _ in range(2):
+        table.put("ayse", ev.Arrived("deniz", Refused(group, 1, 0, Refusal.OUTSIDER)))
+        table.now += 300
+    table.run(5)
+    assert "deniz" in table.view("ayse").roster
+
+
 def test_what_somebody_said_of_us_before_it_followed_us_is_forgotten() -> None:
     table, group = room()
     table.run(70, 5)

@@ -8,8 +8,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages
-from conclave.chat.meaning import WELCOME_SECONDS
+from conclave.chat.meaning import STEP_SECONDS, WELCOME_SECONDS
 from conclave.chat.notices import RequestAnswered
+from conclave.chat.state import Step
 from conclave.chat.work import Work
 from conclave.crypto.suite import HYBRID
 from conclave.lobby import order as orders
@@ -94,6 +95,39 @@ def test_who_was_put_out_and_asked_in_while_away_by_an_answer_of_before_does_not
     assert len({table.view(one).authenticator for one in people}) == 1
 
 
+def test_a_welcome_that_comes_while_we_come_in_by_a_commit_of_our_own_waits() -> None:
+    """cem was put out and let in while away; who leads lets it in anew before the welcome of burak is there."""
+    table = Table("ayse", "burak", "cem")
+    table.authority = False
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem")
+    table.part({"ayse", "burak"}, {"cem"})
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    late = {"Head", "Ordered", "WELCOME"}
+
+    def drop(_: str, other: str, frame: object) -> bool:
+        return other == "cem" and (frame.kind.name if isinstance(frame, Post) else type(frame).__name__) in late
+
+    table.drop = drop
+    table.part({"ayse", "burak"}, {"burak", "cem"})
+    table.link("burak", "cem")
+    table.run(5)
+    late.remove("Head")
+    table.part({"ayse", "burak"}, {"ayse", "cem"}, {"burak", "cem"})
+    table.link("ayse", "cem")
+    table.run(2)
+    assert table.state("cem", group).healing.step is Step.ENTER
+    late.remove("WELCOME")
+    table.run(6)
+    late.clear()
+    table.part()
+    table.run(30)
+    assert table.stages()["cem"] == "member"
+    assert table.view("cem").authenticator == table.view("ayse").authenticator
+
+
 def accepted_of_one_who_dies(*, committed: bool) -> tuple[Table, bytes]:
     """deniz accepts burak, whose device dies: before it lets deniz in, or before its welcome leaves."""
     table = Table(*ALL)
@@ -144,6 +178,15 @@ def test_whose_welcome_never_came_is_put_out_after_a_while_and_can_be_asked_anew
     table.part()
     table.run(60)
     assert table.view("deniz").roster == table.view("cem").roster == table.view("burak").roster
+
+
+def test_whose_links_live_for_less_than_that_says_so_too() -> None:
+    table, _ = accepted_of_one_who_dies(committed=True)
+    for _ in range(int(WELCOME_SECONDS / 60)):
+        table.run(60, 3)
+        table.cut("ayse", "deniz")
+    table.run(60, 3)
+    assert table.view("ayse").roster == ("ayse", "burak", "cem")
 
 
 def test_who_slept_while_its_welcome_lay_in_the_mailbox_comes_in(table: Table) -> None:
@@ -208,9 +251,9 @@ def test_a_head_puts_nobody_out_who_is_about_to_be_let_in(table: Table) -> None:
     table.put("ayse", ev.InviteTo("ops", ("deniz",)))
     table.drop = lambda one, _, frame: one == "deniz" and not isinstance(frame, f.Refused)
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
-    for _ in range(2):
+    for _ in range(int(WELCOME_SECONDS / STEP_SECONDS) + 1):
         table.put("deniz", ev.Arrived("ayse", orders.head(order)))
-        table.now += WELCOME_SECONDS
+        table.now += STEP_SECONDS
     assert [one for _, _, one in table.frames if isinstance(one, f.Refused)] == [
         f.Refused(group, 0, 0, f.Refusal.NOT_IN)
     ]

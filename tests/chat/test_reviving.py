@@ -186,6 +186,21 @@ def test_who_came_from_a_backup_into_a_lobby_of_many_terms_asks_the_others_wheth
     agreed(table, "ayse", "burak", "cem", "deniz", lines=False)
 
 
+def test_who_was_in_and_has_gone_before_is_no_stranger_to_a_home_from_a_backup() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.say("burak", "#ops", "bye")
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(10)
+    _restored(table, "cem")
+    table.run(30)
+    told = [text for text in table.texts("cem", "#ops") if "brings words of" in text]
+    assert told == ["ayse brings words of burak from before this device was in #ops; who was then, it cannot tell"]
+    assert table.words("cem") == ["bye"]
+
+
 def test_who_is_on_its_way_in_from_a_backup_goes_along_with_its_leader_to_another_half() -> None:
     table = Table("burak", "cem", "deniz", "elif")
     for one in ("cem", "deniz", "elif"):

@@ -120,7 +120,6 @@ def _happened(work: Work, event: ev.Event) -> None:
         case ev.Unlinked(peer):
             leadership.linked(work, peer, up=False)
             links.unlinked(work, peer)
-            meaning.unlinked(work, peer)
             mail.unlinked(work, peer)
         case ev.Tick():
             work.rung()

@@ -31,7 +31,9 @@ RUMOUR_SECONDS = 5.0
 RUMOUR_KEPT_SECONDS = 60.0
 """A rumour that is not told again is looked into for so long."""
 SHUNNED_SECONDS = 60.0
-"""A member in whose half we are out has so long to follow the order that counts."""
+"""A member in whose half we are out has so long to follow the order that counts ..."""
+SHUNNED_STEP_SECONDS = 10.0
+"""... of which so much passes at most between two times that it says so: either may have slept."""
 SHUNNED_AGAIN_SECONDS = 600.0
 """It says so again at heads of ours, which come ever more rarely; not said for so long, it is forgotten."""
 
@@ -232,13 +234,14 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
         return
     people = set(groups.roster(state)) - {work.me}
     said = {one: at for one, at in lobby.watch.shunned.items() if one in people and _still(work, at)}
-    since, _ = said.get(handle, (work.now, work.now))
-    said[handle] = (since, work.now)
+    waited, last = said.get(handle, (0.0, work.now))
+    waited += min(abs(work.now - last), SHUNNED_STEP_SECONDS)
+    said[handle] = (waited, work.now)
     counts = out_by > lobby.healing.since(work.me)
     put_out = (lobby.watch.put_out & said.keys()) - {handle} | ({handle} if counts else set())
     lobby = replace(lobby, watch=replace(lobby.watch, shunned=said, put_out=put_out))
     work.keep_lobby(lobby)
-    if len(people) > 1 and work.now - since < SHUNNED_SECONDS:
+    if len(people) > 1 and waited < SHUNNED_SECONDS:
         return
     if 2 * len(put_out) > len(people):
         ending.out(work, lobby, "in the other half of the lobby")

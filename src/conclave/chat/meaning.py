@@ -18,6 +18,8 @@ from conclave.wire.order import Have, Head, Refusal, Refused
 
 WELCOME_SECONDS = 300.0
 """A welcome may be under way for so long after the commit that it is for."""
+STEP_SECONDS = 10.0
+"""Between two heads so much is waited at most: whoever leads shows one more often, but not while either sleeps."""
 
 
 def theirs(work: Work, group: bytes, heard: Heard) -> None:
@@ -143,18 +145,12 @@ def unknown_head(work: Work, handle: str, head: Head) -> None:
 
 def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
     """Somebody takes us for a member, and our welcome does not come: after a while it hears that we are not in."""
-    shown = dict(lobby.watch.shown)
-    if work.now - shown.setdefault(handle, work.now) >= WELCOME_SECONDS:
+    waited, last = lobby.watch.shown.get(handle, (0.0, work.now))
+    waited += min(abs(work.now - last), STEP_SECONDS)
+    if waited >= WELCOME_SECONDS:
         send(work, handle, Refused(lobby.group, 0, 0, Refusal.NOT_IN))
+    shown = {**lobby.watch.shown, handle: (waited, work.now)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
-
-
-def unlinked(work: Work, handle: str) -> None:
-    """A link is gone: what it is waited for begins anew with the next one, since we may have slept in between."""
-    for lobby in work.lobbies():
-        if handle in lobby.watch.shown:
-            shown = {one: since for one, since in lobby.watch.shown.items() if one != handle}
-            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:

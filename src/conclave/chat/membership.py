@@ -276,6 +276,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     old = work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
         return Fate.DECLINED
+    if healing and lobby.healing.step is Step.ENTER:
+        return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
     if healing and lobby.order is not None and lobby.healing.step in (Step.SOUND, Step.UNWIND):
         head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
         if orders.parting(lobby.order, head) != lobby.order.seq:

@@ -124,13 +124,19 @@ def _strange(work: Work, lobby: Lobby, author: str) -> bool:
 
 
 def _met(work: Work, lobby: Lobby, by: str, author: str, seq: int, number: int) -> None:
-    """Say it of a stranger, the ``number``-th in one message: nobody fills our history with such notices."""
-    if number <= STRANGERS_MOST:
-        text = f"{by} brings words of {author}, who was not in {lobby.label} while you were"
-    elif number == STRANGERS_MOST + 1:
-        text = f"{by} brings words of others too, who were not in {lobby.label} while you were"
-    else:
+    """Say it of a stranger, the ``number``-th in one message: nobody fills our history with such notices.
+
+    A home from a backup does not know who was in, and has gone, before it came in.
+    """
+    if number > STRANGERS_MOST + 1:
         return
+    who, were = (author, "was") if number <= STRANGERS_MOST else ("others too", "were")
+    if seq > lobby.healing.since(work.me):
+        text = f"{by} brings words of {who}, who {were} not in {lobby.label} while you were"
+    else:
+        text = (
+            f"{by} brings words of {who} from before this device was in {lobby.label}; who was then, it cannot tell"
+        )
     own_notice(work, lobby.label, text, seq)
 
 

@@ -276,9 +276,10 @@ class Watch:
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Who says that we are out in its half, since when, and when it said so last."""
+    """Who says that we are out in its half, for how many seconds, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
-    shown: Mapping[str, float] = field(default_factory=dict)  # who takes us for in since when, while we wait to be
+    shown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Who takes us for in while we wait to be: for how many seconds that it was heard in, and when it was last."""
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
