@@ -154,17 +154,21 @@ def test_mail_that_has_waited_for_as_long_as_it_may_is_left_anew(pair: Table) ->
     pair.say("ayse", "@burak", "two")
     pair.wait(6)
     pair.desks["ayse"] = pair.restored("ayse")
+    pair.failing["burak"] = "full"
+    pair.say("ayse", "@burak", "three")
+    pair.wait(6)
+    pair.failing.clear()
     pair.effects["ayse"].clear()
     pair.mail.clear()  # as the authority does
-    pair.wait(50)
+    pair.wait(44)
     assert not [one for one in pair.effects["ayse"] if isinstance(one, DepositPosts)]
     assert min(wakes(pair, "ayse")) <= pair.now + 10
     pair.wait(10)
     assert [one.status for one in pair.notices("ayse", LineMarked)] == [  # type: ignore[attr-defined]
-        "waiting", "waiting", "in mailbox", "in mailbox"
+        "waiting", "waiting", "in mailbox", "in mailbox", "in mailbox"
     ]  # fmt: skip
     pair.collect("burak")
-    assert pair.words("burak", "@ayse")[-2:] == ["one", "two"]
+    assert pair.words("burak", "@ayse")[-3:] == ["one", "two", "three"]
 
 
 def test_a_lobbys_mail_that_has_waited_for_as_long_as_it_may_is_left_anew() -> None:

@@ -87,7 +87,7 @@ def _lapsed(work: Work, peer: Peer) -> Peer:
     for line in peer.out.lines:
         if line.number <= peer.mailed:
             work.mark_line("@" + peer.handle, line.id, Status.WAITING)
-    peer = replace(peer, mailed=0, mailing=0, mail_until=0)
+    peer = replace(peer, mailed=0, mailing=0, mail_until=0, mail_at=0.0)  # there is room where it was
     work.keep(peer)
     return peer
 
@@ -238,6 +238,8 @@ def _forgotten(work: Work, lobby: Lobby) -> Lobby:
     mailed = {**lobby.mailed, **{handle: Mailed(one.first - 1) for handle, one in over.items()}}
     lobby = replace(lobby, mailed=mailed, watch=replace(lobby.watch, mailing=mailing))
     work.keep_lobby(lobby)
+    for handle in over:
+        work.keep(replace(work.peer(handle), mail_at=0.0))
     return lobby
 
 
