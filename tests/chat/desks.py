@@ -61,7 +61,7 @@ class Table:
     """Desks by name. ``drop`` says which frames are lost; ``frames`` are those that arrived.
 
     ``authority`` says whether there is one: it has the key packages that are ``published``, and the ``mail``;
-    ``failing`` says why nothing is left for whom.
+    ``failing`` says why nothing is left for whom, ``mail_life`` for how long it waits (seconds; 0: for good).
     """
 
     def __init__(self, *names: str, settings: Settings | None = None) -> None:
@@ -72,6 +72,7 @@ class Table:
         self.published: dict[str, list[bytes]] = {}
         self.authority = True
         self.failing: dict[str, str] = {}
+        self.mail_life = 0.0
         self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
         self.mails = 0
         self.stores = {name: MemoryStore() for name in names}
@@ -153,7 +154,8 @@ class Table:
             return
         self.mails += 1
         self.mail.setdefault(peer, {})[self.mails] = (name, frames)
-        self.step(name, ev.Deposited(peer, upto, group, entry))
+        until = self.now + self.mail_life if self.mail_life else 0.0
+        self.step(name, ev.Deposited(peer, upto, group, entry, until))
 
     def collect(self, name: str) -> int:
         """What is in the mailbox of ``name`` comes in; how many envelopes there were."""

@@ -8,6 +8,7 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
 from conclave.chat.mail import POSTS_AT_ONCE
+from conclave.chat.notices import LineMarked
 from conclave.wire.order import Submit
 from tests.chat.desks import Table, read_frame
 
@@ -144,6 +145,58 @@ def test_a_leaders_full_mailbox_is_tried_when_it_was_here() -> None:
     table.say("burak", "#ops", "two")
     table.run(40)
     assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+
+
+def test_mail_that_has_waited_for_as_long_as_it_may_is_left_anew(pair: Table) -> None:
+    pair.mail_life = 60.0
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    pair.say("ayse", "@burak", "two")
+    pair.wait(6)
+    pair.desks["ayse"] = pair.restored("ayse")
+    pair.failing["burak"] = "full"
+    pair.say("ayse", "@burak", "three")
+    pair.wait(6)
+    pair.failing.clear()
+    pair.effects["ayse"].clear()
+    pair.mail.clear()  # as the authority does
+    pair.wait(44)
+    assert not [one for one in pair.effects["ayse"] if isinstance(one, DepositPosts)]
+    assert min(wakes(pair, "ayse")) <= pair.now + 10
+    pair.wait(10)
+    assert [one.status for one in pair.notices("ayse", LineMarked)] == [  # type: ignore[attr-defined]
+        "waiting", "waiting", "in mailbox", "in mailbox", "in mailbox"
+    ]  # fmt: skip
+    pair.collect("burak")
+    assert pair.words("burak", "@ayse")[-3:] == ["one", "two", "three"]
+
+
+def test_a_lobbys_mail_that_has_waited_for_as_long_as_it_may_is_left_anew() -> None:
+    table = led_by_ayse("burak")
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.mail_life = 60.0
+    table.say("ayse", "#ops", "one")
+    table.run(20)
+    table.restart("ayse")
+    table.mail.clear()
+    table.run(30)
+    assert not table.mail
+    table.run(40)
+    table.collect("burak")
+    assert table.words("burak") == ["hello", "one"]
+
+
+def test_words_in_an_absent_leaders_mailbox_are_left_anew() -> None:
+    table = led_by_ayse("burak", "cem")
+    table.part({"ayse"}, {"burak"}, {"cem"})
+    table.mail_life = 60.0
+    table.say("burak", "#ops", "one")
+    table.run(40)
+    assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+    table.mail.clear()
+    table.run(70)
+    assert any(sender == "burak" for sender, _ in table.mail["ayse"].values())
 
 
 def test_a_long_outbox_goes_in_pieces(pair: Table) -> None:

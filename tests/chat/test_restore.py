@@ -105,6 +105,9 @@ def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> No
     new = encode_peer(peer)
     assert decode_peer("burak", new) == peer
     assert decode_peer("burak", new[:-8]) == replace(peer, groups=(replace(peer.groups[0], begun=0),))
+    for groups in ((), peer.groups):
+        mailed = replace(peer, groups=groups, mailed=3, mail_until=1_000_000)
+        assert decode_peer("burak", encode_peer(mailed)) == mailed
 
 
 def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:

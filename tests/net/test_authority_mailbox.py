@@ -43,9 +43,10 @@ async def test_left_told_fetched_and_acknowledged(house: House, member: Members)
     ayse, burak = await member("ayse"), await member("burak")
     watcher = await house.watch(member.credentials["burak"])
     assert (await watcher.until("welcome"))["mail"] == 0
-    first = await ayse.deposit(BURAK, b"\0sealed\xff")
+    first, seconds = await ayse.deposit(BURAK, b"\0sealed\xff")
+    assert seconds == house.settings.mail_seconds
     await watcher.until("mail", count=1)
-    second = await ayse.deposit(BURAK, b"y" * SEALED_BYTES)
+    second, _ = await ayse.deposit(BURAK, b"y" * SEALED_BYTES)
     await watcher.until("mail", count=2)
     again = await house.watch(member.credentials["burak"])
     assert (await again.until("welcome"))["mail"] == 2
@@ -98,7 +99,7 @@ async def test_a_flood_is_told_once_to_who_reads_slowly(house: House, member: Me
 
 async def test_nobody_reads_or_drops_anothers(member: Members) -> None:
     ayse, burak, cem = await member("ayse"), await member("burak"), await member("cem")
-    own = await ayse.deposit(BURAK, b"sealed")
+    own, _ = await ayse.deposit(BURAK, b"sealed")
     assert await cem.mail() == await ayse.mail() == ()
     assert await cem.mail_done(list(range(1, own + 100))) == 0
     assert [m.id for m in await burak.mail()] == [own]

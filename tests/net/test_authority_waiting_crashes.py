@@ -84,7 +84,7 @@ async def take(client: AuthorityClient) -> bytes:
 
 
 async def deposit(client: AuthorityClient) -> int:
-    return await client.deposit(AYSE, b"sealed")
+    return (await client.deposit(AYSE, b"sealed")).id
 
 
 async def fetched(client: AuthorityClient) -> list[bytes]:

@@ -62,6 +62,7 @@ def passed(work: Work, peer: Peer) -> None:
     """Time passed: mail the outbox of somebody who has been away for a while."""
     if peer.linked or not peer.out.count or work.own is None:
         return
+    peer = _lapsed(work, peer)
     if not peer.away:
         peer = replace(peer, away=work.now)
         work.keep(peer)
@@ -76,6 +77,21 @@ def passed(work: Work, peer: Peer) -> None:
         work.keep(replace(peer, mailing=first + count - 1))
 
 
+def _lapsed(work: Work, peer: Peer) -> Peer:
+    """Where mail that was left has waited for as long as it may, it is gone, and is left anew."""
+    if not peer.mail_until or peer.mailed < peer.out.base:
+        return peer
+    if work.now < peer.mail_until:
+        work.wake(peer.mail_until)
+        return peer
+    for line in peer.out.lines:
+        if line.number <= peer.mailed:
+            work.mark_line("@" + peer.handle, line.id, Status.WAITING)
+    peer = replace(peer, mailed=0, mailing=0, mail_until=0, mail_at=0.0)  # there is room where it was
+    work.keep(peer)
+    return peer
+
+
 def deposited(work: Work, event: Deposited) -> None:
     """It is in the mailbox."""
     handle, upto, group = event.peer, event.upto, event.group
@@ -87,6 +103,8 @@ def deposited(work: Work, event: Deposited) -> None:
     if group:
         lobby = work.lobby(group)
         if lobby is not None:
+            voice = replace(lobby.voice, mail_until=lobby.voice.mail_until or event.until)
+            work.keep_lobby(replace(lobby, voice=voice))
             for one in lobby.voice.flying:
                 if one.id and one.number <= upto:
                     work.mark_line(lobby.label, one.id, Status.MAILED)
@@ -97,7 +115,9 @@ def deposited(work: Work, event: Deposited) -> None:
     for line in peer.out.lines:
         if peer.mailed < line.number <= upto:
             work.mark_line("@" + handle, line.id, Status.MAILED)
-    work.keep(replace(peer, mailed=max(peer.mailed, upto), mailing=max(peer.mailed, upto)))
+    until = peer.mail_until if peer.mailed >= peer.out.base else int(event.until)
+    top = max(peer.mailed, upto)
+    work.keep(replace(peer, mailed=top, mailing=top, mail_until=until))
     passed(work, work.peer(handle))
 
 
@@ -143,7 +163,7 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
         lobby = work.lobby(group)
         if lobby is not None:
             watch = replace(lobby.watch, mail_at=at)
-            work.keep_lobby(replace(lobby, watch=watch, voice=replace(lobby.voice, mailed=0)))
+            work.keep_lobby(replace(lobby, watch=watch, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
         return
     peer = work.peer(handle)
     work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
@@ -185,6 +205,7 @@ def lobby_passed(work: Work, group: bytes) -> None:
 
 
 def _mail_followers(work: Work, lobby: Lobby) -> None:
+    lobby = _forgotten(work, lobby)
     people, order = lobby.watch.followers, lobby.order
     if people is None or order is None:
         return
@@ -208,6 +229,20 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
         work.keep_lobby(replace(lobby, watch=watch))
 
 
+def _forgotten(work: Work, lobby: Lobby) -> Lobby:
+    """What has waited in a mailbox for as long as it may is there no more."""
+    over = {handle: one for handle, one in lobby.mailed.items() if one.first and 0 < one.until <= work.now}
+    if not over:
+        return lobby
+    mailing = {handle: upto for handle, upto in lobby.watch.mailing.items() if handle not in over}
+    mailed = {**lobby.mailed, **{handle: Mailed(one.first - 1) for handle, one in over.items()}}
+    lobby = replace(lobby, mailed=mailed, watch=replace(lobby.watch, mailing=mailing))
+    work.keep_lobby(lobby)
+    for handle in over:
+        work.keep(replace(work.peer(handle), mail_at=0.0))
+    return lobby
+
+
 def _lacks(lobby: Lobby, handle: str, one: Follower, has: int) -> bool:
     """Whether somebody is to be mailed to: of whom nothing is kept, as after a crash, only where words are new to it.
 
@@ -229,6 +264,11 @@ def _mail_leader(work: Work, lobby: Lobby) -> None:
     speaking.protect(work, lobby)
     lobby = work.lobby(lobby.group) or lobby
     voice = lobby.voice
+    if 0 < voice.mail_until <= work.now:
+        for one in voice.flying:
+            if one.id and one.number <= voice.mailed:
+                work.mark_line(lobby.label, one.id, Status.WAITING)
+        voice = replace(voice, mailed=0, mail_until=0.0)
     fresh = [one for one in voice.flying if one.number > voice.mailed and one.payload]
     if not fresh:
         return

@@ -93,7 +93,7 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     out = peer.out
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
-        peer.mailed, peer.read, peer.timer,
+        peer.mailed, peer.read, peer.timer, peer.mail_until,
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    return w.done()
+    return (w.uint64(peer.mail_until) if peer.mail_until else w).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -140,7 +140,10 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
         if r.remaining:  # a home from before has none
             groups = tuple(replace(one, begun=r.uint64()) for one in groups)
-        return Peer(handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed)
+        until = r.uint64() if r.remaining else 0
+        return Peer(
+            handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until
+        )
 
     return read(data, peer, VERSION if old else PEER_VERSION)
 

@@ -111,6 +111,7 @@ class Peer:
     sought: float = 0.0  # UNIX seconds when we last asked for a key package
     away: float = 0.0  # UNIX seconds since when it is not linked, though wanted
     mailed: int = 0  # the highest post that is in the peer's mailbox
+    mail_until: int = 0  # UNIX seconds until when all of these are there; 0: not known
     mailing: int = 0  # the highest post that is on its way there
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
     unmailed: str = ""  # why nothing can be left in the peer's mailbox, in words: people were told so
@@ -173,7 +174,7 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What we say in a lobby, until it has its place in the order. The last three are not kept."""
+    """What we say in a lobby, until it has its place in the order. The last four are not kept."""
 
     next: int = 1  # number of the next thing that we hand in
     count: int = 0  # our messages here
@@ -182,6 +183,7 @@ class Voice:
     staged: Staged | None = None  # our commit under way
     sent: int = 0  # the highest number handed in on the present link
     mailed: int = 0  # the highest number that was left in the leader's mailbox
+    mail_until: float = 0.0  # UNIX seconds until when all of these are there; 0: not known, or none is
     moved: float = 0.0  # UNIX seconds of its last progress
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 from urllib.parse import quote as percent
 
 from conclave.authority.mailbox import FETCH_BYTES, FETCH_MOST
@@ -34,6 +35,13 @@ class GivenPackage:
 
     data: bytes = field(repr=False)
     last: bool
+
+
+class LeftEnvelope(NamedTuple):
+    """An envelope that we left in somebody's mailbox, and for how many seconds it waits there (0: not told)."""
+
+    id: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +79,12 @@ class WaitingCalls:
         path = f"/packages/{percent(handle, safe='')}/last"
         return bytes_of(read_json(await self._caller.call("GET", path, limit=_PACKAGE_ANSWER)), "package")
 
-    async def deposit(self, handle: Handle, sealed: bytes) -> int:
-        """Leave an envelope in somebody's mailbox; its id. Raises ``Refused`` (``mailbox-full``, ...)."""
+    async def deposit(self, handle: Handle, sealed: bytes) -> LeftEnvelope:
+        """Leave an envelope in somebody's mailbox. Raises ``Refused`` (``mailbox-full``, ...)."""
         path = f"/mail/to/{percent(handle, safe='')}"
         answer = await self._caller.call("POST", path, limit=COUNT_BYTES, body=sealed, headers=_SEALED)
-        return whole(read_json(answer), "id", ID_MOST)
+        left = read_json(answer)
+        return LeftEnvelope(whole(left, "id", ID_MOST), whole(left, "seconds", ID_MOST))
 
     async def mail(self, after: int = 0, limit: int = FETCH_MOST) -> tuple[WaitingEnvelope, ...]:
         """Envelopes of our mailbox with an id above ``after``, oldest first; none where there are no more."""

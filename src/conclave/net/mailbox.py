@@ -36,7 +36,7 @@ class Mailbox(Waiting):
         ]
 
     async def deposit(self, request: web.Request) -> web.Response:
-        """The body is an envelope; the answer is ``{id}``."""
+        """The body is an envelope; the answer is ``{id, seconds}``: for how long it waits."""
         member = self.admission.member(request)
         self.admission.depositing(member)
         data = await read_body(request, SEALED_BYTES, self.limits.request_seconds)
@@ -49,7 +49,7 @@ class Mailbox(Waiting):
             raise
         self.tally.count("envelopes left")
         self.presence.tell_owner(left.recipient, "mail", left.count)
-        return web.json_response({"id": left.id})
+        return web.json_response({"id": left.id, "seconds": int(self.settings.mail_seconds)})
 
     async def fetch(self, request: web.Request) -> web.Response:
         """``{mail: [{id, sender, at, data}, ...]}``, the owner's after ``after``, oldest first."""

@@ -35,6 +35,8 @@ WAITING_BYTES = 32 * 1024 * 1024
 CACHE_SECONDS = 3600.0
 CACHE_MOST = 1024
 """For how long, and of how many, last-resort key packages are remembered."""
+LEFT_LEAST = 60.0
+"""Mail is not left anew sooner than this (seconds), whatever the authority says how long it keeps it."""
 
 Client = Callable[[], AuthorityClient]
 """The authority; raises ``NetworkError`` while it is away."""
@@ -140,7 +142,7 @@ class Deposits:
 
     async def _answer(self, deposit: Deposit) -> Deposited | DepositFailed:
         try:
-            await self._leave(parse_handle(deposit.peer), deposit.frames)
+            until = await self._leave(parse_handle(deposit.peer), deposit.frames)
         except ConclaveError as error:
             reason = why(error)
             log.info("nothing more left for %s (%s): %s", deposit.peer, reason, error)
@@ -148,9 +150,10 @@ class Deposits:
         except Exception:  # a fault of ours costs this deposit, not the others
             log.exception("a deposit failed")
             return _failed(deposit, "refused")
-        return Deposited(deposit.peer, deposit.upto, deposit.group, deposit.entry)
+        return Deposited(deposit.peer, deposit.upto, deposit.group, deposit.entry, until)
 
-    async def _leave(self, peer: Handle, frames: Sequence[bytes]) -> None:
+    async def _leave(self, peer: Handle, frames: Sequence[bytes]) -> float:
+        """Leave them; until when the first of them is there (UNIX seconds)."""
         if peer == self._identity.handle:
             raise LocalError("that is ourselves")
         theirs = await self._package(peer)
@@ -159,8 +162,12 @@ class Deposits:
         def seal(label: bytes, context: bytes, plain: bytes) -> bytes:
             return seal_to(theirs.package, label, context, plain, self._random)
 
+        until = 0.0
         for items in _parts(frames):
-            await self._client().deposit(peer, seal_envelope(credentials, peer, items, self._clock(), seal))
+            now = self._clock()
+            left = await self._client().deposit(peer, seal_envelope(credentials, peer, items, now, seal))
+            until = until or now + min(max(left.seconds or GRACE_SECONDS, LEFT_LEAST), GRACE_SECONDS)
+        return until
 
     async def _package(self, peer: Handle) -> ProvenPackage:
         now, trust = self._clock(), self._identity.trust
