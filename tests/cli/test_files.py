@@ -135,4 +135,4 @@ def test_an_offer_can_be_taken_back_and_that_fails_the_fetch(folder: Path, tmp_p
     assert "changed or removed" in failed.stderr
     assert "ask for it to be offered again" in failed.stderr
     assert "taken back" in run(folder, "ayse", "fetch", sent["id"], "--cancel").stdout
-    assert "cancelled: taken back" in run(folder, "ayse", "files").stdout
+    assert f"{sent['id'][:8]}: taken back" in run(folder, "ayse", "files").stdout

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
-from conclave.cli import lobby, talk, up
+from conclave.cli import files, lobby, talk, up
+from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
 from tests.node.screen import Done, conclave
 
@@ -94,6 +96,28 @@ def test_a_file_shows_its_size_and_how_to_get_it(capsys: pytest.CaptureFixture[s
     ):
         talk.show_line(received("big.bin", kind="file", file=shown), "#ops", as_json=False)
         assert capsys.readouterr().out.rstrip().endswith(f"burak      {words}")
+
+
+def test_a_long_failure_does_not_push_the_name_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = {"id": "3f9a02c1" * 4, "conversation": "#ops", "from": "burak", "size": 1, "at": 1e9, "name": "big.bin"}
+    why = "no room: " + "x" * 200
+    monkeypatch.setattr(files, "NodeClient", Answers(files=[row | {"status": "failed", "why": why}]))
+    heading, line, below = conclave(None, "files").out.splitlines()
+    assert heading.endswith("STATUS  NAME")
+    assert line.endswith("failed  big.bin")
+    assert below == f"3f9a02c1: {why}"
+
+
+def test_a_short_new_passphrase_is_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, warned in (("1234567", True), ("12345678", False)):
+        (tmp_path / "passphrase").write_text(words)
+        context = Context(tmp_path, tmp_path / "passphrase")
+        assert read_passphrase(context, "a passphrase for this home", confirm=True) == words
+        assert ("fewer than 8" in capsys.readouterr().err) is warned
+        read_passphrase(context, "passphrase")
+        assert not capsys.readouterr().err
 
 
 def test_sizes() -> None:

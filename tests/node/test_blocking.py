@@ -1,4 +1,4 @@
-"""Who is blocked or muted is seen, and nobody who does not exist can be."""
+"""Who is blocked or muted is seen, and nobody who does not exist can be; and what an answer led to."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     user = {"handle": "burak", "online": True, "address": "h:1", "name": "", "linked": True}
     assert people._person(user | {"blocked": True, "muted": True})[1] == "online, linked, blocked, muted"
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "words"),
+    [
+        ("member", 0, "accepted: the invitation to #ops"),
+        ("joining", 0, "accepted: the invitation to #ops; you are let in as soon as somebody there is online"),
+        ("ended", 1, "#ops was closed meanwhile, or the invitation taken back: you are not let in"),
+        ("", 1, "#ops was closed meanwhile, or the invitation taken back: you are not let in"),
+    ],
+)
+def test_an_accepted_invitation_in_words(monkeypatch: pytest.MonkeyPatch, stage: str, code: int, words: str) -> None:
+    done = {"from": "ayse", "lobby": "#ops", "accepted": True, "stage": stage}
+    monkeypatch.setattr(people, "NodeClient", Answers(answered=[done]))
+    shown = conclave(None, "accept", "ayse")
+    assert (shown.code, shown.err) == (code, words + "\n")

@@ -31,6 +31,10 @@ async def test_the_roll_names_who_answered_and_when_certificates_end(trio: Trio)
     assert (result["present"], result["of"]) == (3, 3)
     for row in result["members"]:
         assert row["until"] > time.time()
+    prints = {row["handle"]: row["fingerprint"] for row in result["members"]}
+    one = (await ayse.serve(ask.Verify("@burak")))["certificates"]["burak"]
+    assert prints["burak"] == one["fingerprint"]
+    assert len(set(prints.values())) == 3
     assert [row["handle"] for row in result["members"] if row["me"]] == ["burak"]
     cem.node.peers.hold(True)  # its device takes nothing in
     result = await ayse.serve(ask.Roll("#ops", 2))
@@ -134,6 +138,32 @@ async def test_any_member_asks_somebody_in(trio: Trio, tmp_path: Path) -> None:
             await one.until(lambda one=one: len(in_room(one)) == 4)  # type: ignore[misc]
         await deniz.serve(ask.Say("#ops", "hello all", wait=True, timeout=20))
         assert "hello all" in cem.texts("#ops")
+
+
+async def test_who_accepts_hears_whether_it_is_in(
+    trio: Trio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ayse, _, _ = trio
+    make_home(tmp_path / "deniz", "deniz")
+    async with running(tmp_path / "deniz") as deniz:
+        for one in trio:
+            one.meets(deniz)
+        for name in ("bridge", "galley", "attic"):
+            await ayse.serve(ask.LobbyOpen(name, ("deniz",)))
+        await deniz.until(lambda: len(deniz.requested()) == 3)
+        [row] = (await deniz.serve(ask.AnswerTo("ayse", accept=True, lobby="bridge")))["answered"]
+        assert row["stage"] == "member"
+        await ayse.serve(ask.LobbyClose("galley"))
+        [row] = (await deniz.serve(ask.AnswerTo("ayse", accept=True, lobby="galley")))["answered"]
+        assert row["stage"] == "ended"
+        monkeypatch.setattr(rooms, "ENTER_SECONDS", 0.05)
+        ayse.node.peers.hold(True)
+        [row] = (await deniz.serve(ask.AnswerTo("ayse", accept=True, lobby="attic")))["answered"]
+        assert row["stage"] == "joining"
+        with pytest.raises(LocalError, match="not in #attic yet") as early:
+            await deniz.serve(ask.Say("#attic", "hello"))
+        assert "as soon as somebody in the lobby is online" in early.value.remedy
+        ayse.node.peers.hold(False)
 
 
 async def test_who_came_in_later_is_shown_what_was_said_before(trio: Trio, tmp_path: Path) -> None:

@@ -117,6 +117,8 @@ async def test_only_ones_own_lines_can_be_changed_and_lines_are_named_clearly(tr
     await ayse.serve(ask.Say("#ops", "mine", wait=True, goal="sent"))
     await until_line(burak, "#ops", text="mine")
     mine = (await lines(burak, "#ops"))[-1]
+    with pytest.raises(LocalError, match="'notanemoji' is not one emoji"):
+        await burak.serve(ask.React("#ops", mine["id"][:8], "notanemoji"))
     with pytest.raises(LocalError, match="ayse's line"):
         await burak.serve(ask.Edit("#ops", mine["id"][:8], "yours"))
     for name in ("last", "ffffffff", "999999", "zz"):

@@ -29,6 +29,10 @@ PassphraseFile = Annotated[
 """The option that every command takes that may need the passphrase; also before the verb, or in the environment."""
 
 
+FEW_CHARACTERS = 8
+"""A new passphrase of fewer is warned about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The options before the verb."""
@@ -48,6 +52,7 @@ def context_of(ctx: typer.Context) -> Context:
 def read_passphrase(context: Context, prompt: str, *, file: Path | None = None, confirm: bool = False) -> str:
     """The passphrase: from ``file``, the file named before the verb, CONCLAVE_PASSPHRASE_FD, or the terminal.
 
+    ``confirm``: a new one, which is asked for twice, and warned about where it is short.
     Raises ``LocalError`` where there is none to be had, it is empty, or two entries differ.
     """
     source = file or context.passphrase_file
@@ -75,6 +80,8 @@ def read_passphrase(context: Context, prompt: str, *, file: Path | None = None, 
         )
     if not passphrase:
         raise LocalError("the passphrase is empty")
+    if confirm and len(passphrase) < FEW_CHARACTERS:
+        note(f"warning: {prompt}: fewer than {FEW_CHARACTERS} characters are soon guessed")
     return passphrase
 
 

@@ -82,6 +82,9 @@ def files(
             for each in found
         ),
     )
+    for each in found:
+        if each["why"]:
+            say(f"{_short(each)}: {each['why']}")
 
 
 def fetch(
@@ -188,9 +191,8 @@ def _report(shown: dict[str, Any], words: str, *, as_json: bool) -> None:
 
 def _status(shown: dict[str, Any]) -> str:
     if shown["status"] == "fetching":
-        percent = 100 * shown["done"] // max(1, shown["size"])
-        return f"{percent} %" + (f", {shown['why']}" if shown["why"] else "")
-    return f"{shown['status']}: {shown['why']}" if shown["why"] else str(shown["status"])
+        return f"{100 * shown['done'] // max(1, shown['size'])} %"
+    return str(shown["status"])
 
 
 def _short(shown: dict[str, Any]) -> str:

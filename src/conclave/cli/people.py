@@ -131,11 +131,21 @@ def _answer(ctx: typer.Context, peer: str, lobby: str, *, as_json: bool, **answe
         emit(answered)
         return
     for done in answered:
-        what = f"the invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
-        if done.get("blocked"):
-            note(f"blocked: {done['from']}; nothing of theirs reaches you outside lobbies")
-        else:
-            note(f"{'accepted' if answer['accept'] else 'rejected'}: {what}")
+        note(_answered(done, accepted=answer["accept"]))
+    if answered and all(done.get("stage") in ("ended", "") for done in answered):
+        raise typer.Exit(1)
+
+
+def _answered(done: dict[str, Any], *, accepted: bool) -> str:
+    if done.get("blocked"):
+        return f"blocked: {done['from']}; nothing of theirs reaches you outside lobbies"
+    match done.get("stage"):
+        case "ended" | "":
+            return f"{done['lobby']} was closed meanwhile, or the invitation taken back: you are not let in"
+        case "joining":
+            return f"accepted: the invitation to {done['lobby']}; you are let in as soon as somebody there is online"
+    what = f"the invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
+    return f"{'accepted' if accepted else 'rejected'}: {what}"
 
 
 def unblock(ctx: typer.Context, peer: Who, link: ByLink = Link.TLS, as_json: Json = False) -> None:

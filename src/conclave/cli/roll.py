@@ -43,8 +43,11 @@ def roll(
     else:
         note(f"{result['lobby']}: {result['present']} of {result['of']} answered within {seconds:g} s")
         table(
-            ("MEMBER", "ANSWER", "CERTIFICATE UNTIL"),
-            ((m["handle"], _answer(m["present"], m["me"]), _day(m["until"])) for m in result["members"]),
+            ("MEMBER", "ANSWER", "CERTIFICATE UNTIL", "SHA-256"),
+            (
+                (m["handle"], _answer(m["present"], m["me"]), _day(m["until"]), _print(m["fingerprint"]))
+                for m in result["members"]
+            ),
         )
     if result["present"] < result["of"]:
         raise typer.Exit(1)
@@ -52,6 +55,10 @@ def roll(
 
 def _answer(present: bool, me: bool) -> str:
     return "you" if me else "here" if present else "no answer"
+
+
+def _print(fingerprint: str) -> str:
+    return f"{fingerprint[:16]}…" if fingerprint else "-"
 
 
 def _day(until: float) -> str:
@@ -88,8 +95,8 @@ def verify(
         if qr:
             _show_qr(result["number"])
         for handle, certificate in result["certificates"].items():
-            print16 = certificate["fingerprint"][:16]
-            note(f"{handle}'s certificate: SHA-256 {print16}…, valid until {_day(certificate['until'])}")
+            shown = _print(certificate["fingerprint"])
+            note(f"{handle}'s certificate: SHA-256 {shown}, valid until {_day(certificate['until'])}")
     if result["revoked"]:
         note(f"REVOKED: {result['revoked']}")
         note(f"do not trust this conversation until {result['peer']} is back with a certificate that holds")

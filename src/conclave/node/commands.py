@@ -17,7 +17,7 @@ from conclave.errors import LocalError
 from conclave.node.classic_commands import CLASSIC_METHODS, ClassicCommand
 from conclave.node.files_commands import METHODS as FILE_METHODS
 from conclave.node.files_commands import FileCommand
-from conclave.node.params import Address, Name, Params, Path, Stretch
+from conclave.node.params import Address, Name, Params, Path, Stretch, complaint
 
 Named = Annotated[str, Field(min_length=1, max_length=32)]
 """A line: its position, the first letters of its id, or ``last``."""
@@ -355,9 +355,7 @@ def parse(method: str, params: object) -> Command:
     try:
         return _adapter(method).validate_python(params if params is not None else {})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "parameters"
-        raise LocalError(f"{method}: {where}: {first['msg']}") from error
+        raise LocalError(complaint(method, error)) from error
 
 
 def unparse(command: Command) -> tuple[str, dict[str, Any]]:

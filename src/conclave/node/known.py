@@ -57,10 +57,16 @@ class Known:
             raise LocalError(f"you are in no lobby {text!r}", remedy="conclave lobby list; conclave requests")
         return view
 
-    def demand_staying(self, conversation: str) -> None:
-        """Refuse words for a lobby that we are leaving. Raises ``LocalError``."""
-        if conversation.startswith("#") and self.lobby(conversation).stage == "leaving":
+    def demand_in(self, conversation: str) -> None:
+        """Refuse words for a lobby that we are not in yet, or are leaving. Raises ``LocalError``."""
+        view = self.lobby(conversation) if conversation.startswith("#") else None
+        if view is not None and view.stage == "leaving":
             raise LocalError(f"you are leaving {conversation}", remedy="ask to be invited again once you are out")
+        if view is not None and view.stage == "joining":
+            raise LocalError(
+                f"you are not in {conversation} yet",
+                remedy="you are let in as soon as somebody in the lobby is online; then say it again",
+            )
 
     def protection(self, conversation: str) -> str:
         """How it is protected, in words."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 Name = Annotated[str, Field(min_length=1, max_length=140)]
 """A handle, a lobby's label, or either with its ``@`` or ``#``."""
@@ -32,3 +32,38 @@ class Stretch(Params):
     after: Annotated[int, Field(ge=0)] | None = None
     before: Annotated[int, Field(ge=0)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+_KINDS = {"string": "text", "int": "whole number", "float": "number", "bool": "yes or no", "tuple": "list"}
+"""What a parameter should be, by the first word of the error's type."""
+
+
+def complaint(method: str, error: ValidationError) -> str:
+    """What is wrong with the first parameter that is, in words for people."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    bound = first.get("ctx", {})
+    match first["type"]:
+        case "missing":
+            return f"{where} is missing"
+        case "string_too_short":
+            least = bound["min_length"]
+            return f"{where} is empty" if least == 1 else f"{where} is too short: at least {least} characters"
+        case "string_too_long":
+            return f"{where} is too long: at most {bound['max_length']} characters"
+        case "too_long":
+            return f"{where} has too many: at most {bound['max_length']}"
+        case "string_pattern_mismatch":
+            return f"{where} is not made of hexadecimal digits"
+        case "greater_than_equal":
+            return f"{where} is too small: at least {bound['ge']}"
+        case "less_than_equal":
+            return f"{where} is too large: at most {bound['le']}"
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return f"{method} takes no {where}"
+        case "dataclass_type":
+            return f"{method} takes an object of parameters"
+        case "literal_error":
+            return f"{where} must be {bound['expected']}"
+        case kind:
+            return f"{where} is no {_KINDS.get(kind.partition('_')[0], 'value that fits')}"

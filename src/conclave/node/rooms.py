@@ -23,9 +23,12 @@ from conclave.node.notices import Notice
 from conclave.pki.certificate import read_certificate
 from conclave.wire.limits import ID_BYTES
 
+NO_CERTIFICATE: dict[str, Any] = {"until": 0.0, "fingerprint": ""}
 CHECK_DIGITS = 16
 """Of a lobby's hash, for people who compare by voice whether they were shown the same order (64 bits)."""
 
+ENTER_SECONDS = 2.0
+"""How long ``accept`` waits until we are let in, or not."""
 LEAVE_SECONDS = 5.0
 """How long ``lobby leave`` waits for the commit that puts us out."""
 
@@ -36,12 +39,12 @@ class Rooms:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._rolls: dict[bytes, tuple[set[str], asyncio.Event]] = {}
-        self._leaving: dict[str, asyncio.Event] = {}
+        self._awaited: dict[str, asyncio.Event] = {}  # lobbies in which something is about to happen
 
     def noticed(self, notice: Notice) -> None:
-        """Answers to roll calls of ours, and what happens in lobbies that we leave."""
-        if isinstance(notice, LineAdded) and notice.conversation in self._leaving:
-            self._leaving[notice.conversation].set()
+        """Answers to roll calls of ours, and what happens in lobbies that we enter or leave."""
+        if isinstance(notice, LineAdded) and notice.conversation in self._awaited:
+            self._awaited[notice.conversation].set()
         if isinstance(notice, RollCalled) and notice.nonce in self._rolls:
             present, changed = self._rolls[notice.nonce]
             present.update(notice.present)
@@ -77,8 +80,15 @@ class Rooms:
             targets.append("")
         for target in targets:
             await pump.ask(ev.AnswerRequest(peer, command.accept, target, command.block and not target))
-        answered = [{"from": peer, "lobby": target, "accepted": command.accept} for target in targets]
-        return {"answered": [one | {"blocked": command.block and not one["lobby"]} for one in answered]}
+        answered = []
+        for target in targets:
+            row = {"from": peer, "lobby": target, "accepted": command.accept}
+            if not target:
+                row["blocked"] = command.block
+            elif command.accept:
+                row["stage"] = await self._past(target, "joining", ENTER_SECONDS)
+            answered.append(row)
+        return {"answered": answered}
 
     # In and out.
 
@@ -129,22 +139,26 @@ class Rooms:
         if isinstance(command, ask.LobbyClose):
             await self._known.pump.ask(ev.CloseLobby(label))
             return {"lobby": label}
-        told = self._leaving.setdefault(label, asyncio.Event())
         await self._known.pump.ask(ev.LeaveLobby(label))
+        return {"lobby": label, "left": await self._past(label, "leaving", LEAVE_SECONDS) != "leaving"}
+
+    async def _past(self, label: str, stage: str, seconds: float) -> str:
+        """The stage of a lobby as soon as that is another than ``stage``, or after ``seconds``."""
+        told = self._awaited.setdefault(label, asyncio.Event())
         try:
-            async with asyncio.timeout(LEAVE_SECONDS):
-                while self._is_leaving(label):
+            async with asyncio.timeout(seconds):
+                while self._stage(label) == stage:
                     told.clear()
                     await told.wait()
         except TimeoutError:
             pass
         finally:
-            self._leaving.pop(label, None)
-        return {"lobby": label, "left": not self._is_leaving(label)}
+            self._awaited.pop(label, None)
+        return self._stage(label)
 
-    def _is_leaving(self, label: str) -> bool:
+    def _stage(self, label: str) -> str:
         view = views.lobby(self._known.pump.desk, label)
-        return view is not None and view.stage == "leaving"
+        return "" if view is None else view.stage
 
     async def remove(self, command: ask.LobbyRemove) -> dict[str, Any]:
         """Put somebody out."""
@@ -209,21 +223,23 @@ class Rooms:
         view = known.lobby(view.label)
         ends = self._certificates(view.label)
         members = [
-            {"handle": one, "present": one in present, "me": one == known.me, "until": ends.get(one, 0.0)}
+            {"handle": one, "present": one in present, "me": one == known.me, **ends.get(one, NO_CERTIFICATE)}
             for one in view.roster
         ]
         here = sum(bool(one["present"]) for one in members)
         return {"lobby": view.label, "members": members, "present": here, "of": len(members)}
 
-    def _certificates(self, label: str) -> dict[str, float]:
-        """When each member's certificate ends, as the group has it."""
+    def _certificates(self, label: str) -> dict[str, dict[str, Any]]:
+        """Each member's certificate, as the group has it: when it ends, and its SHA-256."""
         desk = self._known.pump.desk
         state = desk.sessions.get(desk.labels[label])
         if state is None:
             return {}
-        people = groups.roster(state)
+        read = {
+            handle: read_certificate(groups.certificate(state, leaf)) for handle, leaf in groups.roster(state).items()
+        }
         return {
-            handle: read_certificate(groups.certificate(state, leaf)).not_after for handle, leaf in people.items()
+            handle: {"until": one.not_after, "fingerprint": one.fingerprint.hex()} for handle, one in read.items()
         }
 
 

@@ -129,7 +129,7 @@ class Service:
         """The same command, with its conversation as it is called here."""
         if isinstance(command, FileOffer):
             to = self._known.conversation(command.to)
-            self._known.demand_staying(to)
+            self._known.demand_in(to)
             return replace(command, to=to)
         if not command.conversation:
             return command

@@ -23,6 +23,7 @@ from conclave.node import commands as ask
 from conclave.node.known import Known
 from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress
+from conclave.node.signs import is_sign
 from conclave.store.ports import StoredLine
 from conclave.wire.limits import ID_BYTES
 
@@ -127,7 +128,7 @@ class Words:
     async def _demand_open(self, conversation: str, at: str = "") -> None:
         known, peer = self._known, conversation[1:]
         if conversation.startswith("#"):
-            known.demand_staying(conversation)
+            known.demand_in(conversation)
             return
         if peer == known.me:
             raise LocalError("that is you", remedy="conclave who lists the others")
@@ -196,6 +197,8 @@ class Words:
             case ask.Delete():
                 body = Delete(line.id)
             case ask.React(sign=sign, on=on):
+                if on and not is_sign(sign):
+                    raise LocalError(f"{sign!r} is not one emoji", remedy=f"conclave react '{conversation}' last 👍")
                 body = Reaction(about, sign, on)
             case ask.Pin(on=on):
                 body = Pin(about, on)
