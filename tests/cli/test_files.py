@@ -136,3 +136,20 @@ def test_an_offer_can_be_taken_back_and_that_fails_the_fetch(folder: Path, tmp_p
     assert "ask for it to be offered again" in failed.stderr
     assert "taken back" in run(folder, "ayse", "fetch", sent["id"], "--cancel").stdout
     assert f"{sent['id'][:8]}: taken back" in run(folder, "ayse", "files").stdout
+
+
+def test_who_waits_for_a_file_that_nobody_has_is_told_that_it_may_be_left(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "kept back.bin"
+    source.write_bytes(os.urandom(100_000))
+    sent = json.loads(run(folder, "ayse", "send", "@burak", str(source), "--json").stdout)
+    run(folder, "ayse", "fetch", sent["id"], "--cancel")
+    rows = [json.loads(line) for line in run(folder, "burak", "files", "--json").stdout.splitlines()]
+    words = [sys.executable, "-m", "conclave", "--home", str(folder / "burak"), "fetch", rows[-1]["id"]]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE / "src")}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, text=True) as fetch:
+        assert fetch.stderr is not None
+        told = fetch.stderr.readline()
+        fetch.kill()
+    assert "ayse: does not have it; it goes on by itself once somebody who has it is here" in told
+    assert "Ctrl-C leaves it to your node" in told
+    run(folder, "burak", "fetch", rows[-1]["id"], "--cancel")

@@ -25,7 +25,7 @@ from conclave.files.record import PREFIX, Stage, record_of
 from conclave.node import files as shell
 from conclave.node import files_commands as ask
 from conclave.node.files_ports import FileLinks
-from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Trouble
+from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import LineName
 from conclave.wire.codec import Reader
@@ -368,6 +368,26 @@ async def test_a_full_disk_is_told_before_and_in_the_middle(
         await burak.until(lambda: burak.told(FileDone))
         assert Path(burak.told(FileDone)[0].path).read_bytes() == source.read_bytes()
         assert len(asked(burak.valve.sent[before:])) == 41 - 10
+
+
+async def test_who_asks_again_at_once_for_what_failed_is_heard(tmp_path: Path, source: Path) -> None:
+    ayse, burak = both(tmp_path)
+    again: list[asyncio.Task[object]] = []
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        whole = source.read_bytes()
+        source.write_bytes(os.urandom(SIZE))
+
+        def tell(notice: Notice) -> None:
+            burak.notices.append(notice)
+            if isinstance(notice, FileFailed):
+                source.write_bytes(whole)
+                again.append(asyncio.ensure_future(burak.accept(name)))
+
+        burak.files._tell = tell
+        await burak.accept(name)
+        await burak.until(lambda: burak.told(FileDone))
+        assert len(again) == 1
 
 
 async def test_a_file_that_changed_since_is_not_sent_and_that_is_told(tmp_path: Path, source: Path) -> None:

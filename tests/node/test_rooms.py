@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from conclave.chat.effects import AddLine
+from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.state import Mark
 from conclave.errors import LocalError
 from conclave.node import commands as ask
@@ -182,6 +184,8 @@ async def test_who_came_in_later_is_shown_what_was_said_before(trio: Trio, tmp_p
         await deniz.serve(ask.AnswerTo("burak", accept=True))
         await burak.until(lambda: len(in_room(burak)) == 4)
         await burak.serve(ask.Say("#ops", "welcome", wait=True, goal="sent"))
+        older = [Line(bytes([n]) * 16, "cem", LineKind.TEXT, "older", 1.0, 1.0, Status.RECEIVED, n) for n in (1, 2)]
+        burak.node._store.commit([AddLine("#ops", line) for line in older])  # of another lobby of this name
         answer = await burak.serve(ask.LobbyShare("#ops", "@deniz", last=2))
         assert answer == {"lobby": "#ops", "member": "deniz", "lines": 2}
         await deniz.until(lambda: "early 2" in deniz.texts("#ops"))

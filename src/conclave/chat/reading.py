@@ -83,7 +83,7 @@ def unwound(store: Store, asked: Unwind) -> Unwound:
 def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:
     """Whatever somebody signed; notices are not carried over."""
     for one in _between(store, asked.conversation, asked.common, LAST_SEQ):
-        if _of_group(one.original, asked.group):
+        if of_group(one.original, asked.group):
             yield one.sender, one.id, one.seq
 
 
@@ -103,7 +103,7 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
     """Frames of signed words, which together answer for all that was asked. Raises ``StorageError``."""
     after, batch, size = asked.after, list[tuple[int, bytes]](), 0
     for recorded in _between(store, asked.conversation, max(asked.after, asked.since), asked.before):
-        signed = _signed(store, recorded.original) if _of_group(recorded.original, asked.group) else b""
+        signed = _signed(store, recorded.original) if of_group(recorded.original, asked.group) else b""
         if not signed:
             continue
         if size >= ORIGINALS_BYTES:  # what follows may have the same place: it answers for those before it alone
@@ -121,7 +121,7 @@ def earlier(store: Store, conversation: str, group: bytes, first: int, before: i
     """
     going = set[tuple[str, bytes]]()
     for recorded in _between(store, conversation, first - 1, LAST_SEQ):
-        signed = _signed(store, recorded.original) if _of_group(recorded.original, group) else b""
+        signed = _signed(store, recorded.original) if of_group(recorded.original, group) else b""
         if not signed:
             continue
         body = _body(recorded.original)
@@ -131,7 +131,7 @@ def earlier(store: Store, conversation: str, group: bytes, first: int, before: i
             if (recorded.sender, body.id) in going:
                 continue
             kept = store.original(conversation, recorded.sender, body.id)
-            if kept and _of_group(kept, group) and _stays(_body(kept)):
+            if kept and of_group(kept, group) and _stays(_body(kept)):
                 yield False, signed
         elif not isinstance(body, Text | Offer):
             yield False, signed
@@ -163,7 +163,7 @@ def _between(store: Store, conversation: str, after: int, before: int) -> Iterat
         after, limit = last - 1, READ_LINES
 
 
-def _of_group(kept: bytes, group: bytes) -> bool:
+def of_group(kept: bytes | None, group: bytes) -> bool:
     """Whether signed words are of this lobby, and not of an older one whose name and history it has."""
     if not kept:
         return False

@@ -162,24 +162,24 @@ def _until_over(node: NodeClient, told: NodeClient, name: str, bar: Bar) -> dict
     """Follow a file until it is no longer fetched; what is known of it then, with the remedy where it failed."""
     time.sleep(LOOK_SECONDS)
     shown = _look(node, name)
+    if shown is None:
+        raise LocalError("the offer was taken back meanwhile", remedy="conclave files")
     if shown["status"] == "fetching" and shown["why"]:
-        note(shown["why"])
+        note(f"{shown['why']}; it goes on by itself once somebody who has it is here; Ctrl-C leaves it to your node")
     for notice in told.notices():
         if notice.get("id") != name:
             continue
         match notice["notice"]:
             case "file-progress":
                 bar.at(notice["done"])
-            case "file-done" | "file-failed":
-                return _look(node, name) | {"remedy": notice.get("remedy", "")}
+            case "file-done" | "file-failed":  # what was taken back is listed no more
+                failed = shown | {"status": "failed", "why": notice.get("text", "")}
+                return (_look(node, name) or failed) | {"remedy": notice.get("remedy", "")}
     raise LocalError("your node ended", remedy="start it again, and it goes on: conclave up")
 
 
-def _look(node: NodeClient, name: str) -> dict[str, Any]:
-    for each in node.call("file.list")["files"]:
-        if each["id"] == name:
-            return dict(each)
-    raise LocalError("the offer was forgotten meanwhile", remedy="conclave files")
+def _look(node: NodeClient, name: str) -> dict[str, Any] | None:
+    return next((dict(each) for each in node.call("file.list")["files"] if each["id"] == name), None)
 
 
 def _report(shown: dict[str, Any], words: str, *, as_json: bool) -> None:

@@ -222,7 +222,7 @@ class Files:
         offered = record.offered
         if record.sender == self._me:
             raise LocalError(f"{offered.name} is your own: it is at {record.path}")
-        if record.id in self._tasks:
+        if self._running(record):
             return self._shown(record)
         if record.stage is Stage.HERE and await self._on_thread(Path(record.path).is_file):
             raise LocalError(f"{offered.name} is here already: {record.path}")
@@ -258,23 +258,25 @@ class Files:
 
     async def _stop(self, record: FileRecord) -> bool:
         """Remove what is on disk of a file that is not whole; whether it was being fetched."""
-        task = self._tasks.get(record.id)
-        if task is not None:
+        running = self._running(record)
+        if running:
             if (download := self._downloads.get(record.id)) is not None:
                 download.part.stop()
-            task.cancel()
-            await asyncio.wait([task])
+            self._tasks[record.id].cancel()
+            await asyncio.wait([self._tasks[record.id]])
         record = self._records[record.id]
         if record.stage in _FETCHING or record.stage is Stage.FAILED:
             await self._on_thread(self._part(record).discard)
-        return task is not None
+        return running
 
     # Fetching.
 
     def _start(self, record: FileRecord) -> None:
-        task = self._spawn(self._fetch(record))
-        self._tasks[record.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(record.id, None))
+        task = self._tasks[record.id] = self._spawn(self._fetch(record))
+        task.add_done_callback(lambda _: self._running(record) or self._tasks.pop(record.id, None))
+
+    def _running(self, record: FileRecord) -> bool:
+        return record.id in self._tasks and not self._tasks[record.id].done()
 
     async def _fetch(self, record: FileRecord) -> None:
         part = self._part(record)

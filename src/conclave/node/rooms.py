@@ -117,21 +117,24 @@ class Rooms:
         group = known.pump.desk.labels[label]
         lobby = known.pump.desk.lobbies.get(group)
         came = lobby.healing.since(member) if lobby is not None else 0
-        said = list(islice(self._said_before(label, came), command.last)) if came else []
+        said = list(islice(self._said_before(label, group, came), command.last)) if came else []
         words = list(reading.earlier(known.store, label, group, min(said), came)) if said else []
         count = sum(line for line, _ in words)
         await known.pump.ask(ev.ShareHistory(label, member, count, tuple(data for _, data in words)))
         return {"lobby": label, "member": member, "lines": count}
 
-    def _said_before(self, label: str, seq: int) -> Iterator[int]:
-        """Places of what was said before entry ``seq``, the last one first."""
+    def _said_before(self, label: str, group: bytes, seq: int) -> Iterator[int]:
+        """Places of what was said in this lobby before entry ``seq`` and is to stay, the last one first."""
         before: int | None = None
         while page := self._known.store.lines(label, before=before, limit=LOOK_BACK):
             before = page[0].position
             for one in reversed(page):
-                said = one.line.kind in (LineKind.TEXT, LineKind.FILE) and not one.deleted
-                if said and 0 < one.line.seq < seq:
-                    yield one.line.seq
+                line = one.line
+                said = line.kind in (LineKind.TEXT, LineKind.FILE) and not one.deleted and not line.expires
+                if not said or not 0 < line.seq < seq:
+                    continue
+                if reading.of_group(self._known.store.original(label, line.sender, line.id), group):
+                    yield line.seq  # else it is of an older lobby of the same name
 
     async def end(self, command: ask.LobbyLeave | ask.LobbyClose) -> dict[str, Any]:
         """Leave; or close for everybody."""
