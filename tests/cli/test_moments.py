@@ -27,7 +27,7 @@ def printed(capsys: pytest.CaptureFixture[str], **of: Any) -> str:
 def test_a_line_that_came_late_shows_when_it_was_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moments.time, "time", lambda: CAME)
+    monkeypatch.setattr(time, "time", lambda: CAME)
     assert printed(capsys) == "04.03. 03:48  ayse       turn bed 4  (arrived 03:51)"
     assert printed(capsys, stored=SAID + 60) == "04.03. 03:48  ayse       turn bed 4"
     assert printed(capsys, kind="notice", text="burak entered").endswith("burak entered  (arrived 03:51)")
@@ -40,7 +40,7 @@ def test_a_line_that_came_late_shows_when_it_was_said(
 def test_a_clock_that_is_ahead_shows_with_its_date(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moments.time, "time", lambda: CAME)
+    monkeypatch.setattr(time, "time", lambda: CAME)
     assert printed(capsys, sent=CAME + 7200).endswith("turn bed 4  (arrived 03:51)")
     assert printed(capsys, sent=CAME + 400 * 86_400).startswith("08.04.2027 03:51")
     assert moments.clock(CAME + 3599) == "04:50"
@@ -51,7 +51,7 @@ def test_a_clock_that_is_ahead_shows_with_its_date(
 def test_the_nodes_own_screen_shows_when_a_line_was_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moments.time, "time", lambda: CAME)
+    monkeypatch.setattr(time, "time", lambda: CAME)
     up._show({"notice": "line-added", "conversation": "#ops", "line": line()})
     assert capsys.readouterr().out == "03:48  #ops  ayse: turn bed 4  (arrived 03:51)\n"
 

@@ -88,7 +88,13 @@ def test_doctor_does_not_blame_the_network(tmp_path: Path, monkeypatch: pytest.M
     authority = {
         "reached": False, "reason": "suspended", "text": "your account is suspended (on leave)", "remedy": "ask"
     }  # fmt: skip
-    status = {"handle": "ayse", "listen": "x", "certificates": [], "crl_time": None, "clock_offset": 0.0}
+    status: dict[str, Any] = {
+        "handle": "ayse",
+        "listen": "x",
+        "certificates": [],
+        "crl_time": None,
+        "clock_offset": 0.0,
+    }
     monkeypatch.setattr(doctor, "NodeClient", Answers(**status, authority=authority, waiting={}))
     [check] = [one for one in doctor._node(tmp_path) if one.name == "authority"]
     assert (check.good, check.text, check.remedy) == (False, authority["text"], "ask")
