@@ -32,7 +32,7 @@ def whoami(ctx: typer.Context, as_json: Json = False) -> None:
     say(f"  listening on {status['listen']}")
     if "classic" in status["kinds"]:
         say(f"  legacy links are on; open now: {', '.join(one['peer'] for one in status['legacy_links']) or 'none'}")
-    say(f"  authority {status['authority']['text']}")
+    say(f"  authority: {status['authority']['text']}")
 
 
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
