@@ -8,6 +8,7 @@ from conclave.chat import content as c
 from conclave.chat import events as ev
 from conclave.chat import reading, timers
 from conclave.chat.line import LineKind
+from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.errors import DecodeError
 from conclave.wire.order import Submit
 from tests.chat.desks import Table
@@ -98,6 +99,18 @@ def test_what_is_said_again_of_a_timer_undoes_no_later_one(table: Table) -> None
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [60] * 3
     utter(table, "cem", "#ops", c.Timer(0))
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [0] * 3
+    later = table.view("cem").seq
+    table.say("ayse", "#ops", "meanwhile")
+    utter(table, "burak", "#ops", c.Timer(HOUR, later + 1))  # nobody sets one under the cover of saying it again
+    assert table.texts("cem", "#ops")[-1] == "burak set messages to disappear after 1 hour"
+
+
+def test_a_lobby_of_before_is_read(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    utter(table, "burak", "#ops", c.Timer(HOUR))
+    lobby = table.state("ayse", group)
+    read = decode_lobby(group, encode_lobby(lobby)[:-8], encode_place(lobby))
+    assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 
 def test_a_restored_home_is_told_the_timer(table: Table) -> None:

@@ -81,7 +81,7 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
     timed = timer.number if again else seq
     if again and not lobby.timed < timed < seq:
         return
-    if not again:
+    if not again or lobby.timed:  # who knew of one is told who says otherwise
         own_notice(work, lobby.label, words(author, timer.seconds), seq)
     elif timer.seconds != lobby.timer:
         own_notice(work, lobby.label, f"{phrase(timer.seconds)} here", seq)
