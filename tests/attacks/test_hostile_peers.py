@@ -252,8 +252,11 @@ async def test_a_member_that_fetches_without_end_is_sent_no_more_than_its_link_t
         await scene.ayse.say("#ops", f"{n:08}" * 8000)
     assert scene.mallory.stream is not None
     scene.mallory.stream.pause()
+    lobby = scene.ayse.node.pump.desk.lobbies.get(OPS)
+    assert lobby is not None
+    assert lobby.order is not None
     for _ in range(3000):
-        scene.mallory.send(Fetch(OPS, 1, 65_535))
+        scene.mallory.send(Fetch(OPS, lobby.order.seq - 59, 65_535))
     await heard(scene)
     link = scene.ayse.node.peers._peers["mallory"].link
     assert link is not None
