@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from conclave.chat import duet, views
 from conclave.chat import events as ev
-from conclave.chat import views
 from conclave.chat.content import WORDS_BYTES
+from conclave.chat.delivery import Fate
 from conclave.chat.duet import ASK_AGAIN
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Input, Ours, Theirs
@@ -130,9 +131,10 @@ def test_what_is_dropped_is_never_called_delivered() -> None:
     table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
     table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post)  # the rejection is late
     table.link("ayse", "burak")
-    assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
+    assert table.statuses("ayse", "@burak") == ["delivered", "waiting"]
     table.drop = lambda _one, _other, _frame: False
     table.wait(10)
+    assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
     assert answers(table, "ayse") == ["rejected"]
     assert views.queued(table.desks["ayse"]) == {}
 
@@ -158,12 +160,26 @@ def test_what_a_block_dropped_is_known_after_a_restart_and_said_again_to_who_unb
     assert views.queued(table.desks["ayse"]) == {}
 
 
-def test_who_drops_what_is_said_and_never_says_why_is_not_begun_with_without_end(table: Table) -> None:
+def test_words_keep_their_order_where_a_rejection_is_taken_back_before_all_of_it_is_heard(table: Table) -> None:
+    """What was dropped meanwhile is not said again behind what is taken since."""
     table.say("ayse", "@burak", "hello")
+    table.cut("ayse", "burak")
+    table.say("ayse", "@burak", "dropped")
     table.put("burak", ev.AnswerRequest("ayse", accept=False))
-    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post)
-    table.lose_home("ayse")
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Ack)
     table.link("ayse", "burak")
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
+    table.say("ayse", "@burak", "taken")
+    table.drop = lambda _one, _other, _frame: False
+    table.run(2 * ASK_AGAIN)
+    assert table.words("burak", "@ayse") == ["hello", "taken"]
+    assert table.statuses("ayse", "@burak") == ["delivered", "not sent", "delivered"]
+
+
+def test_who_drops_what_is_said_and_never_says_why_is_not_begun_with_without_end(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duet, "heard", lambda *_: Fate.DECLINED)
     for number in range(5):
         table.say("ayse", "@burak", str(number))
     table.run(2 * ASK_AGAIN)

@@ -215,14 +215,14 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 def declined(work: Work, handle: str, ack: Ack) -> None:
     """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
 
-    Of words that were declined nobody tells why. Unless it rejected us, it holds no group that was there by then.
+    Of words that were declined nobody tells why: unless it rejected us then, it holds no group that was there.
     """
     peer = work.peer(handle)
     if ack.stream != peer.out.stream or not ack.declined:
         return
     refused = {number for number in ack.declined if peer.out.base <= number <= ack.number}
-    said = max((line.number for line in peer.out.lines if line.number in refused), default=-1)
-    if peer.pair.theirs is Theirs.REJECTED:
+    said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
+    if peer.pair.theirs is Theirs.REJECTED or said <= peer.rejected:
         said = -1
     groups = tuple(
         replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups

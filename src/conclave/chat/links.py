@@ -102,7 +102,8 @@ def not_taken(work: Work, handle: str, line: Waiting) -> None:
     """The other side dropped a line: it is not sent, or said again, once, where its keys were lost there."""
     peer = work.peer(handle)
     if line.id not in peer.refused:
-        if any(group.dead for group in peer.groups) and peer.pair.theirs is not Theirs.REJECTED:
+        lost = any(group.dead for group in peer.groups) and line.number > peer.rejected
+        if lost and peer.pair.theirs is not Theirs.REJECTED:
             work.deed(Recollect(b"", "@" + handle, ((work.me, line.id),)))
         work.keep(replace(peer, refused=(*peer.refused, line.id)[-REFUSED_KEPT:]))
     work.mark_line("@" + handle, line.id, Status.FAILED)

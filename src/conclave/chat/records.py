@@ -94,6 +94,7 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
         peer.mailed, peer.read, peer.timer, peer.mail_until,
+        peer.rejected,
     )  # fmt: skip
 
 
@@ -120,7 +121,9 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    return (w.uint64(peer.mail_until) if peer.mail_until else w).done()
+    if peer.mail_until or peer.rejected:
+        w.uint64(peer.mail_until).uint64(peer.rejected)
+    return w.done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -140,10 +143,11 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
         if r.remaining:  # a home from before has none
             groups = tuple(replace(one, begun=r.uint64()) for one in groups)
-        until = r.uint64() if r.remaining else 0
+        until, rejected = (r.uint64(), r.uint64()) if r.remaining else (0, 0)
         return Peer(
-            handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until
-        )
+            handle, out, inbound, pair, groups, count, counts, told, seen, timer, rejected,
+            mailed=mailed, mail_until=until,
+        )  # fmt: skip
 
     return read(data, peer, VERSION if old else PEER_VERSION)
 
