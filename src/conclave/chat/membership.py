@@ -265,15 +265,15 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             raise VerificationError("it is for another lobby, or of somebody who is not in")
         if welcome.seq > orders.LAST_SEQ:
             raise VerificationError("no lobby has so many entries", reason="bad-place")
-        if welcome.runs[0].term > terms.AT_FIRST:
-            raise VerificationError("no lobby comes to so many terms", reason="bad-term")
+        if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
+            raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         if not healing:
             _not_in(work, handle, welcome.group)
             _not_let_in(work, lobby, handle, f"{handle}'s welcome could not be used: you did not come in")
         return Fate.DECLINED
-    old = work.session(welcome.group)
+    lobby, old = work.lobby(welcome.group) or lobby, work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
         return Fate.DECLINED
     if healing and lobby.healing.step is Step.ENTER:

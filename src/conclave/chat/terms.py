@@ -14,7 +14,7 @@ from conclave.lobby.order import LAST_TERM
 from conclave.lobby.values import replace
 
 AT_FIRST = LAST_TERM // 2
-"""So far are believed a Welcome that we accepted and most of the others; as many terms are left behind it."""
+"""So far are believed the Welcome to a newcomer and most of the others; as many terms are left behind it."""
 AT_ONCE = 1024
 """So many more than we know of are believed of one, as may have passed while we were away ..."""
 EACH_SECONDS = 1
@@ -33,6 +33,13 @@ def believed(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
     claims = {one: at for one, at in {**lobby.watch.claims, handle: term}.items() if one in people}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, claims=claims)))
     return term <= AT_FIRST and 2 * sum(at >= term for at in claims.values()) > len(people)
+
+
+def welcome(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
+    """Whether a Welcome of ``handle`` is believed: of who has keys already no more than anything else it says."""
+    if lobby.lead is None or work.session(lobby.group) is None:
+        return term <= AT_FIRST
+    return believed(work, lobby, handle, term)
 
 
 def credible(work: Work, lobby: Lobby, term: int) -> bool:
