@@ -52,7 +52,7 @@ def test_who_comes_in_later_is_told_the_timer_and_heeds_it(table: Table, by: str
     utter(table, "cem", "#ops", c.Timer(HOUR))
     let_in(table, by, "burak")
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [HOUR] * 3
-    assert "lines disappear after 1 hour here" in table.texts("burak", "#ops")
+    assert "lines disappear after 1 hour here, says ayse" in table.texts("burak", "#ops")
     assert sum("disappear" in text for text in table.texts("cem", "#ops")) == 1  # who knew it is told nothing
     table.say("burak", "#ops", "soon gone")
     for name in ("ayse", "burak", "cem"):
@@ -94,15 +94,37 @@ def test_what_is_said_again_of_a_timer_undoes_no_later_one(table: Table) -> None
     utter(table, "cem", "#ops", c.Timer(HOUR))
     set_by = table.view("cem").seq
     utter(table, "cem", "#ops", c.Timer(60))
-    utter(table, "burak", "#ops", c.Timer(HOUR, set_by))
-    utter(table, "burak", "#ops", c.Timer(HOUR, 1 << 31))  # an entry that is not there yet
+    utter(table, "ayse", "#ops", c.Timer(HOUR, set_by))
+    utter(table, "ayse", "#ops", c.Timer(HOUR, 1 << 31))  # an entry that is not there yet
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [60] * 3
+    assert "ayse says of the timer what is not so" in table.troubles("burak")[-1]
     utter(table, "cem", "#ops", c.Timer(0))
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [0] * 3
     later = table.view("cem").seq
     table.say("ayse", "#ops", "meanwhile")
-    utter(table, "burak", "#ops", c.Timer(HOUR, later + 1))  # nobody sets one under the cover of saying it again
-    assert table.texts("cem", "#ops")[-1] == "burak set messages to disappear after 1 hour"
+    utter(table, "ayse", "#ops", c.Timer(HOUR, later + 1))  # nobody sets one under the cover of saying it again
+    assert table.texts("cem", "#ops")[-1] == "ayse set messages to disappear after 1 hour"
+
+
+def test_who_does_not_lead_says_no_timer_again_and_is_named(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    utter(table, "burak", "#ops", c.Timer(60, 1))
+    assert table.texts("cem", "#ops")[-1] == "burak set messages to disappear after 1 minute"
+
+
+@pytest.mark.parametrize("first", [0, HOUR])
+def test_a_timer_of_a_half_that_lost_holds_no_longer_where_who_set_it_is_away(halves: Table, first: int) -> None:
+    table = halves
+    if first:
+        utter(table, "ayse", "#ops", c.Timer(first))
+    cut(table)
+    lost = sorted(ONE)
+    utter(table, lost[0], "#ops", c.Timer(60))
+    table.part(set(ALL) - {lost[0]}, {lost[0]})
+    table.run(120)
+    rest = [name for name in ALL if name != lost[0]]
+    assert len({(table.view(name).leader, table.view(name).timer) for name in rest}) == 1
+    assert table.view(rest[0]).timer == first
 
 
 def test_a_lobby_of_before_is_read(table: Table) -> None:

@@ -26,7 +26,7 @@ def theirs(work: Work, group: bytes, heard: Heard) -> None:
     """What somebody else said in a lobby."""
     sharing.said_again(work, group, heard.author, heard.content.id)
     lobby = work.lobby(group)
-    if hear(work, replace(heard, timer=lobby.timer if lobby is not None else 0)):
+    if hear(work, replace(heard, timer=lobby.timer if lobby is not None and lobby.timed else 0)):
         words(work, group, heard.seq)
         return
     common(work, group, heard)

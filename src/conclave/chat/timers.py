@@ -76,22 +76,25 @@ def set_by_peer(work: Work, handle: str, timer: Timer) -> None:
 
 
 def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) -> None:
-    """Entry ``seq`` sets the timer, or says again what an earlier one set, which counts where we know of no later."""
-    again = timer.number > 0
+    """Entry ``seq`` sets the timer; or whoever leads says again by it what an earlier one set that we do not know."""
+    again = timer.number > 0 and lobby.order is not None and author == lobby.order.run.leader
     timed = timer.number if again else seq
     if again and not lobby.timed < timed < seq:
+        if timed < lobby.timed or (timed == lobby.timed and timer.seconds != lobby.timer):
+            work.trouble(author, f"{lobby.label}: {author} says of the timer what is not so: {phrase(timer.seconds)}")
         return
     if not again or lobby.timed:  # who knew of one is told who says otherwise
         own_notice(work, lobby.label, words(author, timer.seconds), seq)
     elif timer.seconds != lobby.timer:
-        own_notice(work, lobby.label, f"{phrase(timer.seconds)} here", seq)
-    work.keep_lobby(replace(lobby, timer=timer.seconds, timed=timed), reworded=True)
+        own_notice(work, lobby.label, f"{phrase(timer.seconds)} here, says {author}", seq)
+    before = (lobby.timer, lobby.timed)
+    work.keep_lobby(replace(lobby, timer=timer.seconds, timed=timed, timer_before=before), reworded=True)
 
 
 def hold(work: Work, group: bytes, ours: Content) -> None:
     """Something of ours has its place: where we did not know of the timer when we said it, it disappears too."""
     lobby, body = work.lobby(group), ours.body
-    if lobby is not None and lobby.timer and isinstance(body, Text | Offer) and not body.expires:
+    if lobby is not None and lobby.timer and lobby.timed and isinstance(body, Text | Offer) and not body.expires:
         at = work.now + lobby.timer
         work.record(ExpireLine(lobby.label, work.me, ours.id, at))
         work.deed(LookAtFile(lobby.label, ours.id))
@@ -106,12 +109,16 @@ def tell(work: Work, group: bytes) -> None:
 
 
 def lost(work: Work, lobby: Lobby, common: int, cut: Sequence[Ordered]) -> Lobby:
-    """What was set behind entry ``common`` was set in a half that lost: who set it says it again in the other."""
+    """What was set behind entry ``common`` was set in a half that lost: who set it says it again in the other.
+
+    Until then the one before it counts, where that was set before.
+    """
     if lobby.timed <= common:
         return lobby
     if any(entry.seq == lobby.timed and entry.sender == work.me for entry in cut):
         say_content(work, lobby.group, Timer(lobby.timer))
-    return replace(work.lobby(lobby.group) or lobby, timed=0)
+    timer, timed = lobby.timer_before if 0 < lobby.timer_before[1] <= common else (0, 0)
+    return replace(work.lobby(lobby.group) or lobby, timer=timer, timed=timed)
 
 
 def _length(timer: Timer) -> float:
