@@ -16,7 +16,7 @@ from conclave.lobby.values import replace
 from conclave.store.memory import MemoryStore
 from conclave.wire.order import Head, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table
-from tests.chat.people import own
+from tests.chat.people import JUDGES, own
 from tests.chat.test_succession import agreed
 
 
@@ -242,6 +242,31 @@ def _swapped(table: Table, name: str, home: tuple[Desk, MemoryStore, Own]) -> tu
     table.desks[name], table.stores[name], table.own[name] = home
     table.devices[name] = f"d{2 if home[2] == own(name, 2) else 1}"
     return before
+
+
+def test_whose_later_device_is_revoked_is_put_out_and_asked_in_again() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(30)
+    stolen = own("burak", 2).credential.certificates[0]
+    _swapped(table, "burak", old)
+    judges = replace(JUDGES, revoked=lambda one: "its key was stolen" if one == stolen else "")
+    for name in table.desks:
+        table.put(name, ev.JudgesChanged(judges))
+    table.run(60)
+    assert table.view("ayse").roster == ("ayse", "cem")
+    assert "its certificate was revoked" in table.texts("cem", "#ops")[-1]
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(5)
+    table.put("burak", ev.AnswerRequest("ayse", lobby="ops", accept=True))
+    table.run(10)
+    assert set(table.view("ayse").roster) == {"ayse", "burak", "cem"}
+    table.say("ayse", "#ops", "welcome back")
+    assert table.words("burak")[-1] == "welcome back"
 
 
 @pytest.mark.parametrize("since", ["nothing", "out", "let in"])

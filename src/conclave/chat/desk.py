@@ -46,7 +46,7 @@ from conclave.chat.content import Body, Roll, Text
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.pair import Input, Ours
-from conclave.chat.purging import purge
+from conclave.chat.purging import purge, purge_revoked
 from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Stage
@@ -149,6 +149,7 @@ def _happened(work: Work, event: ev.Event) -> None:
         case ev.JudgesChanged(judges):
             work.judges = judges
             duet.judged(work)
+            purge_revoked(work)
         case _:
             _command(work, event)
 

@@ -90,6 +90,8 @@ def outlived(work: Work, state: State, handle: str) -> bool:
         inside = claimed_identity(certificate(state, leaf)).device
     except VerificationError:
         return False
+    if work.judges.revoked(certificate(state, leaf)):
+        return False  # what took the place does not count any more
     return 0 < _count(device) < _count(inside)
 
 

@@ -20,6 +20,18 @@ def purge_expelled(work: Work, group: bytes) -> None:
             purge(work, lobby, handle, "put out by the authority", delay=2.0)
 
 
+def purge_revoked(work: Work) -> None:
+    """Who is believed changed: whoever is in a lobby by a revoked certificate is put out of it."""
+    for lobby in work.lobbies():
+        state = work.session(lobby.group)
+        if state is None:
+            continue
+        for handle, leaf in groups.roster(state).items():
+            if handle != work.me and work.judges.revoked(groups.certificate(state, leaf)):
+                delay = 2.0 + 3.0 * work.chance()
+                purge(work, work.lobby(lobby.group) or lobby, handle, "its certificate was revoked", delay=delay)
+
+
 def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
     """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then."""
     state = work.session(lobby.group)
