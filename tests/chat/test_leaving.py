@@ -242,3 +242,22 @@ def test_who_accepted_hears_that_the_invitation_was_taken_back(table: Table, *, 
     assert table.view("ayse").roster == ("ayse", "burak")
     table.say("burak", "#ops", "goes on")
     assert table.words("ayse") == ["goes on"]
+
+
+def test_who_leaves_a_half_whose_leader_is_gone_waits_for_no_other(table: Table) -> None:
+    """burak led cem's half, and lost his home; ayse, who leads the other half, put him out there."""
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        if frozenset((one, other)) not in table.links:
+            table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    table.part({"ayse"}, {"burak", "cem"})
+    table.run(30)
+    assert table.view("cem").leader == "burak"
+    table.drop = lambda one, _other, frame: one == "cem" and isinstance(frame, Submit)
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.lose_home("burak")
+    table.drop = lambda _one, _other, _frame: False
+    table.part()
+    table.run(600)
+    assert table.stages()["cem"] == "ended"
+    assert table.view("ayse").roster == ("ayse",)

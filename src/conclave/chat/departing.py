@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from conclave.chat import groups, speaking
 from conclave.chat.content import Closing, Leaving
-from conclave.chat.ending import end
+from conclave.chat.ending import end, out
 from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.invitations import decline, demand_in, own_handle
@@ -16,7 +16,10 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
 from conclave.lobby.values import replace
-from conclave.wire.posts import Answer, Choice
+from conclave.wire.posts import Answer, Choice, Leave
+
+FORSAKEN_SECONDS = 120.0
+"""So long after the last sign of a leader that left, one that leaves too waits for nobody to follow it any more."""
 
 
 def leave(work: Work, command: LeaveLobby) -> None:
@@ -87,12 +90,23 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
     work.stir(lobby.group)
 
 
+def _forsaken(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader left, and nobody followed it who would put us out: the others may be in another half."""
+    left = lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    return left and work.session(lobby.group) is not None and work.now - lobby.watch.heard > FORSAKEN_SECONDS
+
+
 def passed(work: Work, group: bytes) -> None:
     """Time passed: who leaves says so again where the half that heard it lost."""
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
         return
     work.pending = True
+    if _forsaken(work, lobby):
+        for handle in groups.roster(groups.need_session(work, group)).keys() - {work.me}:
+            work.post(handle, Leave(group))
+        out(work, lobby, groups.LEFT)
+        return
     said = lobby.voice.flying or len(lobby.voice.waiting)
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return
