@@ -30,7 +30,7 @@ def linked(work: Work, handle: str, window: int, device: str) -> None:
     peer = work.peer(handle)
     window = max(1, min(window, work.settings.window_posts))
     flight = replace(delivery.opened(peer.out, window, work.now), device=device)
-    work.keep(replace(peer, flight=flight, mail_at=0.0, unmailed=""))  # its mailbox is about to be emptied
+    work.keep(replace(peer, flight=flight, mail_at=0.0))  # its mailbox is about to be emptied
     if peer.inbound.streams:
         work.ack(handle, peer.inbound.streams[0][0])
     work.send_outbox(handle)
@@ -94,7 +94,7 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
         taken = {line.id for line in lines if line.number not in ack.declined}
         peer = replace(peer, refused=tuple(one for one in peer.refused if one not in taken))
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
-    work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight))
+    work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, unmailed=""))
     work.send_outbox(handle)
 
 
