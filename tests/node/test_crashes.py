@@ -18,7 +18,7 @@ from tests.node.crashing import AYSE, BURAK, CEM, NEVER, PLAYS
 from tests.node.homes import SOURCE, make_home, open_store
 
 SAMPLED = 6
-"""Points tried for each role of the lobby in the default run; with ``-m slow`` all are."""
+"""Points tried for each role in the default run; with ``-m slow`` all are."""
 
 
 class Theatre:
