@@ -408,6 +408,24 @@ def test_a_welcome_under_a_term_that_no_lobby_comes_to_is_refused(*, member: boo
         assert table.view("burak").leader == "ayse"
 
 
+def test_two_who_put_each_other_out_stop_telling_so() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    table.run(70, 5)
+    table.part({"ayse"}, {"burak"})
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(60)
+    table.part()
+    table.link("ayse", "burak")
+    table.run(60)
+    before = len(table.frames)
+    table.run(60)
+    assert not [one for *_, one in table.frames[before:] if isinstance(one, Head | Refused)]
+    assert {table.view("ayse").leader, table.view("burak").leader} == {"ayse", "burak"}
+
+
 # A leader of whom others say that it is out.
 
 

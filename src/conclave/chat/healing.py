@@ -229,8 +229,13 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
     Where most of all who are in name an entry that put us out since we came in, that stands: removals of either half
     do.
     """
-    state = work.session(lobby.group)
-    if state is None or handle not in groups.roster(state):
+    state, followers = work.session(lobby.group), lobby.watch.followers
+    if state is None:
+        return
+    if handle not in groups.roster(state):
+        if followers is not None and handle in followers and handle in lobby.healing.gone:
+            # Each has put out the other, and has heard so: neither is shown any more of an order.
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=followers.drop(handle))))
         return
     people = set(groups.roster(state)) - {work.me}
     said = {one: at for one, at in lobby.watch.shunned.items() if one in people and _still(work, at)}
