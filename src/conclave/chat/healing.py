@@ -233,8 +233,9 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
     if state is None:
         return
     if handle not in groups.roster(state):
-        if followers is not None and handle in followers and handle in lobby.healing.gone:
-            # Each has put out the other, and has heard so: neither is shown any more of an order.
+        alone = len(groups.roster(state)) == 1 and handle in lobby.healing.gone
+        if alone and followers is not None and handle in followers:
+            # Each has put out the other, and has heard so: it is shown no more of an order in which nobody else is.
             work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=followers.drop(handle))))
         return
     people = set(groups.roster(state)) - {work.me}
