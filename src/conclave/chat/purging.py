@@ -27,9 +27,11 @@ def purge_revoked(work: Work) -> None:
         if state is None:
             continue
         for handle, leaf in groups.roster(state).items():
-            if handle != work.me and work.judges.revoked(groups.certificate(state, leaf)):
+            why = work.judges.revoked(groups.certificate(state, leaf))
+            if why and handle != work.me:
+                reason = "suspended" if why.endswith("suspended") else "certificate revoked"
                 delay = 2.0 + 3.0 * work.chance()
-                purge(work, work.lobby(lobby.group) or lobby, handle, "its certificate was revoked", delay=delay)
+                purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay)
 
 
 def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
