@@ -10,7 +10,6 @@ from conclave.chat import events as ev
 from conclave.chat import timers, views
 from conclave.chat.content import Timer
 from conclave.chat.duet import ASK_AGAIN, GROUPS_KEPT
-from conclave.chat.line import Status
 from conclave.chat.links import REFUSED_KEPT
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
@@ -328,17 +327,7 @@ def posts(table: Table, name: str) -> list[PostKind]:
     return [PostKind(kind) for _, kind, _ in table.stores[name].posts(other, 1, 100)]
 
 
-def speak_again(table: Table, who: str, other: str) -> None:
-    """``other`` may come back; both say something, and both hear it."""
-    table.link(who, other)
-    for one, two, text in ((who, other, "welcome back"), (other, who, "thanks"), (who, other, "on it")):
-        identity = table.say(one, f"@{two}", text)
-        table.run(2 * ASK_AGAIN)
-        assert table.words(two, f"@{one}")[-1] == text
-        assert [row.status for row in table.lines(one, f"@{two}") if row.id == identity] == [Status.DELIVERED]
-
-
-@pytest.mark.parametrize(("who", "other"), [("ayse", "burak"), ("burak", "ayse")])
+@BOTH_WAYS
 def test_who_is_suspended_while_a_beginning_waits_is_spoken_with_again(who: str, other: str) -> None:
     table = Table("ayse", "burak")
     table.stock(other)
@@ -346,11 +335,12 @@ def test_who_is_suspended_while_a_beginning_waits_is_spoken_with_again(who: str,
     assert posts(table, who)[0] is PostKind.BEGIN
     table.put(who, ev.Expelled(other, "suspended"))
     assert not posts(table, who)
-    speak_again(table, who, other)
+    table.link(who, other)
+    heard_each_other(table, who, other)
     assert table.statuses(who, f"@{other}")[0] == "not sent"
 
 
-@pytest.mark.parametrize(("who", "other"), [("ayse", "burak"), ("burak", "ayse")])
+@BOTH_WAYS
 def test_who_is_suspended_while_fresh_keys_are_under_way_is_spoken_with_again(who: str, other: str) -> None:
     table = Table("ayse", "burak")
     table.link("ayse", "burak")
@@ -369,7 +359,8 @@ def test_who_is_suspended_while_fresh_keys_are_under_way_is_spoken_with_again(wh
     table.cut("ayse", "burak")
     table.drop = lambda _one, _other, _frame: False
     table.put(who, ev.Expelled(other, "suspended"))
-    speak_again(table, who, other)
+    table.link(who, other)
+    heard_each_other(table, who, other)
 
 
 def test_a_commit_out_of_turn_is_refused(table: Table) -> None:

@@ -174,6 +174,9 @@ def test_words_keep_their_order_where_a_rejection_is_taken_back_before_all_of_it
     table.run(2 * ASK_AGAIN)
     assert table.words("burak", "@ayse") == ["hello", "taken"]
     assert table.statuses("ayse", "@burak") == ["delivered", "not sent", "delivered"]
+    burak = table.desks["ayse"].peers.get("burak")
+    assert burak is not None
+    assert [one.dead for one in burak.groups] == [False], "it was no sign that keys were lost"
 
 
 def test_who_drops_what_is_said_and_never_says_why_is_not_begun_with_without_end(
