@@ -9,7 +9,7 @@ import pytest
 
 from conclave.chat import content as c
 from conclave.chat import events as ev
-from conclave.chat import records
+from conclave.chat import peer_records, records
 from conclave.chat.effects import Deed, Effect
 from conclave.chat.state import Desk
 from tests.chat.desks import Table
@@ -23,7 +23,7 @@ def kept(desk: Desk) -> dict[str, Any]:
     found: dict[str, Any] = {"busy": desk.busy, "labels": dict(desk.labels)}
     for peer in desk.peers.values():
         if peer.out.stream or peer.inbound.streams or peer.groups or len(peer.waiting):
-            found["peer " + peer.handle] = records.encode_peer(peer), tuple(peer.waiting), tuple(peer.out.lines)
+            found["peer " + peer.handle] = peer_records.encode_peer(peer), tuple(peer.waiting), tuple(peer.out.lines)
     for lobby in desk.lobbies.values():
         voice = lobby.voice
         found["lobby " + lobby.label] = (

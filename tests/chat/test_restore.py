@@ -10,13 +10,11 @@ from conclave.chat import events as ev
 from conclave.chat.content import Timer
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
+from conclave.chat.peer_records import PEER_VERSION, decode_peer, encode_peer
 from conclave.chat.records import (
-    PEER_VERSION,
     VERSION,
     decode_lobby,
-    decode_peer,
     encode_lobby,
-    encode_peer,
     encode_place,
 )
 from conclave.chat.resuming import RESTORED_POSTS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.chat import records
+from conclave.chat import peer_records, records
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState
 from conclave.chat.line import Status
 from conclave.chat.pair import Ours, Pair
@@ -39,8 +39,8 @@ def states() -> list[tuple[str, bytes]]:
         ("mls/00/epoch", b"keys"),
         ("out/@burak/w/0", b"words"),
         ("package/00", b"keys"),
-        ("peer/burak", records.encode_peer(Peer("burak", pair=Pair(Ours.BLOCKED)))),
-        ("peer/cem", records.encode_peer(Peer("cem", pair=Pair(Ours.ACCEPTED)))),
+        ("peer/burak", peer_records.encode_peer(Peer("burak", pair=Pair(Ours.BLOCKED)))),
+        ("peer/cem", peer_records.encode_peer(Peer("cem", pair=Pair(Ours.ACCEPTED)))),
         ("peer/deniz", b"\xff of a version that is not known here"),
         ("staged/00", b"keys"),
     ]
@@ -70,7 +70,10 @@ def test_what_is_dropped_and_what_remains() -> None:
 def test_done_again_it_changes_nothing() -> None:
     [restored] = [record for record in forget(states(), [], [], []) if isinstance(record, PutState)]
     assert forget([("desk", b""), (RESTORED_KEY, restored.value)], [], [], []) == []
-    later = [(RESTORED_KEY, restored.value), ("peer/cem", records.encode_peer(Peer("cem", pair=Pair(Ours.BLOCKED))))]
+    later = [
+        (RESTORED_KEY, restored.value),
+        ("peer/cem", peer_records.encode_peer(Peer("cem", pair=Pair(Ours.BLOCKED)))),
+    ]
     [_, put] = forget(later, [], [], [])
     assert isinstance(put, PutState)
     assert decode_remains(put.value).peers == (("burak", Ours.BLOCKED), ("cem", Ours.BLOCKED))

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from conclave.chat.effects import AddLine, PutCertificate, PutEntry, PutPost, PutState, Record
 from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.pair import Ours, Pair
-from conclave.chat.records import encode_peer
+from conclave.chat.peer_records import encode_peer
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.state import Peer
 from conclave.crypto import stream

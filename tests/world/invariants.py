@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from conclave.chat import groups, views
 from conclave.chat.line import Line, LineKind, Status
-from conclave.chat.records import encode_lobby, encode_peer, encode_place
+from conclave.chat.peer_records import encode_peer
+from conclave.chat.records import encode_lobby, encode_place
 from conclave.chat.state import Lobby, Stage
 from conclave.wire.order import decode_ordered
 from tests.world import witness

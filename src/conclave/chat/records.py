@@ -1,7 +1,7 @@
 """How the core's states are written: small records under plain keys, each with its version in the first byte.
 
-``desk``: busy or not. ``peer/<handle>``: both streams, the pair and its groups, rewritten for every message, about
-150 bytes. ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands and who
+``desk``: busy or not. ``peer/<handle>``: both streams, the pair and its groups (``chat.peer_records``).
+``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands and who
 has what, rewritten with what is said. ``out/<lobby or peer>/…``: what we say, until it has its place. ``staged/``:
 our commit under way. ``mls/<group>/…``: keys, in two parts. ``package/<reference>``: key packages of ours.
 ``met/<handle>``: which certificates somebody showed (``chat.certificates``). Left out: links, windows and what
@@ -14,10 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from conclave.chat.content import FOR_GOOD, Timer
-from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound
 from conclave.chat.effects import DropState, PutState
-from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.state import (
     PAYLOAD_NAME_BYTES,
     Ears,
@@ -27,8 +24,6 @@ from conclave.chat.state import (
     Lobby,
     Mailed,
     Mark,
-    PairGroup,
-    Peer,
     Stage,
     Step,
     Unsaid,
@@ -44,8 +39,6 @@ from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import EntryKind, read_runs, write_runs
 
 VERSION = 2
-PEER_VERSION = 3
-"""Of ``peer/<handle>``; version 2 has neither what the peer has read nor a timer."""
 DESK_KEY = "desk"
 PEER_KEY = "peer/"
 LOBBY_KEY = "lobby/"
@@ -83,73 +76,6 @@ def encode_busy(*, busy: bool) -> bytes:
 def decode_busy(data: bytes) -> bool:
     """The inverse of ``encode_busy``. Raises ``DecodeError``."""
     return bool(read(data, Reader.uint8))
-
-
-# --- peers ---
-
-
-def peer_part(peer: Peer) -> tuple[Any, ...]:
-    """What of a peer is kept; equal where nothing is to be written."""
-    out = peer.out
-    return (
-        out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
-        peer.mailed, peer.read, peer.timer, peer.mail_until,
-        peer.rejected,
-    )  # fmt: skip
-
-
-def blank(peer: Peer) -> bool:
-    """Whether there is nothing of a peer to be kept."""
-    used = peer.out.stream or peer.inbound.streams or len(peer.waiting)
-    return not used and peer_part(peer) == peer_part(Peer(peer.handle))
-
-
-def _write_group(w: Writer, group: PairGroup) -> None:
-    w.fixed(group.id, ID_BYTES).uint8(group.ours).uint8(group.turn).uint8(group.dead)
-
-
-def encode_peer(peer: Peer) -> bytes:
-    """The state under ``peer/<handle>``."""
-    out, inbound, pair = peer.out, peer.inbound, peer.pair
-    w = Writer().uint8(PEER_VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
-    w.uint8(len(inbound.streams))
-    for stream, last in inbound.streams:
-        w.fixed(stream, STREAM_BYTES).uint64(last)
-    w.vector(inbound.declined, Writer.uint64)
-    w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
-    w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
-    w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
-    for one in peer.groups:
-        w.uint64(one.begun)
-    if peer.mail_until or peer.rejected:
-        w.uint64(peer.mail_until).uint64(peer.rejected)
-    return w.done()
-
-
-def decode_peer(handle: str, data: bytes) -> Peer:
-    """The inverse of ``encode_peer``, of its older version too. Raises ``DecodeError``."""
-    old = data[:1] == bytes((VERSION,))
-
-    def group(r: Reader) -> PairGroup:
-        return PairGroup(r.fixed(ID_BYTES), *(bool(r.uint8()) for _ in range(3)))
-
-    def peer(r: Reader) -> Peer:
-        out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64())
-        streams = tuple((r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT)))
-        inbound = Inbound(streams, r.vector(Reader.uint64))
-        pair = Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8()))
-        groups, count, counts, told = r.vector(group), r.uint64(), r.uint64(), r.uint64()
-        mailed = r.uint64()
-        seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
-        if r.remaining:  # a home from before has none
-            groups = tuple(replace(one, begun=r.uint64()) for one in groups)
-        until, rejected = (r.uint64(), r.uint64()) if r.remaining and not old else (0, 0)
-        return Peer(
-            handle, out, inbound, pair, groups, count, counts, told, seen, timer, rejected,
-            mailed=mailed, mail_until=until,
-        )  # fmt: skip
-
-    return read(data, peer, VERSION if old else PEER_VERSION)
 
 
 # --- lobbies ---
@@ -363,16 +289,6 @@ def voice_records(lobby: Lobby, before: Lobby | None) -> Iterator[PutState | Dro
 
 
 # --- what a step writes of what it changed ---
-
-
-def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState | DropState]:
-    """What is to be written of somebody: nothing of who is nothing to us."""
-    kept = before is not None and not blank(before)
-    if blank(peer):
-        if kept:
-            yield DropState(PEER_KEY + peer.handle)
-    elif before is None or not kept or peer_part(before) != peer_part(peer):
-        yield PutState(PEER_KEY + peer.handle, partial(encode_peer, peer))
 
 
 def lobby_records(

@@ -12,6 +12,7 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
 from conclave.chat.line import Status
 from conclave.chat.pair import Ours
+from conclave.chat.peer_records import decode_peer
 from conclave.chat.records import (
     EPOCH,
     LOBBY_KEY,
@@ -20,7 +21,6 @@ from conclave.chat.records import (
     SESSION_KEY,
     TRAFFIC,
     decode_lobby,
-    decode_peer,
 )
 from conclave.chat.state import RemainingLobby, Remains, Stage
 from conclave.errors import DecodeError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conclave.chat import package_records, records
+from conclave.chat import package_records, peer_records, records
 from conclave.chat.certificates import decode_met
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
@@ -63,12 +63,12 @@ def _under(kept: dict[str, bytes], prefix: str) -> list[tuple[str, bytes]]:
 def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
     peers = desk.peers
     for handle, value in _under(kept, records.PEER_KEY):
-        peer = _with_lines(records.decode_peer(handle, value), posts)
+        peer = _with_lines(peer_records.decode_peer(handle, value), posts)
         waiting: Fifo[Unsaid] = Fifo()
         for key, data in _under(kept, f"{records.OUT_KEY}@{handle}/w/"):
             waiting = waiting.push(records.decode_unsaid(key, data))
         peer = replace(peer, waiting=waiting)
-        if not records.blank(peer):
+        if not peer_records.blank(peer):
             peers = peers.put(handle, peer)
     for handle, value in _under(kept, records.MET_KEY):
         peers = peers.put(handle, replace(peers.get(handle) or Peer(handle), certificates=decode_met(value)))

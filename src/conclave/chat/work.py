@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from conclave.chat import delivery, originals, package_records, records
+from conclave.chat import delivery, originals, package_records, peer_records, records
 from conclave.chat.effects import (
     AddLine,
     Deed,
@@ -366,12 +366,16 @@ class Work:
         return desk, self._records, [*first, *self._deeds]
 
     def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
-        self._records.extend(records.peer_records(peer, before))
+        self._records.extend(peer_records.peer_records(peer, before))
         wanted = peer.out.count > 0 or bool(peer.ties) or len(peer.waiting) > 0
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
-        if peer.handle in self._untied and not (wanted or peer.linked or peer.certificates) and records.blank(peer):
+        if (
+            peer.handle in self._untied
+            and not (wanted or peer.linked or peer.certificates)
+            and peer_records.blank(peer)
+        ):
             self._peers = self._peers.drop(peer.handle)
 
 
