@@ -239,18 +239,34 @@ def test_keys_are_renewed_in_turns_after_a_reconnect_and_daily(table: Table) -> 
     assert table.words("burak", "@ayse")[-1] == "still here"
 
 
-def test_a_renewed_certificate_is_in_the_leaf_after_the_next_turn(table: Table) -> None:
+def turn(table: Table, who: str, other: str) -> bool:
+    peer = table.desks[who].peers.get(other)
+    assert peer is not None
+    return peer.groups[0].turn
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_renewed_certificate_is_in_the_leaf_at_once_or_as_soon_as_it_is_our_turn(table: Table, first: bool) -> None:
     table.say("ayse", "@burak", "hello")
     table.say("burak", "@ayse", "hi")
-    table.own["burak"] = own("burak", 2)
-    table.put("burak", ev.OwnChanged(table.own["burak"]))
-    for _ in range(4):
-        table.cut("ayse", "burak")
-        table.link("ayse", "burak")
-        table.run(130, 10)
-    state = views.pair_state(table.desks["ayse"], "burak")
-    assert state is not None
-    assert own("burak", 2).credential in {mls.credential(state, leaf) for leaf in mls.members(state)}
+    table.run(70, 10)
+    who, other = ("ayse", "burak") if turn(table, "ayse", "burak") is first else ("burak", "ayse")
+    table.own[who] = own(who, 2)
+
+    def shown() -> bool:
+        state = views.pair_state(table.desks[other], who)
+        assert state is not None
+        return own(who, 2).credential in {mls.credential(state, leaf) for leaf in mls.members(state)}
+
+    table.put(who, ev.OwnChanged(table.own[who]))
+    table.run(3)
+    assert shown() is first
+    if not first:
+        table.own[other] = own(other, 2)
+        table.put(other, ev.OwnChanged(table.own[other]))  # whose turn it is
+        table.run(3)
+    assert shown()
+    assert same_group(table)
 
 
 def test_who_is_no_leaf_of_a_pair_does_not_speak_in_it() -> None:

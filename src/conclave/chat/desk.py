@@ -144,6 +144,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             _expelled(work, peer, reason)
         case ev.OwnChanged(own):
             work.own = own
+            duet.renewed(work)
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):

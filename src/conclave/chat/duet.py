@@ -199,9 +199,7 @@ def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
     kept = _in_order(work, handle, (group, *peer.groups))
     for old in kept[GROUPS_KEPT:]:
         work.drop_session(old.id)
-    renew = work.now + work.settings.update_spread * work.chance()
-    work.keep(replace(peer, groups=kept[:GROUPS_KEPT], updated=renew))
-    work.wake(renew)
+    _due(work, replace(peer, groups=kept[:GROUPS_KEPT]), work.now + work.settings.update_spread * work.chance())
     return bool(peer.groups) and all(one.dead for one in peer.groups)
 
 
@@ -322,8 +320,8 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
     work.keep_session(state)
     _turn(work, handle, known, turn=True)
     peer = work.peer(handle)
-    renew = min(peer.updated or work.now + work.settings.update_every, work.now + work.settings.update_every)
-    work.keep(replace(peer, updated=renew))
+    latest = work.now + work.settings.update_every
+    _due(work, peer, min(peer.updated or latest, latest))
     return Fate.TAKEN
 
 
@@ -338,15 +336,26 @@ def came_back(work: Work, handle: str) -> None:
     peer = work.peer(handle)
     if peer.groups:
         at = work.now + work.settings.update_spread * work.chance()
-        work.keep(replace(peer, updated=min(peer.updated or at, at)))
-        work.wake(at)
+        _due(work, peer, min(peer.updated or at, at))
     if len(peer.waiting) and _spoken(peer) is None:
         work.keep(replace(peer, sought=0.0))
         want_group(work, handle)
 
 
+def renewed(work: Work) -> None:
+    """Our certificate is another: every leaf of ours is to show it, where it is our turn at once."""
+    for peer in work.peers():
+        if peer.groups:
+            _due(work, peer, work.now)
+
+
+def _due(work: Work, peer: Peer, at: float) -> None:
+    work.keep(replace(peer, updated=at))
+    work.wake(at)
+
+
 def passed(work: Work, peer: Peer) -> None:
-    """Time passed: ask again for a key package, renew keys that are due where it is our turn."""
+    """Time passed: ask again for a key package, renew keys that are due: they stay so until it is our turn."""
     if len(peer.waiting) and _spoken(peer) is None:
         want_group(work, peer.handle)
     group = _spoken(peer)
@@ -358,9 +367,8 @@ def passed(work: Work, peer: Peer) -> None:
     if not peer.linked:
         work.keep(replace(peer, updated=0.0))  # the next link asks for it again
         return
-    work.keep(replace(peer, updated=work.now + work.settings.update_every))
-    work.wake(work.now + work.settings.update_every)
     if group.turn:
+        _due(work, peer, work.now + work.settings.update_every)
         _renew(work, peer.handle, group)
 
 
