@@ -289,7 +289,7 @@ HEAVY = (
 """What a node or an authority needs, and takes long to import."""
 IMPORTED = f"""
 import runpy, sys
-sys.argv = ["conclave", "--help"]
+sys.argv[0] = "conclave"
 try:
     runpy.run_module("conclave", run_name="__main__")
 finally:
@@ -298,9 +298,17 @@ finally:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    done = subprocess.run([sys.executable, "-c", IMPORTED], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", IMPORTED, "--help"], check=True, capture_output=True, text=True)
     assert "Usage" in done.stdout
     assert done.stderr.split() == []
+
+
+def test_neither_does_a_command_to_a_node(tmp_path: Path) -> None:
+    words = ["--home", str(tmp_path), "say", "@burak", "hello"]
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *words], check=False, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "conclave up" in done.stderr
+    assert done.stderr.splitlines()[-1] == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
