@@ -91,10 +91,19 @@ class Reader:
 
     def opaque(self, limit: int = VARINT_MAX) -> bytes:
         """An ``opaque x<V>`` of at most ``limit`` bytes."""
-        size = self.varint()
+        at = self._at
+        if at < self._end and (size := self._data[at]) < 1 << 6:  # as ``varint`` and ``fixed`` do: most are short
+            at += 1
+        else:
+            size = self.varint()
+            at = self._at
         if size > limit:
             raise DecodeError(f"{size} bytes announced, at most {limit} allowed")
-        return self.fixed(size)
+        end = at + size
+        if end > self._end:
+            raise DecodeError(f"{size} bytes wanted, {self._end - at} left")
+        self._at = end
+        return self._data[at:end]
 
     def text(self, limit: int) -> str:
         """An ``opaque x<V>`` that holds UTF-8, of at most ``limit`` bytes."""
@@ -211,10 +220,14 @@ class Writer:
         self._parts += encode_varint(value)
         return self
 
-    def opaque(self, value: bytes) -> Writer:
+    def opaque(self, value: bytes | bytearray) -> Writer:
         """An ``opaque x<V>``."""
         parts = self._parts
-        parts += encode_varint(len(value))
+        size = len(value)
+        if size < 1 << 6:  # as ``encode_varint`` does: most are short
+            parts.append(size)
+        else:
+            parts += encode_varint(size)
         parts += value
         return self
 
@@ -227,7 +240,7 @@ class Writer:
         inner = Writer()
         for value in items:
             item(inner, value)
-        return self.opaque(bytes(inner._parts))
+        return self.opaque(inner._parts)
 
     def optional(self, value: T | None, item: Callable[[Writer, T], object]) -> Writer:
         """An ``optional<T>``."""
