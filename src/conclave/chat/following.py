@@ -308,7 +308,9 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     people = lobby.watch.followers
     if people is not None:
         for handle in came:
-            people = core.admit(people, handle, entry.seq, work.now, linked=work.peer(handle).linked)
+            people = core.admit(
+                people, handle, entry.seq, work.now, linked=audience.follows(work, entry.group, handle)
+            )
         for handle in went:
             people = core.part(people, handle, entry.seq)
     intents = lobby.intents
