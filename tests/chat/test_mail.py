@@ -199,6 +199,47 @@ def test_words_in_an_absent_leaders_mailbox_are_left_anew() -> None:
     assert any(sender == "burak" for sender, _ in table.mail["ayse"].values())
 
 
+def test_words_in_a_leaders_mailbox_wait_there_for_as_long_as_those_of_its_present_absence() -> None:
+    table = led_by_ayse("burak", "cem")
+    table.mail_life = 600.0
+    for text in ("one", "two"):
+        table.part({"ayse"}, {"burak"}, {"cem"})
+        table.say("burak", "#ops", text)
+        table.run(40)
+        assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+        if text == "one":
+            table.part()
+            table.collect("ayse")
+            table.run(500, 10)
+    table.effects["burak"].clear()
+    table.reach = lambda _one, _other: False
+    table.wait(90)  # the first ones would be gone by now
+    assert not [one for one in table.effects["burak"] if isinstance(one, Deposit)]
+    table.wait(500)
+    assert [one for one in table.effects["burak"] if isinstance(one, Deposit)]
+
+
+@pytest.mark.parametrize("reason", ["", "full"])
+def test_what_is_in_one_leaders_mailbox_is_left_in_the_next_ones_too(reason: str) -> None:
+    table = led_by_ayse("burak", "cem", "deniz")
+    table.put("ayse", ev.SetDeputies("ops", ("cem",)))
+    table.run(5)
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.failing = {"ayse": reason}
+    table.say("burak", "#ops", "one")
+    table.run(30)
+    assert table.statuses("burak", "#ops")[-1] == ("waiting" if reason else "in mailbox")
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.part({"ayse"}, {"burak", "cem", "deniz"})
+    table.run(10)
+    assert table.view("burak").leader == "cem"
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.run(30)
+    assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+    table.collect("cem")
+    assert table.words("cem")[-1] == "one"
+
+
 def test_a_long_outbox_goes_in_pieces(pair: Table) -> None:
     for number in range(2 * POSTS_AT_ONCE + 3):
         pair.say("ayse", "@burak", str(number))

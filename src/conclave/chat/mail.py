@@ -102,7 +102,7 @@ def deposited(work: Work, event: Deposited) -> None:
         return
     if group:
         lobby = work.lobby(group)
-        if lobby is not None:
+        if lobby is not None and lobby.voice.mail_to == handle:
             voice = replace(lobby.voice, mail_until=lobby.voice.mail_until or event.until)
             work.keep_lobby(replace(lobby, voice=voice))
             for one in lobby.voice.flying:
@@ -160,10 +160,10 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
         return
     work.wake(at)
     if group:
+        work.keep(replace(work.peer(handle), mail_at=at))
         lobby = work.lobby(group)
-        if lobby is not None:
-            watch = replace(lobby.watch, mail_at=at)
-            work.keep_lobby(replace(lobby, watch=watch, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
+        if lobby is not None and lobby.voice.mail_to == handle:
+            work.keep_lobby(replace(lobby, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
         return
     peer = work.peer(handle)
     work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
@@ -195,11 +195,11 @@ def lobby_passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or work.own is None:
         return
-    if work.now < lobby.watch.mail_at:
-        work.wake(lobby.watch.mail_at)
-        return
     if audience.leads(work, lobby):
-        _mail_followers(work, lobby)
+        if work.now < lobby.watch.mail_at:
+            work.wake(lobby.watch.mail_at)
+        else:
+            _mail_followers(work, lobby)
     elif lobby.stage is Stage.MEMBER and lobby.healing.step is Step.SOUND:
         _mail_leader(work, lobby)
 
@@ -258,13 +258,16 @@ def _mail_leader(work: Work, lobby: Lobby) -> None:
     voice = lobby.voice
     if leader.linked or lobby.leader in {work.me, *work.expelled} or not (voice.flying or len(voice.waiting)):
         return
-    if work.now - lobby.watch.heard < work.settings.mail_after + work.settings.patience.silence:
-        work.wake(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence)
+    due = max(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence, leader.mail_at)
+    if work.now < due:
+        work.wake(due)
         return
     speaking.protect(work, lobby)
     lobby = work.lobby(lobby.group) or lobby
     voice = lobby.voice
-    if 0 < voice.mail_until <= work.now:
+    if voice.mail_to != lobby.leader or (voice.flying and voice.flying[0].number > voice.mailed):
+        voice = replace(voice, mail_to=lobby.leader, mailed=0, mail_until=0.0)  # nothing of it is there
+    elif 0 < voice.mail_until <= work.now:
         for one in voice.flying:
             if one.id and one.number <= voice.mailed:
                 work.mark_line(lobby.label, one.id, Status.WAITING)

@@ -175,7 +175,7 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What we say in a lobby, until it has its place in the order. The last four are not kept."""
+    """What we say in a lobby, until it has its place in the order. The last five are not kept."""
 
     next: int = 1  # number of the next thing that we hand in
     count: int = 0  # our messages here
@@ -183,7 +183,8 @@ class Voice:
     flying: tuple[Flying, ...] = ()
     staged: Staged | None = None  # our commit under way
     sent: int = 0  # the highest number handed in on the present link
-    mailed: int = 0  # the highest number that was left in the leader's mailbox
+    mail_to: str = ""  # the leader in whose mailbox something was left
+    mailed: int = 0  # the highest number that was left there
     mail_until: float = 0.0  # UNIX seconds until when all of these are there; 0: not known, or none is
     moved: float = 0.0  # UNIX seconds of its last progress
 
