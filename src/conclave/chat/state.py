@@ -275,7 +275,8 @@ class Watch:
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    mailing: Mapping[str, int] = field(default_factory=dict)  # up to which entry it is on its way to whose mailbox
+    mailing: Mapping[str, int] = field(default_factory=dict)
+    """Up to which entry it is on its way to whose mailbox; the last number of all where the next fits no envelope."""
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
