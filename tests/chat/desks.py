@@ -75,6 +75,7 @@ class Table:
         self.mail_life = 0.0
         self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
         self.mails = 0
+        self.mailed_by: dict[int, str] = {}  # from which device
         self.stores = {name: MemoryStore() for name in names}
         self.links: set[frozenset[str]] = set()
         self.now = 1_000_000.0
@@ -154,6 +155,7 @@ class Table:
             return
         self.mails += 1
         self.mail.setdefault(peer, {})[self.mails] = (name, frames)
+        self.mailed_by[self.mails] = self.devices.get(name, "d1")
         until = self.now + self.mail_life if self.mail_life else 0.0
         self.step(name, ev.Deposited(peer, upto, group, entry, until))
 
@@ -161,7 +163,8 @@ class Table:
         """What is in the mailbox of ``name`` comes in; how many envelopes there were."""
         box = dict(self.mail.get(name, {}))
         for mail, (sender, frames) in box.items():
-            self.put(name, ev.Mailed(sender, tuple(read_frame(one) for one in frames), mail))
+            several = tuple(read_frame(one) for one in frames)
+            self.put(name, ev.Mailed(sender, several, mail, self.mailed_by.get(mail, "")))
         return len(box)
 
     def stock(self, *names: str) -> None:

@@ -14,7 +14,9 @@ from conclave.chat.state import Desk, Own
 from conclave.lobby import order as orders
 from conclave.lobby.values import replace
 from conclave.store.memory import MemoryStore
+from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Refusal, Refused, Run, Submit
+from conclave.wire.posts import Leave, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 from tests.chat.test_succession import agreed
@@ -298,6 +300,65 @@ def test_an_old_device_that_comes_up_again_does_not_put_its_person_out(since: st
     table.run(30)
     assert table.words("burak") == ["here?", "here?"]
     assert "burak left" not in table.texts("cem", "#ops")
+
+
+def test_what_an_old_device_says_to_have_is_mailed_to_the_new_one() -> None:
+    table = Table("ayse", "burak", "cem")
+    table.stock()
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(30)
+    new = _swapped(table, "burak", old)
+    table.run(30)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.say("ayse", "#ops", "while both are away")
+    table.run(2)
+    table.part()
+    table.run(20)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.run(60)
+    _swapped(table, "burak", new)
+    table.collect("burak")
+    assert table.words("burak") == ["while both are away"]
+
+
+def test_an_old_device_that_is_linked_keeps_no_mail_from_the_new_one() -> None:
+    table = Table("ayse", "burak", "cem")
+    table.stock()
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
+    _restored(table, "burak")
+    table.run(30)
+    new = _swapped(table, "burak", old)
+    table.run(30)
+    assert frozenset(("ayse", "burak")) in table.links
+    table.restart("ayse")
+    table.run(10)
+    assert frozenset(("ayse", "burak")) in table.links
+    table.say("ayse", "#ops", "hello, new one")
+    table.run(30)
+    _swapped(table, "burak", new)
+    table.collect("burak")
+    assert table.words("burak") == ["hello, new one"]
+
+
+@pytest.mark.parametrize(("device", "people"), [("d1", {"ayse", "burak", "cem"}), ("d2", {"ayse", "cem"})])
+def test_that_an_old_device_left_does_not_put_the_new_one_out_by_mail(device: str, people: set[str]) -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem")
+    _restored(table, "burak")
+    table.run(30)
+    kind, body = pack_parcel(Leave(group))
+    table.put("ayse", ev.Mailed("burak", (Post(bytes(8), 1, 1, kind, body),), 1, device))
+    table.run(5)
+    assert set(table.view("ayse").roster) == people
 
 
 def test_an_old_device_that_lacks_too_much_does_not_take_the_place_of_the_new_one() -> None:

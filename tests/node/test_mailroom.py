@@ -22,7 +22,7 @@ from conclave.node import deposits, inbox
 from conclave.node.deposits import prove_package, why
 from conclave.node.inbox import read_frames
 from conclave.pki.envelope import ITEM_BYTES, OpenedEnvelope, seal_envelope
-from conclave.pki.names import Handle
+from conclave.pki.names import Device, Handle
 from conclave.pki.policy import DAY
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.wire.frames import encode_frame
@@ -441,7 +441,7 @@ def test_the_words_for_the_core(error: ConclaveError, word: str) -> None:
 @settings(max_examples=300)
 def test_no_frames_raise_anything_else(items: list[bytes]) -> None:
     try:
-        frames = read_frames(OpenedEnvelope(Handle("ayse"), 0, tuple(items)))
+        frames = read_frames(OpenedEnvelope(Handle("ayse"), Device("d1"), 0, tuple(items)))
     except DecodeError:
         return
     assert [encode_frame(frame) for frame in frames] == items
@@ -450,8 +450,8 @@ def test_no_frames_raise_anything_else(items: list[bytes]) -> None:
 def test_frames_of_a_links_own_are_none_of_a_mailbox() -> None:
     for frame in (Hello(1, 1, 1 << 17, 64, "x"), Ping(7), Close(CloseReason.REVOKED, "")):
         with pytest.raises(DecodeError):
-            read_frames(OpenedEnvelope(Handle("ayse"), 0, (encode_frame(post(1)), encode_frame(frame))))
-    assert read_frames(OpenedEnvelope(Handle("ayse"), 0, encoded(post(1), ACK))) == (post(1), ACK)
+            read_frames(OpenedEnvelope(Handle("ayse"), Device("d1"), 0, (encode_frame(post(1)), encode_frame(frame))))
+    assert read_frames(OpenedEnvelope(Handle("ayse"), Device("d1"), 0, encoded(post(1), ACK))) == (post(1), ACK)
 
 
 @given(st.binary(max_size=600))

@@ -13,7 +13,7 @@ from conclave.errors import ConclaveError, DecodeError, LocalError, RemoteError,
 from conclave.pki import envelope
 from conclave.pki.credentials import Credentials
 from conclave.pki.envelope import BUCKETS, ITEM_BYTES, ITEMS_MOST, SEALED_BYTES, fits, open_envelope, seal_envelope
-from conclave.pki.names import Handle
+from conclave.pki.names import Device, Handle
 from conclave.pki.policy import DAY
 from conclave.pki.profile import Profile
 from conclave.pki.revocation import Revoked, make_crl
@@ -92,7 +92,7 @@ def by_hand(plain: bytes, context: bytes = b"burak") -> bytes:
 def test_what_is_sealed_is_opened(items: tuple[bytes, ...]) -> None:
     sealed = seal_envelope(AYSE, BURAK, items, NOW, KEY.seal)
     assert len(sealed) <= SEALED_BYTES
-    assert opened(sealed) == envelope.OpenedEnvelope(Handle("ayse"), NOW, items)
+    assert opened(sealed) == envelope.OpenedEnvelope(Handle("ayse"), Device("laptop"), NOW, items)
     assert open_envelope(sealed, BURAK, ward().trust, NOW, [Key().open, KEY.open]).items == items
 
 

@@ -43,7 +43,9 @@ def followers(work: Work, lobby: Lobby) -> Followers:
         if handle != work.me:
             since = lobby.healing.entered.get(handle, 0) + 1
             until = lobby.order.seq if lobby.stage is Stage.CLOSING and lobby.order is not None else 0
-            found = found.put(handle, Follower(since, until, linked=work.peer(handle).linked, moved=work.now))
+            found = found.put(
+                handle, Follower(since, until, linked=follows(work, lobby.group, handle), moved=work.now)
+            )
     for handle in lobby.healing.owed:
         if handle in lobby.healing.gone and handle not in found:
             until = lobby.healing.gone[handle][0]
@@ -72,8 +74,21 @@ def linked(work: Work, lobby: Lobby, handle: str, *, up: bool) -> None:
     """The link to somebody who follows us came or went."""
     people = lobby.watch.followers
     if people is not None and lobby.order is not None:
+        up = up and follows(work, lobby.group, handle)
         people = core.link(people, handle, lobby.order.seq, work.now, up=up)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
+
+
+def follows(work: Work, group: bytes, handle: str) -> bool:
+    """Whether somebody is linked, and not by a device in whose place a later one is in: what that has, this lacks."""
+    peer, state = work.peer(handle), work.session(group)
+    return peer.linked and (state is None or not groups.outlived(work, state, handle, peer.flight.device))
+
+
+def _outlived(work: Work, people: Followers, handle: str) -> bool:
+    """The same of a follower, as it was when its link came."""
+    one = people.get(handle)
+    return one is not None and not one.linked and work.peer(handle).linked
 
 
 def show_head(work: Work, lobby: Lobby, handle: str) -> None:
@@ -126,6 +141,7 @@ def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
     people = lobby.watch.followers
     if people is None or lobby.order is None:
         return
+    haves = [(handle, seq) for handle, seq in haves if not _outlived(work, people, handle)]
     people, tell, gone = core.heard(people, haves, lobby.order.seq, work.now)
     if people is not lobby.watch.followers:
         lobby = replace(lobby, watch=replace(lobby.watch, followers=people))
@@ -162,7 +178,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
     if fetch.first < max(since, lobby.order.base + 1) and known(work, lobby, handle):
         send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
         return
-    if people is not None and one is not None:
+    if people is not None and one is not None and not _outlived(work, people, handle):
         people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
     else:

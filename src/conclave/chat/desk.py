@@ -107,10 +107,12 @@ def _happened(work: Work, event: ev.Event) -> None:
         case ev.Arrived(peer, frame):
             if peer != work.me:
                 _arrived(work, peer, frame)
-        case ev.Mailed(peer, several, envelope):
+        case ev.Mailed(peer, several, envelope, device):
+            work.envelope = device
             if peer != work.me:
                 for frame in several:
                     _arrived(work, peer, frame)
+            work.envelope = None
             mail.taken(work, peer, several, envelope)
         case ev.Linked(peer, window, device):
             work.expelled = work.expelled - {peer}  # it has shown a certificate that holds

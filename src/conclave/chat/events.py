@@ -118,11 +118,15 @@ class DepositFailed:
 
 @dataclass(frozen=True, slots=True)
 class Mailed:
-    """Frames of ``peer`` were in our mailbox, in envelope ``mail``."""
+    """Frames of ``peer`` were in our mailbox, in envelope ``mail``.
+
+    ``device`` is the label of the device that left them; empty where it is not known.
+    """
 
     peer: str
     frames: tuple[Frame, ...]
     mail: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

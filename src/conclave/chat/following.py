@@ -35,12 +35,13 @@ LOST_RANGES = 64
 
 
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
-    """An entry of the order: pushed by the leader, or fetched of somebody who has it."""
+    """An entry of the order: pushed by the leader, fetched of somebody who has it, or left in our mailbox."""
     lobby = work.lobby(entry.group)
     if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
         return
     watch = lobby.watch
-    if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
+    fetched = handle == watch.goal_by and watch.fetching >= entry.seq
+    if handle != lobby.leader and not fetched and not _left_for_us(work, lobby, handle, entry):
         return
     if handle == lobby.leader:
         lobby = leader_heard(work, lobby)
@@ -68,6 +69,19 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if done:
             work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
     catch_up(work, entry.group)
+
+
+def _left_for_us(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
+    """Whether a member left the very next entry in our mailbox, as who leads by now does, be it unknown to us.
+
+    It is believed no more than what is fetched of it by a link; and not while the leader that we know is linked.
+    """
+    state, order = work.session(entry.group), lobby.order
+    if work.envelope is None or work.peer(lobby.leader).linked or lobby.leader == work.me:
+        return False
+    if state is None or order is None or lobby.healing.step is not Step.SOUND:
+        return False
+    return (entry.seq, entry.previous) == (order.seq + 1, order.hash) and handle in groups.roster(state)
 
 
 def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
@@ -308,7 +322,9 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     people = lobby.watch.followers
     if people is not None:
         for handle in came:
-            people = core.admit(people, handle, entry.seq, work.now, linked=work.peer(handle).linked)
+            people = core.admit(
+                people, handle, entry.seq, work.now, linked=audience.follows(work, entry.group, handle)
+            )
         for handle in went:
             people = core.part(people, handle, entry.seq)
     intents = lobby.intents

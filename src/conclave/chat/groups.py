@@ -78,12 +78,13 @@ def certificate(state: State, leaf: int) -> bytes:
     return mls.credential(state, leaf).certificates[0]
 
 
-def outlived(work: Work, state: State, handle: str) -> bool:
-    """Whether the present link to a member is to a device in whose place a later one of its person is in.
+def outlived(work: Work, state: State, handle: str, device: str) -> bool:
+    """Whether this device of a member is one in whose place a later one of its person is in.
 
     The authority counts the devices of an account: d1, d2, ...
     """
-    leaf, device = roster(state).get(handle), work.peer(handle).flight.device
+    name = handle.encode()
+    leaf = next((at for at, one in state.epoch.roster.items() if one.identity == name), None)
     if leaf is None or not device:
         return False
     try:

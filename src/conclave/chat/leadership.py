@@ -127,7 +127,7 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
         if up:
             audience.show_head(work, current, handle)
         if handle == lobby.leader:
-            watch = replace(current.watch, fetching=0, mail_at=0.0)
+            watch = replace(current.watch, fetching=0)
             if up and current.lead is not None:
                 watch = replace(watch, renew=_soon(work, watch.renew))
             work.keep_lobby(replace(current, watch=watch))

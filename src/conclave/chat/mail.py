@@ -18,6 +18,7 @@ from conclave.chat.notices import Trouble
 from conclave.chat.state import Lobby, Mailed, Peer, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
+from conclave.lobby.order import LAST_SEQ
 from conclave.lobby.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
@@ -56,6 +57,8 @@ def unlinked(work: Work, handle: str) -> None:
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
             _there(work, lobby, handle, Mailed(_has(lobby, handle)))
+            if lobby.watch.mailing.get(handle) == LAST_SEQ:  # the link may have brought what fits no envelope
+                _on_its_way(work, lobby.group, handle, 0)
 
 
 def passed(work: Work, peer: Peer) -> None:
@@ -102,7 +105,7 @@ def deposited(work: Work, event: Deposited) -> None:
         return
     if group:
         lobby = work.lobby(group)
-        if lobby is not None:
+        if lobby is not None and lobby.voice.mail_to == handle:
             voice = replace(lobby.voice, mail_until=lobby.voice.mail_until or event.until)
             work.keep_lobby(replace(lobby, voice=voice))
             for one in lobby.voice.flying:
@@ -154,16 +157,19 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
     """It is not; later again, a lobby's order from ``entry`` on."""
     wait = RETRY_SECONDS.get(reason, RETRY_ELSE)
     at = work.now + wait
+    if entry and reason == "too-large":  # a link brings it; nobody takes what is behind it before
+        _on_its_way(work, group, handle, LAST_SEQ)
+        return
     _explain(work, handle, reason, wait)
     if entry:
-        _entries_failed(work, handle, reason, group, entry, at)
+        _entries_failed(work, handle, group, entry, at)
         return
     work.wake(at)
     if group:
+        work.keep(replace(work.peer(handle), mail_at=at))
         lobby = work.lobby(group)
-        if lobby is not None:
-            watch = replace(lobby.watch, mail_at=at)
-            work.keep_lobby(replace(lobby, watch=watch, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
+        if lobby is not None and lobby.voice.mail_to == handle:
+            work.keep_lobby(replace(lobby, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
         return
     peer = work.peer(handle)
     work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
@@ -180,12 +186,18 @@ def _explain(work: Work, handle: str, reason: str, wait: float) -> None:
         work.tell(Trouble(handle, f"{why}; it is tried again in {wait / 60:.0f} minutes, or when {handle} is here"))
 
 
-def _entries_failed(work: Work, handle: str, reason: str, group: bytes, entry: int, at: float) -> None:
+def _on_its_way(work: Work, group: bytes, handle: str, upto: int) -> None:
     lobby = work.lobby(group)
-    if lobby is None or handle not in lobby.watch.mailing or reason == "too-large":
-        return  # a link brings what fits no envelope
-    mailing = {**lobby.watch.mailing, handle: min(lobby.watch.mailing[handle], entry - 1)}
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailing=mailing)))
+    if lobby is not None and handle in lobby.watch.mailing:
+        mailing = {**lobby.watch.mailing, handle: upto}
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, mailing=mailing)))
+
+
+def _entries_failed(work: Work, handle: str, group: bytes, entry: int, at: float) -> None:
+    lobby = work.lobby(group)
+    if lobby is None or handle not in lobby.watch.mailing:
+        return
+    _on_its_way(work, group, handle, min(lobby.watch.mailing[handle], entry - 1))
     work.keep(replace(work.peer(handle), mail_at=at))
     work.wake(at)
 
@@ -195,11 +207,11 @@ def lobby_passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.order is None or work.own is None:
         return
-    if work.now < lobby.watch.mail_at:
-        work.wake(lobby.watch.mail_at)
-        return
     if audience.leads(work, lobby):
-        _mail_followers(work, lobby)
+        if work.now < lobby.watch.mail_at:
+            work.wake(lobby.watch.mail_at)
+        else:
+            _mail_followers(work, lobby)
     elif lobby.stage is Stage.MEMBER and lobby.healing.step is Step.SOUND:
         _mail_leader(work, lobby)
 
@@ -258,13 +270,16 @@ def _mail_leader(work: Work, lobby: Lobby) -> None:
     voice = lobby.voice
     if leader.linked or lobby.leader in {work.me, *work.expelled} or not (voice.flying or len(voice.waiting)):
         return
-    if work.now - lobby.watch.heard < work.settings.mail_after + work.settings.patience.silence:
-        work.wake(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence)
+    due = max(lobby.watch.heard + work.settings.mail_after + work.settings.patience.silence, leader.mail_at)
+    if work.now < due:
+        work.wake(due)
         return
     speaking.protect(work, lobby)
     lobby = work.lobby(lobby.group) or lobby
     voice = lobby.voice
-    if 0 < voice.mail_until <= work.now:
+    if voice.mail_to != lobby.leader or (voice.flying and voice.flying[0].number > voice.mailed):
+        voice = replace(voice, mail_to=lobby.leader, mailed=0, mail_until=0.0)  # nothing of it is there
+    elif 0 < voice.mail_until <= work.now:
         for one in voice.flying:
             if one.id and one.number <= voice.mailed:
                 work.mark_line(lobby.label, one.id, Status.WAITING)

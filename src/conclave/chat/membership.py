@@ -358,7 +358,7 @@ def left(work: Work, handle: str, group: bytes) -> None:
     state = work.session(group)
     if lobby is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING) or state is None:
         return
-    if groups.outlived(work, state, handle):
+    if groups.outlived(work, state, handle, work.device(handle)):
         return
     intents = lobby.intents
     adds = {one: data for one, data in intents.adds.items() if one != handle}

@@ -175,7 +175,7 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What we say in a lobby, until it has its place in the order. The last four are not kept."""
+    """What we say in a lobby, until it has its place in the order. The last five are not kept."""
 
     next: int = 1  # number of the next thing that we hand in
     count: int = 0  # our messages here
@@ -183,7 +183,8 @@ class Voice:
     flying: tuple[Flying, ...] = ()
     staged: Staged | None = None  # our commit under way
     sent: int = 0  # the highest number handed in on the present link
-    mailed: int = 0  # the highest number that was left in the leader's mailbox
+    mail_to: str = ""  # the leader in whose mailbox something was left
+    mailed: int = 0  # the highest number that was left there
     mail_until: float = 0.0  # UNIX seconds until when all of these are there; 0: not known, or none is
     moved: float = 0.0  # UNIX seconds of its last progress
 
@@ -274,7 +275,8 @@ class Watch:
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    mailing: Mapping[str, int] = field(default_factory=dict)  # up to which entry it is on its way to whose mailbox
+    mailing: Mapping[str, int] = field(default_factory=dict)
+    """Up to which entry it is on its way to whose mailbox; the last number of all where the next fits no envelope."""
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""

@@ -53,6 +53,7 @@ class Work:
         self.now = now
         self.random = random
         self.busy = desk.busy
+        self.envelope: str | None = None  # from which device the mail is that is being taken; None: a link brings it
         self.pending = False  # something was sent that may have to be sent again
         self._desk = desk
         self._peers = desk.peers
@@ -84,6 +85,10 @@ class Work:
     def peer(self, handle: str) -> Peer:
         """Somebody, known or not."""
         return self._peers.get(handle) or Peer(handle)
+
+    def device(self, handle: str) -> str:
+        """The device of ``handle`` that what is being taken comes from; empty where it is not known."""
+        return self.peer(handle).flight.device if self.envelope is None else self.envelope
 
     def peers(self) -> list[Peer]:
         """Everybody we know."""

@@ -162,7 +162,7 @@ class Inbox:
         if opened.sender == identity.handle:
             raise VerificationError("an envelope from ourselves", reason="unexpected-handle")
         self._handed[envelope.id] = (len(envelope.data), asyncio.get_running_loop().time())
-        self._put(Mailed(opened.sender, frames, envelope.id))
+        self._put(Mailed(opened.sender, frames, envelope.id, opened.device))
 
     def _tell_of_junk(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -126,7 +126,7 @@ def deposit_of(store: PeerStore, deed: DepositPosts) -> Deposit | Deposited | De
 
 
 def deposits_of(store: PeerStore, deed: DepositEntries) -> Iterator[Deposit | DepositFailed]:
-    """The entries of the deed, an envelope's worth at once. Raises ``StorageError``."""
+    """The entries of the deed, an envelope's worth at once, up to one that none takes. Raises ``StorageError``."""
     taken: list[bytes] = []
     first = deed.first
     for number, frame in enumerate(_entries(store, deed.group, deed.first, deed.count), deed.first):
@@ -134,11 +134,10 @@ def deposits_of(store: PeerStore, deed: DepositEntries) -> Iterator[Deposit | De
             if taken:
                 yield Deposit(deed.peer, number - 1, tuple(taken), deed.group, first)
             taken, first = [], number
-        if fits([frame]):
-            taken.append(frame)
-        else:
+        if not fits([frame]):
             yield DepositFailed(deed.peer, 0, "too-large", deed.group, number)
-            first = number + 1
+            break  # what is behind it is not taken without it
+        taken.append(frame)
     if taken:
         yield Deposit(deed.peer, first + len(taken) - 1, tuple(taken), deed.group, first)
 

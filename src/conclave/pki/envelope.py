@@ -15,7 +15,7 @@ from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
 from conclave.pki.certificate import CERTIFICATE_BYTES, moment
 from conclave.pki.credentials import Credentials
-from conclave.pki.names import Handle
+from conclave.pki.names import Device, Handle
 from conclave.pki.trust import Trust
 from conclave.pki.verify import GRACE_SECONDS, verify_credential
 from conclave.wire.codec import Reader, Writer
@@ -40,9 +40,10 @@ Open = Callable[[bytes, bytes, bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class OpenedEnvelope:
-    """What was in it, proven to be from ``sender``. ``sent`` is UNIX seconds by the sender's clock."""
+    """What was in it, proven to be from ``device`` of ``sender``. ``sent`` is UNIX seconds by the sender's clock."""
 
     sender: Handle
+    device: Device
     sent: float
     items: tuple[bytes, ...] = field(repr=False)
 
@@ -105,7 +106,7 @@ def open_envelope(sealed: bytes, recipient: Handle, trust: Trust, now: float, ke
             reason="not-yet-valid" if sent < sender.not_before else "expired",
             remedy="its sender's clock is wrong",
         )
-    return OpenedEnvelope(sender.handle, sent, items)
+    return OpenedEnvelope(sender.handle, sender.device, sent, items)
 
 
 def _unseal(sealed: bytes, recipient: Handle, keys: Sequence[Open]) -> bytes:
