@@ -13,6 +13,7 @@ from conclave.chat.records import MET_KEY
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges, Own
 from conclave.errors import DecodeError
+from conclave.pki.revocation import Revocation
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
@@ -114,7 +115,7 @@ def test_only_the_last_certificates_are_kept() -> None:
 
 def revoke(table: Table, der: bytes) -> None:
     """Everybody has the list that names it."""
-    judges = Judges(JUDGES.newcomers, JUDGES.members, lambda one: "revoked" if one == der else "")
+    judges = Judges(JUDGES.newcomers, JUDGES.members, lambda one: Revocation("revoked") if one == der else None)
     for name in table.desks:
         table.put(name, ev.JudgesChanged(judges))
 

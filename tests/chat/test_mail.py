@@ -497,6 +497,22 @@ def test_what_a_mailbox_has_is_kept_over_a_restart_and_not_left_there_again() ->
     assert not table.state("ayse", group).mailed  # it has told that it has all
 
 
+def test_what_was_mailed_to_who_is_out_is_not_remembered() -> None:
+    table = led_by_ayse("burak", "cem")
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"ayse", "cem"}, {"burak"})
+    table.say("ayse", "#ops", "one")
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    table.run(15)
+    assert "burak" in table.state("ayse", group).watch.mailing
+    table.part()
+    table.link("ayse", "burak")
+    table.run(15)
+    assert table.stages()["burak"] == "ended"
+    assert not table.state("ayse", group).watch.mailing
+    assert not table.state("ayse", group).mailed
+
+
 def test_a_leader_that_crashed_mails_from_where_the_last_receipt_was() -> None:
     """Nothing was kept of who was linked when it was killed."""
     table = led_by_ayse("burak", "cem")

@@ -14,9 +14,10 @@ from conclave.chat.originals import read_kept
 from conclave.chat.settings import Settings
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
+from conclave.pki.revocation import Revocation
 from conclave.wire.delivery import Post, PostKind
 from tests.chat.desks import Table
-from tests.chat.people import own
+from tests.chat.people import JUDGES, own
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -264,6 +265,18 @@ def test_who_was_put_out_by_the_authority_before_we_came_in_is_put_out_here_too(
     table.drop = lambda *_: False
     table.run(60)
     assert table.view("burak").roster == ("ayse", "burak")
+
+
+@pytest.mark.parametrize(("suspended", "reason"), [(True, "suspended"), (False, "certificate revoked")])
+def test_who_is_put_out_by_a_list_is_put_out_for_its_reason(table: Table, suspended: bool, reason: str) -> None:
+    table.lobby("ayse", "burak", "cem")
+    of_cem = own("cem").credential.certificates[0]
+    why = Revocation("suspended since yesterday", suspended)
+    judges = replace(JUDGES, revoked=lambda one: why if one == of_cem else None)
+    for name in ("ayse", "burak"):
+        table.put(name, ev.JudgesChanged(judges))
+    table.run(10)
+    assert f"cem was removed: {reason}" in table.texts("burak", "#ops")
 
 
 def test_who_was_let_in_by_somebody_who_is_gone_does_not_wait_for_its_welcome_for_ever() -> None:

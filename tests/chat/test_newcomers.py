@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages
-from conclave.chat.meaning import STEP_SECONDS, WELCOME_SECONDS
+from conclave.chat.meaning import SHOWN_KEPT_SECONDS, STEP_SECONDS, WELCOME_SECONDS
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.state import Step
 from conclave.chat.work import Work
@@ -261,6 +261,21 @@ def test_a_head_puts_nobody_out_who_is_about_to_be_let_in(table: Table) -> None:
     table.run(15)
     assert "deniz" in table.view("ayse").roster
     assert table.stages()["deniz"] == "member"
+    assert not table.state("deniz", group).watch.shown
+
+
+def test_who_took_us_for_in_a_day_ago_is_not_remembered(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    order = table.state("ayse", group).order
+    assert order is not None
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    for name in ("burak", "cem"):
+        table.link(name, "deniz")
+        table.put("deniz", ev.Arrived(name, orders.head(order)))
+    assert set(table.state("deniz", group).watch.shown) == {"burak", "cem"}
+    table.now += SHOWN_KEPT_SECONDS
+    table.put("deniz", ev.Arrived("burak", orders.head(order)))
+    assert table.state("deniz", group).watch.shown == {"burak": (0.0, table.now)}
 
 
 # --- key packages that no commit takes ---

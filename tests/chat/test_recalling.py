@@ -8,6 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.chat.content import Timer
 from conclave.chat.effects import SendOriginals
 from conclave.chat.gaps import Gap
 from conclave.chat.state import Step
@@ -180,6 +181,27 @@ def test_what_an_answer_brings_is_not_forgotten_by_what_it_ends(room: Room) -> N
     healing = lobby.healing
     assert healing.orphans == (("cem", identity),)
     assert (healing.pull, healing.poor, healing.silent, healing.source) == (None, {}, {}, "")
+
+
+def test_who_says_that_words_were_said_under_a_timer_does_not_hide_that_they_lack(room: Room) -> None:
+    table, group = room.table, room.group
+    identity = table.say("cem", "#ops", "said before it")
+    original = signed(table, "burak", "#ops", "cem", identity).encode()
+    table.put("ayse", ev.Utter("#ops", table.random(16), Timer(30)))
+    table.stores["burak"] = type(table.stores["burak"])()
+    seq = table.view("burak").seq + 1
+    lacking(table, group, "burak", (seq - 1, seq + 1), "ayse")
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    count = lobby.ears.counts.get("cem")
+    assert count
+    missing = {"cem": (Gap(count, count, table.now),)}
+    lobby = replace(lobby, ears=replace(lobby.ears, counts=lobby.ears.counts.put("cem", count - 1), gaps=missing))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.now += 31
+    table.put("burak", ev.Arrived("ayse", Originals(group, seq - 1, seq + 1, ((seq, original),), whole=True)))
+    lobby = table.state("burak", group)
+    assert "said before it" not in table.words("burak")
+    assert (lobby.ears.counts.get("cem"), lobby.ears.gaps) == (count - 1, missing)
 
 
 def test_who_is_out_since_it_was_asked_answers_in_vain(room: Room) -> None:

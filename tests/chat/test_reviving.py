@@ -13,6 +13,7 @@ from conclave.chat.restoring import RESTORED_KEY, forget
 from conclave.chat.state import Desk, Own
 from conclave.lobby import order as orders
 from conclave.lobby.values import replace
+from conclave.pki.revocation import Revocation
 from conclave.store.memory import MemoryStore
 from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Refusal, Refused, Run, Submit
@@ -256,7 +257,7 @@ def test_whose_later_device_is_revoked_is_put_out_and_asked_in_again() -> None:
     table.run(30)
     stolen = own("burak", 2).credential.certificates[0]
     _swapped(table, "burak", old)
-    judges = replace(JUDGES, revoked=lambda one: "its key was stolen" if one == stolen else "")
+    judges = replace(JUDGES, revoked=lambda one: Revocation("stolen") if one == stolen else None)
     for name in table.desks:
         table.put(name, ev.JudgesChanged(judges))
     table.run(60)

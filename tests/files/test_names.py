@@ -5,7 +5,7 @@ from __future__ import annotations
 from unicodedata import category
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conclave.files.names import NAME_BYTES, numbered, safe_name
@@ -48,9 +48,13 @@ def test_names(name: str, safe: str) -> None:
 HOSTILE = st.text(
     st.characters() | st.sampled_from("/\\.:~- \x00\x1b\u202e\u200d\u2044\ufe0f\u0301\ud800CONnul0123"), max_size=300
 )
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 
 
 @given(HOSTILE)
+@example(ENGLAND * 30)
+@example("x" + ENGLAND * 30)
+@example("xx" + ENGLAND * 30)
 @settings(max_examples=300)
 def test_no_name_leaves_its_folder_or_drives_a_screen(text: str) -> None:
     name = safe_name(text)

@@ -111,7 +111,7 @@ async def live(folder: Path, who: str, fuse: Fuse) -> None:
         await one.files.heard(record)
         if one.files._records[record.id].stage is Stage.OFFERED:
             await one.accept(record.id)
-        while one.files._records[record.id].stage is not Stage.HERE or one.files._tasks:
+        while one.files._records[record.id].stage is not Stage.HERE or one.files._downloads._tasks:
             address = read_when_there(folder / f"{other}.at")
             if address:
                 one.peers.at(other, address)

@@ -49,7 +49,7 @@ def door(one: Filer) -> SocketServer:
         one.notices.append(notice)
         socket.tell(as_json(notice))
 
-    one.files._tell = tell
+    one.tell = tell
     return socket
 
 

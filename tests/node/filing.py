@@ -60,6 +60,7 @@ class Filer:
         self.limits = limits or FileLimits(patience_seconds=5.0)
         self.between = between
         self.notices: list[Notice] = []
+        self.tell: Callable[[Notice], None] = self.notices.append
         self.others: list[Filer] = []
         self.offered: list[tuple[str, bytes, Offered]] = []
         self.address = ""
@@ -111,7 +112,7 @@ class Filer:
                     self.store,
                     self.between(self.peers),
                     Conversations(self.say, self.members, lambda record: self.ends.get(record.message, (inf, ""))),
-                    self.notices.append,
+                    lambda notice: self.tell(notice),
                     self.limits,
                     clock=time.time,
                 )

@@ -49,6 +49,12 @@ async def test_up_tells_once_that_the_clock_is_wrong(tmp_path: Path) -> None:
         directory._take(Online(30.0, 60.0, -3600.0))
         [trouble] = ayse.told("trouble")
         assert trouble["text"] == "this machine's clock is 60 minutes ahead of the authority's: set it"
+        for skew in (-3600.0, -3610.0, -3590.0):  # lost and reached again
+            directory._take(Online(30.0, 60.0, skew))
+        assert len(ayse.told("trouble")) == 1
+        for skew in (-7200.0, 0.0, -7200.0):
+            directory._take(Online(30.0, 60.0, skew))
+        assert len(ayse.told("trouble")) == 3
 
 
 @pytest.mark.parametrize(

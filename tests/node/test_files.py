@@ -22,8 +22,8 @@ from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
 from conclave.files.offer import Offered
 from conclave.files.record import PREFIX, Stage, record_of
-from conclave.node import files as shell
 from conclave.node import files_commands as ask
+from conclave.node import files_downloads
 from conclave.node.files_ports import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.memory import MemoryStore
@@ -384,7 +384,7 @@ async def test_who_asks_again_at_once_for_what_failed_is_heard(tmp_path: Path, s
                 source.write_bytes(whole)
                 again.append(asyncio.ensure_future(burak.accept(name)))
 
-        burak.files._tell = tell
+        burak.tell = tell
         await burak.accept(name)
         await burak.until(lambda: burak.told(FileDone))
         assert len(again) == 1
@@ -620,8 +620,8 @@ async def test_a_file_that_nobody_has_holds_up_no_other(tmp_path: Path, source: 
 
 
 async def test_of_a_large_lobby_few_are_dialled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "REACH_FIRST_SECONDS", 0.01)
-    monkeypatch.setattr(shell, "REACH_SECONDS", 0.01)
+    monkeypatch.setattr(files_downloads, "REACH_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(files_downloads, "REACH_SECONDS", 0.01)
     wanted: list[str] = []
     circle = {"#ops": [f"m{n}" for n in range(500)]}
     burak = Valved("burak", tmp_path / "burak", circle)
@@ -633,7 +633,7 @@ async def test_of_a_large_lobby_few_are_dialled(tmp_path: Path, monkeypatch: pyt
         await burak.accept(record.id)
         await asyncio.sleep(0.5)
     assert wanted[0] == "m7"
-    assert len(set(wanted)) == len(wanted) == 1 + shell.REACHED_MOST
+    assert len(set(wanted)) == len(wanted) == 1 + files_downloads.REACHED_MOST
 
 
 # Bounds and refusals of commands.

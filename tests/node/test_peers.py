@@ -16,6 +16,7 @@ from conclave.net.streams import LinkStream
 from conclave.node import commands as ask
 from conclave.node import peers as rooms
 from conclave.node.directory import Person
+from conclave.node.notices import Notice, Trouble
 from conclave.wire.link import CloseReason
 from tests.node.homes import (
     DAY,
@@ -261,6 +262,32 @@ async def test_what_is_no_peer_is_told_from_one_who_is_away(homes: Path) -> None
         answer = await ayse.serve(ask.Say("@burak", "hello", at=NOBODY, wait=True, timeout=0.1))
         assert answer["status"] == "waiting"
         assert "cannot be reached" in answer["why"]
+
+
+async def test_a_certificate_that_does_not_hold_by_our_clock_is_told_once() -> None:
+    attempts, told = list[str](), list[Notice]()
+
+    async def dial(address: str, _: str) -> LinkStream:
+        attempts.append(address)
+        if len(attempts) == 4:
+            raise VerificationError("it was revoked", reason="revoked")
+        text = f"it is valid only from 09:00 on; here it is 08:0{len(attempts)}"
+        raise VerificationError(text, reason="not-yet-valid")
+
+    async def find(_: str) -> str:
+        return "127.0.0.1:1"
+
+    async with asyncio.TaskGroup() as group:
+        peers = rooms.Peers(
+            "ayse", dial=dial, find=find, spawn=group.create_task, put=lambda _: None, drained=lambda _: None,
+            tell=told.append, jitter=lambda: 0.0,
+        )  # fmt: skip
+        while len(attempts) < 6:
+            peers.want("burak", True)  # at once, whatever the pause
+            await asyncio.sleep(0)
+        peers.close()
+    said = [notice.text[-5:] for notice in told if isinstance(notice, Trouble)]
+    assert said == ["08:01", "voked", "08:05"]
 
 
 async def test_a_new_revocation_list_cuts_an_open_link(tmp_path: Path) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from conclave.chat.effects import AddLine
 from conclave.chat.line import Line, LineKind, Status
+from conclave.chat.notices import LineAdded
 from conclave.chat.state import Mark
 from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node import rooms
 from conclave.node.attendance import in_words
 from conclave.node.files_commands import FileOffer
+from conclave.node.known import Known
 from tests.node.homes import Running, make_home, running
 from tests.node.test_words import Trio, in_room, trio, until_line
 
@@ -88,6 +91,25 @@ async def test_a_member_is_put_out_and_reads_nothing_more(trio: Trio) -> None:
     assert line["seq"]
     with pytest.raises(LocalError, match="not in"):
         await ayse.serve(ask.LobbyRemove("ops", "deniz"))
+
+
+async def test_whoever_waits_for_a_lobby_longer_than_another_still_hears_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = "joining"
+    one = rooms.Rooms(cast(Known, None))
+    monkeypatch.setattr(one, "_stage", lambda _: stage)
+    async with asyncio.TaskGroup() as group:
+        long = group.create_task(one._past("#ops", "joining", 60.0))
+        assert await one._past("#ops", "joining", 0.0) == "joining"
+        stage = "member"
+        one.noticed(
+            LineAdded("#ops", Line(bytes(16), "ayse", LineKind.NOTICE, "you are in", 1.0, 1.0, Status.RECEIVED))
+        )
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert long.done()
+        assert long.result() == "member"
 
 
 async def test_a_leader_that_leaves_is_followed_by_its_deputy(trio: Trio) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from conclave.node.signs import is_sign
 
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
 
 @pytest.mark.parametrize("sign", ["👍", "👍🏽", "❤️", "1️⃣", "🇹🇷", "👩‍👩‍👧", "☕", "x", "é", "e\u0301", "क्"])
 def test_one(sign: str) -> None:
@@ -15,3 +17,10 @@ def test_one(sign: str) -> None:
 )
 def test_none_or_many(text: str) -> None:
     assert not is_sign(text)
+
+
+def test_a_flag_with_tags_is_one_and_nothing_else_has_tags() -> None:
+    assert is_sign(ENGLAND)
+    assert is_sign("🏴")
+    for text in (ENGLAND * 2, ENGLAND[:-1], ENGLAND[1:], ENGLAND[:3] + ENGLAND[-1], "👍" + ENGLAND[1:]):
+        assert not is_sign(text), ascii(text)

@@ -11,6 +11,8 @@ from conclave.pki.names import (
     HANDLE_CHARACTERS,
     Identity,
     authority_name,
+    device_label,
+    device_number,
     parse_device,
     parse_handle,
     parse_identity,
@@ -25,6 +27,15 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 @pytest.mark.parametrize("text", ["a", "7", "ayse", "ayse-2", "a--b", "x" * HANDLE_CHARACTERS])
 def test_good_handles(text: str) -> None:
     assert parse_handle(text) == text == parse_device(text)
+
+
+def test_the_authority_counts_the_devices_of_an_account() -> None:
+    assert [device_number(device_label(number)) for number in (1, 2, 10)] == [1, 2, 10]
+
+
+@pytest.mark.parametrize("label", ["", "d", "d0", "d01", "d-1", "x1", "d1x", "laptop", "d\u0661", "d" + "9" * 5000])
+def test_what_the_authority_did_not_number_has_no_place_among_them(label: str) -> None:
+    assert device_number(label) == 0
 
 
 @pytest.mark.parametrize(

@@ -141,10 +141,17 @@ def test_suspended() -> None:
 def test_a_list_names_a_certificate_whether_it_has_ended_or_not() -> None:
     entries = [Revoked(AYSE.serial, NOW - 60, "key-compromise")]
     later = ward().trust.with_crl(make_crl(ward().issuing, entries, NOW + 2000 * DAY))
-    assert revocation(AYSE.der, later).endswith("its key was stolen or lost")
-    assert revocation(AYSE.der, ward().trust) == ""
-    assert revocation(ward().enrol("burak").certificate.der, later) == ""
-    assert revocation(b"rubbish", later) == ""
+    found = revocation(AYSE.der, later)
+    assert found is not None
+    assert found.words.endswith("its key was stolen or lost")
+    assert not found.suspended
+    assert revocation(AYSE.der, ward().trust) is None
+    assert revocation(ward().enrol("burak").certificate.der, later) is None
+    assert revocation(b"rubbish", later) is None
+    held = make_crl(ward().issuing, [Revoked(AYSE.serial, NOW, "certificate-hold")], NOW)
+    found = revocation(AYSE.der, ward().trust.with_crl(held))
+    assert found is not None
+    assert found.suspended
 
 
 def test_an_old_list_counts_as_long_as_there_is_no_newer() -> None:

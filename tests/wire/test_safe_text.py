@@ -22,6 +22,11 @@ NASTY = [
 ]
 
 
+def tagged(letters: str, end: str = "\U000e007f") -> str:
+    """The black flag with tags."""
+    return "🏴" + "".join(chr(0xE0000 + ord(c)) for c in letters) + end
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -39,6 +44,7 @@ NASTY = [
         "日本語 한국어 中文\u3000葛\U000e0100 ᠮᠣᠩᠭᠣᠯ\u180b",
         "😀 👍🏽 ❤\ufe0f 1\ufe0f\u20e3 #\ufe0f\u20e3 🇹🇷 ℹ\ufe0f",
         "👩\u200d👩\u200d👧\u200d👦 🏳\ufe0f\u200d🌈 👩🏽\u200d⚕\ufe0f ❤\ufe0f\u200d🔥 🙂\u200d↔\ufe0f \U0001fa77",
+        f"{tagged('gbeng')}{tagged('gbsct')} {tagged('gbwls')}\u0301 🏴\u200d☠\ufe0f",
         "∑ ≠ ≨\ufe00 ½ € « »",
         "\ufffd",
     ],
@@ -70,6 +76,12 @@ def test_what_people_write_is_kept(text: str) -> None:
         ("a\rb", f"a{R}b"),
         ("a\nb", f"a{R}b"),
         ("😀\u200d", f"😀{R}"),
+        (tagged("ustx"), f"🏴{R}"),
+        (tagged("gben") + tagged("gbeng", ""), f"🏴{R}🏴{R}"),
+        (tagged("gbengx") + "x", f"🏴{R}x"),
+        (tagged("gbeng") * 2 + "\U000e007f\ufe0f", tagged("gbeng") * 2 + R),
+        (tagged("gbeng") + "\u200d😀", f"{tagged('gbeng')}{R}😀"),
+        (tagged("gbeng")[1:], R),
         ("😀\u200d\u200d😀", f"😀{R}😀"),
     ],
 )
@@ -84,7 +96,14 @@ def test_line_breaks_only_where_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("text", "limit", "safe"),
-    [("abcdef", 6, "abcdef"), ("abcdefg", 6, "abcde…"), ("ab", 1, "…"), ("ab", 0, ""), ("👩\u200d👩x", 3, "👩…")],
+    [
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abcde…"),
+        ("ab", 1, "…"),
+        ("ab", 0, ""),
+        ("👩\u200d👩x", 3, "👩…"),
+        *((tagged("gbeng") + "x", limit, "🏴…") for limit in range(2, 8)),
+    ],
 )
 def test_a_limit_cuts_visibly(text: str, limit: int, safe: str) -> None:
     assert safe_text(text, limit=limit) == safe
@@ -98,7 +117,9 @@ def test_no_character_of_all_unicode_drives_a_screen() -> None:
             assert group != "Cf" or ord(c) in VISIBLE_FORMAT, hex(code)
 
 
-TEXTS = st.text(st.one_of(st.sampled_from(NASTY), st.characters()), max_size=40)
+FLAGS = [tagged("gbeng"), tagged("gbsct"), tagged("ustx"), tagged("gbwls", "")]
+ONES = st.one_of(st.sampled_from(NASTY), st.characters(), st.sampled_from(FLAGS))
+TEXTS = st.lists(ONES, max_size=40).map("".join)
 
 
 @settings(max_examples=400, deadline=None)
@@ -111,6 +132,8 @@ def test_whatever_comes(text: str, newlines: bool, limit: int | None) -> None:
     assert len(safe) <= len(text)
     assert limit is None or len(safe) <= limit
     safe.encode()
+    for flag in FLAGS[:2]:
+        safe = safe.replace(flag, "🏴")
     run = 0
     for before, c, after in zip(" " + safe, safe, safe[1:] + " ", strict=False):
         group = category(c)

@@ -144,7 +144,10 @@ def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
     haves = [(handle, seq) for handle, seq in haves if not _outlived(work, people, handle)]
     people, tell, gone = core.heard(people, haves, lobby.order.seq, work.now)
     if people is not lobby.watch.followers:
-        lobby = replace(lobby, watch=replace(lobby.watch, followers=people))
+        mailing = lobby.watch.mailing
+        if gone:
+            mailing = {handle: upto for handle, upto in mailing.items() if handle not in gone}
+        lobby = replace(lobby, watch=replace(lobby.watch, followers=people, mailing=mailing))
         work.keep_lobby(lobby)
     if lobby.mailed:
         lobby = _unmailed(work, lobby, haves)

@@ -20,6 +20,7 @@ from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Extension, Opened, OwnKeyPackage, State
+from conclave.pki.names import device_number
 from conclave.pki.verify import claimed_identity
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
@@ -79,10 +80,7 @@ def certificate(state: State, leaf: int) -> bytes:
 
 
 def outlived(work: Work, state: State, handle: str, device: str) -> bool:
-    """Whether this device of a member is one in whose place a later one of its person is in.
-
-    The authority counts the devices of an account: d1, d2, ...
-    """
+    """Whether this device of a member is one in whose place a later one of its person is in."""
     name = handle.encode()
     leaf = next((at for at, one in state.epoch.roster.items() if one.identity == name), None)
     if leaf is None or not device:
@@ -93,11 +91,7 @@ def outlived(work: Work, state: State, handle: str, device: str) -> bool:
         return False
     if work.judges.revoked(certificate(state, leaf)):
         return False  # what took the place does not count any more
-    return 0 < _count(device) < _count(inside)
-
-
-def _count(device: str) -> int:
-    return int(device[1:]) if device[:1] == "d" and device[1:].isdecimal() else 0
+    return 0 < device_number(device) < device_number(inside)
 
 
 # --- where an author stood ---

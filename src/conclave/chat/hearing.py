@@ -52,13 +52,19 @@ def line_of(work: Work, heard: Heard) -> Line | None:
     return Line(content.id, heard.author, kind, text, content.sent, work.now, heard.status, heard.seq, reply, expires)
 
 
+def is_over(work: Work, heard: Heard) -> bool:
+    """Whether it is given to us by another, and gone by now where it was heard in time."""
+    line = line_of(work, heard) if heard.retold else None
+    return line is not None and 0 < line.expires <= work.now
+
+
 def hear(work: Work, heard: Heard) -> bool:
     """Do what a message says, to history. Whether people are to see something of it."""
     conversation, author, content = heard.conversation, heard.author, heard.content
+    if is_over(work, heard):
+        return True
     line = line_of(work, heard)
     if line is not None:
-        if heard.retold and 0 < line.expires <= work.now:
-            return True  # where it was heard in time it is gone by now
         work.add_line(conversation, line, heard.original)
         if line.expires:
             work.wake(line.expires)

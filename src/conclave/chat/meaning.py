@@ -20,6 +20,8 @@ WELCOME_SECONDS = 300.0
 """A welcome may be under way for so long after the commit that it is for."""
 STEP_SECONDS = 10.0
 """Between two heads so much is waited at most: whoever leads shows one more often, but not while either sleeps."""
+SHOWN_KEPT_SECONDS = 86_400.0
+"""Who shows no head for so long is waited for anew."""
 
 
 def theirs(work: Work, group: bytes, heard: Heard) -> None:
@@ -145,11 +147,12 @@ def unknown_head(work: Work, handle: str, head: Head) -> None:
 
 def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
     """Somebody takes us for a member, and our welcome does not come: after a while it hears that we are not in."""
-    waited, last = lobby.watch.shown.get(handle, (0.0, work.now))
+    known = {one: at for one, at in lobby.watch.shown.items() if abs(work.now - at[1]) < SHOWN_KEPT_SECONDS}
+    waited, last = known.get(handle, (0.0, work.now))
     waited += min(abs(work.now - last), STEP_SECONDS)
     if waited >= WELCOME_SECONDS:
         send(work, handle, Refused(lobby.group, 0, 0, Refusal.NOT_IN))
-    shown = {**lobby.watch.shown, handle: (waited, work.now)}
+    shown = {**known, handle: (waited, work.now)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
 
 

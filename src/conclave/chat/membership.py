@@ -333,7 +333,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
         ),
         watch=replace(
-            lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew
+            lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew,
+            shown={},
         ),
         ears=replace(lobby.ears, counts=type(lobby.ears.counts)(), lost=()),
     )  # fmt: skip

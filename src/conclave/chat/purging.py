@@ -28,8 +28,8 @@ def purge_revoked(work: Work) -> None:
             continue
         for handle, leaf in groups.roster(state).items():
             why = work.judges.revoked(groups.certificate(state, leaf))
-            if why and handle != work.me:
-                reason = "suspended" if why.endswith("suspended") else "certificate revoked"
+            if why is not None and handle != work.me:
+                reason = "suspended" if why.suspended else "certificate revoked"
                 delay = 2.0 + 3.0 * work.chance()
                 purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay)
 

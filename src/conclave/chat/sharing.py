@@ -14,7 +14,7 @@ from itertools import pairwise
 from conclave.chat import gaps, groups
 from conclave.chat.content import Content, Shared, decode_content
 from conclave.chat.effects import Recollect, SendOriginals
-from conclave.chat.hearing import HISTORY, Heard, hear, own_notice
+from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.line import Status
 from conclave.chat.links import send
 from conclave.chat.originals import Signed
@@ -89,12 +89,15 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             else:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
+            timer = current.timer if 0 < current.timed < seq else 0
+            heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer)
+            if not ordered and is_over(work, heard) and not is_over(work, replace(heard, timer=0)):
+                continue  # that they were said under the timer is the word of ``by`` alone: they lack still
             shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
             if shows and author not in strangers and _strange(work, current, author):
                 strangers.add(author)
                 _met(work, current, by, author, seq, len(strangers))
-            timer = current.timer if 0 < current.timed < seq else 0
-            hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer))
+            hear(work, heard)
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
             after = work.lobby(lobby.group) or current

@@ -21,6 +21,7 @@ from conclave.lobby.leader import Followers
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Credential, OwnKeyPackage, Staged, State, Verify
+from conclave.pki.revocation import Revocation
 from conclave.wire.order import EntryKind, Run
 
 
@@ -37,9 +38,9 @@ class Own:
     until: float
 
 
-def unrevoked(_: bytes) -> str:
+def unrevoked(_: bytes) -> Revocation | None:
     """No certificate is on a list."""
-    return ""
+    return None
 
 
 def nobody(_: Credential, __: bytes, ___: float) -> bytes:
@@ -60,12 +61,12 @@ class Judges:
     """Who is believed. ``newcomers`` judges who comes anew, ``members`` who is in and may have been away.
 
     The second one takes a certificate that has ended or was revoked since: who is in is put out by a commit.
-    ``revoked`` tells in words that a certificate (DER) does not count any more; nothing where it is on no list.
+    ``revoked`` tells why a certificate (DER) does not count any more; None where it is on no list.
     """
 
     newcomers: Verify = nobody
     members: Verify = nobody
-    revoked: Callable[[bytes], str] = unrevoked
+    revoked: Callable[[bytes], Revocation | None] = unrevoked
 
 
 @dataclass(frozen=True, slots=True)

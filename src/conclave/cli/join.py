@@ -18,8 +18,6 @@ if TYPE_CHECKING:  # imported where it is used: --help must be quick
 
 INPUT_CHARACTERS = 4096
 """More of a line on standard input is not read."""
-FIRST_DEVICE = "d1"
-"""What the authority calls a person's first device."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -152,6 +150,8 @@ def _progress(quiet: bool) -> Callable[[str], None]:
 
 
 def _tell(context: Context, joined: Joined, *, as_json: bool) -> None:
+    from conclave.pki.names import device_number
+
     me = joined.me
     if as_json:
         row = {"handle": me.handle, "realm": me.realm, "device": me.device, "until": me.not_after}
@@ -159,6 +159,6 @@ def _tell(context: Context, joined: Joined, *, as_json: bool) -> None:
     else:
         days = (me.not_after - time.time()) / 86_400
         note(f"you are {me.handle}@{me.realm}, device {me.device}; valid for {days:.0f} days and renewed by itself")
-        if me.device != FIRST_DEVICE:
+        if device_number(me.device) != 1:
             note(f"chats move to this device: any other one of {me.handle} is left out of them from now on")
         note("next: conclave up")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from unicodedata import normalize
 
-from conclave.wire.safe_text import REPLACEMENT, safe_text
+from conclave.wire.safe_text import LOOSE, REPLACEMENT, safe_text
 
 NAME_BYTES = 200
 """Longest name in UTF-8: with a number and the mark of an unfinished file it fits the 255 of common systems."""
@@ -44,9 +44,7 @@ def _cut(name: str) -> str:
     stem, suffix = _parts(name)
     if len(suffix.encode()) > _SUFFIX_BYTES:
         stem, suffix = name, ""
-    return (
-        stem.encode()[: NAME_BYTES - len(suffix.encode())].decode(errors="ignore").rstrip("\u200c\u200d. ") + suffix
-    )
+    return stem.encode()[: NAME_BYTES - len(suffix.encode())].decode(errors="ignore").rstrip(f"{LOOSE}. ") + suffix
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -94,6 +94,7 @@ class Directory:
         self._refused: Refused | None = None  # what it last said of this device, also while it is away
         self._where = ", ".join(str(address) for address in identity.addresses)
         self.clock_offset = 0.0
+        self._told_offset = 0.0  # what our person was told of it; 0: it is right, as far as told
 
     async def run(self, announce: str) -> None:
         """Be online at ``announce`` and stay so; renew certificates when due. Ends only by cancellation."""
@@ -140,8 +141,7 @@ class Directory:
                 self._reached, self._text = True, f"reached at {self._where}"
                 self._why = self._refused = None
                 self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
-                if abs(event.skew) >= CLOCK_SECONDS:
-                    self._tell(Trouble("authority", _off(event.skew)))
+                self._judge_clock(event.skew)
             case Offline(error, retry):
                 log.info("authority: %s; again in %.1f s", error, retry)
                 self._away(f"is out of reach at {self._where}: {error}", error)
@@ -160,6 +160,14 @@ class Directory:
                 self._expelled(handle, reason)
             case StockLow() | MailWaits():
                 self._waits(event)
+
+    def _judge_clock(self, skew: float) -> None:
+        """Told once, until it is off by another size, or was right again."""
+        if abs(skew) < CLOCK_SECONDS:
+            self._told_offset = 0.0
+        elif abs(skew - self._told_offset) >= CLOCK_SECONDS:
+            self._told_offset = skew
+            self._tell(Trouble("authority", _off(skew)))
 
     def _away(self, text: str, error: ConclaveError) -> None:
         standing = self.standing if error is self._refused else None

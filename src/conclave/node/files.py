@@ -1,59 +1,43 @@
 """The node's files: what is offered and fetched, remembered in the store, sent and taken over the links.
 
 The conversation is a port of three functions (``Conversations``); the links are those of the node. Records are
-committed before anything is sent or told for their sake. Left out: one file's way here (``node.files_fetching``),
-sending (``node.files_serving``), the disk (``node.files_disk``).
+committed before anything is sent or told for their sake. Left out: fetching (``node.files_downloads``), sending
+(``node.files_serving``), the disk (``node.files_disk``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from conclave.errors import ConclaveError, LocalError, Refused, StorageError
+from conclave.errors import LocalError, Refused, StorageError
 from conclave.files.limits import FileLimits
 from conclave.files.offer import KEY_BYTES
 from conclave.files.record import FileRecord, Stage
 from conclave.node import files_commands as ask
 from conclave.node import files_disk as disk
-from conclave.node.files_fetching import Download
-from conclave.node.files_part import PartFile
+from conclave.node.files_downloads import Downloads
 from conclave.node.files_ports import Conversations, FileLinks
 from conclave.node.files_records import Records
 from conclave.node.files_serving import Serving
 from conclave.node.files_standing import Standing
 from conclave.node.files_views import shown
-from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
+from conclave.node.notices import FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
-from conclave.wire.files import Ask, FileFrame, Lack
+from conclave.wire.files import Ask, FileFrame
 from conclave.wire.limits import ID_BYTES
-
-log = logging.getLogger(__name__)
 
 THREADS = 6
 """Two that read for others, and for each download by default one that writes, or waits for a slow disk."""
 KEPT_BYTES = 8 << 20
 """Freed memory that may stay ours. The C library keeps as much as the largest block that was ever freed (mallopt(3),
 M_TRIM_THRESHOLD); what the chunks of one turn lie in it would give back, and get anew for the next, page by page."""
-REACHED = 8
-"""Others whom a file is asked of besides its sender are dialled so many at a time,"""
-REACHED_MOST = 32
-"""so many at most, since a lobby may have a thousand members,"""
-REACH_FIRST_SECONDS = 3.0
-"""the first ones after so long,"""
-REACH_SECONDS = 30.0
-"""and the next ones after so long without the whole file."""
-TELL_SECONDS = 0.2
-"""Progress of one file is told at most so often."""
-_FETCHING = frozenset({Stage.FETCHING, Stage.PLACING})
 
 
 class Files:
@@ -79,30 +63,23 @@ class Files:
         self._limits = limits
         self._clock = clock
         self._random = random
-        self._downloads: dict[bytes, Download] = {}
-        self._tasks: dict[bytes, asyncio.Task[None]] = {}
-        self._told: dict[bytes, float] = {}
         self._deciding = asyncio.Lock()  # what becomes of a file is said by one at a time
         self._ending = False
-        self._places = asyncio.Semaphore(limits.downloads)
         self._pool = ThreadPoolExecutor(THREADS, "files", initializer=lambda: bytes(KEPT_BYTES))
         self._loop = asyncio.get_running_loop()
         self._records = Records(store, home / "files", self._on_thread)
         find, leaves = self._served, self._records.leaves_path
         self._standing = Standing(conversations.until, self._on_thread, clock, self._withdraw)
         self._serving = Serving(links, limits, find, leaves, self._on_thread, self._loop.time)
+        others, spawn = conversations.others, self._spawn
+        self._downloads = Downloads(me, self._records, links, others, tell, limits, spawn, self._on_thread)
 
     async def run(self) -> None:
         """Send what is asked for, fetch what was accepted before a restart; until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for record in self._records:
-                    if record.stage in _FETCHING:
-                        self._start(record)
-                    elif record.stage is Stage.HERE and record.sender != self._me:
-                        with suppress(StorageError):  # an earlier life may not have come to it
-                            await self._on_thread(self._part(record).discard)
+                await self._downloads.take_up()
                 for record in self._records:
                     with suppress(StorageError):  # the next start looks again
                         await self._standing.look(record)
@@ -111,8 +88,7 @@ class Files:
                     await self._serving.run()
                 finally:
                     self._ending = True
-                    for download in self._downloads.values():
-                        download.part.stop()
+                    self._downloads.end()
         finally:
             self._pool.shutdown(wait=True)
 
@@ -122,25 +98,17 @@ class Files:
         """A frame of files came in."""
         if isinstance(frame, Ask):
             self._serving.asked(peer, frame)
-            return
-        for name, download in self._downloads.items():
-            if download.fetch.offered.root == frame.root:  # from whom it is taken, the fetch knows
-                pair = (
-                    isinstance(frame, Lack) and len(self._conversations.others(self._records[name].conversation)) == 1
-                )
-                download.arrived(peer, frame, last_hope=pair)
+        else:
+            self._downloads.arrived(peer, frame)
 
     def linked(self, peer: str) -> None:
         """A link is open."""
-        for name, download in self._downloads.items():
-            if peer in self._conversations.others(self._records[name].conversation):
-                download.found(peer)
+        self._downloads.found(peer)
 
     def unlinked(self, peer: str) -> None:
         """A link ended."""
         self._serving.lost(peer)
-        for download in self._downloads.values():
-            download.lost(peer)
+        self._downloads.lost(peer)
 
     def drained(self, peer: str) -> None:
         """A slow link has room again."""
@@ -172,7 +140,7 @@ class Files:
     async def _withdraw(self, record: FileRecord, why: str) -> None:
         """An offer is none any more: it is neither fetched nor served. What was fetched stays where it is."""
         async with self._deciding:
-            running = record.id in self._records and await self._stop(record)
+            running = record.id in self._records and await self._downloads.stop(record)
             whole = record.id in self._records and self._records[record.id].stage is Stage.HERE
             await self._records.forget(record)
             self._serving.forget(record.offered.root)
@@ -222,7 +190,7 @@ class Files:
         offered = record.offered
         if record.sender == self._me:
             raise LocalError(f"{offered.name} is your own: it is at {record.path}")
-        if self._running(record):
+        if self._downloads.running(record):
             return self._shown(record)
         if record.stage is Stage.HERE and await self._on_thread(Path(record.path).is_file):
             raise LocalError(f"{offered.name} is here already: {record.path}")
@@ -236,14 +204,14 @@ class Files:
             raise LocalError(f"{folder} is no folder that can be written to", remedy="--into DIR")
         if record.path and Path(record.path).parent != folder:  # what an earlier attempt left elsewhere
             with suppress(StorageError):
-                await self._on_thread(self._part(record).discard)
+                await self._downloads.discard(record)
         record = replace(record, stage=Stage.FETCHING, path=str(folder / offered.name), why="")
         await self._records.keep(record)
-        self._start(record)
+        self._downloads.start(record)
         return self._shown(record)
 
     async def _cancel(self, record: FileRecord) -> dict[str, Any]:
-        running = await self._stop(record)
+        running = await self._downloads.stop(record)
         record = self._records[record.id]
         if record.stage is Stage.HERE and record.sender != self._me:
             raise LocalError(f"{record.offered.name} is here already: {record.path}", remedy="remove it yourself")
@@ -255,112 +223,6 @@ class Files:
         if running:
             self._tell(FileFailed(record.conversation, record.id, record.offered.name, "cancelled", ""))
         return self._shown(record)
-
-    async def _stop(self, record: FileRecord) -> bool:
-        """Remove what is on disk of a file that is not whole; whether it was being fetched."""
-        running = self._running(record)
-        if running:
-            if (download := self._downloads.get(record.id)) is not None:
-                download.part.stop()
-            self._tasks[record.id].cancel()
-            await asyncio.wait([self._tasks[record.id]])
-        record = self._records[record.id]
-        if record.stage in _FETCHING or record.stage is Stage.FAILED:
-            await self._on_thread(self._part(record).discard)
-        return running
-
-    # Fetching.
-
-    def _start(self, record: FileRecord) -> None:
-        task = self._tasks[record.id] = self._spawn(self._fetch(record))
-        task.add_done_callback(lambda _: self._running(record) or self._tasks.pop(record.id, None))
-
-    def _running(self, record: FileRecord) -> bool:
-        return record.id in self._tasks and not self._tasks[record.id].done()
-
-    async def _fetch(self, record: FileRecord) -> None:
-        part = self._part(record)
-        try:
-            placed = await self._on_thread(self._placed, record)
-            path = placed or await self._download(record, part)
-            await self._records.keep(replace(self._records[record.id], stage=Stage.HERE, path=str(path)))
-            with suppress(StorageError):  # a second name of the same file: the next start tries again
-                await self._on_thread(part.discard)
-        except ConclaveError as error:
-            await self._failed(record, error)
-        except Exception as error:  # a fault of ours, or of the disk's: it costs this file, not the node
-            log.exception("%s was not fetched", record.id.hex()[:8])
-            await self._failed(record, LocalError(f"by a fault of the program: {error}", remedy="see its log"))
-        else:
-            self._tell(FileDone(record.conversation, record.id, record.offered.name, str(path)))
-
-    async def _download(self, record: FileRecord, part: PartFile) -> Path:
-        download = self._downloads[record.id] = Download(
-            record.offered,
-            part,
-            self._records.leaves_path(record),
-            self._links,
-            self._limits,
-            self._places,
-            self._on_thread,
-            self._loop.time,
-            lambda done: self._progressed(record, done),
-            lambda peer, text: self._tell(Trouble(peer, f"{record.offered.name}: {text}")),
-        )
-        try:
-            others = self._conversations.others(record.conversation)
-            for peer in set(others) & set(self._links.linked()):
-                download.found(peer)
-            begun = record.path if record.stage is Stage.PLACING else ""
-            reaching = self._spawn(self._reach(record, others))
-            try:
-                return await download.run(begun, lambda path: self._placing(record, path))
-            finally:
-                reaching.cancel()
-        finally:
-            del self._downloads[record.id]
-            self._told.pop(record.id, None)
-
-    async def _reach(self, record: FileRecord, others: Collection[str]) -> None:
-        """Have links dialled: to the sender, then, if the file does not come, to others in an order of our own."""
-        if record.sender in others:
-            self._links.want(record.sender, True)
-        rest = sorted(
-            set(others) - {record.sender}, key=lambda peer: sha256(record.id + f"{self._me} {peer}".encode()).digest()
-        )
-        for at in range(0, min(len(rest), REACHED_MOST), REACHED):
-            await asyncio.sleep(REACH_SECONDS if at else REACH_FIRST_SECONDS)
-            for peer in rest[at : at + REACHED]:
-                self._links.want(peer, True)
-
-    def _placed(self, record: FileRecord) -> Path | None:
-        """Where an earlier life moved the whole file, on a disk without hard links. Runs on a thread."""
-        path = Path(record.path)
-        if record.stage is not Stage.PLACING or not path.is_file():
-            return None
-        descriptor = disk.open_regular(path)
-        try:
-            whole = disk.is_whole(descriptor, record.offered)
-        finally:
-            os.close(descriptor)
-        return path if whole else None
-
-    def _placing(self, record: FileRecord, path: Path) -> None:
-        """Note the name that was taken for a file. Runs on a thread."""
-        self._records.commit(replace(record, stage=Stage.PLACING, path=str(path)))
-
-    async def _failed(self, record: FileRecord, error: ConclaveError) -> None:
-        with suppress(StorageError):  # it is taken up again with the next start
-            await self._records.keep(replace(self._records[record.id], stage=Stage.FAILED, why=str(error)))
-        name = record.offered.name
-        self._tell(FileFailed(record.conversation, record.id, name, str(error), error.remedy))
-
-    def _progressed(self, record: FileRecord, done: int) -> None:
-        now = self._loop.time()
-        if now >= self._told.get(record.id, 0.0) + TELL_SECONDS or done == record.offered.size:
-            self._told[record.id] = now
-            offered = record.offered
-            self._tell(FileProgress(record.conversation, record.id, offered.name, done, offered.size))
 
     def _read(self, conversation: str, message: bytes, name: str, done: int, size: int) -> None:
         """Tell how far a file to be offered was read. Called on a thread. Raises ``LocalError`` as the node ends."""
@@ -380,12 +242,9 @@ class Files:
 
     def _shown(self, record: FileRecord) -> dict[str, Any]:
         record = self._records[record.id]
-        return shown(record, self._downloads.get(record.id), self._conversations.others(record.conversation))
+        return shown(record, self._downloads.of(record), self._conversations.others(record.conversation))
 
-    # Places and threads.
-
-    def _part(self, record: FileRecord) -> PartFile:
-        return PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
+    # Threads and tasks.
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._group.create_task(work)

@@ -1,7 +1,7 @@
 """One file being fetched: what ``files.receiving`` wants is asked, what arrives is checked and written on a thread.
 
 It can be cancelled or killed at any point: what is on disk counts by its hashes when it is taken up again. Left out:
-which files are fetched, and what is remembered of them (``node.files``).
+which files are fetched, and what is remembered of them (``node.files_downloads``).
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 IDLE = frozenset({Stage.OFFERED, Stage.FAILED, Stage.CANCELLED})
 """Stages in which nothing of a file is under way or here."""
+ON_THE_WAY = frozenset({Stage.FETCHING, Stage.PLACING})
+"""Stages in which a file is fetched."""
 
 
 class Records:

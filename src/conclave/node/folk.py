@@ -98,4 +98,5 @@ class Folk:
 
     def _revoked(self, state: State, peer: str) -> str:
         shown = groups.certificate(state, groups.roster(state)[peer])
-        return self._known.pump.desk.judges.revoked(shown)
+        why = self._known.pump.desk.judges.revoked(shown)
+        return why.words if why is not None else ""

@@ -37,6 +37,7 @@ LOOK_AGAIN_SECONDS = 60.0
 """How often the directory is asked for a peer that it did not know an address of."""
 _UNANSWERED = (CloseReason.TIMEOUT, CloseReason.TRUNCATED)
 """Ends of a link that say more of its peer than what the directory said before."""
+_BY_CLOCK = (CloseReason.EXPIRED.word, CloseReason.NOT_YET_VALID.word)
 
 
 Dial = Callable[[str, str], Awaitable[LinkStream]]
@@ -62,7 +63,8 @@ class _Peer:
     doubted: bool = False  # ... at which the last attempt failed
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # something changed: try now
     dialling: asyncio.Task[None] | None = None
-    complaint: str = ""  # the last reason why no link was made, told once
+    complaint: str = ""  # the last reason why no link was made
+    troubled: str = ""  # ... that our person was told of; a link makes it good
     asked: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a person's own address is dialled
 
 
@@ -154,7 +156,8 @@ class Peers:
             known.link = None
             old.close(CloseReason.DUPLICATE, "a newer link to you stays")
             self._put(Unlinked(handle))
-        known.link, known.since, known.complaint, known.doubted, known.lost = stream, now, "", False, 0.0
+        known.link, known.since, known.doubted, known.lost = stream, now, False, 0.0
+        known.complaint = known.troubled = ""
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
@@ -308,9 +311,12 @@ class Peers:
             return known.hint
 
     def _complain(self, peer: str, known: _Peer, error: ConclaveError) -> None:
-        if str(error) == known.complaint:
-            return
-        known.complaint = str(error)
-        log.info("no link to %s: %s", peer, error)
+        if str(error) != known.complaint:
+            known.complaint = str(error)
+            log.info("no link to %s: %s", peer, error)
         if isinstance(error, VerificationError | Refused) and not isinstance(error, NetworkError):
-            self._tell(Trouble(peer, str(error)))
+            by_clock = error.reason in _BY_CLOCK  # these say what time it is
+            cause = f"{type(error).__name__} {error.reason}" if by_clock else str(error)
+            if cause != known.troubled:
+                known.troubled = cause
+                self._tell(Trouble(peer, str(error)))

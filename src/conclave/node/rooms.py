@@ -39,12 +39,14 @@ class Rooms:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._rolls: dict[bytes, tuple[set[str], asyncio.Event]] = {}
-        self._awaited: dict[str, asyncio.Event] = {}  # lobbies in which something is about to happen
+        self._awaited: list[tuple[str, asyncio.Event]] = []  # who waits for something to happen in which lobby
 
     def noticed(self, notice: Notice) -> None:
         """Answers to roll calls of ours, and what happens in lobbies that we enter or leave."""
-        if isinstance(notice, LineAdded) and notice.conversation in self._awaited:
-            self._awaited[notice.conversation].set()
+        if isinstance(notice, LineAdded):
+            for label, told in self._awaited:
+                if label == notice.conversation:
+                    told.set()
         if isinstance(notice, RollCalled) and notice.nonce in self._rolls:
             present, changed = self._rolls[notice.nonce]
             present.update(notice.present)
@@ -147,7 +149,8 @@ class Rooms:
 
     async def _past(self, label: str, stage: str, seconds: float) -> str:
         """The stage of a lobby as soon as that is another than ``stage``, or after ``seconds``."""
-        told = self._awaited.setdefault(label, asyncio.Event())
+        told = asyncio.Event()
+        self._awaited.append((label, told))
         try:
             async with asyncio.timeout(seconds):
                 while self._stage(label) == stage:
@@ -156,7 +159,7 @@ class Rooms:
         except TimeoutError:
             pass
         finally:
-            self._awaited.pop(label, None)
+            self._awaited.remove((label, told))
         return self._stage(label)
 
     def _stage(self, label: str) -> str:

@@ -26,5 +26,5 @@ def is_sign(text: str) -> bool:
 
 
 def _follows(c: str) -> bool:
-    """Whether it changes the sign before it: marks and selectors, tones of skin."""
-    return category(c)[0] == "M" or "\U0001f3fb" <= c <= "\U0001f3ff"
+    """Whether it changes the sign before it: marks and selectors, tones of skin, tags of a flag."""
+    return category(c)[0] == "M" or "\U0001f3fb" <= c <= "\U0001f3ff" or "\U000e0061" <= c <= "\U000e007f"

@@ -25,6 +25,7 @@ QUOTED_CHARACTERS = 80
 """How much of a stranger's text an error repeats."""
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+_NUMBERED = re.compile(r"d([1-9][0-9]*)", re.ASCII)
 
 
 def quote(text: str) -> str:
@@ -72,6 +73,20 @@ def parse_handle(text: str) -> Handle:
 def parse_device(text: str) -> Device:
     """Read a device label: same rule as a handle. Raises ``DecodeError``."""
     return Device(_label(text, "device label", HANDLE_CHARACTERS))
+
+
+def device_label(number: int) -> Device:
+    """What the authority calls an account's ``number``-th device, from 1: d1, d2, ..."""
+    return Device(f"d{number}")
+
+
+def device_number(label: str) -> int:
+    """Which device of its account a label names; 0 where the authority gave it no number.
+
+    The newest device has the greatest one, and the chats.
+    """
+    found = _NUMBERED.fullmatch(label) if len(label) <= HANDLE_CHARACTERS else None
+    return int(found[1]) if found is not None else 0
 
 
 def parse_realm(text: str) -> Realm:

@@ -79,6 +79,19 @@ class Revoked:
     since: float
     reason: str = "unspecified"
 
+    @property
+    def suspended(self) -> bool:
+        """Whether the account may be resumed, and the certificate with it."""
+        return self.reason == Reason.certificate_hold.value
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """That a certificate does not count any more: why, in words for people, and whether it is suspended only."""
+
+    words: str
+    suspended: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class RevocationList:

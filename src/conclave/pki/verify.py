@@ -20,7 +20,7 @@ from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
 from conclave.pki.policy import DAY
 from conclave.pki.profile import RULES, Profile, key_usage
-from conclave.pki.revocation import Reason, because
+from conclave.pki.revocation import Revocation, Revoked, because
 from conclave.pki.trust import Trust
 
 GRACE_SECONDS = 14 * DAY
@@ -89,14 +89,14 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
     return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
 
 
-def revocation(leaf_der: bytes, trust: Trust) -> str:
-    """Tell in words that a revocation list names a certificate, ended or not; nothing where none of ours does."""
+def revocation(leaf_der: bytes, trust: Trust) -> Revocation | None:
+    """What a revocation list says of a certificate, ended or not; None where none of ours names it."""
     try:
         leaf = _read(leaf_der)
-        _demand_not_revoked(leaf, _find_issuer(leaf, trust), trust)
-    except VerificationError as error:
-        return str(error) if error.reason == "revoked" else ""
-    return ""
+        entry = trust.revoked(_find_issuer(leaf, trust), leaf.serial)
+    except VerificationError:
+        return None
+    return None if entry is None else Revocation(_words(leaf, entry), entry.suspended)
 
 
 def _verify(leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile) -> VerifiedPeer:
@@ -169,18 +169,17 @@ def _demand_current(certificate: Certificate, now: float) -> None:
 
 def _demand_not_revoked(leaf: Certificate, issuer: Certificate, trust: Trust) -> None:
     entry = trust.revoked(issuer, leaf.serial)
-    if entry is not None and entry.reason == Reason.certificate_hold.value:
-        raise VerificationError(
-            f"{leaf.label} has been suspended since {moment(entry.since)}",
-            reason="revoked",
-            remedy="ask whoever runs the authority to resume the account",
-        )
     if entry is not None:
+        remedy = " to resume the account" if entry.suspended else ": its owner needs a new invite"
         raise VerificationError(
-            f"{leaf.label} was revoked on {moment(entry.since)}{because(entry.reason)}",
-            reason="revoked",
-            remedy="ask whoever runs the authority: its owner needs a new invite",
+            _words(leaf, entry), reason="revoked", remedy=f"ask whoever runs the authority{remedy}"
         )
+
+
+def _words(leaf: Certificate, entry: Revoked) -> str:
+    if entry.suspended:
+        return f"{leaf.label} has been suspended since {moment(entry.since)}"
+    return f"{leaf.label} was revoked on {moment(entry.since)}{because(entry.reason)}"
 
 
 def _demand_path(leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile) -> None:

@@ -19,7 +19,7 @@ from conclave.authority.records import (
     Online,
     Withdrawn,
 )
-from conclave.pki.names import Device, Handle
+from conclave.pki.names import Device, Handle, device_label
 from conclave.pki.profile import Profile
 from conclave.store.authority_waiting import WaitingReads, WaitingWrites
 
@@ -227,7 +227,7 @@ class SqlTransaction(SqlReads, WaitingWrites):
         """See ``Transaction``."""
         row = self._one("SELECT coalesce(max(number), 0) + 1 FROM devices WHERE handle = ?", handle)
         number = int(row[0]) if row else 1
-        device = Device(f"d{number}")
+        device = device_label(number)
         self._do("INSERT INTO devices VALUES (?, ?, ?, ?, ?)", handle, device, number, now, by_password)
         return device
 

@@ -4,7 +4,8 @@ A terminal obeys ESC and its kin in a message as it obeys a program; bidirection
 ``jpg.exe``; invisible characters hide data and make two names look the same. Whatever is not plainly visible text
 becomes U+FFFD, a run of it one U+FFFD, so that people see that something was there and the text never grows. What
 the scripts of the world and emoji need is kept, each only where it has a meaning: joiners, variation selectors,
-stacked marks up to ``MARKS``. Read with Unicode's UAX 9, UAX 31 and UTS 51, and RFC 5892 appendix A for joiners.
+stacked marks up to ``MARKS``, the tags of the three flags that have some. Read with Unicode's UAX 9, UAX 31
+and UTS 51, and RFC 5892 appendix A for joiners.
 
 It stands in ``wire`` because every tier above may print or log. Left out: look-alike letters, which names avoid by
 being ``[a-z0-9-]``; a right-to-left sentence, which still reads from the right.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from string import ascii_lowercase
 from unicodedata import bidirectional, category, combining
 
 REPLACEMENT = "\ufffd"
@@ -21,6 +23,9 @@ MARKS = 8
 """Marks that may stand on one letter: Burmese and pointed Hebrew need five or six; hundreds cover other lines."""
 
 _JOINER, _NON_JOINER = "\u200d", "\u200c"
+_TAGS = str.maketrans({c: chr(0xE0000 + ord(c)) for c in ascii_lowercase})
+LOOSE = _JOINER + _NON_JOINER + ascii_lowercase.translate(_TAGS)
+"""Characters that mean nothing at the end of a text that was cut off."""
 _VIRAMA = 9  # the combining class of the signs that bind Indic consonants
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
@@ -30,6 +35,9 @@ _VISIBLE_FORMAT = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0
 _SELECTOR = re.compile("[\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0100-\U000e01ef]")
 _SELECTABLE = frozenset("0123456789#*\u203c\u2049\u2139\u3030")
 """Not symbols or unicameral letters, yet with an emoji form of their own."""
+_BLACK_FLAG = "\U0001f3f4"
+_TAGGED = re.compile(f"{_BLACK_FLAG}(?:gbeng|gbsct|gbwls)\U000e007f".translate(_TAGS))
+"""England, Scotland and Wales, with the tag that ends them. Other tags draw nothing (RGI set of UTS 51)."""
 _NEWER = re.compile("[\U0001f000-\U0001faff\U00020000-\U0002fffd\U00030000-\U0003fffd]")
 """Where new emoji and ideographs are added: may be unassigned for this Python and still draw."""
 
@@ -43,7 +51,7 @@ def safe_text(text: str, *, newlines: bool = False, limit: int | None = None) ->
     if not (text.isascii() and text.isprintable()):
         text = _defused(text.replace("\r\n", "\n").replace("\t", " "), newlines=newlines)
     if limit is not None and len(text) > limit:
-        text = (text[: max(0, limit - 1)].rstrip(_JOINER + _NON_JOINER) + "\u2026")[: max(0, limit)]
+        text = (text[: max(0, limit - 1)].rstrip(LOOSE) + "\u2026")[: max(0, limit)]
     return text
 
 
@@ -53,8 +61,11 @@ def _defused(text: str, *, newlines: bool) -> str:
     base = ""  # the last one that is no mark, selector or joiner: what a mark would stand on
     marks = 0
     replaced = False  # whether the last character was
+    tagged = 0  # where the last flag with tags ends
     for at, c in enumerate(text):
         kind = _kind(c)
+        if c == _BLACK_FLAG and (flag := _TAGGED.match(text, at)):
+            tagged = flag.end()
         match kind:
             case "mark":
                 marks += 1
@@ -64,7 +75,7 @@ def _defused(text: str, *, newlines: bool) -> str:
             case "joiner":
                 keep = _joins(c, before, base, text[at + 1 : at + 2])
             case _:
-                keep = kind == "plain" or (kind == "newline" and newlines)
+                keep = kind == "plain" or at < tagged or (kind == "newline" and newlines)
         given = c if keep else "" if replaced else REPLACEMENT
         if given:
             out.append(given)
