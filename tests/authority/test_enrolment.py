@@ -15,6 +15,7 @@ from conclave.errors import ConclaveError, DecodeError, LocalError, Refused
 from conclave.pki.invite import encode_base32
 from conclave.pki.keys import generate_device_key
 from conclave.pki.names import Device, Handle
+from conclave.pki.policy import DAY
 from conclave.pki.profile import Profile
 from conclave.pki.revocation import Reason
 from conclave.pki.verify import VerifiedPeer, verify_peer
@@ -180,6 +181,9 @@ def test_renewal_keeps_the_device(desk: Desk) -> None:
     member, issued = enrolled(desk)
     new = desk.enrolment.renew(ask("ayse"), member, NOW + 60, HERE).result()
     assert (new.handle, new.device, new.serial != issued.serial) == (AYSE, "d1", True)
+    assert new.not_before == issued.not_before
+    later = desk.enrolment.renew(ask("ayse"), member, NOW + 3 * DAY, HERE).result()
+    assert later.not_before == NOW + 2 * DAY  # peers whose clocks are behind believe it too
     first_im = desk.enrolment.renew(ask("ayse", Profile.IM), member, NOW, HERE).result()
     assert first_im.device == "d1"
     assert refused(desk.enrolment.renew(ask("burak"), member, NOW, HERE)) == "other-handle"

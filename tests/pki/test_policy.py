@@ -40,6 +40,23 @@ def test_lifetimes_are_settings_within_bounds() -> None:
             GrantSettings(**bad)
 
 
+@pytest.mark.parametrize(
+    ("lifetime", "renewed", "back"),
+    [
+        (10 * DAY, -7 * DAY, DAY),  # a tenth of the life, for clocks that are behind
+        (60 * DAY, -40 * DAY, DAY),  # a day at most
+        (10 * DAY, -3600.0, 3600.0),  # not before the certificate that it renews
+        (3600.0, -2400.0, 360.0),
+        (60.0, -340.0, BACKDATE),
+        (10 * DAY, -10.0, BACKDATE),
+    ],
+)
+def test_a_renewed_certificate_is_good_for_whose_clock_is_behind(lifetime: float, renewed: float, back: float) -> None:
+    settings = GrantSettings(lifetime=lifetime)
+    grant = judge(proven(), ward().identity("ayse"), NOW, settings, renewed=NOW + renewed)
+    assert (grant.not_before, grant.not_after) == (NOW - back, NOW + lifetime)
+
+
 def test_renewal_is_spread_around_two_thirds() -> None:
     dates = [renewal_due(0, 900, spread) for spread in (0, 0.25, 0.5, 0.999)]
     assert dates == sorted(dates)

@@ -112,7 +112,9 @@ class Enrolment:
             shown = transaction.issued(member.serial)
             if shown is None or shown.revoked is not None:  # revoked since the request came in
                 raise _revoked(shown)
-            return self._certify(transaction, request, member.handle, member.device, now, actor, Action.RENEW)
+            return self._certify(
+                transaction, request, member.handle, member.device, now, actor, Action.RENEW, renewed=shown.not_before
+            )
 
         return self.store.decide(decision, on_refusal(actor, Action.RENEW, request.profile, now))
 
@@ -207,6 +209,8 @@ class Enrolment:
         now: float,
         actor: Actor,
         action: Action,
+        *,
+        renewed: float | None = None,
     ) -> Issued:
         public = public_fingerprint(request.public)
         known = transaction.issued_for_key(public)
@@ -218,7 +222,8 @@ class Enrolment:
             )
         if known is not None and known.revoked is not None:
             raise _revoked(known)
-        grant = judge(request, Identity(handle, device, self.issuer.realm), now, self.settings.grant)
+        identity = Identity(handle, device, self.issuer.realm)
+        grant = judge(request, identity, now, self.settings.grant, renewed=renewed)
         certificate = issue(grant, self.issuer)
         issued = Issued(
             certificate.serial,

@@ -19,6 +19,9 @@ LIFETIME = 10 * DAY
 """Default and, unless the settings say otherwise, longest life of a device's certificate (seconds)."""
 BACKDATE = 300.0
 """How far back ``notBefore`` lies, for peers whose clock is behind (seconds)."""
+RENEWED_BACKDATE = 0.1
+"""How far back it lies in a renewed certificate, as a share of its life, a day at most: its device was certified then
+too, and whoever believed that believes this, be its clock hours behind. Never before the certificate that it renews."""
 RENEWAL_SPREAD = 0.1
 """Renewals are spread over this share of the life around two thirds of it, so that a team does not renew at once."""
 
@@ -51,10 +54,17 @@ class Grant:
     not_after: float
 
 
-def judge(request: ProvenRequest, identity: Identity, now: float, settings: GrantSettings | None = None) -> Grant:
+def judge(
+    request: ProvenRequest,
+    identity: Identity,
+    now: float,
+    settings: GrantSettings | None = None,
+    *,
+    renewed: float | None = None,
+) -> Grant:
     """Decide on a proven request of the account and device that ``identity`` names.
 
-    Raises ``Refused`` (``other-handle``) where the request claims a handle that is not the account's.
+    ``renewed`` is the ``notBefore`` (UNIX seconds) of the certificate by which the device asks for another. Raises ``Refused`` (``other-handle``) where the request claims a handle that is not the account's.
     """
     rules = settings or GrantSettings()
     if request.claimed and request.claimed != identity.handle:
@@ -63,7 +73,10 @@ def judge(request: ProvenRequest, identity: Identity, now: float, settings: Gran
             reason="other-handle",
             remedy="make the request with your own handle as common name, or with none",
         )
-    return Grant(identity, request.profile, request.public, now - rules.backdate, now + rules.lifetime)
+    since = now - rules.backdate
+    if renewed is not None:
+        since = min(since, max(renewed, now - min(DAY, RENEWED_BACKDATE * rules.lifetime)))
+    return Grant(identity, request.profile, request.public, since, now + rules.lifetime)
 
 
 def renewal_due(not_before: float, not_after: float, spread: float) -> float:
