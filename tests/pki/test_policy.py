@@ -51,7 +51,9 @@ def test_lifetimes_are_settings_within_bounds() -> None:
         (10 * DAY, -10.0, BACKDATE),
     ],
 )
-def test_a_renewed_certificate_is_good_for_whose_clock_is_behind(lifetime: float, renewed: float, back: float) -> None:
+def test_a_renewed_certificate_is_good_for_whose_clock_is_behind(
+    lifetime: float, renewed: float, back: float
+) -> None:
     settings = GrantSettings(lifetime=lifetime)
     grant = judge(proven(), ward().identity("ayse"), NOW, settings, renewed=NOW + renewed)
     assert (grant.not_before, grant.not_after) == (NOW - back, NOW + lifetime)
