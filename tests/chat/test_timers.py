@@ -7,9 +7,11 @@ import pytest
 from conclave.chat import content as c
 from conclave.chat import events as ev
 from conclave.chat import reading, timers
+from conclave.chat.effects import PutState
 from conclave.chat.line import LineKind
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.errors import DecodeError
+from conclave.lobby.values import replace
 from conclave.wire.order import Submit
 from tests.chat.desks import Table
 from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal
@@ -113,14 +115,21 @@ def test_who_does_not_lead_says_no_timer_again_and_is_named(table: Table) -> Non
 
 
 @pytest.mark.parametrize("first", [0, HOUR])
-def test_a_timer_of_a_half_that_lost_holds_no_longer_where_who_set_it_is_away(halves: Table, first: int) -> None:
+@pytest.mark.parametrize("more", ["", "set again", "restarted"])
+def test_a_timer_of_a_half_that_lost_holds_no_longer_where_who_set_it_is_away(
+    halves: Table, first: int, more: str
+) -> None:
     table = halves
     if first:
         utter(table, "ayse", "#ops", c.Timer(first))
     cut(table)
     lost = sorted(ONE)
     utter(table, lost[0], "#ops", c.Timer(60))
+    if more == "set again":
+        utter(table, lost[0], "#ops", c.Timer(30))
     table.part(set(ALL) - {lost[0]}, {lost[0]})
+    if more == "restarted":
+        table.restart(lost[1])
     table.run(120)
     rest = [name for name in ALL if name != lost[0]]
     assert len({(table.view(name).leader, table.view(name).timer) for name in rest}) == 1
@@ -131,8 +140,20 @@ def test_a_lobby_of_before_is_read(table: Table) -> None:
     group = table.lobby("ayse", "burak")
     utter(table, "burak", "#ops", c.Timer(HOUR))
     lobby = table.state("ayse", group)
-    read = decode_lobby(group, encode_lobby(lobby)[:-8], encode_place(lobby))
+    read = decode_lobby(group, encode_lobby(lobby)[:-9], encode_place(lobby))
     assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
+
+
+def test_who_knows_the_timer_but_not_by_which_entry_says_what_is_so(table: Table) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    lobby = table.state("ayse", group)
+    table.stores["ayse"].commit([PutState("lobby/" + group.hex(), encode_lobby(replace(lobby, timed=0)))])
+    table.restart("ayse")
+    table.dial()
+    utter(table, "ayse", "#ops", c.Timer(HOUR, 1))  # as it says to who comes in
+    assert [table.troubles(name) for name in ("burak", "cem")] == [[], []]
+    assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [HOUR] * 3
 
 
 def test_a_restored_home_is_told_the_timer(table: Table) -> None:

@@ -321,7 +321,7 @@ class Lobby:
     healing: Healing = field(default_factory=Healing)
     timer: int = 0  # seconds after which what is said here disappears; 0: never
     timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
-    timer_before: tuple[int, int] = (0, 0)  # the one before, and its entry: it counts again where this one is cut
+    timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard

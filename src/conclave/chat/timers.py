@@ -20,6 +20,8 @@ from conclave.chat.work import Work
 from conclave.lobby.values import replace
 from conclave.wire.order import Ordered
 
+TIMERS_KEPT = 8
+"""Timers of a lobby before the present one, in case that the half in which later ones were set loses."""
 _LAST = (1 << 32) - 1
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -80,15 +82,15 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
     again = timer.number > 0 and lobby.order is not None and author == lobby.order.run.leader
     timed = timer.number if again else seq
     if again and not lobby.timed < timed < seq:
-        if timed < lobby.timed or (timed == lobby.timed and timer.seconds != lobby.timer):
+        if timed <= lobby.timed and timer.seconds != lobby.timer:
             work.trouble(author, f"{lobby.label}: {author} says of the timer what is not so: {phrase(timer.seconds)}")
         return
     if not again or lobby.timed:  # who knew of one is told who says otherwise
         own_notice(work, lobby.label, words(author, timer.seconds), seq)
     elif timer.seconds != lobby.timer:
         own_notice(work, lobby.label, f"{phrase(timer.seconds)} here, says {author}", seq)
-    before = (lobby.timer, lobby.timed)
-    work.keep_lobby(replace(lobby, timer=timer.seconds, timed=timed, timer_before=before), reworded=True)
+    before = ((*lobby.timers_before, (lobby.timer, lobby.timed)) if lobby.timed else ())[-TIMERS_KEPT:]
+    work.keep_lobby(replace(lobby, timer=timer.seconds, timed=timed, timers_before=before), reworded=True)
 
 
 def hold(work: Work, group: bytes, ours: Content) -> None:
@@ -117,8 +119,9 @@ def lost(work: Work, lobby: Lobby, common: int, cut: Sequence[Ordered]) -> Lobby
         return lobby
     if any(entry.seq == lobby.timed and entry.sender == work.me for entry in cut):
         say_content(work, lobby.group, Timer(lobby.timer))
-    timer, timed = lobby.timer_before if 0 < lobby.timer_before[1] <= common else (0, 0)
-    return replace(work.lobby(lobby.group) or lobby, timer=timer, timed=timed)
+    before = tuple(one for one in lobby.timers_before if one[1] <= common)
+    timer, timed = before[-1] if before else (0, 0)
+    return replace(work.lobby(lobby.group) or lobby, timer=timer, timed=timed, timers_before=before[:-1])
 
 
 def _length(timer: Timer) -> float:

@@ -20,8 +20,8 @@ LIFETIME = 10 * DAY
 BACKDATE = 300.0
 """How far back ``notBefore`` lies, for peers whose clock is behind (seconds)."""
 RENEWED_BACKDATE = 0.1
-"""How far back it lies in a renewed certificate, as a share of its life, a day at most: its device was certified then
-too, and whoever believed that believes this, be its clock hours behind. Never before the certificate that it renews."""
+"""How far back it lies in a renewed certificate, as a share of its life: a day at most, not before the certificate
+that it renews. The device was certified then too; who believed that believes this, be its clock hours behind."""
 RENEWAL_SPREAD = 0.1
 """Renewals are spread over this share of the life around two thirds of it, so that a team does not renew at once."""
 
@@ -64,7 +64,8 @@ def judge(
 ) -> Grant:
     """Decide on a proven request of the account and device that ``identity`` names.
 
-    ``renewed`` is the ``notBefore`` (UNIX seconds) of the certificate by which the device asks for another. Raises ``Refused`` (``other-handle``) where the request claims a handle that is not the account's.
+    ``renewed`` is the ``notBefore`` (UNIX seconds) of the certificate by which the device asks for another.
+    Raises ``Refused`` (``other-handle``) where the request claims a handle that is not the account's.
     """
     rules = settings or GrantSettings()
     if request.claimed and request.claimed != identity.handle:
