@@ -321,6 +321,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     voice = fly_again(lobby.voice, number)
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     if lobby.stage is Stage.MEMBER:
+        lobby = terms.spent(work, lobby, lead.term)
         known = tuple(groups.roster(old)) if old is not None else lobby.asked
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
