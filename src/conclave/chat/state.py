@@ -272,6 +272,8 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
+    forsaken: tuple[float, float] = (0.0, 0.0)
+    """For how many seconds nobody has followed a leader that left as we do, and when that was counted last."""
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
