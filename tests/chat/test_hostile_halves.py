@@ -449,6 +449,34 @@ def test_two_who_put_each_other_out_stop_telling_so() -> None:
     assert {table.view("ayse").leader, table.view("burak").leader} == {"ayse", "burak"}
 
 
+def test_a_lone_one_and_a_half_that_put_each_other_out_tell_so_ever_more_rarely() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    table.run(70, 5)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    for one in ("ayse", "cem"):
+        table.put("burak", ev.RemoveFrom("ops", one))
+    table.run(60)
+    table.part()
+    for name in ("", *table.desks):
+        if name:
+            table.restart(name)
+        table.run(300)
+        before = len(table.frames)
+        table.run(900)
+        about = [x for *ends, x in table.frames[before:] if "burak" in ends and isinstance(x, Head | Refused)]
+        assert 0 < len(about) < 30
+    assert table.view("ayse").roster == ("ayse", "cem")
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(900)
+    before = len(table.frames)
+    table.run(900)
+    assert not [x for *ends, x in table.frames[before:] if "burak" in ends and isinstance(x, Head | Refused)]
+
+
 # A leader of whom others say that it is out.
 
 

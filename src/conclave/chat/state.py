@@ -286,6 +286,7 @@ class Watch:
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who says that we are out in its half, for how many seconds, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
+    estranged: frozenset[str] = frozenset()  # who says so and is out here: a head is shown it ever more rarely
     shown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who takes us for in while we wait to be: for how many seconds that it was heard in, and when it was last."""
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
