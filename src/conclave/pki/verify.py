@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import verification
 
 from conclave.errors import ConclaveError, DecodeError, VerificationError
-from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, utc
+from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, read_serial, utc
 from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
 from conclave.pki.policy import DAY
@@ -92,9 +92,11 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
 def revocation(leaf_der: bytes, trust: Trust) -> Revocation | None:
     """What a revocation list says of a certificate, ended or not; None where none of ours names it."""
     try:
+        if not trust.names(read_serial(leaf_der)):
+            return None
         leaf = _read(leaf_der)
         entry = trust.revoked(_find_issuer(leaf, trust), leaf.serial)
-    except VerificationError:
+    except (DecodeError, VerificationError):
         return None
     return None if entry is None else Revocation(_words(leaf, entry), entry.suspended)
 
