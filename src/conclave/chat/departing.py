@@ -73,7 +73,7 @@ def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:
     adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
     intents = replace(lobby.intents, adds=adds)
     if accepted and lobby.voice.staged is not None:
-        intents = replace(intents, removes={**intents.removes, handle: f"by {work.me}"})
+        intents = intents.put_out(handle, f"by {work.me}")
     if accepted:
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}, intents=intents), reworded=True)

@@ -194,7 +194,9 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
     """Whom our half removed is removed in the other too; whom it let in is asked in anew."""
     gone = lobby.healing.gone
     removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
-    intents = replace(lobby.intents, removes={**lobby.intents.removes, **removes})
+    intents = lobby.intents
+    for handle, why in removes.items():
+        intents = intents.put_out(handle, why)
     due = work.now + 10.0 * work.chance()
     purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
     if removes:

@@ -364,9 +364,8 @@ def left(work: Work, handle: str, group: bytes) -> None:
         return
     intents = lobby.intents
     adds = {one: data for one, data in intents.adds.items() if one != handle}
-    removes = dict(intents.removes)
     if handle in groups.roster(state) or lobby.voice.staged is not None:
-        removes[handle] = groups.LEFT
-    intents = replace(intents, adds=adds, removes=removes)
+        intents = intents.put_out(handle, groups.LEFT)
+    intents = replace(intents, adds=adds)
     work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - {handle}), reworded=True)
     work.stir(group)

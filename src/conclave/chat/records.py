@@ -108,7 +108,13 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
     w.vector(sorted(healing.anew), Writer.text)
     w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
-    return w.uint64(healing.terms).uint64(healing.terms_at).uint64(lobby.timed).done()
+    return (
+        w.uint64(healing.terms)
+        .uint64(healing.terms_at)
+        .uint64(lobby.timed)
+        .vector(sorted(intents.judged), Writer.text)
+        .done()
+    )
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -132,6 +138,7 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
         anew, met = frozenset(r.vector(_handle)), dict(r.vector(_number))
     reach = (r.uint64(), r.uint64()) if r.remaining else (0, 0)
     timed = r.uint64() if r.remaining else 0
+    intents = replace(intents, judged=frozenset(r.vector(_handle) if r.remaining else ()))
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,

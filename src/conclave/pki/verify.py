@@ -18,7 +18,7 @@ from conclave.errors import ConclaveError, DecodeError, VerificationError
 from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, read_serial, utc
 from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
-from conclave.pki.policy import DAY
+from conclave.pki.policy import BACKDATE, DAY
 from conclave.pki.profile import RULES, Profile, key_usage
 from conclave.pki.revocation import Revocation, Revoked, because
 from conclave.pki.trust import Trust
@@ -87,6 +87,11 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
         raise _bad(leaf, "comes with certificates that are not those of the authorities above it")
     lapsed = leaf.not_after < now <= leaf.not_after + min(grace, GRACE_SECONDS)
     return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
+
+
+def issued_at(der: bytes) -> float:
+    """When a certificate was made (UNIX seconds), nothing of it proven. Raises ``VerificationError``."""
+    return _read(der).not_before + BACKDATE
 
 
 def revocation(leaf_der: bytes, trust: Trust) -> Revocation | None:
