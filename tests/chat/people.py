@@ -24,8 +24,8 @@ UNTIL = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @cache
-def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code) -> Own:
-    """Who ``handle`` is, with the certificate of that serial, on the device of that number."""
+def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code, since: float = 0.0) -> Own:
+    """Who ``handle`` is, with the certificate of that serial and since then, on the device of that number."""
     key = Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, handle)])
     person = x509.UniformResourceIdentifier(f"im:{handle}@ward-7.example")
@@ -36,7 +36,7 @@ def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code) -> Own:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(serial)
-        .not_valid_before(START)
+        .not_valid_before(START + timedelta(seconds=since))
         .not_valid_after(UNTIL - timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([person, device]), critical=False)
         .sign(key, None)

@@ -216,6 +216,18 @@ def package_of(table: Table, who: str, victim: str) -> bytes:
     return package
 
 
+def package_for(table: Table, who: str, victim: str, group: bytes) -> bytes:
+    """What ``victim`` answers when ``who``, who is linked to it, asks it in."""
+    before = len(table.effects[victim])
+    table.step(victim, ev.Arrived(who, Post(b"evilevil", 1, 1, *pack_parcel(Invite(group, "ops", ALL)))))
+    if group not in table.desks[victim].sessions:
+        table.step(victim, ev.AnswerRequest(who, accept=True, lobby="ops"))
+    said = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send) and one.peer == who]
+    (answer,) = [open_post(frame) for frame in said if isinstance(frame, Post) and frame.kind is PostKind.ANSWER]
+    assert isinstance(answer, Answer)
+    return answer.package
+
+
 def own_group(table: Table, who: str, victim: str, group: bytes, package: bytes = b"", term: int = 9) -> Post:
     """``who`` makes a group of the lobby's id and adds ``victim``; the welcome, as a post."""
     package = package or package_of(table, who, victim)
@@ -393,19 +405,30 @@ def test_a_welcome_under_a_term_that_no_lobby_comes_to_is_refused(*, member: boo
     victim = "burak" if member else "elif"
     table.link("cem", victim)
     table.drop = lambda one, other, _: "cem" in (one, other)
-    before = len(table.effects[victim])
-    table.step(victim, ev.Arrived("cem", Post(b"evilevil", 1, 1, *pack_parcel(Invite(group, "ops", ALL)))))
-    if not member:
-        table.step(victim, ev.AnswerRequest("cem", accept=True, lobby="ops"))
-    said = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send) and one.peer == "cem"]
-    (answer,) = [open_post(frame) for frame in said if isinstance(frame, Post) and frame.kind is PostKind.ANSWER]
-    assert isinstance(answer, Answer)
+    package = package_for(table, "cem", victim, group)
     term = 2 * terms.AT_ONCE if member else terms.AT_FIRST + 1
-    welcome = own_group(table, "cem", victim, group, package=answer.package, term=term)
+    welcome = own_group(table, "cem", victim, group, package=package, term=term)
     table.put(victim, ev.Arrived("cem", replace(welcome, number=2)))
     assert any("so many terms" in text for text in table.troubles(victim))
     if member:
         assert table.view("burak").leader == "ayse"
+
+
+def test_a_welcome_that_moves_a_member_on_takes_from_the_terms_that_are_believed() -> None:
+    table, group = room()
+    table.run(5)
+    table.link("cem", "burak")
+    table.drop = lambda one, other, _: "cem" in (one, other)
+    post = own_group(table, "cem", "burak", group, package=package_for(table, "cem", "burak", group))
+    welcome, order = open_post(post), table.state("burak", group).order
+    assert isinstance(welcome, Welcome)
+    assert order is not None
+    run = Run(order.run.term + terms.AT_ONCE, 0, "cem", order.seq + 1, order.seq)
+    welcome = replace(welcome, seq=order.seq, hash=order.hash, runs=(run, *order.runs))
+    kind, body = pack_parcel(welcome)
+    table.put("burak", ev.Arrived("cem", replace(post, number=2, kind=kind, body=body)))
+    assert table.view("burak").term == run.term
+    assert claims(table, "burak", "cem", run.term + 1) == run.term
 
 
 def test_two_who_put_each_other_out_stop_telling_so() -> None:
@@ -424,6 +447,34 @@ def test_two_who_put_each_other_out_stop_telling_so() -> None:
     table.run(60)
     assert not [one for *_, one in table.frames[before:] if isinstance(one, Head | Refused)]
     assert {table.view("ayse").leader, table.view("burak").leader} == {"ayse", "burak"}
+
+
+def test_a_lone_one_and_a_half_that_put_each_other_out_tell_so_ever_more_rarely() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    table.run(70, 5)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    for one in ("ayse", "cem"):
+        table.put("burak", ev.RemoveFrom("ops", one))
+    table.run(60)
+    table.part()
+    for name in ("", *table.desks):
+        if name:
+            table.restart(name)
+        table.run(300)
+        before = len(table.frames)
+        table.run(900)
+        about = [x for *ends, x in table.frames[before:] if "burak" in ends and isinstance(x, Head | Refused)]
+        assert 0 < len(about) < 30
+    assert table.view("ayse").roster == ("ayse", "cem")
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(900)
+    before = len(table.frames)
+    table.run(900)
+    assert not [x for *ends, x in table.frames[before:] if "burak" in ends and isinstance(x, Head | Refused)]
 
 
 # A leader of whom others say that it is out.

@@ -261,3 +261,84 @@ def test_who_leaves_a_half_whose_leader_is_gone_waits_for_no_other(table: Table)
     table.run(600)
     assert table.stages()["cem"] == "ended"
     assert table.view("ayse").roster == ("ayse",)
+
+
+def all_linked(*names: str) -> Table:
+    """All of them in a lobby that the first leads, and linked to each other."""
+    table = Table(*names)
+    for at, one in enumerate(names):
+        for other in names[at + 1 :]:
+            table.link(one, other)
+    table.lobby(names[0], *names[1:])
+    table.run(70, 5)
+    return table
+
+
+def _leave(table: Table, *, word: bool = True) -> None:
+    """ayse, who leads, leaves; cem says a last word and leaves too, before anybody leads."""
+    table.put("ayse", ev.LeaveLobby("ops"))
+    for ends in list(table.links):
+        table.cut(*ends)
+    if word:
+        table.say("cem", "#ops", "last word")
+    table.put("cem", ev.LeaveLobby("ops"))
+
+
+def _has_it(table: Table) -> None:
+    table.run(200)
+    assert table.words("burak") == ["last word"]
+    assert table.stages() == {"ayse": "ended", "burak": "leading", "cem": "ended"}
+
+
+def test_who_leaves_after_its_leader_waits_for_who_is_away_with_its_last_words() -> None:
+    table = all_linked("ayse", "burak", "cem")
+    table.reach = lambda one, other: "burak" not in (one, other)
+    for ends in [ends for ends in table.links if "burak" in ends]:
+        table.cut(*ends)
+    _leave(table)
+    table.run(600)
+    assert table.stages()["cem"] == "leaving"
+    table.part()
+    _has_it(table)
+
+
+@pytest.mark.parametrize("word", [False, True])
+def test_a_nap_is_no_time_in_which_nobody_followed_a_leader_that_left(*, word: bool) -> None:
+    table = all_linked("ayse", "burak", "cem")
+    table.reach = lambda _one, _other: False
+    _leave(table, word=word)
+    table.run(30)
+    table.now += 86_400
+    table.put("cem", ev.Tick())
+    assert table.stages()["cem"] == "leaving"
+    table.run(300)
+    assert (table.stages()["cem"] == "ended") is not word
+    table.now += 86_400
+    table.part()
+    if word:
+        _has_it(table)
+
+
+def test_who_went_unseen_and_was_asked_in_again_stays() -> None:
+    """cem left burak's half, which lost its leader; ayse put it out, and asked it in again while deniz was away."""
+    table = all_linked(*ALL)
+    table.part({"ayse"}, {"burak", "cem"}, {"deniz"})
+    table.run(30)
+    assert table.view("cem").leader == "burak"
+    table.drop = lambda one, _other, frame: one == "cem" and isinstance(frame, Submit)
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.lose_home("burak")
+    table.drop = lambda _one, _other, _frame: False
+    table.run(300)
+    assert table.stages()["cem"] == "ended"
+    table.part({"ayse", "cem"}, {"burak"}, {"deniz"})
+    table.run(60)
+    assert "cem" not in table.view("ayse").roster
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.run(5)
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(30)
+    table.part({"ayse", "cem", "deniz"}, {"burak"})
+    table.run(60)
+    assert table.stages()["cem"] == "member"
+    assert "cem" in table.view("deniz").roster

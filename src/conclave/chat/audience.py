@@ -207,8 +207,8 @@ def passed(work: Work, group: bytes) -> None:
     watch = replace(lobby.watch, followers=people)
     every = work.settings.patience.beat
     if abs(work.now - watch.beat) >= every:
-        watch = replace(watch, beat=work.now)
-        silent = [handle for handle, one in people.items() if one.linked]
+        watch, rarely = replace(watch, beat=work.now), watch.estranged.difference(silent)
+        silent = [handle for handle, one in people.items() if one.linked and not (one.until and handle in rarely)]
     work.keep_lobby(replace(lobby, watch=watch))
     for handle in silent:
         show_head(work, lobby, handle)

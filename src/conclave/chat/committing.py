@@ -5,8 +5,8 @@ Left out: what is to change (``chat.membership``, ``chat.departing``, ``chat.pur
 
 from __future__ import annotations
 
-from conclave.chat import audience, groups, speaking
-from conclave.chat.state import Intents, Lobby, Stage, Step
+from conclave.chat import audience, groups, purging, speaking
+from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
 from conclave.lobby.order import Order
@@ -26,6 +26,7 @@ def act(work: Work, group: bytes) -> None:
     state = work.session(group)
     if lobby is None or state is None or lobby.healing.step is not Step.SOUND:
         return
+    lobby = purging.withdraw(work, lobby)
     if lobby.stage is not Stage.MEMBER and not (lobby.stage is Stage.LEAVING and lobby.intents.removes):
         return  # who leaves puts out first whom it wanted out: until then nothing is said, not even good-bye
     leading = audience.leads(work, lobby)
@@ -104,7 +105,9 @@ def _could_not(work: Work, lobby: Lobby, state: State, error: Exception) -> None
     for handle in bad or adds:
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     rest = {handle: data for handle, data in adds.items() if handle not in bad}
-    intents = replace(lobby.intents, adds=rest) if bad else Intents(removes=lobby.intents.removes)
+    intents = replace(lobby.intents, adds=rest)
+    if not bad:
+        intents = replace(intents, adds={}, deputies=None, update=False)
     work.keep_lobby(replace(lobby, intents=intents), reworded=True)
     if bad:
         work.stir(lobby.group)

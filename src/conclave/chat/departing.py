@@ -6,7 +6,7 @@ Left out: the commits that follow (``chat.committing``).
 from __future__ import annotations
 
 from conclave.chat import groups, speaking
-from conclave.chat.content import Closing, Leaving
+from conclave.chat.content import Closing, Leaving, decode_content
 from conclave.chat.ending import end, out
 from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
@@ -16,10 +16,14 @@ from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
 from conclave.lobby.values import replace
-from conclave.wire.posts import Answer, Choice, Leave
+from conclave.wire.posts import Answer, Choice
 
 FORSAKEN_SECONDS = 120.0
-"""So long after the last sign of a leader that left, one that leaves too waits for nobody to follow it any more."""
+"""Who leaves waits so long for somebody to follow a leader that left too ..."""
+FORSAKEN_WORDS_SECONDS = 86_400.0
+"""... and so long while it has words that nobody has put in order ..."""
+FORSAKEN_STEP_SECONDS = 10.0
+"""... of which so much passes at most between two ticks: it may have slept."""
 
 
 def leave(work: Work, command: LeaveLobby) -> None:
@@ -69,7 +73,7 @@ def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:
     adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
     intents = replace(lobby.intents, adds=adds)
     if accepted and lobby.voice.staged is not None:
-        intents = replace(intents, removes={**intents.removes, handle: f"by {work.me}"})
+        intents = intents.put_out(handle, f"by {work.me}")
     if accepted:
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}, intents=intents), reworded=True)
@@ -90,23 +94,38 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
     work.stir(lobby.group)
 
 
-def _forsaken(work: Work, lobby: Lobby) -> bool:
-    """Whether our leader left, and nobody followed it who would put us out: the others may be in another half."""
-    left = lobby.intents.removes.get(lobby.leader) == groups.LEFT
-    return left and work.session(lobby.group) is not None and work.now - lobby.watch.heard > FORSAKEN_SECONDS
+def _forsaken(work: Work, lobby: Lobby) -> tuple[float, float]:
+    """For how long our leader has left, and nobody followed it who would put us out; and when that was counted."""
+    waited, last = lobby.watch.forsaken
+    if lobby.intents.removes.get(lobby.leader) != groups.LEFT or work.session(lobby.group) is None:
+        return 0.0, 0.0
+    return waited + min(abs(work.now - last), FORSAKEN_STEP_SECONDS) if last else 0.0, work.now
+
+
+def _has_words(lobby: Lobby) -> bool:
+    """Whether words of ours have no place yet; that we leave is none."""
+    contents = [one.content for one in (*lobby.voice.waiting, *lobby.voice.flying) if one.content]
+    return any(decode_content(one).count for one in contents)
 
 
 def passed(work: Work, group: bytes) -> None:
-    """Time passed: who leaves says so again where the half that heard it lost."""
+    """Time passed: who leaves says so again where the half that heard it lost.
+
+    Who waited long enough for a leader goes. The others, who may be in another half, hear so when they show us where
+    they are: a post might wait, and come when we are in again.
+    """
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
         return
     work.pending = True
-    if _forsaken(work, lobby):
-        for handle in groups.roster(groups.need_session(work, group)).keys() - {work.me}:
-            work.post(handle, Leave(group))
+    forsaken = _forsaken(work, lobby)
+    waited, _ = forsaken
+    if waited > FORSAKEN_WORDS_SECONDS or (waited > FORSAKEN_SECONDS and not _has_words(lobby)):
         out(work, lobby, groups.LEFT)
         return
+    if forsaken != lobby.watch.forsaken:
+        lobby = replace(lobby, watch=replace(lobby.watch, forsaken=forsaken))
+        work.keep_lobby(lobby)
     said = lobby.voice.flying or len(lobby.voice.waiting)
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return

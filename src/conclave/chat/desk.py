@@ -32,6 +32,7 @@ from conclave.chat import (
     membership,
     ordering,
     packages,
+    purging,
     receipts,
     rejoining,
     retelling,
@@ -46,7 +47,6 @@ from conclave.chat.content import Body, Roll, Text
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.pair import Input, Ours
-from conclave.chat.purging import purge, purge_revoked
 from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Stage
@@ -115,7 +115,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             work.envelope = None
             mail.taken(work, peer, several, envelope)
         case ev.Linked(peer, window, device):
-            work.expelled = work.expelled - {peer}  # it has shown a certificate that holds
+            purging.readmitted(work, peer)
             links.linked(work, peer, window, device)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
@@ -150,9 +150,9 @@ def _happened(work: Work, event: ev.Event) -> None:
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
-            work.judges = judges
+            before, work.judges = work.judges, judges
             duet.judged(work)
-            purge_revoked(work)
+            purging.judged(work, before)
         case _:
             _command(work, event)
 
@@ -267,7 +267,7 @@ def _passed(work: Work) -> None:
 
 
 def _expelled(work: Work, peer: str, reason: str) -> None:
-    work.expelled = work.expelled | {peer}
+    work.expelled = {**work.expelled, peer: work.now}
     for lobby in work.lobbies():
         if lobby.stage in (Stage.INVITED, Stage.JOINING):
             if not invitations.still_awaited(work, lobby, peer):
@@ -277,7 +277,8 @@ def _expelled(work: Work, peer: str, reason: str) -> None:
             adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}
             intents = replace(lobby.intents, adds=adds)
             work.keep_lobby(replace(lobby, invited=lobby.invited - {peer}, intents=intents), reworded=True)
-        purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=2.0 + 3.0 * work.chance())
+        delay = 2.0 + 3.0 * work.chance()
+        purging.purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=delay, judged=True)
     leadership.expelled(work, peer)
     links.abandon(work, peer)
     one = work.peer(peer)
@@ -355,7 +356,7 @@ def _answer(work: Work, command: ev.AnswerRequest) -> None:
         talk.turn(work, peer, Input.BLOCK)
         for lobby in work.lobbies():
             if lobby.leader == work.me and lobby.stage is Stage.MEMBER:
-                purge(work, lobby, peer, f"blocked by {work.me}", delay=0.0)
+                purging.purge(work, lobby, peer, f"blocked by {work.me}", delay=0.0)
         invitations.decline_all_of(work, peer)
     elif not command.lobby:
         talk.turn(work, peer, Input.ACCEPT if command.accept else Input.REJECT)

@@ -55,5 +55,5 @@ def finish(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
         return
-    if set(lobby.watch.followers) <= work.expelled or work.now - lobby.ended > CLOSING_SECONDS:
+    if set(lobby.watch.followers) <= work.expelled.keys() or work.now - lobby.ended > CLOSING_SECONDS:
         end(work, lobby)

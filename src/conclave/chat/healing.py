@@ -194,7 +194,9 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
     """Whom our half removed is removed in the other too; whom it let in is asked in anew."""
     gone = lobby.healing.gone
     removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
-    intents = replace(lobby.intents, removes={**lobby.intents.removes, **removes})
+    intents = lobby.intents
+    for handle, why in removes.items():
+        intents = intents.put_out(handle, why)
     due = work.now + 10.0 * work.chance()
     purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
     if removes:
@@ -233,10 +235,8 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
     if state is None:
         return
     if handle not in groups.roster(state):
-        alone = len(groups.roster(state)) == 1 and handle in lobby.healing.gone
-        if alone and followers is not None and handle in followers:
-            # Each has put out the other, and has heard so: it is shown no more of an order in which nobody else is.
-            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=followers.drop(handle))))
+        if followers is not None and handle in followers and handle in lobby.healing.gone:
+            _estranged(work, lobby, handle, alone=len(groups.roster(state)) == 1)
         return
     people = set(groups.roster(state)) - {work.me}
     said = {one: at for one, at in lobby.watch.shunned.items() if one in people and _still(work, at)}
@@ -253,6 +253,16 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
         ending.out(work, lobby, "in the other half of the lobby")
     else:
         purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
+
+
+def _estranged(work: Work, lobby: Lobby, handle: str, *, alone: bool) -> None:
+    """Each has put out the other, and has heard so: it is shown our order ever more rarely, by one alone never."""
+    watch = lobby.watch
+    if alone and watch.followers is not None:
+        watch = replace(watch, followers=watch.followers.drop(handle))
+    elif handle not in watch.estranged:
+        watch = replace(watch, estranged=watch.estranged | {handle})
+    work.keep_lobby(replace(lobby, watch=watch))
 
 
 def _still(work: Work, at: tuple[float, float]) -> bool:

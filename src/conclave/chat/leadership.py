@@ -69,7 +69,7 @@ def _tie(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None:
         return
-    wanted = _wanted(work, lobby) - {work.me} - work.expelled  # to whom there is no link any more
+    wanted = _wanted(work, lobby) - {work.me} - work.expelled.keys()  # to whom there is no link any more
     if wanted == lobby.watch.tied:
         return
     for handle in sorted(wanted - lobby.watch.tied):

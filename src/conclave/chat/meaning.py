@@ -110,7 +110,7 @@ def _leaving(work: Work, lobby: Lobby, author: str) -> None:
     """Somebody asks to be put out; a leader who does so is succeeded at once."""
     if author == work.me:
         return
-    intents = replace(lobby.intents, removes={**lobby.intents.removes, author: groups.LEFT})
+    intents = lobby.intents.put_out(author, groups.LEFT)
     watch = lobby.watch
     if author == lobby.leader:
         watch = replace(watch, heard=work.now - work.settings.patience.silence)

@@ -321,6 +321,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     voice = fly_again(lobby.voice, number)
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     if lobby.stage is Stage.MEMBER:
+        lobby = terms.spent(work, lobby, lead.term)
         known = tuple(groups.roster(old)) if old is not None else lobby.asked
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
@@ -363,9 +364,8 @@ def left(work: Work, handle: str, group: bytes) -> None:
         return
     intents = lobby.intents
     adds = {one: data for one, data in intents.adds.items() if one != handle}
-    removes = dict(intents.removes)
     if handle in groups.roster(state) or lobby.voice.staged is not None:
-        removes[handle] = groups.LEFT
-    intents = replace(intents, adds=adds, removes=removes)
+        intents = intents.put_out(handle, groups.LEFT)
+    intents = replace(intents, adds=adds)
     work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - {handle}), reworded=True)
     work.stir(group)

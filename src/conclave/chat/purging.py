@@ -1,45 +1,94 @@
 """Somebody is to be put out: everybody's intent, the leader's first.
 
-Left out: the commit (``chat.membership``).
+The authority's word is of who shows a certificate. It holds no more where another certificate is shown, or a
+suspension ended: then nobody is put out for it. Left out: the commit (``chat.committing``).
 """
 
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.state import Lobby
+from conclave.chat.state import Judges, Lobby
 from conclave.chat.work import Work
+from conclave.errors import VerificationError
 from conclave.lobby.values import replace
+from conclave.pki.verify import issued_at
 
 
 def purge_expelled(work: Work, group: bytes) -> None:
     """We are in, or others came: whom the authority put out is put out here too."""
     state = work.session(group)
-    for handle in sorted(work.expelled.intersection(groups.roster(state) if state is not None else ())):
+    people = groups.roster(state) if state is not None and work.expelled else {}
+    for handle in sorted(work.expelled.keys() & people.keys()):
         lobby = work.lobby(group)
-        if lobby is not None:
-            purge(work, lobby, handle, "put out by the authority", delay=2.0)
+        if state is None or lobby is None:
+            continue
+        if _is_out(work, handle, groups.certificate(state, people[handle])):
+            purge(work, lobby, handle, "put out by the authority", delay=2.0, judged=True)
+        else:
+            readmitted(work, handle)
 
 
-def purge_revoked(work: Work) -> None:
-    """Who is believed changed: whoever is in a lobby by a revoked certificate is put out of it."""
+def judged(work: Work, before: Judges) -> None:
+    """Who is believed changed: whoever is in a lobby by a revoked certificate is put out, and nobody else for one."""
     for lobby in work.lobbies():
         state = work.session(lobby.group)
         if state is None:
             continue
         for handle, leaf in groups.roster(state).items():
-            why = work.judges.revoked(groups.certificate(state, leaf))
+            shown = groups.certificate(state, leaf)
+            why = work.judges.revoked(shown)
             if why is not None and handle != work.me:
                 reason = "suspended" if why.suspended else "certificate revoked"
                 delay = 2.0 + 3.0 * work.chance()
-                purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay)
+                purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay, judged=True)
+            elif handle in work.expelled:
+                was = before.revoked(shown)
+                if was is not None and was.suspended:
+                    readmitted(work, handle)
+    for lobby in work.lobbies():
+        withdraw(work, lobby)
 
 
-def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float) -> None:
-    """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then."""
+def readmitted(work: Work, handle: str) -> None:
+    """Somebody whom the authority put out has a certificate that holds."""
+    if handle in work.expelled:
+        work.expelled = {one: at for one, at in work.expelled.items() if one != handle}
+
+
+def withdraw(work: Work, lobby: Lobby) -> Lobby:
+    """The lobby, in which nobody is to be put out any more of whom the authority does not say so any more."""
+    state = work.session(lobby.group)
+    if state is None or not lobby.intents.judged:
+        return lobby
+    people = groups.roster(state)
+    there = lobby.intents.judged & people.keys()
+    good = {one for one in there if not _is_out(work, one, groups.certificate(state, people[one]))}
+    if good:
+        lobby = replace(lobby, intents=lobby.intents.keep_in(good))
+        work.keep_lobby(lobby, reworded=True)
+        work.stir(lobby.group)
+    return lobby
+
+
+def _is_out(work: Work, handle: str, certificate: bytes) -> bool:
+    """Whether the authority says that who shows this certificate is out: by its list, or by its word since."""
+    if work.judges.revoked(certificate) is not None:
+        return True
+    try:
+        return handle in work.expelled and issued_at(certificate) <= work.expelled[handle]
+    except VerificationError:
+        return True
+
+
+def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float, judged: bool = False) -> None:
+    """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then.
+
+    ``judged``: because the authority says so.
+    """
     state = work.session(lobby.group)
     if state is None or handle not in groups.roster(state):
         return
-    intents = replace(lobby.intents, removes={**lobby.intents.removes, handle: reason})
+    intents = lobby.intents.put_out(handle, reason, judged=judged)
     due = work.now + (0.0 if lobby.leader == work.me else delay)
     watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
     if handle == lobby.leader:

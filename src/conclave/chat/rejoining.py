@@ -159,7 +159,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
         # A leaf of it is here already: if it is not in, it hears.
         work.post(handle, Answer(lobby.group, Choice.REJECT))
-    removes = {handle: why for handle, why in lobby.intents.removes.items() if handle in people}
+    intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
     order = replace(lobby.order, epoch=state.number)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
@@ -169,7 +169,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         order=order,
         healing=healing,
         voice=replace(voice, flying=rest, staged=None),
-        intents=replace(lobby.intents, adds=adds, removes=removes),
+        intents=replace(intents, adds=adds),
         invited=lobby.invited - set(people),
         asked=(),
         timed=0,
@@ -229,7 +229,7 @@ def _ask_in_anew(work: Work, lobby: Lobby) -> None:
     elif work.now < healing.anew_at:
         work.wake(healing.anew_at)
     else:
-        asked = healing.anew - set(people) - work.expelled
+        asked = healing.anew - set(people) - work.expelled.keys()
         for handle in sorted(asked):
             work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
         healing = replace(healing, anew=frozenset(), anew_at=0.0)

@@ -5,7 +5,7 @@ Left out: what changes it (``chat.desk`` and the rooms below it) and how it is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from conclave.errors import VerificationError
 from conclave.lobby.leader import Followers
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
 from conclave.mls.group import Credential, OwnKeyPackage, Staged, State, Verify
 from conclave.pki.revocation import Revocation
 from conclave.wire.order import EntryKind, Run
@@ -161,17 +162,32 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Intents:
-    """Changes of the group that we want to commit: key packages by handle, reasons by handle, our keys anew."""
+    """Changes of the group that we want to commit: key packages by handle, reasons by handle, our keys anew.
+
+    ``judged`` are those to be put out because the authority says so, and nobody else.
+    """
 
     adds: Mapping[str, bytes] = field(default_factory=dict)
     removes: Mapping[str, str] = field(default_factory=dict)
     deputies: tuple[str, ...] | None = None
     update: bool = False
+    judged: frozenset[str] = frozenset()
 
     @property
     def some(self) -> bool:
         """Whether there are any."""
         return bool(self.adds or self.removes or self.update or self.deputies is not None)
+
+    def put_out(self, handle: str, reason: str, *, judged: bool = False) -> Intents:
+        """The same, and ``handle`` is to be put out."""
+        alone = judged and (handle in self.judged or handle not in self.removes)
+        named = self.judged | {handle} if alone else self.judged - {handle}
+        return replace(self, removes={**self.removes, handle: reason}, judged=named)
+
+    def keep_in(self, handles: Collection[str]) -> Intents:
+        """The same, and ``handles`` are not to be put out, or are out already."""
+        removes = {handle: why for handle, why in self.removes.items() if handle not in handles}
+        return replace(self, removes=removes, judged=self.judged.difference(handles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +288,8 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
+    forsaken: tuple[float, float] = (0.0, 0.0)
+    """For how many seconds nobody has followed a leader that left as we do, and when that was counted last."""
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
@@ -284,6 +302,7 @@ class Watch:
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who says that we are out in its half, for how many seconds, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
+    estranged: frozenset[str] = frozenset()  # who says so and is out here: a head is shown it ever more rarely
     shown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who takes us for in while we wait to be: for how many seconds that it was heard in, and when it was last."""
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
@@ -369,6 +388,7 @@ class Desk:
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
     holders: Shelf[bytes, Holder] = field(default_factory=Shelf)  # who has those that are not the authority's stock
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
-    expelled: frozenset[str] = frozenset()  # whom the authority put out, as told since our start
+    expelled: Mapping[str, float] = field(default_factory=dict)
+    """Whom the authority put out, as told since our start, and when it told so (UNIX seconds)."""
     remains: Remains | None = None  # of a home that came from a backup, until it is taken up again
     alarm: float = 0.0

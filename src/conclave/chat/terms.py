@@ -24,7 +24,8 @@ EACH_SECONDS = 1
 def believed(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
     """Whether ``handle`` is believed that the lobby came to ``term``: by itself, or because most others say so too.
 
-    Who says what is kept for as long as this process runs, one term of each who is in.
+    Who says what is kept for as long as this process runs, one term of each who is in. Whom no commit that we saw put
+    out is one of the others still: a half of a member's own making leaves them out.
     """
     if credible(work, lobby, term):
         return True
@@ -32,6 +33,7 @@ def believed(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
     people = set(groups.roster(state) if state is not None else lobby.asked) - {work.me}
     claims = {one: at for one, at in {**lobby.watch.claims, handle: term}.items() if one in people}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, claims=claims)))
+    people |= {one for one, (_, why) in lobby.healing.gone.items() if not why}
     return term <= AT_FIRST and 2 * sum(at >= term for at in claims.values()) > len(people)
 
 

@@ -59,6 +59,10 @@ class Trust:
                 return crl.entries.get(serial)
         return None
 
+    def names(self, serial: int) -> bool:
+        """Whether any list of ours has this serial number: where none does, it matters not who issued it."""
+        return any(serial in crl.entries for crl in self.crls)
+
     @property
     def crl_time(self) -> float | None:
         """When the newest list was made (UNIX seconds), for showing its age; none where there is no list yet."""

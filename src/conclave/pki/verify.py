@@ -15,10 +15,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import verification
 
 from conclave.errors import ConclaveError, DecodeError, VerificationError
-from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, utc
+from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, read_serial, utc
 from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
-from conclave.pki.policy import DAY
+from conclave.pki.policy import BACKDATE, DAY
 from conclave.pki.profile import RULES, Profile, key_usage
 from conclave.pki.revocation import Revocation, Revoked, because
 from conclave.pki.trust import Trust
@@ -89,12 +89,19 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
     return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
 
 
+def issued_at(der: bytes) -> float:
+    """When a certificate was made (UNIX seconds), nothing of it proven. Raises ``VerificationError``."""
+    return _read(der).not_before + BACKDATE
+
+
 def revocation(leaf_der: bytes, trust: Trust) -> Revocation | None:
     """What a revocation list says of a certificate, ended or not; None where none of ours names it."""
     try:
+        if not trust.names(read_serial(leaf_der)):
+            return None
         leaf = _read(leaf_der)
         entry = trust.revoked(_find_issuer(leaf, trust), leaf.serial)
-    except VerificationError:
+    except (DecodeError, VerificationError):
         return None
     return None if entry is None else Revocation(_words(leaf, entry), entry.suspended)
 

@@ -1,0 +1,113 @@
+"""Whom the authority puts out of a lobby, and who is not put out for what it does not say any more."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.state import Judges
+from conclave.lobby.values import replace
+from conclave.pki.revocation import Revocation
+from tests.chat.desks import Table
+from tests.chat.people import JUDGES, own
+
+EVERYBODY = ("ayse", "burak", "cem")
+
+
+@pytest.fixture
+def table() -> Table:
+    """A lobby that ayse leads, and cem is away from; cem reaches the authority."""
+    table = Table(*EVERYBODY)
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby(*EVERYBODY)
+    table.run(5)
+    table.part({"ayse", "burak"}, {"cem"})
+    table.run(5)
+    return table
+
+
+def _listed(*, suspended: bool = False) -> Judges:
+    """A list that names burak's first certificate."""
+    first = own("burak").credential.certificates[0]
+    why = Revocation("burak's certificate does not count", suspended)
+    return replace(JUDGES, revoked=lambda one: why if one == first else None)
+
+
+def _shows(table: Table, since: float = 0.0) -> None:
+    """burak shows another certificate, made then."""
+    table.own["burak"] = own("burak", 2, since=since)
+    table.put("burak", ev.OwnChanged(table.own["burak"]))
+    table.run(10)
+
+
+def _back(table: Table) -> bool:
+    """cem comes back, but is not linked to burak; whether burak is in then."""
+    table.part({"ayse", "burak"}, {"ayse", "cem"})
+    table.run(60)
+    assert table.view("ayse").roster == table.view("cem").roster
+    return "burak" in table.view("cem").roster
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_shows_another_certificate_by_now_is_not_put_out_for_the_revoked_one(
+    table: Table, *, restarted: bool
+) -> None:
+    _shows(table)
+    for name in EVERYBODY:
+        table.put(name, ev.JudgesChanged(_listed()))
+    if restarted:
+        table.restart("cem")
+        table.put("cem", ev.JudgesChanged(_listed()))
+    table.run(10)
+    assert _back(table)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("told", ["by list", "by list and word"])
+@pytest.mark.parametrize("resumed", [True, False])
+def test_who_was_resumed_before_anybody_put_it_out_stays(
+    table: Table, told: str, *, resumed: bool, restarted: bool
+) -> None:
+    table.put("cem", ev.JudgesChanged(_listed(suspended=True)))
+    if told == "by list and word":
+        table.put("cem", ev.Expelled("burak", "suspended"))
+    table.run(600, 10)
+    if restarted:
+        table.restart("cem")
+    table.put("cem", ev.JudgesChanged(JUDGES if resumed else _listed(suspended=True)))
+    table.run(60, 10)
+    assert _back(table) is resumed
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["went on", "was asked in again"])
+@pytest.mark.parametrize("after", [600.0, -600.0], ids=["after the word", "before the word"])
+def test_the_word_of_the_authority_is_not_of_a_certificate_that_was_made_since(
+    table: Table, after: float, *, again: bool
+) -> None:
+    table.put("cem", ev.Expelled("burak", "certificate revoked"))
+    since = table.now + after
+    if again:
+        table.put("ayse", ev.RemoveFrom("ops", "burak"))
+        table.run(5)
+    _shows(table, since)
+    if again:
+        table.put("ayse", ev.InviteTo("ops", ("burak",)))
+        table.put("burak", ev.AnswerRequest("ayse", lobby="ops", accept=True))
+        table.run(10)
+    assert "burak" in table.view("ayse").roster
+    assert _back(table) is (after > 0)
+
+
+@pytest.mark.parametrize("first", ["people", "the authority"])
+def test_whom_people_want_out_goes_though_the_authority_has_nothing_against_it_any_more(
+    table: Table, first: str
+) -> None:
+    removal, judged = ev.RemoveFrom("ops", "burak", "suspended"), ev.JudgesChanged(_listed(suspended=True))
+    for event in (removal, judged) if first == "people" else (judged, removal):
+        table.put("cem", event)
+    table.run(60, 10)
+    table.restart("cem")
+    table.put("cem", ev.JudgesChanged(JUDGES))
+    table.run(60, 10)
+    assert not _back(table)
