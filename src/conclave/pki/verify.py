@@ -90,7 +90,10 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
 
 
 def issued_at(der: bytes) -> float:
-    """When a certificate was made (UNIX seconds), nothing of it proven. Raises ``VerificationError``."""
+    """When a certificate was made at the earliest (UNIX seconds), nothing of it proven. Raises ``VerificationError``.
+
+    A renewed one may have been made a day later (``RENEWED_BACKDATE``).
+    """
     return _read(der).not_before + BACKDATE
 
 
