@@ -78,7 +78,8 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
         if r.remaining:  # a home from before has none
             groups = tuple(replace(one, begun=r.uint64()) for one in groups)
-        until, rejected = (r.uint64(), r.uint64()) if r.remaining and not old else (0, 0)
+        until = r.uint64() if r.remaining and not old else 0
+        rejected = r.uint64() if r.remaining and not old else 0  # some homes end before it
         return Peer(
             handle, out, inbound, pair, groups, count, counts, told, seen, timer, rejected,
             mailed=mailed, mail_until=until,
