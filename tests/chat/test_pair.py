@@ -12,6 +12,7 @@ from conclave.chat.duet import ASK_AGAIN
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Input, Ours, Theirs
 from conclave.errors import LocalError, Refused
+from conclave.lobby.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.packages import Package
 from conclave.wire.posts import Message, open_post
@@ -210,6 +211,74 @@ def test_a_rejection_that_comes_behind_its_first_acknowledgement_ends_the_wait_f
     assert answers(table, "ayse") == ["rejected"]
     assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
     assert len([one for *_, one in table.frames if isinstance(one, Post) and one.kind is BEGIN]) == begun
+
+
+def test_a_rejection_ends_the_wait_for_keys(table: Table) -> None:
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post | Package)
+    table.put("burak", ev.OpenLobby("ops", b"g" * 16, ("ayse",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
+    table.say("ayse", "@burak", "hello")
+    assert table.statuses("ayse", "@burak") == ["waiting"]
+    table.drop = lambda _one, _other, _frame: False
+    table.run(2 * ASK_AGAIN)
+    assert answers(table, "ayse") == ["rejected"]
+    assert table.statuses("ayse", "@burak") == ["not sent"]
+
+
+def test_what_waits_for_keys_when_its_author_rejects_does_not_take_that_back(table: Table) -> None:
+    table.say("burak", "@ayse", "hello")
+    table.say("ayse", "@burak", "hi")
+    table.lose_home("ayse")
+    table.link("ayse", "burak")
+    table.drop = lambda _one, _other, frame: isinstance(frame, Package)
+    table.put("ayse", ev.OpenLobby("ops", b"g" * 16, ("burak",)))  # its new home shows that the keys are lost
+    table.say("burak", "@ayse", "my last word")
+    assert table.statuses("burak", "@ayse")[-1] == "waiting"
+    table.put("burak", ev.AnswerRequest("ayse", accept=False))
+    assert table.statuses("burak", "@ayse")[-1] == "not sent"
+    table.drop = lambda _one, _other, _frame: False
+    table.run(2 * ASK_AGAIN)
+    with pytest.raises(Refused):
+        table.say("ayse", "@burak", "what?")
+
+
+def test_what_a_lost_home_did_not_read_is_not_said_to_it_by_who_rejected_it_since(table: Table) -> None:
+    table.say("burak", "@ayse", "hello")
+    table.say("ayse", "@burak", "hi")
+    table.put("burak", ev.AnswerRequest("ayse", accept=False))
+    table.lose_home("ayse")
+    burak = table.desks["burak"].peers.get("ayse")
+    assert burak is not None
+    line = table.lines("burak", "@ayse")[0].id
+    table.desks["burak"] = replace(
+        table.desks["burak"], peers=table.desks["burak"].peers.put("ayse", replace(burak, refused=(line,)))
+    )
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "it is me again")
+    table.run(2 * ASK_AGAIN)
+    assert answers(table, "ayse") == ["rejected"]
+    assert table.texts("ayse", "@burak")[-1] == "it is me again"
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_reading_what_somebody_rejected_has_said_tells_it_nothing(table: Table, *, block: bool) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.say("ayse", "@burak", "something rude")
+    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=block))
+    table.put("burak", ev.MarkRead("@ayse", 2))
+    assert answers(table, "ayse") == ["accepted", "rejected"]
+    assert views.pair(table.desks["ayse"], "burak").read == 0
+
+
+def test_reading_a_request_does_not_answer_it_and_is_told_once_it_is_accepted(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.put("burak", ev.MarkRead("@ayse", 1))
+    assert answers(table, "ayse") == []
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
+    table.put("burak", ev.MarkRead("@ayse", 1))
+    assert answers(table, "ayse") == ["accepted"]
+    assert views.pair(table.desks["ayse"], "burak").read == 1
 
 
 def test_who_was_suspended_before_it_heard_of_its_rejection_hears_of_it(table: Table) -> None:

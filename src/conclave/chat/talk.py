@@ -79,6 +79,8 @@ def turn(work: Work, handle: str, what: Input) -> None:
     ours, act = cell
     if ours is not peer.pair.ours:
         work.keep(replace(peer, pair=replace(peer.pair, ours=ours, lines=0)))
+    if ours in (Ours.REJECTED, Ours.BLOCKED):
+        links.drop_waiting(work, handle)  # said behind the answer, it would take that back
     _answer(work, handle, act)
 
 
