@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import certificates, groups, packages, records, timers
+from conclave.chat import certificates, delivery, groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
@@ -218,14 +218,14 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 def declined(work: Work, handle: str, ack: Ack) -> None:
     """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
 
-    Of words that were declined nobody tells why: unless it rejected us then, it holds no group that was there.
+    Who declines words, and not because it rejects us, holds no group that was there when they were said.
     """
     peer = work.peer(handle)
     if ack.stream != peer.out.stream or not ack.declined:
         return
-    refused = {number for number in ack.declined if peer.out.base <= number <= ack.number}
+    refused = {number for number in delivery.unread(ack) if peer.out.base <= number <= ack.number}
     said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
-    if peer.pair.theirs is Theirs.REJECTED or said <= peer.rejected:
+    if peer.pair.theirs is Theirs.REJECTED:
         said = -1
     groups = tuple(
         replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups
