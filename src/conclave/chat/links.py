@@ -97,6 +97,8 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
         peer = replace(peer, refused=tuple(one for one in peer.refused if one not in done))
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, unmailed=""))
+    if delivery.full(ack.declined):
+        mail_anew(work, handle)  # it passed over what was behind
     work.send_outbox(handle)
 
 
@@ -150,6 +152,16 @@ def drop_waiting(work: Work, handle: str) -> None:
         work.mark_line("@" + handle, unsaid.id, Status.FAILED)
     if len(peer.waiting):
         work.keep(replace(peer, waiting=type(peer.waiting)()))
+
+
+def mail_anew(work: Work, handle: str) -> None:
+    """What was left in a peer's mailbox may have gone unheard: while no link takes it, it is left there anew."""
+    peer = work.peer(handle)
+    for line in peer.out.lines:
+        if line.number <= peer.mailed:
+            work.mark_line("@" + handle, line.id, Status.WAITING)
+    work.keep(replace(peer, mailed=0, mailing=0, mail_until=0))
+    work.wake(work.now)
 
 
 def send(work: Work, handle: str, frame: object) -> None:

@@ -156,5 +156,6 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
         links.drop_waiting(work, handle)
     if before.pair.theirs is not Theirs.UNKNOWN:
         work.tell(RequestAnswered(handle, "", WORDS[choice]))
-    if after.out.count and choice is not Choice.BUSY:
-        work.send_outbox(handle, again=True)  # what was left there is taken now, or declined
+    if after.out.count and choice is not Choice.BUSY:  # what was left there is taken now, or declined
+        links.mail_anew(work, handle)
+        work.send_outbox(handle, again=True)
