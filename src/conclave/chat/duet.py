@@ -18,7 +18,7 @@ from conclave.chat.hearing import Heard, hear
 from conclave.chat.line import Status
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
-from conclave.chat.pair import Ours, Theirs
+from conclave.chat.pair import Theirs
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -64,7 +64,7 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
 
 def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
     """Say once more, in another group, what the peer could not read in the one that it has lost."""
-    if handle == work.me or not _speaks(work.peer(handle)):
+    if handle == work.me or not work.peer(handle).pair.speaks:
         return
     for author, identity, data in items:
         if author != work.me:
@@ -79,11 +79,6 @@ def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes
             _post(work, handle, Unsaid(0, identity, content))
         else:
             _wait(work, handle, identity, content)
-
-
-def _speaks(peer: Peer) -> bool:
-    """Whether words may go out of themselves: they tell the peer that we accept it."""
-    return peer.pair.ours is Ours.ACCEPTED and peer.pair.theirs is not Theirs.REJECTED
 
 
 def _wait(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
@@ -116,7 +111,7 @@ def _flush(work: Work, handle: str, *, lost: bool) -> None:
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
-    if lost and peer.timer.seconds and _speaks(peer):
+    if lost and peer.timer.seconds and peer.pair.speaks:
         say(work, handle, groups.new_id(work), peer.timer, counted=False)
 
 
@@ -294,7 +289,7 @@ def read_up_to(work: Work, handle: str, count: int) -> None:
     """Our person has read the peer's words up to this counter: the peer may know."""
     peer = work.peer(handle)
     count = min(count, peer.counts)
-    if count <= peer.told or not _speaks(peer):
+    if count <= peer.told or not peer.pair.speaks:
         return
     work.keep(replace(peer, told=count))
     if work.settings.read_receipts and _spoken(peer) is not None:
