@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,13 +91,25 @@ def test_what_was_declined_is_named_until_the_sender_knows() -> None:
     assert delivery.ack_for(inbound, S1) == Ack(S1, 4)
 
 
-def test_declined_numbers_are_bounded() -> None:
+def test_what_somebody_rejected_said_is_named_twice() -> None:
+    inbound, _ = take(Inbound(), post(1))
+    inbound = delivery.declined(inbound, post(1), rejected=True)
+    inbound, _ = take(inbound, post(2))
+    inbound = delivery.declined(inbound, post(2))
+    ack = delivery.ack_for(inbound, S1)
+    assert ack == Ack(S1, 2, (1, 1, 2))
+    assert delivery.unread(ack) == {2}
+
+
+@pytest.mark.parametrize("rejected", [False, True])
+def test_declined_numbers_are_bounded(*, rejected: bool) -> None:
     inbound = Inbound()
     for number in range(1, 2 * DECLINED_POSTS):
         inbound, place = take(inbound, post(number))
         if place is Place.NEXT:
-            inbound = delivery.declined(inbound, post(number))
-    assert len(inbound.declined) == DECLINED_POSTS
+            inbound = delivery.declined(inbound, post(number), rejected=rejected)
+    assert delivery.full(inbound.declined)
+    assert len(inbound.declined) <= DECLINED_POSTS
     assert take(inbound, post(DECLINED_POSTS + 1, DECLINED_POSTS + 1))[1] is Place.NEXT
 
 

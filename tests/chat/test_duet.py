@@ -410,6 +410,7 @@ def test_what_was_read_is_told_where_that_is_wanted(*, allowed: bool) -> None:
     table.link("ayse", "burak")
     table.say("ayse", "@burak", "one")
     table.say("ayse", "@burak", "two")
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
     table.put("burak", ev.MarkRead("@ayse", 2))
     table.put("burak", ev.MarkRead("@ayse", 1))
     told = table.notices("ayse", Receipted)
@@ -418,6 +419,7 @@ def test_what_was_read_is_told_where_that_is_wanted(*, allowed: bool) -> None:
 
 def test_what_was_read_is_known_after_a_restart_and_not_told_again(table: Table) -> None:
     table.say("ayse", "@burak", "one")
+    table.put("burak", ev.AnswerRequest("ayse", accept=True))
     table.put("burak", ev.MarkRead("@ayse", 1))
     assert views.pair(table.desks["ayse"], "burak").read == 1
     table.restart("ayse")
@@ -431,6 +433,7 @@ def test_what_was_read_is_known_after_a_restart_and_not_told_again(table: Table)
 def test_who_lost_its_home_tells_what_it_reads_anew(table: Table) -> None:
     for text in ("one", "two", "three"):
         table.say("burak", "@ayse", text)
+    table.put("ayse", ev.AnswerRequest("burak", accept=True))
     table.put("ayse", ev.MarkRead("@burak", 3))
     table.lose_home("burak")
     table.link("ayse", "burak")

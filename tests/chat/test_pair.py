@@ -12,8 +12,7 @@ from conclave.chat.duet import ASK_AGAIN
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Input, Ours, Theirs
 from conclave.errors import LocalError, Refused
-from conclave.wire.delivery import Ack, Post, PostKind
-from conclave.wire.packages import Package
+from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Message, open_post
 from tests.chat.desks import Table
 
@@ -122,63 +121,6 @@ def test_a_rejection_is_taken_back_by_talking_or_accepting(table: Table, how: st
     assert table.texts("burak", "@ayse")[-1] == "thanks"
 
 
-def test_what_is_dropped_is_never_called_delivered() -> None:
-    table = Table("ayse", "burak")
-    table.link("ayse", "burak")
-    table.say("ayse", "@burak", "hello")
-    table.cut("ayse", "burak")
-    table.say("ayse", "@burak", "lost on the way")
-    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
-    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post)  # the rejection is late
-    table.link("ayse", "burak")
-    assert table.statuses("ayse", "@burak") == ["delivered", "waiting"]
-    table.drop = lambda _one, _other, _frame: False
-    table.wait(10)
-    assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
-    assert answers(table, "ayse") == ["rejected"]
-    assert views.queued(table.desks["ayse"]) == {}
-
-
-@pytest.mark.parametrize("unblocked", [False, True])
-def test_what_a_block_dropped_is_known_after_a_restart_and_said_again_to_who_unblocked(*, unblocked: bool) -> None:
-    table = Table("ayse", "burak")
-    table.link("ayse", "burak")
-    table.say("ayse", "@burak", "hello")
-    table.cut("ayse", "burak")
-    table.say("ayse", "@burak", "late")
-    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
-    table.drop = lambda _one, _other, frame: isinstance(frame, Ack)
-    table.link("ayse", "burak")
-    if unblocked:
-        table.put("burak", ev.Unblock("ayse"))
-    table.drop = lambda _one, _other, _frame: False
-    table.restart("ayse")
-    table.link("ayse", "burak")
-    table.wait(20)
-    assert table.statuses("ayse", "@burak") == ["delivered", "delivered" if unblocked else "not sent"]
-    assert views.requests(table.desks["burak"]) == ((views.Request("ayse", ""),) if unblocked else ())
-    assert views.queued(table.desks["ayse"]) == {}
-
-
-def test_words_keep_their_order_where_a_rejection_is_taken_back_before_all_of_it_is_heard(table: Table) -> None:
-    """What was dropped meanwhile is not said again behind what is taken since."""
-    table.say("ayse", "@burak", "hello")
-    table.cut("ayse", "burak")
-    table.say("ayse", "@burak", "dropped")
-    table.put("burak", ev.AnswerRequest("ayse", accept=False))
-    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Ack)
-    table.link("ayse", "burak")
-    table.put("burak", ev.AnswerRequest("ayse", accept=True))
-    table.say("ayse", "@burak", "taken")
-    table.drop = lambda _one, _other, _frame: False
-    table.run(2 * ASK_AGAIN)
-    assert table.words("burak", "@ayse") == ["hello", "taken"]
-    assert table.statuses("ayse", "@burak") == ["delivered", "not sent", "delivered"]
-    burak = table.desks["ayse"].peers.get("burak")
-    assert burak is not None
-    assert [one.dead for one in burak.groups] == [False], "it was no sign that keys were lost"
-
-
 def test_who_drops_what_is_said_and_never_says_why_is_not_begun_with_without_end(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,20 +138,6 @@ def test_who_drops_what_is_said_and_never_says_why_is_not_begun_with_without_end
         if who == "ayse" and isinstance(one, Post) and one.kind is PostKind.MESSAGE
     ]
     assert all(sum(isinstance(one, Message) and one.id == line.id for one in said) <= 2 for line in lines)
-
-
-def test_a_rejection_that_comes_behind_its_first_acknowledgement_ends_the_wait_for_keys(table: Table) -> None:
-    table.say("ayse", "@burak", "hello")
-    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Post | Package)
-    table.put("burak", ev.AnswerRequest("ayse", accept=False))
-    table.say("ayse", "@burak", "but")
-    assert table.statuses("ayse", "@burak") == ["delivered", "waiting"]  # for keys
-    table.drop = lambda _one, _other, _frame: False
-    begun = len([one for *_, one in table.frames if isinstance(one, Post) and one.kind is BEGIN])
-    table.run(2 * ASK_AGAIN)
-    assert answers(table, "ayse") == ["rejected"]
-    assert table.statuses("ayse", "@burak") == ["delivered", "not sent"]
-    assert len([one for *_, one in table.frames if isinstance(one, Post) and one.kind is BEGIN]) == begun
 
 
 def test_who_was_suspended_before_it_heard_of_its_rejection_hears_of_it(table: Table) -> None:

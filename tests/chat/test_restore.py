@@ -106,6 +106,7 @@ def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> No
     for groups in ((), peer.groups):
         mailed = replace(peer, groups=groups, mailed=3, mail_until=1_000_000)
         assert decode_peer("burak", encode_peer(mailed)) == mailed
+        assert decode_peer("burak", encode_peer(mailed) + bytes(8)) == mailed  # with what a rejection had dropped
 
 
 def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:

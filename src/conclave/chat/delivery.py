@@ -6,9 +6,10 @@ other side has committed it and says so; a link that opens, or on which nothing 
 its last is acknowledged again and dropped, what is above is ignored, because it comes again.
 
 A receiver may *leave* the next post (a busy person, a stranger who said too much): it is not acknowledged, and
-everything behind it waits with it. It may also *decline* it (from somebody rejected, or no member): it is dropped,
-and the acknowledgement says so, so that the sender's line is marked as not sent and never as delivered. Declined
-numbers are repeated in every acknowledgement until the sender's base shows that it knows.
+everything behind it waits with it. It may also *decline* it (from somebody rejected, or in keys that are lost): it
+is dropped, and the acknowledgement says so, so that the sender's line is marked as not sent and never as delivered.
+Declined numbers are repeated in every acknowledgement until the sender's base shows that it knows; those of somebody
+rejected are named twice, so that they are taken for no sign that keys were lost.
 
 A peer that lost its home comes back with a new stream. The last few streams of a peer are remembered with their
 numbers, so late posts of an old one are known as repeated. Left out: what posts say, and when to link.
@@ -16,6 +17,7 @@ numbers, so late posts of an old one are known as repeated. Left out: what posts
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -74,7 +76,7 @@ class Inbound:
     streams: tuple[tuple[bytes, int], ...] = ()
     declined: tuple[
         int, ...
-    ] = ()  # numbers of the present stream that were dropped, and that the peer may not know of
+    ] = ()  # numbers of the present stream that were dropped, and that the peer may not know of, as they are named
 
 
 class Place(Enum):
@@ -90,6 +92,7 @@ class Fate(Enum):
 
     TAKEN = "taken"
     DECLINED = "declined"
+    REJECTED = "rejected"  # declined, because its author is rejected
     LEFT = "left"
 
 
@@ -125,7 +128,7 @@ def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
     if post.number <= last:
         return inbound, Place.REPEATED
     declined = tuple(number for number in inbound.declined if number >= post.base) if at == 0 else ()
-    if post.number > last + 1 or len(declined) >= DECLINED_POSTS:
+    if post.number > last + 1 or full(declined):
         return inbound, Place.AHEAD
     others = inbound.streams[1:] if at == 0 else tuple(pair for i, pair in enumerate(inbound.streams) if i != at)
     return Inbound(((post.stream, last), *others[: STREAMS_KEPT - 1]), declined), Place.NEXT
@@ -136,9 +139,19 @@ def taken(inbound: Inbound, post: Post) -> Inbound:
     return replace(inbound, streams=((post.stream, post.number), *inbound.streams[1:]))
 
 
-def declined(inbound: Inbound, post: Post) -> Inbound:
-    """The post that is done was dropped, and its sender is to know."""
-    return replace(inbound, declined=(*inbound.declined, post.number))
+def declined(inbound: Inbound, post: Post, *, rejected: bool = False) -> Inbound:
+    """The post that is done was dropped, be it because its sender is ``rejected``, and its sender is to know."""
+    return replace(inbound, declined=(*inbound.declined, *(post.number,) * (2 if rejected else 1)))
+
+
+def full(declined: tuple[int, ...]) -> bool:
+    """Whether one more declined post may find no room among these: nothing is taken then."""
+    return len(declined) > DECLINED_POSTS - 2
+
+
+def unread(ack: Ack) -> frozenset[int]:
+    """The numbers that ``ack`` declines though their sender is not rejected."""
+    return frozenset(number for number, times in Counter(ack.declined).items() if times == 1)
 
 
 def ack_for(inbound: Inbound, stream: bytes) -> Ack | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import certificates, groups, packages, records, timers
+from conclave.chat import certificates, delivery, groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
@@ -18,7 +18,7 @@ from conclave.chat.hearing import Heard, hear
 from conclave.chat.line import Status
 from conclave.chat.notices import Receipted
 from conclave.chat.originals import Signed
-from conclave.chat.pair import Ours, Theirs
+from conclave.chat.pair import Theirs
 from conclave.chat.state import PairGroup, Peer, Unsaid
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -64,7 +64,7 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
 
 def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
     """Say once more, in another group, what the peer could not read in the one that it has lost."""
-    if handle == work.me or work.peer(handle).pair.theirs is Theirs.REJECTED:
+    if handle == work.me or not work.peer(handle).pair.speaks:
         return
     for author, identity, data in items:
         if author != work.me:
@@ -111,7 +111,7 @@ def _flush(work: Work, handle: str, *, lost: bool) -> None:
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
-    if lost and peer.timer.seconds and peer.pair.ours is Ours.ACCEPTED:
+    if lost and peer.timer.seconds and peer.pair.speaks:
         say(work, handle, groups.new_id(work), peer.timer, counted=False)
 
 
@@ -213,14 +213,14 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 def declined(work: Work, handle: str, ack: Ack) -> None:
     """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
 
-    Of words that were declined nobody tells why: unless it rejected us then, it holds no group that was there.
+    Who declines words, and not because it rejects us, holds no group that was there when they were said.
     """
     peer = work.peer(handle)
     if ack.stream != peer.out.stream or not ack.declined:
         return
-    refused = {number for number in ack.declined if peer.out.base <= number <= ack.number}
+    refused = {number for number in delivery.unread(ack) if peer.out.base <= number <= ack.number}
     said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
-    if peer.pair.theirs is Theirs.REJECTED or said <= peer.rejected:
+    if peer.pair.theirs is Theirs.REJECTED:
         said = -1
     groups = tuple(
         replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups
@@ -289,7 +289,7 @@ def read_up_to(work: Work, handle: str, count: int) -> None:
     """Our person has read the peer's words up to this counter: the peer may know."""
     peer = work.peer(handle)
     count = min(count, peer.counts)
-    if count <= peer.told:
+    if count <= peer.told or not peer.pair.speaks:
         return
     work.keep(replace(peer, told=count))
     if work.settings.read_receipts and _spoken(peer) is not None:

@@ -72,8 +72,9 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     if fate is Fate.LEFT:
         work.keep(replace(work.peer(handle), inbound=peer.inbound))
         return
-    if fate is Fate.DECLINED:
-        work.keep(replace(work.peer(handle), inbound=delivery.declined(inbound, post)))
+    if fate is not Fate.TAKEN:
+        inbound = delivery.declined(inbound, post, rejected=fate is Fate.REJECTED)
+        work.keep(replace(work.peer(handle), inbound=inbound))
     work.ack(handle, post.stream)
 
 
@@ -84,26 +85,28 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     if out is peer.out:
         return
     work.record(DropPosts(handle, ack.number))
+    unread, declined = delivery.unread(ack), set(ack.declined)
     for line in lines:
-        if line.number in ack.declined:
+        if line.number in unread:
             not_taken(work, handle, line)
         else:
-            work.mark_line("@" + handle, line.id, Status.DELIVERED)
+            work.mark_line("@" + handle, line.id, Status.FAILED if line.number in declined else Status.DELIVERED)
     peer = work.peer(handle)
     if peer.refused:
-        taken = {line.id for line in lines if line.number not in ack.declined}
-        peer = replace(peer, refused=tuple(one for one in peer.refused if one not in taken))
+        done = {line.id for line in lines if line.number not in unread}
+        peer = replace(peer, refused=tuple(one for one in peer.refused if one not in done))
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, unmailed=""))
+    if delivery.full(ack.declined):
+        mail_anew(work, handle)  # it passed over what was behind
     work.send_outbox(handle)
 
 
 def not_taken(work: Work, handle: str, line: Waiting) -> None:
-    """The other side dropped a line: it is not sent, or said again, once, where its keys were lost there."""
+    """The other side could not read a line: it is not sent, or said again, once, where its keys were lost there."""
     peer = work.peer(handle)
     if line.id not in peer.refused:
-        lost = any(group.dead for group in peer.groups) and line.number > peer.rejected
-        if lost and peer.pair.theirs is not Theirs.REJECTED:
+        if any(group.dead for group in peer.groups) and peer.pair.theirs is not Theirs.REJECTED:
             work.deed(Recollect(b"", "@" + handle, ((work.me, line.id),)))
         work.keep(replace(peer, refused=(*peer.refused, line.id)[-REFUSED_KEPT:]))
     work.mark_line("@" + handle, line.id, Status.FAILED)
@@ -149,6 +152,16 @@ def drop_waiting(work: Work, handle: str) -> None:
         work.mark_line("@" + handle, unsaid.id, Status.FAILED)
     if len(peer.waiting):
         work.keep(replace(peer, waiting=type(peer.waiting)()))
+
+
+def mail_anew(work: Work, handle: str) -> None:
+    """What was left in a peer's mailbox may have gone unheard: while no link takes it, it is left there anew."""
+    peer = work.peer(handle)
+    for line in peer.out.lines:
+        if line.number <= peer.mailed:
+            work.mark_line("@" + handle, line.id, Status.WAITING)
+    work.keep(replace(peer, mailed=0, mailing=0, mail_until=0))
+    work.wake(work.now)
 
 
 def send(work: Work, handle: str, frame: object) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import audience, delivery, speaking
+from conclave.chat import audience, delivery, links, speaking
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited
 from conclave.chat.line import Status
@@ -87,10 +87,8 @@ def _lapsed(work: Work, peer: Peer) -> Peer:
     if work.now < peer.mail_until:
         work.wake(peer.mail_until)
         return peer
-    for line in peer.out.lines:
-        if line.number <= peer.mailed:
-            work.mark_line("@" + peer.handle, line.id, Status.WAITING)
-    peer = replace(peer, mailed=0, mailing=0, mail_until=0, mail_at=0.0)  # there is room where it was
+    links.mail_anew(work, peer.handle)
+    peer = replace(work.peer(peer.handle), mail_at=0.0)  # there is room where it was
     work.keep(peer)
     return peer
 
@@ -113,7 +111,7 @@ def deposited(work: Work, event: Deposited) -> None:
                     work.mark_line(lobby.label, one.id, Status.MAILED)
         return
     peer = work.peer(handle)
-    if not upto:
+    if not upto or upto > peer.mailing:  # of an acknowledgement, or from before what is left anew
         return
     for line in peer.out.lines:
         if peer.mailed < line.number <= upto:

@@ -157,3 +157,8 @@ class Pair:
     theirs: Theirs = Theirs.UNKNOWN
     lines: int = 0
     told: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Whether words may go out of themselves: they tell the other that we accept it."""
+        return self.ours is Ours.ACCEPTED and self.theirs is not Theirs.REJECTED

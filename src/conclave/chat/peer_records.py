@@ -29,7 +29,6 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
         peer.mailed, peer.read, peer.timer, peer.mail_until,
-        peer.rejected,
     )  # fmt: skip
 
 
@@ -56,9 +55,7 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    if peer.mail_until or peer.rejected:
-        w.uint64(peer.mail_until).uint64(peer.rejected)
-    return w.done()
+    return (w.uint64(peer.mail_until) if peer.mail_until else w).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -78,11 +75,12 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
         if r.remaining:  # a home from before has none
             groups = tuple(replace(one, begun=r.uint64()) for one in groups)
-        until, rejected = (r.uint64(), r.uint64()) if r.remaining and not old else (0, 0)
+        until = r.uint64() if r.remaining and not old else 0
+        if r.remaining and not old:  # some homes have the highest post that a rejection may have dropped
+            r.uint64()
         return Peer(
-            handle, out, inbound, pair, groups, count, counts, told, seen, timer, rejected,
-            mailed=mailed, mail_until=until,
-        )  # fmt: skip
+            handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until
+        )
 
     return read(data, peer, VERSION if old else PEER_VERSION)
 

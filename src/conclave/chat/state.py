@@ -104,7 +104,6 @@ class Peer:
     told: int = 0  # the peer's counter up to which our person has read
     read: int = 0  # our counter up to which the peer told that it read
     timer: Timer = FOR_GOOD  # what was agreed last, of either
-    rejected: int = 0  # the highest post that the peer may have dropped while it rejected us
     waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
     certificates: tuple[bytes, ...] = ()  # fingerprints of those that it showed in our groups, the latest last
     flight: Flight = field(default_factory=Flight)

@@ -79,6 +79,8 @@ def turn(work: Work, handle: str, what: Input) -> None:
     ours, act = cell
     if ours is not peer.pair.ours:
         work.keep(replace(peer, pair=replace(peer.pair, ours=ours, lines=0)))
+    if ours in (Ours.REJECTED, Ours.BLOCKED):
+        links.drop_waiting(work, handle)  # said behind the answer, it would take that back
     _answer(work, handle, act)
 
 
@@ -121,8 +123,7 @@ def message(work: Work, handle: str, said: Message) -> Fate:
     if Act.DROP in act:
         if not pair.told:
             _answer(work, handle, Act.ANSWER_REJECT)
-        # What is declined before it has heard of that, it would take for a sign that our keys were lost.
-        return Fate.LEFT if work.peer(handle).out.count else Fate.DECLINED
+        return Fate.REJECTED
     fate = _take(work, handle, said)
     if Act.ANNOUNCE in act:
         work.tell(RequestArrived(handle, ""))
@@ -153,9 +154,8 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
     work.keep(after)
     if after.pair.theirs is Theirs.REJECTED:
         links.drop_waiting(work, handle)
-    if before.pair.theirs is Theirs.REJECTED:  # what is under way it may still have dropped, though it holds our keys
-        work.keep(replace(work.peer(handle), rejected=after.out.next - 1))
     if before.pair.theirs is not Theirs.UNKNOWN:
         work.tell(RequestAnswered(handle, "", WORDS[choice]))
-    if after.out.count and choice is not Choice.BUSY:
-        work.send_outbox(handle, again=True)  # what was left there is taken now, or declined
+    if after.out.count and choice is not Choice.BUSY:  # what was left there is taken now, or declined
+        links.mail_anew(work, handle)
+        work.send_outbox(handle, again=True)

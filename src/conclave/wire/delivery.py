@@ -17,7 +17,7 @@ from conclave.wire.kinds import Kind
 from conclave.wire.limits import FRAME_BYTES
 
 DECLINED_POSTS = 256
-"""Declined posts that one acknowledgement names."""
+"""Numbers of declined posts in one acknowledgement."""
 _STREAM_BYTES = 8
 
 
@@ -54,7 +54,8 @@ class Ack:
     """The receiver is done with everything of ``stream`` up to and including ``number``, and has committed that.
 
     ``declined`` are the numbers among these that it did not want: what they carry was dropped. It names at least
-    all that the sender may not know of yet, which are those from the ``base`` of the sender's latest post on.
+    all that the sender may not know of yet, which are those from the ``base`` of the sender's latest post on. One
+    that is named twice was dropped because the sender is rejected.
     """
 
     stream: bytes

@@ -1,0 +1,112 @@
+"""Mail that its receiver fetched and did not take: it is left anew once it may be taken, or declined."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.effects import DepositPosts
+from conclave.chat.mail import POSTS_AT_ONCE
+from conclave.wire.delivery import DECLINED_POSTS
+from tests.chat.desks import Table
+
+
+@pytest.fixture
+def apart() -> Table:
+    """Two strangers who are never linked, with an authority that keeps mail for a month."""
+    table = Table("ayse", "burak")
+    table.mail_life = 30 * 86_400.0
+    table.part({"ayse"}, {"burak"})
+    table.stock()
+    return table
+
+
+def fetch(table: Table, *names: str) -> None:
+    """Each in turn fetches what was left for it by now."""
+    for name in names:
+        table.run(10, 5)
+        table.collect(name)
+
+
+@pytest.fixture
+def friends(apart: Table) -> Table:
+    """The same two, once they know each other."""
+    apart.say("ayse", "@burak", "hello")
+    fetch(apart, "burak")
+    apart.say("burak", "@ayse", "hi")
+    fetch(apart, "ayse", "burak")
+    assert apart.statuses("ayse", "@burak") == apart.statuses("burak", "@ayse") == ["delivered"]
+    return apart
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_words_that_a_busy_person_left_come_once_it_is_free(apart: Table, *, restarted: bool) -> None:
+    apart.put("burak", ev.SetBusy(on=True))
+    for text in ("hello", "hello?"):
+        apart.say("ayse", "@burak", text)
+    fetch(apart, "burak", "ayse")
+    assert apart.texts("burak", "@ayse") == []
+    if restarted:
+        apart.restart("ayse")
+    apart.put("burak", ev.SetBusy(on=False))
+    fetch(apart, "ayse")
+    assert apart.statuses("ayse", "@burak") == ["waiting", "waiting"]
+    fetch(apart, "burak", "ayse")
+    assert apart.texts("burak", "@ayse") == ["hello", "hello?"]
+    assert apart.statuses("ayse", "@burak") == ["delivered", "delivered"]
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_words_beyond_what_a_stranger_may_say_come_or_fail_once_it_is_answered(apart: Table, *, accept: bool) -> None:
+    for number in range(12):
+        apart.say("ayse", "@burak", str(number))
+    fetch(apart, "burak")
+    assert len(apart.texts("burak", "@ayse")) == 10
+    apart.put("burak", ev.AnswerRequest("ayse", accept=accept))
+    fetch(apart, "ayse", "burak", "ayse")
+    assert len(apart.texts("burak", "@ayse")) == (12 if accept else 10)
+    assert apart.statuses("ayse", "@burak") == ["delivered"] * 10 + ["delivered" if accept else "not sent"] * 2
+
+
+def test_words_fetched_before_their_author_heard_of_its_rejection_fail_and_later_ones_come(friends: Table) -> None:
+    friends.put("burak", ev.AnswerRequest("ayse", accept=False))
+    friends.say("ayse", "@burak", "one")
+    fetch(friends, "burak", "ayse")
+    assert friends.statuses("ayse", "@burak")[1:] == ["not sent"]
+    friends.say("burak", "@ayse", "sorry")
+    fetch(friends, "ayse")
+    for text in ("two", "three"):
+        friends.say("ayse", "@burak", text)
+    fetch(friends, "burak", "ayse")
+    assert friends.words("burak", "@ayse") == ["hello", "hi", "sorry", "two", "three"]
+    assert friends.statuses("ayse", "@burak")[1:] == ["not sent", "delivered", "delivered"]
+
+
+def test_more_words_than_can_be_declined_at_once_all_fail(friends: Table) -> None:
+    friends.put("burak", ev.AnswerRequest("ayse", accept=False))
+    many = DECLINED_POSTS // 2 + POSTS_AT_ONCE
+    for number in range(many):
+        friends.say("ayse", "@burak", str(number))
+    fetch(friends, "ayse", "burak", "ayse", "burak", "ayse")
+    assert friends.statuses("ayse", "@burak")[1:] == ["not sent"] * many
+    assert views.queued(friends.desks["ayse"]) == {}
+
+
+def test_a_deposit_that_ends_only_when_all_is_left_anew_does_not_count_for_that(
+    apart: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart.put("burak", ev.SetBusy(on=True))
+    apart.say("ayse", "@burak", "hello")
+    fetch(apart, "burak", "ayse")
+    with monkeypatch.context() as slow:
+        slow.setattr(apart, "_mail", lambda *_: None)
+        apart.say("ayse", "@burak", "hello?")
+        apart.run(10, 5)
+    upto = max(one.first + one.count - 1 for one in apart.effects["ayse"] if isinstance(one, DepositPosts))
+    apart.put("burak", ev.SetBusy(on=False))
+    apart.wait(10)
+    apart.collect("ayse")
+    apart.put("ayse", ev.Deposited("burak", upto))
+    fetch(apart, "burak")
+    assert apart.texts("burak", "@ayse") == ["hello", "hello?"]
