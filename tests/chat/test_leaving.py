@@ -296,7 +296,7 @@ def test_who_leaves_after_its_leader_waits_for_who_is_away_with_its_last_words()
     for ends in [ends for ends in table.links if "burak" in ends]:
         table.cut(*ends)
     _leave(table)
-    table.run(600)
+    table.run(250)
     assert table.stages()["cem"] == "leaving"
     table.part()
     _has_it(table)
@@ -311,7 +311,7 @@ def test_a_nap_is_no_time_in_which_nobody_followed_a_leader_that_left(*, word: b
     table.now += 86_400
     table.put("cem", ev.Tick())
     assert table.stages()["cem"] == "leaving"
-    table.run(300)
+    table.run(200)
     assert (table.stages()["cem"] == "ended") is not word
     table.now += 86_400
     table.part()

@@ -9,7 +9,7 @@ from conclave.chat import views
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
 from conclave.chat.mail import POSTS_AT_ONCE
 from conclave.chat.notices import LineMarked
-from conclave.wire.order import Ordered, Submit
+from conclave.wire.order import Submit
 from tests.chat.desks import Table, read_frame
 
 
@@ -238,67 +238,6 @@ def test_what_is_in_one_leaders_mailbox_is_left_in_the_next_ones_too(reason: str
     assert table.statuses("burak", "#ops")[-1] == "in mailbox"
     table.collect("cem")
     assert table.words("cem")[-1] == "one"
-
-
-def led_by_cem_without_burak() -> Table:
-    """The first leader is gone, and its follower, whom one of them never met, left it words."""
-    table = led_by_ayse("burak", "cem", "deniz")
-    table.put("ayse", ev.SetDeputies("ops", ("cem",)))
-    table.run(30)
-    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
-    table.run(60)
-    assert table.view("cem").leader == "cem"
-    table.say("cem", "#ops", "cem leads")
-    table.say("deniz", "#ops", "so it is")
-    table.run(20)
-    return table
-
-
-def test_who_leads_by_now_is_known_by_the_mail_that_it_leaves() -> None:
-    table = led_by_cem_without_burak()
-    assert table.view("burak").leader == "ayse"
-    table.collect("burak")
-    assert table.words("burak") == ["hello", "cem leads", "so it is"]
-    assert table.view("burak").leader == "cem"
-    assert not table.troubles("burak")
-    table.say("cem", "#ops", "more")
-    table.say("burak", "#ops", "good")
-    table.run(40)
-    table.collect("burak")
-    table.collect("cem")
-    assert table.words("burak")[-2:] == ["good", "more"]
-    assert table.words("deniz")[-2:] == ["more", "good"]
-
-
-@pytest.mark.parametrize("sender", ["cem", "eve"])
-def test_mail_is_taken_of_a_member_alone_and_not_while_the_leader_is_there(sender: str) -> None:
-    table = led_by_cem_without_burak()
-    if sender == "cem":
-        table.part({"ayse", "burak"}, {"cem", "deniz"})
-        table.run(20)
-        assert frozenset(("ayse", "burak")) in table.links
-    before = table.view("burak").seq
-    for mail, (_, frames) in list(table.mail["burak"].items()):
-        several = tuple(read_frame(one) for one in frames)
-        table.put("burak", ev.Mailed(sender, tuple(one for one in several if isinstance(one, Ordered)), mail, "d1"))
-    assert table.view("burak").leader == "ayse"
-    assert table.view("burak").seq == before
-    assert not table.troubles("burak")
-
-
-def test_mail_that_does_not_follow_what_one_has_is_not_taken_of_another_leader() -> None:
-    table = led_by_cem_without_burak()
-    table.part({"ayse", "burak"}, {"cem", "deniz"})
-    table.say("burak", "#ops", "in this half")
-    table.run(20)
-    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
-    table.run(5)
-    table.say("cem", "#ops", "more")
-    table.run(30)
-    table.collect("burak")
-    assert table.words("burak") == ["hello", "in this half"]
-    assert table.view("burak").leader == "ayse"
-    assert not table.troubles("burak")
 
 
 def test_a_long_outbox_goes_in_pieces(pair: Table) -> None:

@@ -60,6 +60,12 @@ def test_one_order_nothing_lost_nothing_twice(first: int, record_property: Calla
     check(range(first, first + CHUNK), record_property)
 
 
+@pytest.mark.parametrize("seed", [11074, 14168, 6717])
+def test_worlds_that_went_wrong_once(seed: int) -> None:
+    """Asked in again by a half that then lost; leaving with words where everybody leaves."""
+    assert outcome(seed) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))

@@ -20,7 +20,7 @@ from conclave.wire.posts import Answer, Choice
 
 FORSAKEN_SECONDS = 120.0
 """Who leaves waits so long for somebody to follow a leader that left too ..."""
-FORSAKEN_WORDS_SECONDS = 86_400.0
+FORSAKEN_WORDS_SECONDS = 300.0
 """... and so long while it has words that nobody has put in order ..."""
 FORSAKEN_STEP_SECONDS = 10.0
 """... of which so much passes at most between two ticks: it may have slept."""

@@ -35,13 +35,12 @@ LOST_RANGES = 64
 
 
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
-    """An entry of the order: pushed by the leader, fetched of somebody who has it, or left in our mailbox."""
+    """An entry of the order: pushed by the leader, or fetched of somebody who has it."""
     lobby = work.lobby(entry.group)
     if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
         return
     watch = lobby.watch
-    fetched = handle == watch.goal_by and watch.fetching >= entry.seq
-    if handle != lobby.leader and not fetched and not _left_for_us(work, lobby, handle, entry):
+    if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
         return
     if handle == lobby.leader:
         lobby = leader_heard(work, lobby)
@@ -69,19 +68,6 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if done:
             work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
     catch_up(work, entry.group)
-
-
-def _left_for_us(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
-    """Whether a member left the very next entry in our mailbox, as who leads by now does, be it unknown to us.
-
-    It is believed no more than what is fetched of it by a link; and not while the leader that we know is linked.
-    """
-    state, order = work.session(entry.group), lobby.order
-    if work.envelope is None or work.peer(lobby.leader).linked or lobby.leader == work.me:
-        return False
-    if state is None or order is None or lobby.healing.step is not Step.SOUND:
-        return False
-    return (entry.seq, entry.previous) == (order.seq + 1, order.hash) and handle in groups.roster(state)
 
 
 def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:

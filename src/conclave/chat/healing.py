@@ -163,10 +163,15 @@ def unwound(
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
+    pull, had = lobby.healing.pull, lobby.healing.had
+    if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
+        pull = (min(had, pull[0] if pull else had), common + 1)
     lobby = _carry_over(work, timers.lost(work, lobby, common, cut), common, set(late))
     healing = replace(
         lobby.healing,
         step=step,
+        pull=pull,
+        had=0 if work.me in late else had,
         orphans=orphans,
         entered=entered,
         known=known,
