@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.state import Judges
+from conclave.chat.state import Judges, Stage
 from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
 from tests.chat.desks import Table
@@ -111,3 +111,31 @@ def test_whom_people_want_out_goes_though_the_authority_has_nothing_against_it_a
     table.put("cem", ev.JudgesChanged(JUDGES))
     table.run(60, 10)
     assert not _back(table)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_who_was_put_out_resumed_and_asked_in_again_stays_once_the_authority_has_it_online(*, heard: bool) -> None:
+    """cem is never linked to burak, and heard of the suspension by word, as burak was out already."""
+    table = Table(*EVERYBODY)
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby(*EVERYBODY)
+    table.run(5)
+    table.reach = lambda one, other: "ayse" in (one, other)
+    for name in ("ayse", "cem"):
+        table.put(name, ev.JudgesChanged(_listed(suspended=True)))
+        table.put(name, ev.Expelled("burak", "suspended"))
+    table.run(3600, 10)
+    for name in EVERYBODY:
+        table.put(name, ev.JudgesChanged(JUDGES))
+    table.run(5)
+    assert "burak" not in table.view("cem").roster
+    for name in ("ayse", "cem") if heard else ("ayse",):
+        table.put(name, ev.Readmitted("burak"))
+    table.dial()
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(5)
+    [label] = [one.label for one in table.desks["burak"].lobbies.values() if one.stage is Stage.INVITED]
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby=label))
+    table.run(60)
+    assert ("burak" in table.view("ayse").roster) is heard

@@ -382,6 +382,8 @@ async def test_who_is_online_again_after_a_suspension_is_written_to(homes: Path)
         ayse.node._revoked("burak", "suspended")
         with pytest.raises(Refused, match="suspended"):
             await ayse.serve(ask.Say("@burak", "hello"))
+        await ayse.until(lambda: "burak" in ayse.node.pump.desk.expelled)
         ayse.node._moved("burak", burak.address)
+        await ayse.until(lambda: not ayse.node.pump.desk.expelled)
         await ayse.serve(ask.Say("@burak", "hello again", wait=True, timeout=10))
         assert burak.texts("@ayse") == ["hello again"]

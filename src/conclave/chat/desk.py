@@ -144,6 +144,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             mail.failed(work, peer, reason, group, entry)
         case ev.Expelled(peer, reason):
             _expelled(work, peer, reason)
+        case ev.Readmitted(peer):
+            purging.readmitted(work, peer)
         case ev.OwnChanged(own):
             work.own = own
             duet.renewed(work)

@@ -55,6 +55,13 @@ class Expelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Readmitted:
+    """The authority lets ``peer`` in again: it is online there, by a certificate that holds."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnChanged:
     """Our certificate for conversations is another one from now on."""
 
@@ -289,6 +296,6 @@ Command = (
     | RemoveFrom | SetDeputies | CallRoll | ShareHistory
 )  # fmt: skip
 Event = (
-    Linked | Unlinked | Arrived | Tick | Expelled | OwnChanged | JudgesChanged | PackageFound | PackageMissing
-    | StockTold | Deposited | DepositFailed | Mailed | Unwound | Recollected | Command
+    Linked | Unlinked | Arrived | Tick | Expelled | Readmitted | OwnChanged | JudgesChanged | PackageFound
+    | PackageMissing | StockTold | Deposited | DepositFailed | Mailed | Unwound | Recollected | Command
 )  # fmt: skip

@@ -27,6 +27,7 @@ from conclave.chat.events import (
     JudgesChanged,
     Linked,
     OwnChanged,
+    Readmitted,
     StockTold,
     Unlinked,
     Utter,
@@ -346,8 +347,8 @@ class Node:
 
     def _moved(self, handle: str, address: str) -> None:
         """The directory says where somebody is (empty: offline). Who is online has a certificate that holds."""
-        if address:
-            self._expelled.pop(handle, None)
+        if address and self._expelled.pop(handle, None) is not None:
+            self.pump.put(Readmitted(handle))
         self.peers.at(handle, address)
 
     def _last_packages(self) -> list[OwnKeyPackage]:

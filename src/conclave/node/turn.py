@@ -21,8 +21,8 @@ from conclave.store.ports import LineName
 log = logging.getLogger(__name__)
 
 FACTS = (
-    ev.Linked | ev.Unlinked | ev.Expelled | ev.Tick | ev.OwnChanged | ev.JudgesChanged | ev.StockTold
-    | ev.PackageFound | ev.PackageMissing | ev.Deposited | ev.DepositFailed
+    ev.Linked | ev.Unlinked | ev.Expelled | ev.Readmitted | ev.Tick | ev.OwnChanged | ev.JudgesChanged
+    | ev.StockTold | ev.PackageFound | ev.PackageMissing | ev.Deposited | ev.DepositFailed
 )  # fmt: skip
 """What stays true although the commit of its turn failed. Mail is not here: it is handed in again by its inbox."""
 
