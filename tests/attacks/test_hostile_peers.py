@@ -257,6 +257,7 @@ async def test_a_member_that_fetches_without_end_is_sent_no_more_than_its_link_t
     assert lobby.order is not None
     for _ in range(3000):
         scene.mallory.send(Fetch(OPS, lobby.order.seq - 59, 65_535))
+    await scene.ayse.until(lambda: "mallory" in scene.ayse.node.pump._flows)  # the first of them has arrived
     await heard(scene)
     link = scene.ayse.node.peers._peers["mallory"].link
     assert link is not None
