@@ -303,7 +303,8 @@ def test_an_old_device_that_comes_up_again_does_not_put_its_person_out(since: st
     assert "burak left" not in table.texts("cem", "#ops")
 
 
-def test_what_an_old_device_says_to_have_is_mailed_to_the_new_one() -> None:
+def _with_the_old_one_up() -> tuple[Table, tuple[Desk, MemoryStore, Own]]:
+    """burak is in by a new device, and his old one is up; the new one's home."""
     table = Table("ayse", "burak", "cem")
     table.stock()
     for one in ("burak", "cem"):
@@ -314,6 +315,11 @@ def test_what_an_old_device_says_to_have_is_mailed_to_the_new_one() -> None:
     table.run(30)
     new = _swapped(table, "burak", old)
     table.run(30)
+    return table, new
+
+
+def test_what_an_old_device_says_to_have_is_mailed_to_the_new_one() -> None:
+    table, new = _with_the_old_one_up()
     table.part({"ayse", "cem"}, {"burak"})
     table.say("ayse", "#ops", "while both are away")
     table.run(2)
@@ -327,16 +333,7 @@ def test_what_an_old_device_says_to_have_is_mailed_to_the_new_one() -> None:
 
 
 def test_an_old_device_that_is_linked_keeps_no_mail_from_the_new_one() -> None:
-    table = Table("ayse", "burak", "cem")
-    table.stock()
-    for one in ("burak", "cem"):
-        table.link("ayse", one)
-    table.lobby("ayse", "burak", "cem")
-    old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
-    _restored(table, "burak")
-    table.run(30)
-    new = _swapped(table, "burak", old)
-    table.run(30)
+    table, new = _with_the_old_one_up()
     assert frozenset(("ayse", "burak")) in table.links
     table.restart("ayse")
     table.run(10)
