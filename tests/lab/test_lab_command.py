@@ -15,7 +15,7 @@ from conclave.cli.main import app
 from conclave.errors import LocalError
 from conclave.lab.careless import CHECKS
 from conclave.lab.catalogue import LESSONS
-from conclave.lab.lesson import Field, Story, Verdict
+from conclave.lab.story import Field, Story, Verdict
 from tests.lab.transcripts import run
 
 

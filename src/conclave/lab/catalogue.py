@@ -22,8 +22,9 @@ from conclave.lab import (
     tls_secrets,
     tls_stream,
 )
-from conclave.lab.lesson import Lesson, LinkKind, Story
+from conclave.lab.lesson import Lesson, LinkKind
 from conclave.lab.scene import Scene
+from conclave.lab.story import Story
 
 _TAUGHT = (
     tls_stream, tls_bytes, tls_identity, tls_relay, tls_lobby, tls_secrets,

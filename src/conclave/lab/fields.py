@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from conclave.lab.lesson import Field
+from conclave.lab.story import Field
 
 
 class Span(NamedTuple):

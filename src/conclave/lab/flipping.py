@@ -12,8 +12,8 @@ from typing import Protocol
 from conclave.errors import RemoteError
 from conclave.lab.fields import Span, flip, paint
 from conclave.lab.judging import SETTLE_SECONDS, told
-from conclave.lab.lesson import Story
 from conclave.lab.middle import Middle, Unit, Way, happens
+from conclave.lab.story import Story
 
 SAID = "pay cem 10"
 _LONG_BYTES = 32

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from conclave.lab.lesson import Attempt
 from conclave.lab.middle import happens
+from conclave.lab.story import Attempt
 
 SETTLE_SECONDS = 4.0
 """How long a victim may take to notice, on a machine with other things to do."""

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from conclave.lab.classic_peer import ClassicWire, classic_wire
-from conclave.lab.lesson import Story
 from conclave.lab.realm import Realm
+from conclave.lab.story import Story
 from conclave.lab.tls_peer import TlsWire, tls_wire
 
 

@@ -14,9 +14,9 @@ from conclave.classic.handshake import HELLO
 from conclave.lab.classic_peer import ClassicPeer, own
 from conclave.lab.classic_wire import frame_spans
 from conclave.lab.fields import paint
-from conclave.lab.lesson import Field
 from conclave.lab.middle import LOOPBACK, answering, more
 from conclave.lab.scene import Scene
+from conclave.lab.story import Field
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import record_spans
 from conclave.pki.profile import Profile
