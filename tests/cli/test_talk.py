@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from conclave.cli import files, lobby, talk, up
+from conclave.cli import files, lines, lobby, people, talk, up
 from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
 from tests.node.screen import Done, conclave
@@ -140,3 +140,49 @@ def test_lines_say_it_too(status: str, words: str, shown: str, capsys: pytest.Ca
     assert capsys.readouterr().out.rstrip().endswith(shown)
     talk.show_receipts({"conversation": "@burak", "lines": [line]}, as_json=False)
     assert capsys.readouterr().out.rstrip().endswith(shown[1:-1])
+
+
+def test_reading_nothing_in_particular_lists_the_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = {"from": "burak", "kind": "text", "text": "the pump\nis back " + "x" * 60, "sent": 1e9}
+    rows = [
+        {"conversation": "#ops", "lines": 12, "muted": True, "last": last},
+        {"conversation": "@burak", "lines": 1, "muted": False, "last": last | {"text": "", "deleted": True}},
+    ]
+    monkeypatch.setattr(talk, "NodeClient", Answers(conversations=rows))
+    _, lobby_row, pair_row = conclave(None, "read").out.splitlines()
+    assert lobby_row.startswith("#ops, muted   12     ")
+    assert lobby_row.endswith("  burak: the pump is back " + "x" * 35 + "…")
+    assert pair_row.endswith("burak: (deleted)")
+    monkeypatch.setattr(talk, "NodeClient", Answers(conversations=[]))
+    assert "nothing yet" in conclave(None, "read").err
+
+
+def test_reading_a_lobby_that_one_is_not_in_says_how_to_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"conversation": "#ops", "protection": "sealed", "timer": 0, "kept": "lines are kept", "lines": []}
+    outside = {"outside": "you are not in #ops yet", "remedy": "conclave accept ayse"}
+    monkeypatch.setattr(talk, "NodeClient", Answers(**answer, **outside))
+    assert conclave(None, "read", "#ops").err.splitlines()[1:] == ["you are not in #ops yet: conclave accept ayse"]
+
+
+def test_a_timer_is_shown_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        lines, "NodeClient", Answers(conversation="#ops", timer=3600, kept="lines disappear after 1 hour")
+    )
+    assert conclave(None, "timer", "#ops").err == "#ops: lines disappear after 1 hour\n"
+
+
+def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"from": "ayse", "lobby": "#ops", "text": "", "since": 0.0, "lines": 0}
+    monkeypatch.setattr(lobby, "NodeClient", Answers(requests=[asked]))
+    done = {"lobby": "#ops", "accepted": True, "stage": "member"}
+    monkeypatch.setattr(people, "NodeClient", Answers(answered=[done]))
+    assert "#ops" in conclave(None, "lobby", "join", "ops").err
+    nowhere = conclave(None, "lobby", "join", "attic")
+    assert (nowhere.code, nowhere.err.splitlines()[0]) == (
+        3,
+        "conclave: no invitation to #attic waits for your answer",
+    )
+
+
+def test_safety_numbers_are_of_two_people() -> None:
+    assert "people are compared, one by one" in conclave(None, "verify", "#ops").err

@@ -7,9 +7,8 @@ import pytest
 from conclave.classic.keys import Direction
 from conclave.crypto.classic import hkdf
 from conclave.lab import catalogue
-from conclave.lab.lesson import LinkKind
 from conclave.lab.scene import Scene
-from conclave.lab.story import Verdict
+from conclave.lab.story import LinkKind, Verdict
 from tests.lab.naked import NakedTunnel
 from tests.lab.transcripts import run
 

@@ -175,6 +175,10 @@ async def test_who_accepts_hears_whether_it_is_in(
         for name in ("bridge", "galley", "attic"):
             await ayse.serve(ask.LobbyOpen(name, ("deniz",)))
         await deniz.until(lambda: len(deniz.requested()) == 3)
+        assert (await deniz.serve(ask.Lines("#attic")))["remedy"] == "conclave accept ayse"
+        with pytest.raises(LocalError, match="not in #attic yet"):
+            await deniz.serve(ask.React("#attic", "last", "👍"))
+        assert (await ayse.serve(ask.LobbyWho("attic")))["words"] == "nobody else is in"
         [row] = (await deniz.serve(ask.AnswerTo("ayse", accept=True, lobby="bridge")))["answered"]
         assert row["stage"] == "member"
         await ayse.serve(ask.LobbyClose("galley"))

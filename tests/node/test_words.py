@@ -121,7 +121,9 @@ async def test_only_ones_own_lines_can_be_changed_and_lines_are_named_clearly(tr
         await burak.serve(ask.React("#ops", mine["id"][:8], "notanemoji"))
     with pytest.raises(LocalError, match="ayse's line"):
         await burak.serve(ask.Edit("#ops", mine["id"][:8], "yours"))
-    for name in ("last", "ffffffff", "999999", "zz"):
+    with pytest.raises(LocalError, match="you have said nothing in #ops yet"):
+        await burak.serve(ask.Delete("#ops", "last"))
+    for name in ("ffffffff", "999999", "zz"):
         with pytest.raises(LocalError, match="no line") as unknown:
             await burak.serve(ask.Delete("#ops", name))
         assert "--ids" in unknown.value.remedy
@@ -319,6 +321,15 @@ def test_how_far_a_line_has_come_in_words() -> None:
     assert in_lobby(read, stored(Status.SENT), "ayse").status is Status.READ
     theirs = in_lobby(every, stored(Status.RECEIVED, sender="burak"), "ayse")
     assert (theirs.status, theirs.have) == (Status.RECEIVED, 4)
+
+
+def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
+    alone = replace(room(), leader="ayse", roster=("ayse",))
+    assert in_lobby(alone, stored(Status.SENT), "ayse").words == "nobody else is in"
+    later = replace(room(), roster=("ayse", "burak"), entered={"burak": 7})
+    how = in_lobby(later, stored(Status.SENT), "ayse")
+    assert (how.status, how.words) == (Status.DELIVERED, "said before the others came in")
+    assert of_line(how, 5, []) == how.words
 
 
 def test_a_line_is_in_mailboxes_in_words() -> None:

@@ -20,8 +20,7 @@ import typer
 
 from conclave.cli.context import Json, emit, note, say, table
 from conclave.errors import LocalError
-from conclave.lab.lesson import LinkKind
-from conclave.lab.story import Attempt, Field, Step, Story, Verdict
+from conclave.lab.story import Attempt, Field, LinkKind, Step, Story, Verdict
 from conclave.wire.safe_text import safe_text
 
 app = typer.Typer(

@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("pin", epilog="Examples: conclave pin '#ops' 3f9a10; conclave pin '#ops' 3f9a10 --off")(pin)
     app.command("pins", epilog="Example: conclave pins '#ops'")(pins)
     app.command(
-        "timer", epilog="Examples: conclave timer @burak 1h; conclave timer '#ops' 7d; conclave timer '#ops' off"
+        "timer", epilog="Examples: conclave timer '#ops'; conclave timer @burak 1h; conclave timer '#ops' off"
     )(timer)
     app.command("mute", epilog="Example: conclave mute '#ops'")(mute)
     app.command("unmute", epilog="Example: conclave unmute '#ops'")(unmute)
@@ -90,11 +90,23 @@ def pins(ctx: typer.Context, conversation: To, as_json: Json = False) -> None:
 def timer(
     ctx: typer.Context,
     conversation: To,
-    after: Annotated[str, typer.Argument(metavar="TIME", help="30s, 10m, 8h, 7d; or off.")],
+    after: Annotated[
+        str, typer.Argument(metavar="[TIME]", help="30s, 10m, 8h, 7d; or off.", show_default=False)
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Let what anybody says there from now on disappear, on every device; the others are told."""
+    """Let what anybody says there from now on disappear, on every device; without TIME, show the timer.
+
+    The others are told.
+    """
     with NodeClient(context_of(ctx).home) as node:
+        if not after:
+            there = node.call("lines", conversation=conversation, limit=1)
+            if as_json:
+                emit([{"conversation": there["conversation"], "seconds": there["timer"]}])
+            else:
+                note(f"{there['conversation']}: {there['kept']}")
+            return
         result = node.call("timer", conversation=conversation, seconds=seconds_of(after))
     if as_json:
         emit([result])

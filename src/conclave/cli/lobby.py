@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from conclave.cli import classic
+from conclave.cli import classic, people
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.talk import kept
+from conclave.errors import LocalError
 from conclave.node.client import NodeClient
 
 app = typer.Typer(
@@ -49,6 +50,20 @@ def invite(ctx: typer.Context, lobby: Lobby, invited: People, link: ByLink = Lin
         emit([result])
     else:
         note(f"asked into {result['lobby']}: {', '.join(result['invited'])}")
+
+
+@app.command(epilog="Example: conclave lobby join ops")
+def join(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
+    """Accept the invitation to a lobby, as conclave accept does."""
+    label = "#" + lobby.removeprefix("#")
+    with NodeClient(context_of(ctx).home) as node:
+        asking = [one["from"] for one in node.call("requests")["requests"] if one["lobby"] == label]
+    if not asking:
+        raise LocalError(
+            f"no invitation to {label} waits for your answer",
+            remedy="conclave lobby list shows where you are in; else ask somebody there to invite you",
+        )
+    people.accept(ctx, asking[0], label, as_json=as_json)
 
 
 @app.command(epilog="Example: conclave lobby share ops @deniz --last 20")

@@ -82,6 +82,10 @@ def verify(
     Compare it by another way than this one: face to face, or on the telephone. Exit 6 if --is differs, or if the
     peer's certificate is revoked or suspended.
     """
+    if peer.startswith("#"):
+        raise LocalError(
+            "people are compared, one by one", remedy=f"conclave verify @PEER; who is in: conclave roll '{peer}'"
+        )
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("verify", peer=peer)
     same = _same(other, result["words"], result["digits"]) if other else None

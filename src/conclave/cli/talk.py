@@ -11,7 +11,7 @@ import typer
 
 from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
-from conclave.cli.context import Json, context_of, emit, note, say
+from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.files import SHORT_DIGITS, size_words
 from conclave.errors import LocalError, StorageError
 from conclave.node.client import NodeClient
@@ -29,6 +29,8 @@ WHAT_NEXT = {
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_SECONDS = 365 * 86_400
 ANSWERS = "↳"
+BEGINNING = 60
+"""Letters of a conversation's last line, where conversations are listed."""
 ID_LETTERS = 6
 """Of a line's name, as it is shown."""
 
@@ -49,7 +51,9 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples: conclave say @burak 'the pump is back' --wait delivered --timeout 10; "
         "conclave say '#ops' 'which one?' --reply last",
     )(speak)
-    app.command("read", epilog="Examples: conclave read '#ops' --follow; conclave read '#ops' --receipts")(read)
+    app.command(
+        "read", epilog="Examples: conclave read; conclave read '#ops' --follow; conclave read '#ops' --receipts"
+    )(read)
     app.command("search", epilog="Example: conclave search pump")(search)
 
 
@@ -97,7 +101,7 @@ def speak(
     if as_json:
         emit([result])
     elif status in DELIVERED:
-        note(f"{status} · {result['protection']}")
+        note(f"{result['words']} · {result['protection']}")
     elif status == "sent":
         note(f"{result['words']}{reason} · {result['protection']}")
     else:
@@ -132,7 +136,12 @@ def seconds_of(text: str) -> int:
 
 def read(
     ctx: typer.Context,
-    of: To,
+    of: Annotated[
+        str,
+        typer.Argument(
+            metavar="[@PEER|#LOBBY]", help="A peer or a lobby; quote the # for your shell.", show_default=False
+        ),
+    ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what arrives, until Ctrl-C.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many lines of the past.")] = 50,
     after: Annotated[
@@ -146,8 +155,14 @@ def read(
     link: ByLink = Link.TLS,
     as_json: Json = False,
 ) -> None:
-    """Show a conversation's history, and with --follow what arrives. What is shown counts as read."""
+    """Show a conversation's history, and with --follow what arrives; without a name, list conversations.
+
+    What is shown counts as read.
+    """
     with NodeClient(context_of(ctx).home) as node:
+        if not of:
+            list_conversations(node.call("conversations")["conversations"], as_json=as_json)
+            return
         if receipts:
             show_receipts(node.call("receipts", conversation=of, limit=min(limit, 200)), as_json=as_json)
             return
@@ -158,7 +173,9 @@ def read(
         conversation = answer["conversation"]
         if not as_json:
             note(f"{conversation} · {answer['protection']}{kept(answer)}")
-            if not answer["lines"] and not follow:
+            if answer.get("outside"):
+                note(f"{answer['outside']}: {answer['remedy']}")
+            elif not answer["lines"] and not follow:
                 note(f"nothing yet. Say something: conclave say '{conversation}' \"hello\"")
         elif answer.get("timer"):
             emit([{"conversation": conversation, "timer": answer["timer"]}])
@@ -174,6 +191,26 @@ def read(
         for notice in node.notices():
             _follow(notice, conversation, shown, as_json=as_json, ids=ids)
     raise LocalError("your node ended", remedy="start it again: conclave up")
+
+
+def list_conversations(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Everything with history, and the last line of each."""
+    if as_json:
+        emit(found)
+        return
+    if not found:
+        note('nothing yet. See who is there: conclave who; then say something: conclave say @PEER "hello"')
+        return
+    table(("CONVERSATION", "LINES", "LAST", ""), map(_last_of, found))
+
+
+def _last_of(one: dict[str, Any]) -> tuple[str, str, str, str]:
+    last = one["last"]
+    who = "— " if last["kind"] == "notice" else f"{last['from']}: "
+    text = who + ("(deleted)" if last.get("deleted") else " ".join(last["text"].split()))
+    name = one["conversation"] + ", muted" * one["muted"]
+    short = text if len(text) <= BEGINNING else text[: BEGINNING - 1].rstrip() + "…"
+    return name, str(one["lines"]), moments.moment(last["sent"]), short
 
 
 def kept(answer: dict[str, Any]) -> str:

@@ -22,9 +22,9 @@ from conclave.lab import (
     tls_secrets,
     tls_stream,
 )
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.scene import Scene
-from conclave.lab.story import Story
+from conclave.lab.story import LinkKind, Story
 
 _TAUGHT = (
     tls_stream, tls_bytes, tls_identity, tls_relay, tls_lobby, tls_secrets,

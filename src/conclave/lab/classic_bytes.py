@@ -12,9 +12,10 @@ from conclave.lab.classic_wire import fragment_spans, unit_name, unit_spans
 from conclave.lab.fields import cut_spans, paint
 from conclave.lab.flipping import SAID, flip_everything
 from conclave.lab.judging import fooled, judge, told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Way
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 
 
 async def flip_bits(scene: Scene) -> None:

@@ -21,10 +21,10 @@ from conclave.lab.classic_stream import shown
 from conclave.lab.classic_wire import frame_spans
 from conclave.lab.fields import paint
 from conclave.lab.judging import SETTLE_SECONDS, told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import LOOPBACK, Unit, Way, answering, happens, until
 from conclave.lab.scene import Scene
-from conclave.lab.story import Attempt, Field
+from conclave.lab.story import Attempt, Field, LinkKind
 from conclave.lab.stripping import frame_fields, read_frame
 from conclave.lab.tls_identity import GUISES, SECRET, certificate_field
 from conclave.pki.certificate import read_certificate

@@ -14,9 +14,10 @@ from conclave.lab.classic_peer import ClassicPeer
 from conclave.lab.classic_stream import shown
 from conclave.lab.classic_wire import FragmentCutter
 from conclave.lab.judging import told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Middle, Way, between, until
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 from conclave.lab.tls_identity import SECRET
 from conclave.pki.profile import Profile
 

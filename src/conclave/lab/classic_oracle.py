@@ -18,10 +18,11 @@ from conclave.lab.classic_stream import shown
 from conclave.lab.classic_wire import fragment_spans
 from conclave.lab.fields import flip, paint
 from conclave.lab.judging import SETTLE_SECONDS
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import LOOPBACK, Unit, Way, answering, happens
 from conclave.lab.report_reader import BadPadding, ReportReader
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 
 KNOWN = "Dear colleagues,"
 """What mallory can guess that the message begins with: 16 bytes."""

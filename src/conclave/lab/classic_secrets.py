@@ -20,9 +20,10 @@ from conclave.errors import VerificationError
 from conclave.lab.classic_peer import ClassicWire
 from conclave.lab.classic_stream import called, shown
 from conclave.lab.judging import told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Unit, Way
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 from conclave.lab.tls_identity import SECRET
 
 _SEARCHED_BITS = 16

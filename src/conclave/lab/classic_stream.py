@@ -10,10 +10,10 @@ from conclave.classic.records import LAST_BYTES, SEQUENCE_LAST, fragments
 from conclave.lab.classic_wire import fragment_spans, unit_name, unit_spans
 from conclave.lab.fields import paint
 from conclave.lab.judging import SETTLE_SECONDS, fooled, judge, told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Unit, Way, happens, play
 from conclave.lab.scene import Scene
-from conclave.lab.story import Field
+from conclave.lab.story import Field, LinkKind
 
 NUMBERED = "the reader takes exactly the next number, and the number is under the MAC: anything else ends the link"
 NO_WORD = (

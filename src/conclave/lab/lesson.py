@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from conclave.lab.scene import Scene
-
-
-class LinkKind(StrEnum):
-    """Which link is attacked. The value is what ``--link`` takes."""
-
-    TLS = "tls"
-    CLASSIC = "classic"
+from conclave.lab.story import LinkKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,13 @@ from typing import Any
 from conclave.errors import LocalError
 
 
+class LinkKind(StrEnum):
+    """Which link is attacked. The value is what ``--link`` takes."""
+
+    TLS = "tls"
+    CLASSIC = "classic"
+
+
 class Verdict(StrEnum):
     """What became of an attempt, or of a whole lesson."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from conclave.lab.fields import cut_spans, paint
 from conclave.lab.flipping import SAID, flip_everything
 from conclave.lab.judging import fooled, judge, told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Unit, Way
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 from conclave.lab.tls_stream import hold_each, shown
 from conclave.lab.tls_wire import HEADER_BYTES, TAG_BYTES, record_name, record_spans
 

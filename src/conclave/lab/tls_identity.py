@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from conclave.lab.careless import verifier
 from conclave.lab.fields import Span, paint
 from conclave.lab.judging import told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Unit, Way, answering, happens, play, until
 from conclave.lab.realm import Realm
 from conclave.lab.scene import Scene
-from conclave.lab.story import Attempt, Field
+from conclave.lab.story import Attempt, Field, LinkKind
 from conclave.lab.stripping import strip
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import find_span, record_spans

@@ -11,9 +11,9 @@ from dataclasses import replace
 from conclave.errors import ConclaveError
 from conclave.lab.circle import Circle
 from conclave.lab.fields import cut_spans, flip, paint
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.scene import Scene
-from conclave.lab.story import Attempt, Field
+from conclave.lab.story import Attempt, Field, LinkKind
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group

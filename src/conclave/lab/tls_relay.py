@@ -15,9 +15,10 @@ from conclave.errors import RemoteError, VerificationError
 from conclave.lab import tls13
 from conclave.lab.careless import client_context, server_context
 from conclave.lab.fields import cut_spans, paint
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import LOOPBACK, Way, answering, happens, more
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import HANDSHAKE, HEADER_BYTES, SEALED, RecordCutter
 from conclave.wire.frames import encode_frame

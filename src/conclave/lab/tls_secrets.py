@@ -19,9 +19,10 @@ from conclave.lab import tls13
 from conclave.lab.careless import client_context
 from conclave.lab.fields import flip, paint
 from conclave.lab.judging import SETTLE_SECONDS
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import LOOPBACK, Way, happens, more
 from conclave.lab.scene import Scene
+from conclave.lab.story import LinkKind
 from conclave.lab.tls_stream import shown
 from conclave.lab.tls_wire import HEADER_BYTES, SEALED, RecordCutter, find_span
 from conclave.pki.credentials import Credentials

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from conclave.lab.fields import paint
 from conclave.lab.judging import SETTLE_SECONDS, fooled, judge, told
-from conclave.lab.lesson import Lesson, LinkKind
+from conclave.lab.lesson import Lesson
 from conclave.lab.middle import Unit, Way, happens, play
 from conclave.lab.scene import Scene
-from conclave.lab.story import Field
+from conclave.lab.story import Field, LinkKind
 from conclave.lab.tls_peer import TlsWire
 from conclave.lab.tls_wire import record_spans
 

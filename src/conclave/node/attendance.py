@@ -52,6 +52,8 @@ def in_words(words: int, members: Sequence[dict[str, Any]], now: float | None = 
     ``words`` is its entry.
     """
     inside = [one for one in members if one["state"] != "invited"]
+    if len(inside) == 1:
+        return "nobody else is in"
     have = sum(bool(one["has_all"]) for one in inside)
     parts = ["everybody has everything" if have == len(inside) else f"{have} of {len(inside)} have it"]
     for one in inside:
@@ -61,7 +63,7 @@ def in_words(words: int, members: Sequence[dict[str, Any]], now: float | None = 
 
 def of_line(how: Progress, seq: int, members: Collection[dict[str, Any]], now: float | None = None) -> str:
     """The same of one line of ours at entry ``seq``, and who has read it."""
-    if not seq or how.status in (Status.WAITING, Status.MAILED, Status.FAILED):
+    if not seq or not how.members or how.status in (Status.WAITING, Status.MAILED, Status.FAILED):
         return how.words
     parts = ["everybody has it" if how.have == how.of else f"{how.have} of {how.of} have it"]
     for one in members:

@@ -200,6 +200,8 @@ class Files:
                 reason="too-large",
                 remedy="raise files.largest_bytes in the settings",
             )
+        if not await self._on_thread(folder.is_dir):
+            raise LocalError(f"there is no folder {folder}", remedy="make it first, or --into another one")
         if not folder.is_absolute() or not await self._on_thread(_writable, folder):
             raise LocalError(f"{folder} is no folder that can be written to", remedy="--into DIR")
         if record.path and Path(record.path).parent != folder:  # what an earlier attempt left elsewhere

@@ -57,16 +57,25 @@ class Known:
             raise LocalError(f"you are in no lobby {text!r}", remedy="conclave lobby list; conclave requests")
         return view
 
+    def outside(self, conversation: str) -> tuple[str, str]:
+        """Why we are not in a lobby (yet, or any more), and what to do; empty where we are in, and of pairs."""
+        stage = self.lobby(conversation).stage if conversation.startswith("#") else ""
+        if stage == "invited":
+            inviters = (one.peer for one in views.requests(self.pump.desk) if one.lobby == conversation)
+            return f"you are not in {conversation} yet", f"conclave accept {next(inviters, '')}"
+        if stage == "joining":
+            return f"you are not in {conversation} yet", "you are let in as soon as somebody in the lobby is online"
+        if stage == "leaving":
+            return f"you are leaving {conversation}", "ask to be invited again once you are out"
+        if stage == "ended":
+            return f"you are not in {conversation} any more", "ask somebody who is in it to invite you"
+        return "", ""
+
     def demand_in(self, conversation: str) -> None:
-        """Refuse words for a lobby that we are not in yet, or are leaving. Raises ``LocalError``."""
-        view = self.lobby(conversation) if conversation.startswith("#") else None
-        if view is not None and view.stage == "leaving":
-            raise LocalError(f"you are leaving {conversation}", remedy="ask to be invited again once you are out")
-        if view is not None and view.stage == "joining":
-            raise LocalError(
-                f"you are not in {conversation} yet",
-                remedy="you are let in as soon as somebody in the lobby is online; then say it again",
-            )
+        """Refuse words for a lobby that we are not in. Raises ``LocalError``."""
+        why, remedy = self.outside(conversation)
+        if why:
+            raise LocalError(why, remedy=remedy)
 
     def protection(self, conversation: str) -> str:
         """How it is protected, in words."""
@@ -95,6 +104,11 @@ class Known:
                 found = [one for one in lines if one.line.id.hex().startswith(name)]
         if len(found) > 1:
             raise LocalError(f"{name!r} names {len(found)} lines", remedy="give more letters of the id")
+        if not found and name == LAST:
+            raise LocalError(
+                f"{'you have said nothing' if own else 'nothing was said'} in {conversation} yet",
+                remedy=f"conclave read '{conversation}' --ids shows the lines' names",
+            )
         if not found:
             raise LocalError(
                 f"there is no line {name!r} among the last {LOOK_BACK} of {conversation}",

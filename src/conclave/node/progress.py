@@ -53,11 +53,14 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
         members[one] = far.value
     have = sum(word in FAR for word in members.values())
     members.pop(line.sender, None)
+    if not members:
+        words = "said before the others came in" if len(view.roster) > 1 else "nobody else is in"
+        return Progress(Status.DELIVERED if status is Status.SENT else status, words, have, have, members)
     if status is not Status.SENT:
         return Progress(status, status.value, have, len(people), members)
     if have == len(people):
         every = all(word == Status.READ.value for word in members.values())
-        status = Status.READ if every and members else Status.DELIVERED
+        status = Status.READ if every else Status.DELIVERED
         return Progress(status, status.value, have, have, members)
     others = have - (line.sender in people)
     parts = [f"delivered to {others} of {len(members)}"] if others else []

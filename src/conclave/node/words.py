@@ -244,10 +244,12 @@ class Words:
         stored = known.store.lines(
             conversation, before=command.before, after=command.after, limit=command.limit
         )  # fmt: skip
+        why, remedy = known.outside(conversation)
         return {
             "conversation": conversation,
             "protection": known.protection(conversation),
             **known.timer(conversation),
+            **({"outside": why, "remedy": remedy} if why else {}),
             "lines": [self.shown(conversation, one) for one in stored],
         }
 
@@ -301,7 +303,8 @@ class Words:
                     "conversation": one.name,
                     "lines": one.count,
                     "muted": one.name in muted,
-                    "last": line_as_json(one.last.line, one.last.position),
+                    "last": line_as_json(one.last.line, one.last.position)
+                    | ({"deleted": True} if one.last.deleted else {}),
                 }
                 for one in self._known.store.conversations()
             ]
