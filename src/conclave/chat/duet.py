@@ -7,7 +7,7 @@ handle's, of those that neither has lost) is spoken in, the others are only hear
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from conclave.chat import certificates, delivery, groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
@@ -231,7 +231,7 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 
 
 def declined(work: Work, handle: str, ack: Ack) -> None:
-    """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
+    """Groups that the peer could not enter, has lost, or in which it could not take our fresh keys, are dead.
 
     Who declines words, and not because it rejects us, holds no group that was there when they were said.
     """
@@ -242,12 +242,22 @@ def declined(work: Work, handle: str, ack: Ack) -> None:
     said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
     if peer.pair.theirs is Theirs.REJECTED:
         said = -1
-    groups = tuple(
-        replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups
-    )
-    if groups != peer.groups:
+    ended = {
+        one.id
+        for one in peer.groups
+        if one.begun <= said or one.renewed in refused or (one.ours and one.begun in refused)
+    }
+    if any(one.id in ended and not one.dead for one in peer.groups):
         again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
-        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=work.now if again else 0.0))
+        end(work, handle, ended)
+        work.keep(replace(work.peer(handle), sought=work.now if again else 0.0))
+
+
+def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
+    """Nothing more is said in these groups: what is said next begins another one."""
+    peer = work.peer(handle)
+    groups = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
+    work.keep(replace(peer, groups=_in_order(work, handle, groups)))
 
 
 def judged(work: Work) -> None:
@@ -257,8 +267,7 @@ def judged(work: Work) -> None:
             one.id for one in peer.groups if not one.dead and certificates.revoked_in(work, work.session(one.id))
         }
         if ended:
-            held = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
-            work.keep(replace(peer, groups=_in_order(work, peer.handle, held)))
+            end(work, peer.handle, ended)
 
 
 # --- hearing ---

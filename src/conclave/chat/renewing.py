@@ -1,7 +1,8 @@
 """Fresh keys for a group of two, in turns.
 
 The posts of a pair arrive once and in order, so nobody has to order its commits: the two commit in turns, the maker
-first, and a commit takes the turn to the other. Left out: which group is spoken in (``chat.duet``).
+first, and a commit takes the turn to the other. One that is declined ends the group for both: its author is in an
+epoch that the other is not, and another group has fresh keys. Left out: which group is spoken in (``chat.duet``).
 """
 
 from __future__ import annotations
@@ -32,21 +33,22 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
             raise VerificationError("it is not the turn of its author, or changes who is in")
     except RemoteError as error:
         work.trouble(handle, f"{handle} could not renew its keys: {error}")
+        if not known.turn:  # its author has gone on to where we cannot follow
+            duet.end(work, handle, {known.id})
         return Fate.DECLINED
     state = mls.merge(staged.state, staged)
     certificates.met(work, handle, state, vouched=True)
     work.keep_session(state)
-    _turn(work, handle, known, turn=True)
+    _keep(work, handle, replace(known, turn=True))
     peer = work.peer(handle)
     latest = work.now + work.settings.update_every
     duet.due(work, peer, min(peer.updated or latest, latest))
     return Fate.TAKEN
 
 
-def _turn(work: Work, handle: str, group: PairGroup, *, turn: bool) -> None:
+def _keep(work: Work, handle: str, group: PairGroup) -> None:
     peer = work.peer(handle)
-    changed = tuple(replace(one, turn=turn) if one.id == group.id else one for one in peer.groups)
-    work.keep(replace(peer, groups=changed))
+    work.keep(replace(peer, groups=tuple(group if one.id == group.id else one for one in peer.groups)))
 
 
 def came_back(work: Work, handle: str) -> None:
@@ -99,5 +101,5 @@ def _renew(work: Work, handle: str, group: PairGroup) -> None:
         return
     assert staged.state is not None
     work.keep_session(mls.merge(staged.state, staged))
-    _turn(work, handle, group, turn=False)
-    work.post(handle, Handshake(group.id, staged.message))
+    number = work.post(handle, Handshake(group.id, staged.message))
+    _keep(work, handle, replace(group, turn=False, renewed=number))
