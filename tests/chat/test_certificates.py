@@ -110,6 +110,96 @@ def test_only_the_last_certificates_are_kept() -> None:
         decode_met(encode_met(many)[:-1])
 
 
+# --- in lobbies ---
+
+
+LOBBY = ("ayse", "burak", "cem")
+
+
+@pytest.fixture
+def lobby() -> Table:
+    """Three in a lobby, of whom no two speak with each other alone."""
+    table = Table(*LOBBY)
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        table.link(one, other)
+    table.lobby("ayse", "burak", "cem")
+    return table
+
+
+def said(table: Table, name: str, where: str) -> list[str]:
+    """Whose certificates people were told of there."""
+    texts = [one.text for one in table.lines(name, where) if one.kind is LineKind.NOTICE]
+    return [one for one in texts if "certificate" in one]
+
+
+@pytest.mark.parametrize("first", ["burak", "cem"])
+def test_who_is_known_from_a_lobby_is_known_in_a_pair(lobby: Table, first: str) -> None:
+    somebody_else(lobby, own("cem", 2))
+    lobby.link("burak", "cem")
+    lobby.say(first, f"@{'cem' if first == 'burak' else 'burak'}", "it is me")
+    assert said(lobby, "burak", "@cem") == [ANOTHER]
+    lobby.say("ayse", "@burak", "it is me")
+    assert said(lobby, "burak", "@ayse") == []
+
+
+def test_who_is_known_from_a_pair_or_a_lobby_is_known_in_another_lobby(lobby: Table) -> None:
+    lobby.say("ayse", "@cem", "hello")
+    somebody_else(lobby, own("cem", 2))
+    lobby.link("burak", "cem")
+    lobby.lobby("ayse", "burak", "cem", name="two")
+    assert said(lobby, "ayse", "#two") == said(lobby, "burak", "#two") == [ANOTHER]
+    lobby.say("ayse", "@cem", "who are you?")
+    assert said(lobby, "ayse", "@cem") == [ANOTHER]
+    assert said(lobby, "cem", "#two") == []
+
+
+def test_who_lets_us_into_its_lobby_is_known(lobby: Table) -> None:
+    somebody_else(lobby, own("cem", 2))
+    lobby.link("burak", "cem")
+    lobby.lobby("cem", "burak", name="two")
+    assert said(lobby, "burak", "#two") == [ANOTHER]
+
+
+def test_who_was_put_out_of_a_lobby_and_comes_again_is_known(lobby: Table) -> None:
+    lobby.put("ayse", ev.RemoveFrom("ops", "cem"))
+    lobby.wait(1)
+    somebody_else(lobby, own("cem", 2))
+    lobby.restart("burak")
+    lobby.link("ayse", "burak")
+    lobby.link("burak", "cem")
+    lobby.put("ayse", ev.InviteTo("ops", ("cem",)))
+    lobby.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    lobby.wait(1)
+    assert said(lobby, "burak", "#ops") == said(lobby, "ayse", "#ops") == [ANOTHER]
+
+
+def test_who_was_in_a_lobby_that_we_left_is_known(lobby: Table) -> None:
+    lobby.put("burak", ev.LeaveLobby("ops"))
+    lobby.wait(1)
+    assert lobby.stages()["burak"] == "ended"
+    somebody_else(lobby, own("cem", 2))
+    lobby.restart("burak")
+    lobby.link("burak", "cem")
+    lobby.say("cem", "@burak", "it is me")
+    assert said(lobby, "burak", "@cem") == [ANOTHER]
+
+
+def test_a_renewal_in_a_lobby_is_said_gently_and_vouches_in_a_pair(lobby: Table) -> None:
+    lobby.say("ayse", "@cem", "hello")
+    lobby.say("cem", "@ayse", "hi")
+    lobby.own["cem"] = own("cem", 2)
+    lobby.put("cem", ev.OwnChanged(lobby.own["cem"]))
+    lobby.run(5)
+    for name in LOBBY:
+        assert said(lobby, name, "#ops") == [RENEWED]
+    assert said(lobby, "ayse", "@cem") == [RENEWED]
+    somebody_else(lobby, own("cem", 2))
+    lobby.say("cem", "@ayse", "another home")
+    lobby.say("cem", "@burak", "hello")
+    assert said(lobby, "ayse", "@cem") == [RENEWED]
+    assert said(lobby, "burak", "@cem") == []
+
+
 # --- revoked ---
 
 

@@ -110,3 +110,55 @@ def test_a_deposit_that_ends_only_when_all_is_left_anew_does_not_count_for_that(
     apart.put("ayse", ev.Deposited("burak", upto))
     fetch(apart, "burak")
     assert apart.texts("burak", "@ayse") == ["hello", "hello?"]
+
+
+def test_words_beyond_what_may_be_said_to_a_lost_home_come_once_it_accepts(friends: Table) -> None:
+    friends.lose_home("burak")
+    friends.published.pop("burak")
+    friends.stock("burak")
+    for number in range(12):
+        friends.say("ayse", "@burak", str(number))
+    fetch(friends, *("burak", "ayse") * 4)
+    assert friends.words("burak", "@ayse") == [str(number) for number in range(10)]
+    friends.put("burak", ev.AnswerRequest("ayse", accept=True))
+    fetch(friends, "ayse", "burak", "ayse")
+    assert friends.words("burak", "@ayse") == [str(number) for number in range(12)]
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
+
+
+ENDS = ("ayse", "burak"), ("burak", "ayse")
+
+
+def strangers_again(table: Table) -> None:
+    """Each said twelve words to the other, and holds it for a stranger by now."""
+    for one, other in ENDS:
+        for number in range(12):
+            table.say(one, f"@{other}", str(number))
+        table.put(one, ev.AnswerRequest(other, accept=False, block=True))
+        table.put(one, ev.Unblock(other))
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_an_answer_is_heard_though_both_left_words_that_stand_before_it(apart: Table, *, accept: bool) -> None:
+    strangers_again(apart)
+    fetch(apart, *("ayse", "burak") * 2)
+    for one, other in ENDS:
+        assert apart.statuses(one, f"@{other}") == ["delivered"] * 10 + ["in mailbox"] * 2
+        apart.put(one, ev.AnswerRequest(other, accept=accept))
+    fetch(apart, *("ayse", "burak") * 3)
+    for one, other in ENDS:
+        assert apart.statuses(one, f"@{other}") == ["delivered"] * 10 + ["delivered" if accept else "not sent"] * 2
+        assert views.queued(apart.desks[one]) == {}
+
+
+def test_that_both_are_free_is_heard_though_both_left_words_that_stand_before_it(apart: Table) -> None:
+    strangers_again(apart)
+    for name in ("ayse", "burak"):
+        apart.put(name, ev.SetBusy(on=True))
+    fetch(apart, *("ayse", "burak") * 2)
+    for one, other in ENDS:
+        assert apart.statuses(one, f"@{other}") == ["in mailbox"] * 12
+        apart.put(one, ev.SetBusy(on=False))
+    fetch(apart, *("ayse", "burak") * 2)
+    for one, other in ENDS:
+        assert apart.statuses(one, f"@{other}")[:10] == ["delivered"] * 10

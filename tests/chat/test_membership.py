@@ -145,7 +145,7 @@ def test_a_renewed_certificate_updates_the_leaf_and_is_said(table: Table) -> Non
     table.put("burak", ev.OwnChanged(table.own["burak"]))
     table.wait(1)
     for name in ("ayse", "burak", "cem"):
-        assert "burak has a new certificate" in table.texts(name, "#ops")
+        assert "burak has a renewed certificate" in table.texts(name, "#ops")
         state = table.desks[name].sessions.get(group)
         assert state is not None
         assert groups.certificate(state, groups.roster(state)["burak"]) == own("burak", 2).credential.certificates[0]

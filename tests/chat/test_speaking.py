@@ -123,6 +123,19 @@ def test_a_file_is_a_line_and_an_offer(table: Table) -> None:
     assert not [one for one in table.effects["burak"] if isinstance(one, HearFile)]
 
 
+@pytest.mark.parametrize("ahead", [0.0, 3600.0])
+def test_a_file_is_of_the_time_when_it_was_offered_and_none_of_later_than_now(table: Table, ahead: float) -> None:
+    table.cut("burak", "cem")
+    table.now += ahead
+    utter(table, "burak", "@cem", c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32))
+    said = table.now
+    table.now += 600.0 - ahead
+    table.link("burak", "cem")
+    [heard] = [one for one in table.effects["cem"] if isinstance(one, HearFile)]
+    assert table.lines("cem", "@burak")[-1].sent == said
+    assert heard.record.at == min(said, table.now)
+
+
 @ROOMS
 def test_an_offer_that_is_taken_back_is_looked_at(
     table: Table, names: tuple[str, ...], where: dict[str, str]

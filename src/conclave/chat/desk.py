@@ -5,10 +5,10 @@ among the effects are one transaction, committed before any deed is done. Step `
 after ``restore``, so that lists that are new since count, and the links that are wanted are asked for.
 
 Nothing that a peer sends makes ``step`` raise. A command raises ``Refused`` or ``LocalError``, and the desk that it
-was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one: ``talk``
-and ``duet`` (two people); ``membership``, ``departing``, ``committing``, ``speaking``, ``ordering``, ``following``,
-``catching_up``, ``leadership``, ``healing``, ``rejoining``, ``sharing`` and ``receipts`` (lobbies); ``links`` and
-``mail`` (delivery).
+was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one:
+``talk``, ``duet`` and ``renewing`` (two people); ``membership``, ``departing``, ``committing``, ``speaking``,
+``ordering``, ``following``, ``catching_up``, ``leadership``, ``healing``, ``rejoining``, ``sharing`` and ``receipts``
+(lobbies); ``links`` and ``mail`` (delivery).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from conclave.chat import (
     purging,
     receipts,
     rejoining,
+    renewing,
     retelling,
     reviving,
     rolls,
@@ -117,6 +118,7 @@ def _happened(work: Work, event: ev.Event) -> None:
         case ev.Linked(peer, window, device):
             purging.readmitted(work, peer)
             links.linked(work, peer, window, device)
+            renewing.came_back(work, peer)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):
@@ -148,7 +150,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             purging.readmitted(work, peer)
         case ev.OwnChanged(own):
             work.own = own
-            duet.renewed(work)
+            renewing.renewed(work)
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
@@ -224,7 +226,7 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
         case Begin():
             return duet.begun(work, peer, parcel)
         case Handshake():
-            return duet.handshake(work, peer, parcel)
+            return renewing.handshake(work, peer, parcel)
         case Answer(b"", choice):
             talk.answered(work, peer, choice)
         case Answer(group, choice):
@@ -247,6 +249,7 @@ def _passed(work: Work) -> None:
     for peer in work.peers():
         links.resend(work, peer)
         duet.passed(work, work.peer(peer.handle))
+        renewing.passed(work, work.peer(peer.handle))
         mail.passed(work, work.peer(peer.handle))
         current = work.peer(peer.handle)
         if current.wanted != (current.out.count > 0 or bool(current.ties) or len(current.waiting) > 0):

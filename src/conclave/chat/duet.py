@@ -1,14 +1,13 @@
-"""A group of two: made of a key package, spoken in, its keys renewed in turns.
+"""A group of two: made of a key package, and spoken in.
 
-The posts of a pair arrive once and in order, so nobody has to order its commits: the two commit in turns, the maker
-first, and a commit takes the turn to the other. Where both made a group at once, or one has lost its home, there are
-several; the one that both choose (the smaller handle's, of those that neither has lost) is spoken in, the others are
-only heard. Left out: who may talk to whom (``chat.talk``).
+Where both made a group at once, or one has lost its home, there are several; the one that both choose (the smaller
+handle's, of those that neither has lost) is spoken in, the others are only heard. Left out: who may talk to whom
+(``chat.talk``), and fresh keys (``chat.renewing``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from conclave.chat import certificates, delivery, groups, packages, records, timers
 from conclave.chat.content import Body, Content, Receipt, Timer, decode_content, encode_content
@@ -24,11 +23,11 @@ from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
-from conclave.mls.group import Staged, State
+from conclave.mls.group import State
 from conclave.wire.delivery import Ack
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.packages import AskPackage
-from conclave.wire.posts import Begin, Handshake, Message
+from conclave.wire.posts import Begin, Message
 
 GROUPS_KEPT = 4
 """Groups of one pair whose keys are held: words said in the older ones may still be under way."""
@@ -49,7 +48,7 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
     body = timers.stamped(peer, body)
     content = Content(identity, count, work.now, body)
     encoded = encode_content(content)
-    group = _spoken(peer) if not len(peer.waiting) else None
+    group = spoken(peer) if not len(peer.waiting) else None
     sealed = groups.seal(work, group.id, encoded) if group is not None else None
     if counted:
         original = sealed.original if sealed is not None else b""
@@ -75,7 +74,7 @@ def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes
             continue
         work.mark_line("@" + handle, identity, Status.WAITING)
         peer = work.peer(handle)
-        if _spoken(peer) is not None and not len(peer.waiting):
+        if spoken(peer) is not None and not len(peer.waiting):
             _post(work, handle, Unsaid(0, identity, content))
         else:
             _wait(work, handle, identity, content)
@@ -90,12 +89,13 @@ def _wait(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
     want_group(work, handle)
 
 
-def _spoken(peer: Peer) -> PairGroup | None:
+def spoken(peer: Peer) -> PairGroup | None:
+    """The group in which something is said now."""
     return peer.groups[0] if peer.groups and not peer.groups[0].dead else None
 
 
 def _post(work: Work, handle: str, unsaid: Unsaid) -> None:
-    group = _spoken(work.peer(handle))
+    group = spoken(work.peer(handle))
     if group is None:
         raise LocalError(f"there are no keys for {handle} yet", remedy="wait a moment")
     sealed = groups.seal(work, group.id, unsaid.content)
@@ -121,7 +121,7 @@ def _flush(work: Work, handle: str, *, lost: bool) -> None:
 def want_group(work: Work, handle: str) -> None:
     """Ask for a key package: of the peer where it is linked, else of the authority."""
     peer = work.peer(handle)
-    if _spoken(peer) is not None or work.own is None:
+    if spoken(peer) is not None or work.own is None:
         return
     work.wake(work.now + ASK_AGAIN)
     if peer.sought and abs(work.now - peer.sought) < ASK_AGAIN:
@@ -137,7 +137,7 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
     """A key package that is said to be ``handle``'s: make the group, if we still want one."""
     peer = replace(work.peer(handle), sought=0.0)
     work.keep(peer)
-    if _spoken(peer) is not None or not len(peer.waiting):
+    if spoken(peer) is not None or not len(peer.waiting):
         return
     try:
         package = mls.read_key_package(data)
@@ -188,9 +188,23 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
     ended, number = certificates.revoked_in(work, state), work.peer(handle).out.next
     lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number))
     peer = work.peer(handle)
-    if _spoken(peer) is not None and (lost or len(peer.waiting)):
+    if spoken(peer) is not None and (lost or len(peer.waiting)):
         _flush(work, handle, lost=lost)
     return Fate.TAKEN
+
+
+def came_back(work: Work, handle: str) -> None:
+    """A link opened: what waits for a key package asks for it here."""
+    peer = work.peer(handle)
+    if len(peer.waiting) and spoken(peer) is None:
+        work.keep(replace(peer, sought=0.0))
+        want_group(work, handle)
+
+
+def passed(work: Work, peer: Peer) -> None:
+    """Time passed: ask again for a key package."""
+    if len(peer.waiting) and spoken(peer) is None:
+        want_group(work, peer.handle)
 
 
 def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
@@ -199,8 +213,14 @@ def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
     kept = _in_order(work, handle, (group, *peer.groups))
     for old in kept[GROUPS_KEPT:]:
         work.drop_session(old.id)
-    _due(work, replace(peer, groups=kept[:GROUPS_KEPT]), work.now + work.settings.update_spread * work.chance())
+    due(work, replace(peer, groups=kept[:GROUPS_KEPT]), work.now + work.settings.update_spread * work.chance())
     return bool(peer.groups) and all(one.dead for one in peer.groups)
+
+
+def due(work: Work, peer: Peer, at: float) -> None:
+    """Our keys are to be renewed at this time (UNIX seconds), or as soon behind it as it is our turn."""
+    work.keep(replace(peer, updated=at))
+    work.wake(at)
 
 
 def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[PairGroup, ...]:
@@ -211,7 +231,7 @@ def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[Pa
 
 
 def declined(work: Work, handle: str, ack: Ack) -> None:
-    """Groups that the peer could not enter, or has lost, are dead: what is said next begins another one.
+    """Groups that the peer could not enter, has lost, or in which it could not take our fresh keys, are dead.
 
     Who declines words, and not because it rejects us, holds no group that was there when they were said.
     """
@@ -222,12 +242,22 @@ def declined(work: Work, handle: str, ack: Ack) -> None:
     said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
     if peer.pair.theirs is Theirs.REJECTED:
         said = -1
-    groups = tuple(
-        replace(one, dead=one.dead or one.begun <= said or (one.ours and one.begun in refused)) for one in peer.groups
-    )
-    if groups != peer.groups:
+    ended = {
+        one.id
+        for one in peer.groups
+        if one.begun <= said or one.renewed in refused or (one.ours and one.begun in refused)
+    }
+    if any(one.id in ended and not one.dead for one in peer.groups):
         again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
-        work.keep(replace(peer, groups=_in_order(work, handle, groups), sought=work.now if again else 0.0))
+        end(work, handle, ended)
+        work.keep(replace(work.peer(handle), sought=work.now if again else 0.0))
+
+
+def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
+    """Nothing more is said in these groups: what is said next begins another one."""
+    peer = work.peer(handle)
+    groups = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
+    work.keep(replace(peer, groups=_in_order(work, handle, groups)))
 
 
 def judged(work: Work) -> None:
@@ -237,14 +267,14 @@ def judged(work: Work) -> None:
             one.id for one in peer.groups if not one.dead and certificates.revoked_in(work, work.session(one.id))
         }
         if ended:
-            held = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
-            work.keep(replace(peer, groups=_in_order(work, peer.handle, held)))
+            end(work, peer.handle, ended)
 
 
 # --- hearing ---
 
 
-def _group(work: Work, handle: str, group: bytes) -> tuple[PairGroup, State] | None:
+def group_of(work: Work, handle: str, group: bytes) -> tuple[PairGroup, State] | None:
+    """A group with the peer and its keys; None where we have none."""
     known = next((one for one in work.peer(handle).groups if one.id == group), None)
     state = work.session(group)
     return None if known is None or state is None else (known, state)
@@ -252,7 +282,7 @@ def _group(work: Work, handle: str, group: bytes) -> tuple[PairGroup, State] | N
 
 def heard(work: Work, handle: str, said: Message) -> Fate:
     """Words of the peer. Declined where they cannot be read: the peer says them again in another group, if it can."""
-    found = _group(work, handle, said.group)
+    found = group_of(work, handle, said.group)
     if found is None:
         return Fate.DECLINED
     _, state = found
@@ -292,104 +322,5 @@ def read_up_to(work: Work, handle: str, count: int) -> None:
     if count <= peer.told or not peer.pair.speaks:
         return
     work.keep(replace(peer, told=count))
-    if work.settings.read_receipts and _spoken(peer) is not None:
+    if work.settings.read_receipts and spoken(peer) is not None:
         say(work, handle, groups.new_id(work), Receipt(peer.counts, count), counted=False)
-
-
-# --- fresh keys, in turns ---
-
-
-def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
-    """The peer's commit: fresh keys of its own, and nothing else."""
-    found = _group(work, handle, shake.group)
-    if found is None:
-        return Fate.DECLINED
-    known, state = found
-    try:
-        staged = mls.process(state, shake.message, verify=work.judges.members, now=work.now)
-        if not isinstance(staged, Staged) or staged.state is None:
-            raise DecodeError("it is no commit")
-        changes = staged.changes
-        if known.turn or changes.added or changes.removed or changes.external:
-            raise VerificationError("it is not the turn of its author, or changes who is in")
-    except RemoteError as error:
-        work.trouble(handle, f"{handle} could not renew its keys: {error}")
-        return Fate.DECLINED
-    state = mls.merge(staged.state, staged)
-    certificates.met(work, handle, state, vouched=True)
-    work.keep_session(state)
-    _turn(work, handle, known, turn=True)
-    peer = work.peer(handle)
-    latest = work.now + work.settings.update_every
-    _due(work, peer, min(peer.updated or latest, latest))
-    return Fate.TAKEN
-
-
-def _turn(work: Work, handle: str, group: PairGroup, *, turn: bool) -> None:
-    peer = work.peer(handle)
-    changed = tuple(replace(one, turn=turn) if one.id == group.id else one for one in peer.groups)
-    work.keep(replace(peer, groups=changed))
-
-
-def came_back(work: Work, handle: str) -> None:
-    """A link opened: keys are renewed soon, and what waits for a key package asks for it here."""
-    peer = work.peer(handle)
-    if peer.groups:
-        at = work.now + work.settings.update_spread * work.chance()
-        _due(work, peer, min(peer.updated or at, at))
-    if len(peer.waiting) and _spoken(peer) is None:
-        work.keep(replace(peer, sought=0.0))
-        want_group(work, handle)
-
-
-def renewed(work: Work) -> None:
-    """Our certificate is another: every leaf of ours is to show it, where it is our turn at once."""
-    for peer in work.peers():
-        if peer.groups:
-            _due(work, peer, work.now)
-
-
-def _due(work: Work, peer: Peer, at: float) -> None:
-    work.keep(replace(peer, updated=at))
-    work.wake(at)
-
-
-def passed(work: Work, peer: Peer) -> None:
-    """Time passed: ask again for a key package, renew keys that are due: they stay so until it is our turn."""
-    if len(peer.waiting) and _spoken(peer) is None:
-        want_group(work, peer.handle)
-    group = _spoken(peer)
-    if group is None or not peer.updated:
-        return
-    if work.now < peer.updated:
-        work.wake(peer.updated)
-        return
-    if not peer.linked:
-        work.keep(replace(peer, updated=0.0))  # the next link asks for it again
-        return
-    if group.turn:
-        _due(work, peer, work.now + work.settings.update_every)
-        _renew(work, peer.handle, group)
-
-
-def _renew(work: Work, handle: str, group: PairGroup) -> None:
-    state = work.session(group.id)
-    if state is None or work.own is None:
-        return
-    own = work.own
-    try:
-        staged = mls.commit(
-            state,
-            verify=work.judges.members,
-            now=work.now,
-            random=work.random,
-            credential=own.credential,
-            signature_key=own.signature_key,
-        )
-    except LocalError as error:
-        work.trouble(handle, f"keys were not renewed: {error}")
-        return
-    assert staged.state is not None
-    work.keep_session(mls.merge(staged.state, staged))
-    _turn(work, handle, group, turn=False)
-    work.post(handle, Handshake(group.id, staged.message))

@@ -5,7 +5,7 @@ Keys and order go; history and the lobby's label stay. Left out: why (``chat.fol
 
 from __future__ import annotations
 
-from conclave.chat import groups, packages
+from conclave.chat import certificates, groups, packages
 from conclave.chat.effects import DropEntries
 from conclave.chat.hearing import own_notice
 from conclave.chat.line import Status
@@ -28,6 +28,9 @@ def out(work: Work, lobby: Lobby, reason: str) -> None:
 
 def end(work: Work, lobby: Lobby) -> None:
     """Nothing more happens in the lobby for us: keys and order go, history and its label stay."""
+    state = work.session(lobby.group)
+    if state is not None:
+        certificates.went_from(work, state, groups.roster(state))
     work.drop_session(lobby.group)
     packages.taken_back(work, lobby.group)
     work.record(DropEntries(lobby.group))

@@ -8,7 +8,7 @@ orders meet (``chat.healing``) or the leader is gone (``chat.leadership``), and 
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, healing, meaning, rejoining, sharing, terms, timers
+from conclave.chat import audience, certificates, ending, groups, healing, meaning, rejoining, sharing, terms, timers
 from conclave.chat.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.content import Content, Term, decode_content
 from conclave.chat.effects import PutEntry
@@ -304,7 +304,8 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         marks = marks.drop(handle)
         words = f"{handle} left" if why == groups.LEFT else f"{handle} was removed" + (f": {why}" if why else "")
         own_notice(work, lobby.label, words, entry.seq)
-    _new_certificates(work, lobby, entry, before, after, staged.changes)
+    certificates.shown_in(work, lobby, entry.seq, before, after, staged.changes)
+    certificates.went_from(work, before, went)
     people = lobby.watch.followers
     if people is not None:
         for handle in came:
@@ -336,19 +337,6 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     purge_expelled(work, entry.group)
     if came or staged.changes.external:
         timers.tell(work, entry.group)
-
-
-def _new_certificates(
-    work: Work, lobby: Lobby, entry: Ordered, before: State, after: State, changes: Changes
-) -> None:
-    was, now = groups.roster(before), groups.roster(after)
-    for leaf in {changes.committer, *changes.updated}:
-        handle = next((one for one, at in now.items() if at == leaf), None)
-        if handle is None or handle not in was:
-            continue
-        old, new = mls.credential(before, was[handle]), mls.credential(after, leaf)
-        if old != new and old.certificates and new.certificates:
-            own_notice(work, lobby.label, f"{handle} has a new certificate", entry.seq)
 
 
 def _reasons(staged: Staged) -> tuple[dict[str, str], int]:

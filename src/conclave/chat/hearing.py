@@ -105,8 +105,9 @@ def hear(work: Work, heard: Heard) -> bool:
 
 def _offered(work: Work, heard: Heard, offer: Offer) -> None:
     """A file that somebody offers is remembered in the same transaction as its line, unless it is already."""
+    said = min(heard.content.sent, work.now)  # a clock that is ahead must not keep the place of others' files
     try:
-        offered = record_of(heard.conversation, heard.author, heard.content.id, offer, work.now)
+        offered = record_of(heard.conversation, heard.author, heard.content.id, offer, said)
     except DecodeError as error:
         work.trouble(heard.author, f"a file that {heard.author} offers is none: {error}")
         return

@@ -8,7 +8,7 @@ put out for is everybody's intent: the leader commits it at once, the others if 
 
 from __future__ import annotations
 
-from conclave.chat import audience, groups, packages, terms
+from conclave.chat import audience, certificates, groups, packages, terms
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.ending import end
@@ -320,6 +320,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     renew = work.now + work.settings.update_spread * work.chance()
     voice = fly_again(lobby.voice, number)
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
+    certificates.shown_in(work, lobby, welcome.seq, old, state, None)
     if lobby.stage is Stage.MEMBER:
         lobby = terms.spent(work, lobby, lead.term)
         known = tuple(groups.roster(old)) if old is not None else lobby.asked

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conclave.chat import audience, ending, groups, sharing
+from conclave.chat import audience, certificates, ending, groups, sharing
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.healing import followed, leaderless
 from conclave.chat.hearing import own_notice
@@ -162,6 +162,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
     order = replace(lobby.order, epoch=state.number)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
+    certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
     lobby = replace(

@@ -63,7 +63,7 @@ def _under(kept: dict[str, bytes], prefix: str) -> list[tuple[str, bytes]]:
 def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
     peers = desk.peers
     for handle, value in _under(kept, records.PEER_KEY):
-        peer = _with_lines(peer_records.decode_peer(handle, value), posts)
+        peer = _with_posts(peer_records.decode_peer(handle, value), posts)
         waiting: Fifo[Unsaid] = Fifo()
         for key, data in _under(kept, f"{records.OUT_KEY}@{handle}/w/"):
             waiting = waiting.push(records.decode_unsaid(key, data))
@@ -75,17 +75,21 @@ def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
     return replace(desk, peers=peers)
 
 
-def _with_lines(peer: Peer, posts: Posts) -> Peer:
-    """The lines that wait in the outbox, read from the heads of the posts that carry them."""
+def _with_posts(peer: Peer, posts: Posts) -> Peer:
+    """What waits in the outbox, lines and fresh keys, read from the heads of the posts that carry them."""
     lines: Fifo[Waiting] = Fifo()
+    renewed: dict[bytes, int] = {}
     first = peer.out.base
     while first < peer.out.next:
         number = peer.out.next
         for number, kind, body in posts(peer.handle, first, min(RESTORED_POSTS, peer.out.next - first)):
             if kind == PostKind.MESSAGE:
                 lines = lines.push(Waiting(number, body[:ID_BYTES]))
+            elif kind == PostKind.HANDSHAKE:
+                renewed[body[:ID_BYTES]] = number
         first = number + 1
-    return replace(peer, out=replace(peer.out, lines=lines))
+    groups = tuple(replace(one, renewed=renewed.get(one.id, 0)) for one in peer.groups)
+    return replace(peer, out=replace(peer.out, lines=lines), groups=groups)
 
 
 def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:

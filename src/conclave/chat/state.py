@@ -88,6 +88,7 @@ class PairGroup:
     turn: bool  # it is ours to commit
     dead: bool = False  # the peer has lost it with its home, or never had it: it is not spoken in any more
     begun: int = 0  # the number of the first post of ours behind its beginning, or that is its beginning
+    renewed: int = 0  # the number of our latest commit in it; 0: none that waits in the outbox after a restart
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ def _answer(work: Work, handle: str, act: Act) -> None:
     for flag, choice in _TOLD.items():
         if flag in act:
             work.post(handle, Answer(b"", choice))
+            links.mail_anew(work, handle)  # it is not heard before what the other may have left
             peer = work.peer(handle)
             told = choice is Choice.REJECT
             if told != peer.pair.told:
@@ -146,16 +147,15 @@ def answered(work: Work, handle: str, choice: Choice) -> None:
 
 
 def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
-    """How ``handle`` holds us changed, perhaps; if so, people are told, and what waits is sent again."""
+    """How ``handle`` holds us changed, perhaps; if so, people are told. What waits is sent again."""
     before = work.peer(handle)
     after = _heard(before, what)
-    if after is before:
-        return
-    work.keep(after)
-    if after.pair.theirs is Theirs.REJECTED:
-        links.drop_waiting(work, handle)
-    if before.pair.theirs is not Theirs.UNKNOWN:
-        work.tell(RequestAnswered(handle, "", WORDS[choice]))
+    if after is not before:
+        work.keep(after)
+        if after.pair.theirs is Theirs.REJECTED:
+            links.drop_waiting(work, handle)
+        if before.pair.theirs is not Theirs.UNKNOWN:
+            work.tell(RequestAnswered(handle, "", WORDS[choice]))
     if after.out.count and choice is not Choice.BUSY:  # what was left there is taken now, or declined
         links.mail_anew(work, handle)
         work.send_outbox(handle, again=True)

@@ -43,7 +43,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One offer. ``sender`` and ``message`` (16 bytes) name the message that it came in; ``at`` is UNIX seconds.
+    """One offer. ``sender`` and ``message`` (16 bytes) name the message that it came in, said ``at`` (UNIX seconds).
 
     ``path`` is the file where it is here, while it is fetched what it will be called; ``why`` says what went wrong.
     """
@@ -71,7 +71,7 @@ class FileRecord:
 
 
 def record_of(conversation: str, sender: str, message: bytes, offer: OfferLike, at: float) -> FileRecord:
-    """The record of an offer as it arrived. Raises ``DecodeError`` for one that is of no file."""
+    """The record of an offer that was made at ``at``. Raises ``DecodeError`` for one that is of no file."""
     return FileRecord(conversation, sender, message, read_offer(offer), at, Stage.OFFERED)
 
 
