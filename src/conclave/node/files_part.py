@@ -20,7 +20,7 @@ from pathlib import Path
 
 from conclave.errors import LocalError, StorageError
 from conclave.files.names import numbered
-from conclave.files.offer import SEAL_BYTES, Offered, open_sealed
+from conclave.files.offer import SEAL_BYTES, Offered, open_sealed, tag_of
 from conclave.files.tree import LeafList, leaf_hash
 from conclave.node.files_disk import sync_folder, told
 
@@ -38,6 +38,7 @@ class PartFile:
         self.path = folder / f".{offered.name}.{mark}.part"
         self._open = folder / f".{offered.name}.{mark}.open"
         self._offered = offered
+        self._tags = bytearray()
         self._descriptor = -1
         self._stopped = False
 
@@ -49,6 +50,7 @@ class PartFile:
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
                 raise LocalError(f"{self.path} is in the way", remedy="remove it, or fetch into another folder")
             sealed = self._offered.size + self._offered.chunks * SEAL_BYTES
+            self._tags = bytearray(self._offered.chunks * SEAL_BYTES)
             if found.st_size > sealed:
                 os.ftruncate(self._descriptor, sealed)
             if self._linked() is None:
@@ -66,7 +68,22 @@ class PartFile:
         with told(self.path):
             size = os.fstat(self._descriptor).st_size
             last = min(self._offered.chunks, -(-size // self._at(1)))
-            return [number for number in range(last) if leaf_hash(self._read(number)) == leaves[number]]
+            return [number for number in range(last) if self._is_kept(number, leaves[number])]
+
+    def _is_kept(self, number: int, leaf: bytes) -> bool:
+        sealed = self._read(number)
+        if leaf_hash(sealed) != leaf:
+            return False
+        self._note(number, sealed)
+        return True
+
+    def _note(self, number: int, sealed: bytes) -> None:
+        self._tags[number * SEAL_BYTES : (number + 1) * SEAL_BYTES] = tag_of(sealed)
+
+    @property
+    def tags(self) -> bytes:
+        """The joined tags, once every chunk was written or found ``kept``."""
+        return bytes(self._tags)
 
     def _at(self, number: int) -> int:
         return number * (self._offered.chunk + SEAL_BYTES)
@@ -81,6 +98,8 @@ class PartFile:
         """Put neighbours in their places. They must have been checked: another size would overwrite what follows."""
         with told(self.path):
             _write(self._descriptor, sealed, self._at(first))
+        for number, each in enumerate(sealed, first):
+            self._note(number, each)
 
     def flush(self) -> None:
         """Have what was written on the disk itself."""
