@@ -188,6 +188,8 @@ class Download:
                 self._accuse(peer, str(error))
         self._moved(self.fetch.kept_bytes)
         self._unflushed += len(batch)
+        if self.fetch.whole:
+            return  # what is opened next is flushed itself
         if self._unflushed >= FLUSH_CHUNKS and (self._flushing is None or self._flushing.done()):
             if self._flushing is not None:
                 self._flushing.result()  # a disk that fails says so here
