@@ -120,6 +120,14 @@ def open_sealed(offered: Offered, number: int, sealed: bytes) -> bytes:
         raise VerificationError("the offer's key does not open its file", reason="wrong-key") from error
 
 
+def open_into(offered: Offered, number: int, sealed: memoryview, plain: memoryview) -> None:
+    """As ``open_sealed``, into room for exactly the plain bytes; what it holds after an error must not be used."""
+    try:
+        AES_256_GCM.open_into(offered.key, number.to_bytes(12), sealed, _LABEL, plain)
+    except VerificationError as error:
+        raise VerificationError("the offer's key does not open its file", reason="wrong-key") from error
+
+
 def open_chunk(offered: Offered, number: int, leaf: bytes, sealed: bytes) -> bytes:
     """The plain bytes of a chunk that arrived: both of the above."""
     check_chunk(offered, number, leaf, sealed)
