@@ -1,9 +1,10 @@
 """A file of 256 MB from one process to another over loopback; the receiver counts it when it is whole and in place.
 
-Ours: two nodes' links, stores and ``Files``; every chunk is read, sealed, checked against its leaf, sent, checked
-again, opened, written; the file is flushed to disk and linked to its name. The floor is bare TLS 1.3 by hand: read
-the same file, write it to the socket, throw away what arrives. A second floor does with what arrives what anybody
-must who wants a file: hashes it, writes it, flushes it. Words: round trips of a ping while the file is sent.
+Ours: two nodes' links, stores and ``Files``; every chunk is read, sealed, checked by its tag, sent, checked against
+its leaf, written sealed, read, opened, written; the file is flushed to disk and linked to its name. The floor is bare
+TLS 1.3 by hand: read the same file, write it to the socket, throw away what arrives. A second floor does with what
+arrives what anybody must who wants a file: hashes it, writes it, flushes it. Words: round trips of a ping while the
+file is sent.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conclave.chat.content import Offer
 from conclave.errors import DecodeError, VerificationError
-from conclave.files.offer import LARGEST_BYTES, Offered, open_chunk, read_offer, seal_chunk
+from conclave.files.offer import LARGEST_BYTES, Offered, open_chunk, open_into, read_offer, seal_chunk
 from conclave.files.tree import leaf_hash
 from conclave.wire.files import CHUNK_BYTES
 
@@ -112,3 +112,19 @@ def test_no_two_chunks_share_a_nonce() -> None:
     """The same bytes at two places, or under two offers, look nothing alike."""
     plain = bytes(100)
     assert len({seal_chunk(key, n, plain) for key in (KEY, bytes(32)) for n in (0, 1, 1 << 20)}) == 6
+
+
+@pytest.mark.parametrize("wrong", [slice(0, -1), slice(1, None), slice(0, 10), slice(0, 0)])
+def test_a_chunk_is_opened_into_room_of_its_size_or_not_at_all(wrong: slice) -> None:
+    offered, plain = read_offer(GOOD), bytes(range(100))
+    sealed, room = memoryview(seal_chunk(KEY, 3, plain)), memoryview(bytearray(200))
+    open_into(offered, 3, sealed, room[50:150])
+    assert bytes(room) == bytes(50) + plain + bytes(50)
+    for number, cut, size in (
+        (2, sealed, 100),
+        (3, sealed[wrong], 100),
+        (3, sealed[wrong], max(0, len(sealed[wrong]) - 16)),
+    ):
+        with pytest.raises(VerificationError) as told:
+            open_into(offered, number, cut, room[:size])
+        assert told.value.reason == "wrong-key"

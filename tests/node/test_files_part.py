@@ -11,7 +11,7 @@ import pytest
 from conclave.errors import StorageError, VerificationError
 from conclave.files.offer import Offered, seal_chunk
 from conclave.files.tree import check_leaves, leaf_hash, root_of
-from conclave.node.files_part import PartFile
+from conclave.node.files_part import PIECE_CHUNKS, PartFile
 from conclave.wire.files import CHUNK_BYTES
 
 KEY = b"k" * 32
@@ -94,6 +94,25 @@ def test_what_fails_in_the_last_step_leaves_nothing_plain(
     part.write(2, [SEALED[2]])
     assert place(part).read_bytes() == CONTENT
     part.close()
+
+
+def test_a_file_of_any_length_is_opened_whole_and_one_that_was_cut_is_not(tmp_path: Path) -> None:
+    for chunks in (1, PIECE_CHUNKS, 2 * PIECE_CHUNKS + 1):
+        folder = tmp_path / str(chunks)
+        folder.mkdir()
+        content = os.urandom(chunks * CHUNK_BYTES - 100)
+        plain = [content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES)]
+        part = PartFile(folder, Offered("any", len(content), CHUNK_BYTES, bytes(32), KEY), "3f9a10cc")
+        part.open(0)
+        part.write(0, [seal_chunk(KEY, number, each) for number, each in enumerate(plain)])
+        whole = part.path.stat().st_size
+        os.truncate(part.path, whole - 1)
+        with pytest.raises(VerificationError):
+            place(part)
+        assert names(folder) == [part.path.name]
+        part.write(chunks - 1, [seal_chunk(KEY, chunks - 1, plain[-1])])
+        assert place(part).read_bytes() == content
+        part.close()
 
 
 def test_what_a_death_in_the_last_step_left_is_removed_before_anything_else(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from conclave.wire.files import (
     Why,
     file_body,
 )
-from conclave.wire.frames import decode_frame, encode_frame
+from conclave.wire.frames import decode_frame, encode_chunk, encode_frame
 from conclave.wire.limits import FRAME_BYTES
 
 ROOT = b"r" * 32
@@ -42,6 +42,12 @@ def again(frame: FileFrame) -> object:
 def test_the_largest_frames_fit_and_come_back(frame: FileFrame) -> None:
     assert again(frame) == frame
     assert len(encode_frame(frame)) <= FRAME_BYTES
+
+
+@pytest.mark.parametrize("size", [0, 16, 63, 64, 16_000, 16_400, SEALED_BYTES])
+def test_a_chunk_that_is_encoded_by_itself_is_the_same_frame(size: int) -> None:
+    sealed = bytes(size)
+    assert encode_chunk(ROOT, 7, sealed) == encode_frame(Chunk(ROOT, 7, sealed))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from conclave.errors import VerificationError
 
 NONCE_SIZE = 12
 """Bytes of a nonce, in all three."""
+TAG_SIZE = 16
+"""Bytes by which a ciphertext is longer than its plaintext, in all three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,17 @@ class Aead:
         """The plaintext. Raises ``VerificationError`` where the tag does not verify."""
         try:
             return self.cipher(key).decrypt(nonce, ciphertext, associated)
+        except InvalidTag as error:
+            raise VerificationError("a ciphertext does not open", reason="bad-signature") from error
+
+    def open_into(
+        self, key: bytes, nonce: bytes, ciphertext: memoryview, associated: bytes, plaintext: memoryview
+    ) -> None:
+        """As ``open``, into room of exactly the plaintext's size; what it holds after an error must not be used."""
+        if len(ciphertext) != len(plaintext) + TAG_SIZE:
+            raise VerificationError("a ciphertext has another size than its plaintext", reason="bad-signature")
+        try:
+            self.cipher(key).decrypt_into(nonce, ciphertext, associated, plaintext)
         except InvalidTag as error:
             raise VerificationError("a ciphertext does not open", reason="bad-signature") from error
 

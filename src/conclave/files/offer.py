@@ -3,7 +3,8 @@
 Each offer has a key of its own, which is used for the chunks of this one file and nothing else, with the chunk's
 number as the nonce (NIST SP 800-38D section 8.2.1). The same bytes give the same sealed chunks, so whoever has the
 file can serve it. Different bytes must never be sealed under a key that is in use: whoever serves checks each sealed
-chunk against the leaf before it leaves the house. Left out: how the offer travels (``chat.content.Offer``).
+chunk against its tag or its leaf (``is_offered``) before it leaves the house. Left out: how the offer travels
+(``chat.content.Offer``).
 """
 
 from __future__ import annotations
@@ -85,6 +86,21 @@ def seal_chunk(key: bytes, number: int, plain: bytes) -> bytes:
     return AES_256_GCM.seal(key, number.to_bytes(12), plain, _LABEL)
 
 
+def tag_of(sealed: bytes) -> bytes:
+    """The tag (16 bytes) of a sealed chunk."""
+    return sealed[-SEAL_BYTES:]
+
+
+def is_offered(number: int, sealed: bytes, leaf: bytes, tags: bytes) -> bool:
+    """Whether a chunk that was sealed here has the tag, or else the leaf, that it had when it was offered or fetched.
+
+    ``tags`` are those of the whole file, joined; empty where they are not known. Under one key and nonce other bytes
+    have another tag, unless who made them has the key; whoever takes those refuses them by their leaf.
+    """
+    at = number * SEAL_BYTES
+    return tag_of(sealed) == tags[at : at + SEAL_BYTES] or leaf_hash(sealed) == leaf
+
+
 def check_chunk(offered: Offered, number: int, leaf: bytes, sealed: bytes) -> None:
     """That a chunk is the one of this leaf, and as long as the offer says. Raises ``VerificationError``.
 
@@ -100,6 +116,14 @@ def open_sealed(offered: Offered, number: int, sealed: bytes) -> bytes:
     """The plain bytes of a chunk. Raises ``VerificationError``, reason ``wrong-key``, where it does not open."""
     try:
         return AES_256_GCM.open(offered.key, number.to_bytes(12), sealed, _LABEL)
+    except VerificationError as error:
+        raise VerificationError("the offer's key does not open its file", reason="wrong-key") from error
+
+
+def open_into(offered: Offered, number: int, sealed: memoryview, plain: memoryview) -> None:
+    """As ``open_sealed``, into room for exactly the plain bytes; what it holds after an error must not be used."""
+    try:
+        AES_256_GCM.open_into(offered.key, number.to_bytes(12), sealed, _LABEL, plain)
     except VerificationError as error:
         raise VerificationError("the offer's key does not open its file", reason="wrong-key") from error
 

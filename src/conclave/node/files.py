@@ -172,9 +172,9 @@ class Files:
         progress: Callable[[int, int], None] = lambda done, size: self._read(  # noqa: E731
             conversation, message, path.name, done, size
         )
-        offered, leaves = await self._on_thread(disk.read_offered, path, self._random(KEY_BYTES), progress)
+        offered, *kept = await self._on_thread(disk.read_offered, path, self._random(KEY_BYTES), progress)
         record = FileRecord(conversation, self._me, message, offered, self._clock(), Stage.HERE, str(path))
-        await self._on_thread(disk.keep_leaves, self._records.leaves_path(record), leaves)
+        await self._on_thread(disk.keep_leaves, self._records.leaves_path(record), *kept)
         await self._records.make_room(conversation, self._limits.offers)
         await self._records.keep(record)
         try:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from conclave.errors import LocalError, StorageError
 from conclave.files.names import safe_name
-from conclave.files.offer import LARGEST_BYTES, Offered, seal_chunk
+from conclave.files.offer import LARGEST_BYTES, SEAL_BYTES, Offered, is_offered, seal_chunk, tag_of
 from conclave.files.tree import LeafList, leaf_hash, root_of
-from conclave.wire.files import CHUNK_BYTES
+from conclave.wire.files import CHUNK_BYTES, DIGEST_BYTES
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # not to wait for the other end of a pipe
 
@@ -47,8 +47,8 @@ def _state(descriptor: int) -> tuple[int, ...]:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def read_offered(path: Path, key: bytes, tell: Callable[[int, int], None]) -> tuple[Offered, bytes]:
-    """Seal the whole of a file once, to name it: the offer and its joined leaves. ``tell(done, size)`` as it goes.
+def read_offered(path: Path, key: bytes, tell: Callable[[int, int], None]) -> tuple[Offered, bytes, bytes]:
+    """Seal the whole of a file once, to name it: the offer, joined leaves and tags. ``tell(done, size)`` as it goes.
 
     Raises ``LocalError`` for what is no file, is too large, or changes meanwhile.
     """
@@ -58,11 +58,12 @@ def read_offered(path: Path, key: bytes, tell: Callable[[int, int], None]) -> tu
         size = before[0]
         if size > LARGEST_BYTES:
             raise LocalError(f"{path} has {size} bytes, at most {LARGEST_BYTES} can be sent", remedy="split it")
-        leaves = bytearray()
+        leaves, tags = bytearray(), bytearray()
         with told(path):
             for number in range(-(-size // CHUNK_BYTES)):
-                plain = os.pread(descriptor, CHUNK_BYTES, number * CHUNK_BYTES)
-                leaves += leaf_hash(seal_chunk(key, number, plain))
+                sealed = seal_chunk(key, number, os.pread(descriptor, CHUNK_BYTES, number * CHUNK_BYTES))
+                leaves += leaf_hash(sealed)
+                tags += tag_of(sealed)
                 if number % 256 == 0:
                     tell(number * CHUNK_BYTES, size)
             if _state(descriptor) != before:
@@ -70,25 +71,31 @@ def read_offered(path: Path, key: bytes, tell: Callable[[int, int], None]) -> tu
     finally:
         os.close(descriptor)
     joined = bytes(leaves)
-    return Offered(safe_name(path.name), size, CHUNK_BYTES, root_of(joined), key), joined
+    return Offered(safe_name(path.name), size, CHUNK_BYTES, root_of(joined), key), joined, bytes(tags)
 
 
-def leaves_of(descriptor: int, offered: Offered) -> bytes:
-    """The joined leaves of an open file under the key of ``offered``, as far as the file goes."""
-    leaves = bytearray()
+def leaves_of(descriptor: int, offered: Offered) -> tuple[bytes, bytes]:
+    """The joined leaves and tags of an open file under the key of ``offered``, as far as the file goes."""
+    leaves, tags = bytearray(), bytearray()
     for number in range(offered.chunks):
-        plain = os.pread(descriptor, offered.plain_size(number), number * offered.chunk)
-        leaves += leaf_hash(seal_chunk(offered.key, number, plain))
-    return bytes(leaves)
+        sealed = _sealed(descriptor, offered, number)
+        leaves += leaf_hash(sealed)
+        tags += tag_of(sealed)
+    return bytes(leaves), bytes(tags)
+
+
+def _sealed(descriptor: int, offered: Offered, number: int) -> bytes:
+    plain = os.pread(descriptor, offered.plain_size(number), number * offered.chunk)
+    return seal_chunk(offered.key, number, plain)
 
 
 def is_whole(descriptor: int, offered: Offered) -> bool:
     """Whether an open file is the one that was offered, to the last byte."""
-    return os.fstat(descriptor).st_size == offered.size and root_of(leaves_of(descriptor, offered)) == offered.root
+    return os.fstat(descriptor).st_size == offered.size and root_of(leaves_of(descriptor, offered)[0]) == offered.root
 
 
 def sealed_chunks(
-    descriptor: int, offered: Offered, leaves: LeafList, first: int, count: int
+    descriptor: int, offered: Offered, leaves: LeafList, tags: bytes, first: int, count: int
 ) -> list[tuple[int, bytes]]:
     """Number and sealed bytes of chunks of an open file, each exactly as it was offered.
 
@@ -96,9 +103,8 @@ def sealed_chunks(
     """
     found = []
     for number in range(first, first + count):
-        plain = os.pread(descriptor, offered.plain_size(number), number * offered.chunk)
-        sealed = seal_chunk(offered.key, number, plain)
-        if leaf_hash(sealed) != leaves[number]:
+        sealed = _sealed(descriptor, offered, number)
+        if not is_offered(number, sealed, leaves[number], tags):
             raise LocalError(f"{offered.name} is not what it was when it was offered", remedy="offer it again")
         found.append((number, sealed))
     return found
@@ -114,18 +120,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def keep_leaves(path: Path, leaves: bytes) -> None:
-    """Write the leaves of a file; they save reading all of it again, and can be made again from it."""
+def keep_leaves(path: Path, leaves: bytes, tags: bytes = b"") -> None:
+    """Write leaves and tags of a file; they save reading all of it again, and can be made again from it."""
     with told(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         beside = path.with_name(f"{path.name}.new")
-        beside.write_bytes(leaves)
+        beside.write_bytes(leaves + tags)
         beside.replace(path)
 
 
-def kept_leaves(path: Path) -> bytes:
-    """What ``keep_leaves`` wrote, unchecked; empty where there is nothing."""
+def kept_leaves(path: Path, count: int) -> tuple[bytes, bytes]:
+    """What ``keep_leaves`` wrote for ``count`` chunks, unchecked; empty where there is nothing, or no tags."""
     try:
-        return path.read_bytes()
+        kept = path.read_bytes()
     except OSError:
-        return b""
+        return b"", b""
+    leaves, tags = kept[: count * DIGEST_BYTES], kept[count * DIGEST_BYTES :]
+    return leaves, tags if len(tags) == count * SEAL_BYTES else b""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
 
-from conclave.errors import Refused, VerificationError
+from conclave.errors import Refused, StorageError, VerificationError
 from conclave.files.limits import FileLimits
 from conclave.files.offer import Offered, check_chunk, open_sealed
 from conclave.files.receiving import Fetch
@@ -129,6 +129,7 @@ class Download:
                     self._ask()
                 if self._hopeless:
                     raise Refused(self._hopeless, reason="changed", remedy="ask for it to be offered again")
+            await self._keep_tags()
             try:
                 return await self._on_thread(self.part.place, begun, beginning)  # type: ignore[no-any-return]
             except VerificationError as error:
@@ -152,7 +153,7 @@ class Download:
 
     async def _take_up(self) -> None:
         offered = self._offered
-        joined = await self._on_thread(disk.kept_leaves, self._leaves_path)
+        joined, _ = await self._on_thread(disk.kept_leaves, self._leaves_path, offered.chunks)
         if not offered.chunks or joined:
             try:
                 leaves = check_leaves(joined, offered.root, offered.chunks)
@@ -187,11 +188,19 @@ class Download:
                 self._accuse(peer, str(error))
         self._moved(self.fetch.kept_bytes)
         self._unflushed += len(batch)
+        if self.fetch.whole:
+            return  # what is opened next is flushed itself
         if self._unflushed >= FLUSH_CHUNKS and (self._flushing is None or self._flushing.done()):
             if self._flushing is not None:
                 self._flushing.result()  # a disk that fails says so here
             self._unflushed = 0
             self._flushing = asyncio.ensure_future(self._on_thread(self.part.flush))
+
+    async def _keep_tags(self) -> None:
+        if self.fetch.leaves is not None:
+            with suppress(StorageError):  # without them it is passed on by its leaves
+                joined, tags = self.fetch.leaves.joined, self.part.tags
+                await self._on_thread(disk.keep_leaves, self._leaves_path, joined, tags)
 
     def _ask(self) -> None:
         for peer, ask in self.fetch.asks(self._clock()):

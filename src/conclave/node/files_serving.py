@@ -23,8 +23,8 @@ from conclave.files.record import FileRecord
 from conclave.files.sending import Turn, Uploads
 from conclave.files.tree import LeafList, check_leaves
 from conclave.node import files_disk as disk
-from conclave.wire.files import DIGEST_BYTES, Ask, Chunk, Lack, Leaves, Part, Why
-from conclave.wire.frames import encode_frame
+from conclave.wire.files import DIGEST_BYTES, Ask, Lack, Leaves, Part, Why
+from conclave.wire.frames import encode_chunk, encode_frame
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class _Open:
     record: FileRecord
     descriptor: int
     leaves: LeafList
+    tags: bytes
     users: int = 0
     stale: bool = False
 
@@ -178,22 +179,23 @@ class Serving:
 
 
 def _open(record: FileRecord, leaves_path: Path) -> _Open:
-    """The file and its leaves; made again from the file where they are not kept. Raises ``ConclaveError``."""
+    """The file, its leaves and tags; made again from the file where they are not kept. Raises ``ConclaveError``."""
     path = Path(record.path)
     descriptor = disk.open_regular(path)
     try:
         offered = record.offered
+        joined, tags = disk.kept_leaves(leaves_path, offered.chunks)
         try:
-            leaves = check_leaves(disk.kept_leaves(leaves_path), offered.root, offered.chunks)
+            leaves = check_leaves(joined, offered.root, offered.chunks)
         except VerificationError:
             with disk.told(path):
-                joined = disk.leaves_of(descriptor, offered)
+                joined, tags = disk.leaves_of(descriptor, offered)
             leaves = check_leaves(joined, offered.root, offered.chunks)
-            disk.keep_leaves(leaves_path, joined)
+            disk.keep_leaves(leaves_path, joined, tags)
     except BaseException:
         os.close(descriptor)
         raise
-    return _Open(record, descriptor, leaves)
+    return _Open(record, descriptor, leaves, tags)
 
 
 def _frames(held: _Open, turn: Turn) -> list[bytes]:
@@ -202,5 +204,6 @@ def _frames(held: _Open, turn: Turn) -> list[bytes]:
         hashes = held.leaves.joined[turn.first * DIGEST_BYTES : end * DIGEST_BYTES]
         return [encode_frame(Leaves(turn.root, turn.first, hashes))]
     with disk.told(Path(held.record.path)):
-        chunks = disk.sealed_chunks(held.descriptor, held.record.offered, held.leaves, turn.first, turn.count)
-    return [encode_frame(Chunk(turn.root, number, sealed)) for number, sealed in chunks]
+        offered = held.record.offered
+        chunks = disk.sealed_chunks(held.descriptor, offered, held.leaves, held.tags, turn.first, turn.count)
+    return [encode_chunk(turn.root, number, sealed) for number, sealed in chunks]
