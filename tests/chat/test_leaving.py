@@ -319,6 +319,19 @@ def test_a_nap_is_no_time_in_which_nobody_followed_a_leader_that_left(*, word: b
         _has_it(table)
 
 
+def test_who_leaves_after_its_leader_with_last_words_goes_though_it_restarts_again_and_again() -> None:
+    table = all_linked("ayse", "burak", "cem")
+    table.reach = lambda _one, _other: False
+    _leave(table)
+    for _ in range(4):
+        table.run(70)
+        assert table.stages()["cem"] == "leaving"
+        table.now += 86_400  # a night is no such time
+        table.restart("cem")
+    table.run(70)
+    assert table.stages()["cem"] == "ended"
+
+
 def test_who_went_unseen_and_was_asked_in_again_stays() -> None:
     """cem left burak's half, which lost its leader; ayse put it out, and asked it in again while deniz was away."""
     table = all_linked(*ALL)

@@ -289,7 +289,7 @@ class Watch:
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
     forsaken: tuple[float, float] = (0.0, 0.0)
-    """For how many seconds nobody has followed a leader that left as we do, and when that was counted last."""
+    """For how many seconds more than the lobby's it is forsaken, and when that was counted last."""
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
@@ -341,6 +341,7 @@ class Lobby:
     timer: int = 0  # seconds after which what is said here disappears; 0: never
     timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
     timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
+    forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
