@@ -114,8 +114,8 @@ def _happened(work: Work, event: ev.Event) -> None:
                     _arrived(work, peer, frame)
             work.envelope = None
             mail.taken(work, peer, several, envelope)
-        case ev.Linked(peer, window, device):
-            purging.readmitted(work, peer)
+        case ev.Linked(peer, window, device, made):
+            purging.linked(work, peer, made)
             links.linked(work, peer, window, device)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
@@ -142,7 +142,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             mail.deposited(work, event)
         case ev.DepositFailed(peer, _, reason, group, entry):
             mail.failed(work, peer, reason, group, entry)
-        case ev.Expelled(peer, reason):
+        case ev.Expelled(peer, reason, skew):
+            purging.expelled(work, peer, reason, skew)
             _expelled(work, peer, reason)
         case ev.Readmitted(peer):
             purging.readmitted(work, peer)
@@ -152,9 +153,9 @@ def _happened(work: Work, event: ev.Event) -> None:
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
-            before, work.judges = work.judges, judges
+            work.judges = judges
             duet.judged(work)
-            purging.judged(work, before)
+            purging.judged(work)
         case _:
             _command(work, event)
 
@@ -269,7 +270,6 @@ def _passed(work: Work) -> None:
 
 
 def _expelled(work: Work, peer: str, reason: str) -> None:
-    work.expelled = {**work.expelled, peer: work.now}
     for lobby in work.lobbies():
         if lobby.stage in (Stage.INVITED, Stage.JOINING):
             if not invitations.still_awaited(work, lobby, peer):

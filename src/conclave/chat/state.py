@@ -288,8 +288,7 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
-    forsaken: tuple[float, float] = (0.0, 0.0)
-    """For how many seconds more than the lobby's it is forsaken, and when that was counted last."""
+    forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
@@ -372,6 +371,13 @@ class Remains:
     lobbies: tuple[RemainingLobby, ...] = ()
 
 
+class Word(NamedTuple):
+    """The authority said that somebody is out."""
+
+    at: float  # UNIX seconds by its clock; 0: a list came since, and says of each certificate whether it holds
+    suspended: bool  # until it is resumed; else only another certificate counts
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """All conversations of ``me``. ``alarm`` is when the core asked to be woken (UNIX seconds; 0: not)."""
@@ -389,7 +395,6 @@ class Desk:
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
     holders: Shelf[bytes, Holder] = field(default_factory=Shelf)  # who has those that are not the authority's stock
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
-    expelled: Mapping[str, float] = field(default_factory=dict)
-    """Whom the authority put out, as told since our start, and when it told so (UNIX seconds)."""
+    expelled: Mapping[str, Word] = field(default_factory=dict)  # by handle, as told since our start
     remains: Remains | None = None  # of a home that came from a backup, until it is taken up again
     alarm: float = 0.0
