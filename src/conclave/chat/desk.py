@@ -265,6 +265,7 @@ def _passed(work: Work) -> None:
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
         mail.lobby_passed(work, lobby.group)
+        ending.finish(work, lobby.group)
         catching_up.catch_up(work, lobby.group)
     work.expire()
 
