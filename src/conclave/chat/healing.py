@@ -120,7 +120,8 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         return
     if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
         common = place  # we cannot tell what they have of ours, and say nothing of it again
-        lobby = replace(lobby, healing=replace(lobby.healing, step=Step.REJOIN, common=common))
+        healing = replace(lobby.healing, step=Step.REJOIN, common=common)
+        lobby = replace(lobby, healing=healing, timed=0, timers_before=())
     if lobby.healing.step in (Step.REJOIN, Step.ENTER):
         common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
         healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, unknown=0.0, common=common)

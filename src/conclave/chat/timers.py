@@ -124,5 +124,10 @@ def lost(work: Work, lobby: Lobby, common: int, cut: Sequence[Ordered]) -> Lobby
     return replace(work.lobby(lobby.group) or lobby, timer=timer, timed=timed, timers_before=before[:-1])
 
 
+def anew(lobby: Lobby) -> Lobby:
+    """We are in anew, and whoever leads says what is set: what was set by no entry that we know counts no more."""
+    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0)
+
+
 def _length(timer: Timer) -> float:
     return timer.seconds or float("inf")
