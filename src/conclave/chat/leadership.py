@@ -150,8 +150,8 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.watch.rumours:
         _tie(work, group)  # some may have grown old
     if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
-        if lobby.leader != work.me:
-            work.post(lobby.leader, Leave(group))
+        if lobby.leader != work.me and lobby.intents.removes.get(lobby.leader) != groups.LEFT:
+            work.post(lobby.leader, Leave(group))  # one that left hears so when it shows us its order
         ending.out(work, lobby, groups.LEFT)
         return
     if audience.leads(work, lobby):
