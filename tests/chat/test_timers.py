@@ -99,6 +99,8 @@ def test_what_is_said_again_of_a_timer_undoes_no_later_one(table: Table) -> None
     utter(table, "ayse", "#ops", c.Timer(HOUR, set_by))
     utter(table, "ayse", "#ops", c.Timer(HOUR, 1 << 31))  # an entry that is not there yet
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [60] * 3
+    assert table.troubles("burak") == []  # cem's may have come between
+    utter(table, "ayse", "#ops", c.Timer(60, set_by))
     assert "ayse says of the timer what is not so" in table.troubles("burak")[-1]
     utter(table, "cem", "#ops", c.Timer(0))
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [0] * 3

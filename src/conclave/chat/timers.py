@@ -82,7 +82,8 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
     again = timer.number > 0 and lobby.order is not None and author == lobby.order.run.leader
     timed = timer.number if again else seq
     if again and not lobby.timed < timed < seq:
-        if timed <= lobby.timed and timer.seconds != lobby.timer:
+        known = {entry: seconds for seconds, entry in (*lobby.timers_before, (lobby.timer, lobby.timed))}
+        if min(known) <= timed <= lobby.timed and known.get(timed) != timer.seconds:  # else a later one came between
             work.trouble(author, f"{lobby.label}: {author} says of the timer what is not so: {phrase(timer.seconds)}")
         return
     if not again or lobby.timed:  # who knew of one is told who says otherwise
