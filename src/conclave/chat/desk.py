@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 
 from conclave.chat import (
     audience,
+    boxes,
     catching_up,
     committing,
     departing,
@@ -57,7 +58,20 @@ from conclave.lobby.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.limits import ID_BYTES
-from conclave.wire.order import AskInfo, Fetch, Have, Head, Info, Ordered, Originals, Recall, Refusal, Refused, Submit
+from conclave.wire.order import (
+    AskInfo,
+    Boxes,
+    Fetch,
+    Have,
+    Head,
+    Info,
+    Ordered,
+    Originals,
+    Recall,
+    Refusal,
+    Refused,
+    Submit,
+)
 from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Answer, Begin, Choice, Handshake, Invite, Leave, Message, Parcel, Welcome
 
@@ -114,9 +128,9 @@ def _happened(work: Work, event: ev.Event) -> None:
                     _arrived(work, peer, frame)
             work.envelope = None
             mail.taken(work, peer, several, envelope)
-        case ev.Linked(peer, window, device, made):
+        case ev.Linked(peer, window, device, made, version):
             purging.linked(work, peer, made)
-            links.linked(work, peer, window, device)
+            links.linked(work, peer, window, device, version)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):
@@ -209,6 +223,8 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
             sharing.recall_arrived(work, peer, frame)
         case Originals():
             sharing.originals_arrived(work, peer, frame)
+        case Boxes():
+            boxes.told(work, peer, frame)
         case AskPackage():
             package = packages.asked(work, peer)
             if package is not None:
@@ -265,6 +281,7 @@ def _passed(work: Work) -> None:
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
         mail.lobby_passed(work, lobby.group)
+        boxes.passed(work, lobby.group)
         ending.finish(work, lobby.group)
         catching_up.catch_up(work, lobby.group)
     work.expire()

@@ -19,13 +19,14 @@ class Linked:
     """A link to ``peer`` is open; it takes at most ``window`` unacknowledged posts.
 
     ``device`` is the label of the device at its other end, empty where it is not known; ``made`` is when the
-    certificate that it showed was made (UNIX seconds; 0: not known).
+    certificate that it showed was made (UNIX seconds; 0: not known), ``version`` the protocol's that both speak.
     """
 
     peer: str
     window: int
     device: str = ""
     made: float = 0.0
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

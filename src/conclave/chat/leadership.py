@@ -6,7 +6,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.healing``).
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, healing, sharing, speaking, terms
+from conclave.chat import audience, boxes, ending, groups, healing, sharing, speaking, terms
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
@@ -126,6 +126,7 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
         current = work.lobby(lobby.group) or lobby
         if up:
             audience.show_head(work, current, handle)
+            boxes.linked(work, current, handle)
         if handle == lobby.leader:
             watch = replace(current.watch, fetching=0)
             if up and current.lead is not None:

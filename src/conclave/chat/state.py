@@ -23,7 +23,7 @@ from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
 from conclave.mls.group import Credential, OwnKeyPackage, Staged, State, Verify
 from conclave.pki.revocation import Revocation
-from conclave.wire.order import EntryKind, Run
+from conclave.wire.order import Boxes, EntryKind, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,9 +293,9 @@ class Watch:
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    mailing: Mapping[str, int] = field(default_factory=dict)
-    """Up to which entry it is on its way to whose mailbox; the last number of all where the next fits no envelope."""
+    mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)

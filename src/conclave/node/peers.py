@@ -162,7 +162,8 @@ class Peers:
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
-        self._put(Linked(handle, stream.window, stream.peer.device, stream.peer.not_before + BACKDATE))
+        made = stream.peer.not_before + BACKDATE
+        self._put(Linked(handle, stream.window, stream.peer.device, made, stream.version))
 
     def on_frames(self, stream: LinkStream, frames: Sequence[Frame]) -> None:
         """Frames came in; those of a link that was given up are dropped, its peer sends them again."""
