@@ -68,6 +68,7 @@ class Table:
         self.settings = settings or Settings()
         self.own: dict[str, Own] = {name: own(name) for name in names}
         self.devices: dict[str, str] = {}  # d1 unless it is here
+        self.version = 2  # of the links' protocol
         self.desks = {name: Desk(name, self.settings, self.own[name], JUDGES) for name in names}
         self.published: dict[str, list[bytes]] = {}
         self.authority = True
@@ -174,8 +175,8 @@ class Table:
 
     def link(self, one: str, other: str, window: int = 64) -> None:
         self.links.add(frozenset((one, other)))
-        self.step(one, ev.Linked(other, window, self.devices.get(other, "d1")))
-        self.put(other, ev.Linked(one, window, self.devices.get(one, "d1")))
+        self.step(one, ev.Linked(other, window, self.devices.get(other, "d1"), version=self.version))
+        self.put(other, ev.Linked(one, window, self.devices.get(one, "d1"), version=self.version))
 
     def cut(self, one: str, other: str) -> None:
         self.links.discard(frozenset((one, other)))

@@ -319,6 +319,43 @@ def test_a_nap_is_no_time_in_which_nobody_followed_a_leader_that_left(*, word: b
         _has_it(table)
 
 
+def test_who_leaves_after_its_leader_with_last_words_goes_though_it_restarts_again_and_again() -> None:
+    table = all_linked("ayse", "burak", "cem")
+    table.reach = lambda _one, _other: False
+    _leave(table)
+    for _ in range(4):
+        table.run(70)
+        assert table.stages()["cem"] == "leaving"
+        table.now += 86_400  # a night is no such time
+        table.restart("cem")
+    table.run(70)
+    assert table.stages()["cem"] == "ended"
+
+
+@pytest.mark.parametrize("wanted", ["left", "put out"])
+def test_who_goes_as_all_others_are_to_posts_nothing_to_a_leader_that_left(wanted: str) -> None:
+    """A post might wait, and come when both are in again; a leader that left hears so when it shows its order."""
+    table = all_linked("ayse", "burak")
+    if wanted == "left":
+        table.drop = lambda _one, other, frame: other == "ayse" and isinstance(frame, Submit)
+        table.put("ayse", ev.LeaveLobby("ops"))
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.drop = lambda _one, _other, _frame: False
+    if wanted != "left":
+        table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(3)
+    assert table.stages()["burak"] == "ended"
+    peer = table.desks["burak"].peers.get("ayse")
+    assert peer is not None
+    assert (peer.out.count > 0) is (wanted != "left")
+    table.part()
+    table.run(60)
+    assert table.stages()["ayse"] == ("ended" if wanted == "left" else "leading")
+    assert table.view("ayse").roster in ((), ("ayse",))
+
+
 def test_who_went_unseen_and_was_asked_in_again_stays() -> None:
     """cem left burak's half, which lost its leader; ayse put it out, and asked it in again while deniz was away."""
     table = all_linked(*ALL)

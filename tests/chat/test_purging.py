@@ -113,9 +113,9 @@ def test_whom_people_want_out_goes_though_the_authority_has_nothing_against_it_a
     assert not _back(table)
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_who_was_put_out_resumed_and_asked_in_again_stays_once_the_authority_has_it_online(*, heard: bool) -> None:
-    """cem is never linked to burak, and heard of the suspension by word, as burak was out already."""
+@pytest.mark.parametrize("heard", ["by list", "by the directory", "not yet"])
+def test_who_was_put_out_resumed_and_asked_in_again_stays_once_the_authority_says_so(heard: str) -> None:
+    """cem is never linked to burak, whose renewed certificate reaches back to before the suspension."""
     table = Table(*EVERYBODY)
     for one in ("burak", "cem"):
         table.link("ayse", one)
@@ -125,17 +125,34 @@ def test_who_was_put_out_resumed_and_asked_in_again_stays_once_the_authority_has
     for name in ("ayse", "cem"):
         table.put(name, ev.JudgesChanged(_listed(suspended=True)))
         table.put(name, ev.Expelled("burak", "suspended"))
+    told = table.now
     table.run(3600, 10)
-    for name in EVERYBODY:
-        table.put(name, ev.JudgesChanged(JUDGES))
-    table.run(5)
     assert "burak" not in table.view("cem").roster
-    for name in ("ayse", "cem") if heard else ("ayse",):
-        table.put(name, ev.Readmitted("burak"))
-    table.dial()
+    table.put("ayse", ev.JudgesChanged(JUDGES))
+    table.put("ayse", ev.Readmitted("burak"))
+    if heard != "not yet":
+        table.put("cem", ev.JudgesChanged(JUDGES) if heard == "by list" else ev.Readmitted("burak"))
+    _shows(table, told - 20 * 3600)
     table.put("ayse", ev.InviteTo("ops", ("burak",)))
     table.run(5)
     [label] = [one.label for one in table.desks["burak"].lobbies.values() if one.stage is Stage.INVITED]
     table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby=label))
     table.run(60)
-    assert ("burak" in table.view("ayse").roster) is heard
+    assert ("burak" in table.view("ayse").roster) is (heard != "not yet")
+
+
+@pytest.mark.parametrize("made", [-600.0, 600.0], ids=["before the word", "after the word"])
+def test_a_link_by_a_certificate_from_before_the_word_takes_it_back_not(table: Table, made: float) -> None:
+    """cem has no list that names burak, whose certificate for links may be on one."""
+    table.put("cem", ev.Expelled("burak", "certificate revoked"))
+    table.put("cem", ev.Linked("burak", 64, "d1", table.now + made))
+    table.put("cem", ev.Unlinked("burak"))
+    assert _back(table) is (made > 0)
+
+
+@pytest.mark.parametrize("skew", [0.0, -7200.0])
+def test_the_time_of_the_word_is_the_authoritys(table: Table, skew: float) -> None:
+    """cem's clock is two hours ahead; burak got another certificate ten minutes after it was revoked."""
+    table.put("cem", ev.Expelled("burak", "certificate revoked", skew))
+    _shows(table, table.now - 6600)
+    assert _back(table) is (skew < 0)

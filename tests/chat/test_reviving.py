@@ -332,6 +332,21 @@ def test_what_an_old_device_says_to_have_is_mailed_to_the_new_one() -> None:
     assert table.words("burak") == ["while both are away"]
 
 
+def test_a_lobby_that_closes_waits_for_no_device_whose_person_is_back_on_an_older_one() -> None:
+    table, new = _with_the_old_one_up()
+    table.failing["burak"] = "mailbox-full"
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.run(120, 5)
+    assert table.stages()["ayse"] == "closing"  # the new device may come back, and would hear nothing
+    table.failing.clear()
+    table.run(4000, 20)
+    assert table.stages()["ayse"] == "ended"
+    table.part({"ayse", "cem"}, {"burak"})
+    _swapped(table, "burak", new)
+    table.collect("burak")
+    assert table.stages()["burak"] == "ended"
+
+
 def test_an_old_device_that_is_linked_keeps_no_mail_from_the_new_one() -> None:
     table, new = _with_the_old_one_up()
     assert frozenset(("ayse", "burak")) in table.links

@@ -99,6 +99,8 @@ def test_what_is_said_again_of_a_timer_undoes_no_later_one(table: Table) -> None
     utter(table, "ayse", "#ops", c.Timer(HOUR, set_by))
     utter(table, "ayse", "#ops", c.Timer(HOUR, 1 << 31))  # an entry that is not there yet
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [60] * 3
+    assert table.troubles("burak") == []  # cem's may have come between
+    utter(table, "ayse", "#ops", c.Timer(60, set_by))
     assert "ayse says of the timer what is not so" in table.troubles("burak")[-1]
     utter(table, "cem", "#ops", c.Timer(0))
     assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [0] * 3
@@ -136,11 +138,31 @@ def test_a_timer_of_a_half_that_lost_holds_no_longer_where_who_set_it_is_away(
     assert table.view(rest[0]).timer == first
 
 
+@pytest.mark.parametrize("first", [0, HOUR])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_timer_holds_no_longer_where_the_half_that_counts_knows_of_no_entry_of_ours(
+    halves: Table, first: int, *, apart: bool
+) -> None:
+    table = halves
+    if first:
+        utter(table, "ayse", "#ops", c.Timer(first))
+    cut(table)
+    for name in OTHER:  # as after many terms
+        [lobby] = table.desks[name].lobbies.values()
+        assert lobby.order is not None
+        lobby = replace(lobby, order=replace(lobby.order, runs=lobby.order.runs[:1]))
+        table.desks[name] = replace(table.desks[name], lobbies=table.desks[name].lobbies.put(lobby.group, lobby))
+    if apart:
+        utter(table, "burak", "#ops", c.Timer(60))
+    heal(table, 120)
+    assert {(table.view(name).leader, table.view(name).timer) for name in ALL} == {("cem", first)}
+
+
 def test_a_lobby_of_before_is_read(table: Table) -> None:
     group = table.lobby("ayse", "burak")
     utter(table, "burak", "#ops", c.Timer(HOUR))
     lobby = table.state("ayse", group)
-    read = decode_lobby(group, encode_lobby(lobby)[:-18], encode_place(lobby))
+    read = decode_lobby(group, encode_lobby(lobby)[:-26], encode_place(lobby))
     assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 

@@ -37,6 +37,7 @@ class KnownPeer:
     not_after: float
     der: bytes
     device: str = "d1"
+    not_before: float = 0.0
 
 
 def _name(text: str) -> x509.Name:

@@ -159,7 +159,7 @@ def test_reading_nothing_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     "hello",
-    [Hello(2, 2, FRAME_BYTES, 64, "new"), Hello(0, 0, FRAME_BYTES, 64, "old"), Hello(1, 2, FRAME_BYTES, 64, "odd")],
+    [Hello(3, 3, FRAME_BYTES, 64, "new"), Hello(0, 0, FRAME_BYTES, 64, "old"), Hello(1, 2, FRAME_BYTES, 64, "odd")],
 )
 def test_versions_that_do_not_meet(hello: Hello) -> None:
     pair = Pair()

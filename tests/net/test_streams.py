@@ -14,6 +14,7 @@ import uvloop
 from conclave.errors import ConclaveError, LocalError, NetworkError, RemoteError, Truncated, VerificationError
 from conclave.link.events import Closed
 from conclave.link.limits import LinkLimits
+from conclave.link.machine import VERSION
 from conclave.net.dialling import dial
 from conclave.net.listener import Listener, listen
 from conclave.net.streams import LinkStream
@@ -142,6 +143,7 @@ def test_two_peers_talk_and_part(run: Run) -> None:
         ayse, burak = Owner(), town.burak
         stream = await town.dial(ayse)
         assert (stream.peer.handle, stream.handle, stream.initiator, stream.window) == ("burak", "burak", True, 9)
+        assert stream.version == VERSION
         assert stream.address == f"{HERE}:{town.listener.address[1]}"
         for n in range(30):
             stream.send(have(n))

@@ -73,6 +73,9 @@ conversation_frames = st.one_of(
         st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple),
         st.booleans(),
     ),
+    st.builds(
+        order.Boxes, GROUPS, st.just(1) | U32, st.lists(st.tuples(HANDLES, SMALL, SMALL), max_size=3).map(tuple)
+    ),
     st.just(packages.AskPackage()),
     st.builds(packages.Package, PAYLOADS),
 )

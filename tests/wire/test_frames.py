@@ -16,7 +16,18 @@ from conclave.wire.frames import Frame, decode_frame, encode_frame
 from conclave.wire.kinds import Kind
 from conclave.wire.limits import FRAME_BYTES, PAYLOAD_BYTES
 from conclave.wire.link import Close, CloseReason
-from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Originals, Run, decode_ordered, encode_ordered
+from conclave.wire.order import (
+    BOXES,
+    RUNS,
+    Boxes,
+    EntryKind,
+    Head,
+    Ordered,
+    Originals,
+    Run,
+    decode_ordered,
+    encode_ordered,
+)
 from conclave.wire.posts import Invite, Message, Parcel, open_post, pack_parcel
 from tests.wire.frames_strategies import frames, ordered, parcels
 
@@ -99,6 +110,13 @@ def test_a_flag_is_nought_or_one() -> None:
     assert decode_frame(Kind.ORIGINALS, body + b"\x01") == Originals(b"g" * 16, 3, 9, (), whole=True)
     with pytest.raises(DecodeError):
         decode_frame(Kind.ORIGINALS, body + b"\x02")
+
+
+def test_a_leader_tells_of_so_many_mailboxes_at_most() -> None:
+    for many, bearable in ((BOXES, True), (BOXES + 1, False)):
+        sent = Boxes(b"g" * 16, 1, tuple((f"{number:063}", 1, 2) for number in range(many)))
+        with contextlib.nullcontext() if bearable else pytest.raises(DecodeError):
+            assert read(encode_frame(sent)) == sent
 
 
 def test_payloads_have_a_limit() -> None:

@@ -354,7 +354,7 @@ class World:
                     continue
                 link = self.links[ends] = Link((name, peer))
                 for one, other in (link.ends, link.ends[::-1]):
-                    self.nodes[one].put(ev.Linked(other, self.random.randint(1, 8)))
+                    self.nodes[one].put(ev.Linked(other, self.random.randint(1, 8), version=2))
 
     def break_links(self, name: str) -> None:
         for ends, link in list(self.links.items()):

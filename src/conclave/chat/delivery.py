@@ -67,6 +67,7 @@ class Flight:
     tries: int = 0
     handed: bytes = b""  # reference of our key package that went over it
     device: str = ""  # the label of the device at its other end
+    version: int = 1  # of the link's protocol, as both ends speak it
 
 
 @dataclass(frozen=True, slots=True)

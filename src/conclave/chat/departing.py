@@ -23,7 +23,7 @@ FORSAKEN_SECONDS = 120.0
 FORSAKEN_WORDS_SECONDS = 300.0
 """... and so long while it has words that nobody has put in order ..."""
 FORSAKEN_STEP_SECONDS = 10.0
-"""... of which so much passes at most between two ticks: it may have slept."""
+"""... of which so much passes at most between two ticks, as it may have slept, and is written down at once."""
 
 
 def leave(work: Work, command: LeaveLobby) -> None:
@@ -94,12 +94,20 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
     work.stir(lobby.group)
 
 
-def _forsaken(work: Work, lobby: Lobby) -> tuple[float, float]:
-    """For how long our leader has left, and nobody followed it who would put us out; and when that was counted."""
-    waited, last = lobby.watch.forsaken
+def _forsaken(work: Work, lobby: Lobby) -> Lobby:
+    """The lobby, with how long our leader has left, and nobody followed it who would put us out."""
+    seconds, (since, last) = lobby.forsaken, lobby.watch.forsaken
     if lobby.intents.removes.get(lobby.leader) != groups.LEFT or work.session(lobby.group) is None:
-        return 0.0, 0.0
-    return waited + min(abs(work.now - last), FORSAKEN_STEP_SECONDS) if last else 0.0, work.now
+        seconds, since, last = 0, 0.0, 0.0
+    else:
+        since, last = since + (min(abs(work.now - last), FORSAKEN_STEP_SECONDS) if last else 0.0), work.now
+        if since >= FORSAKEN_STEP_SECONDS:
+            seconds, since = seconds + int(since), since % 1
+    kept, counted = seconds != lobby.forsaken, (since, last)
+    if kept or counted != lobby.watch.forsaken:
+        lobby = replace(lobby, forsaken=seconds, watch=replace(lobby.watch, forsaken=counted))
+        work.keep_lobby(lobby, reworded=kept)
+    return lobby
 
 
 def _has_words(lobby: Lobby) -> bool:
@@ -118,14 +126,11 @@ def passed(work: Work, group: bytes) -> None:
     if lobby is None or lobby.stage is not Stage.LEAVING or lobby.healing.step is not Step.SOUND:
         return
     work.pending = True
-    forsaken = _forsaken(work, lobby)
-    waited, _ = forsaken
+    lobby = _forsaken(work, lobby)
+    waited = lobby.forsaken + lobby.watch.forsaken[0]
     if waited > FORSAKEN_WORDS_SECONDS or (waited > FORSAKEN_SECONDS and not _has_words(lobby)):
         out(work, lobby, groups.LEFT)
         return
-    if forsaken != lobby.watch.forsaken:
-        lobby = replace(lobby, watch=replace(lobby.watch, forsaken=forsaken))
-        work.keep_lobby(lobby)
     said = lobby.voice.flying or len(lobby.voice.waiting)
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 
 from conclave.chat import (
     audience,
+    boxes,
     catching_up,
     committing,
     departing,
@@ -58,7 +59,20 @@ from conclave.lobby.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.limits import ID_BYTES
-from conclave.wire.order import AskInfo, Fetch, Have, Head, Info, Ordered, Originals, Recall, Refusal, Refused, Submit
+from conclave.wire.order import (
+    AskInfo,
+    Boxes,
+    Fetch,
+    Have,
+    Head,
+    Info,
+    Ordered,
+    Originals,
+    Recall,
+    Refusal,
+    Refused,
+    Submit,
+)
 from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Answer, Begin, Choice, Handshake, Invite, Leave, Message, Parcel, Welcome
 
@@ -115,9 +129,9 @@ def _happened(work: Work, event: ev.Event) -> None:
                     _arrived(work, peer, frame)
             work.envelope = None
             mail.taken(work, peer, several, envelope)
-        case ev.Linked(peer, window, device):
-            purging.readmitted(work, peer)
-            links.linked(work, peer, window, device)
+        case ev.Linked(peer, window, device, made, version):
+            purging.linked(work, peer, made)
+            links.linked(work, peer, window, device, version)
             renewing.came_back(work, peer)
             duet.came_back(work, peer)
             leadership.linked(work, peer, up=True)
@@ -144,7 +158,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             mail.deposited(work, event)
         case ev.DepositFailed(peer, _, reason, group, entry):
             mail.failed(work, peer, reason, group, entry)
-        case ev.Expelled(peer, reason):
+        case ev.Expelled(peer, reason, skew):
+            purging.expelled(work, peer, reason, skew)
             _expelled(work, peer, reason)
         case ev.Readmitted(peer):
             purging.readmitted(work, peer)
@@ -154,9 +169,9 @@ def _happened(work: Work, event: ev.Event) -> None:
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
-            before, work.judges = work.judges, judges
+            work.judges = judges
             duet.judged(work)
-            purging.judged(work, before)
+            purging.judged(work)
         case _:
             _command(work, event)
 
@@ -210,6 +225,8 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
             sharing.recall_arrived(work, peer, frame)
         case Originals():
             sharing.originals_arrived(work, peer, frame)
+        case Boxes():
+            boxes.told(work, peer, frame)
         case AskPackage():
             package = packages.asked(work, peer)
             if package is not None:
@@ -267,12 +284,13 @@ def _passed(work: Work) -> None:
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
         mail.lobby_passed(work, lobby.group)
+        boxes.passed(work, lobby.group)
+        ending.finish(work, lobby.group)
         catching_up.catch_up(work, lobby.group)
     work.expire()
 
 
 def _expelled(work: Work, peer: str, reason: str) -> None:
-    work.expelled = {**work.expelled, peer: work.now}
     for lobby in work.lobbies():
         if lobby.stage in (Stage.INVITED, Stage.JOINING):
             if not invitations.still_awaited(work, lobby, peer):

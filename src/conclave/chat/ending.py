@@ -58,5 +58,15 @@ def finish(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
         return
-    if set(lobby.watch.followers) <= work.expelled.keys() or work.now - lobby.ended > CLOSING_SECONDS:
+    missing = [(handle, one.until) for handle, one in lobby.watch.followers.items() if handle not in work.expelled]
+    late = work.now - lobby.ended > CLOSING_SECONDS
+    if late or all(_replaced(work, lobby, handle, until) for handle, until in missing):
         end(work, lobby)
+
+
+def _replaced(work: Work, lobby: Lobby, handle: str, until: int) -> bool:
+    """Whether a member is back on a device older than the one that is in, whose mailbox has entry ``until``."""
+    state, mailed = work.session(lobby.group), lobby.mailed.get(handle)
+    if state is None or mailed is None or mailed.upto < until:
+        return False
+    return groups.outlived(work, state, handle, work.peer(handle).flight.device)

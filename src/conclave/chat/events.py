@@ -18,12 +18,15 @@ from conclave.wire.order import Ordered
 class Linked:
     """A link to ``peer`` is open; it takes at most ``window`` unacknowledged posts.
 
-    ``device`` is the label of the device at its other end; empty where it is not known.
+    ``device`` is the label of the device at its other end, empty where it is not known; ``made`` is when the
+    certificate that it showed was made (UNIX seconds; 0: not known), ``version`` the protocol's that both speak.
     """
 
     peer: str
     window: int
     device: str = ""
+    made: float = 0.0
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Expelled:
-    """The authority revoked or suspended ``peer``: it leaves every lobby that we are in, and gets nothing more."""
+    """The authority revoked or suspended ``peer``: it leaves every lobby that we are in, and gets nothing more.
+
+    ``skew`` is how far the authority's clock is ahead of ours (seconds).
+    """
 
     peer: str
     reason: str
+    skew: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,9 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     common = orders.parting(lobby.order, head)
     rumours = {one: at for one, at in lobby.watch.rumours.items() if orders.counts_before(at[0], lead)}
     watch = replace(
-        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours
-    )
+        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours,
+        boxes=None,
+    )  # fmt: skip
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
     if lobby.stage is Stage.CLOSING:
         own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")
@@ -120,7 +121,8 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         return
     if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
         common = place  # we cannot tell what they have of ours, and say nothing of it again
-        lobby = replace(lobby, healing=replace(lobby.healing, step=Step.REJOIN, common=common))
+        healing = replace(lobby.healing, step=Step.REJOIN, common=common)
+        lobby = replace(lobby, healing=healing, timed=0, timers_before=())
     if lobby.healing.step in (Step.REJOIN, Step.ENTER):
         common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
         healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, unknown=0.0, common=common)

@@ -6,7 +6,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.healing``).
 
 from __future__ import annotations
 
-from conclave.chat import audience, ending, groups, healing, sharing, speaking, terms
+from conclave.chat import audience, boxes, ending, groups, healing, sharing, speaking, terms
 from conclave.chat.content import Term
 from conclave.chat.state import Lobby, Stage, Step
 from conclave.chat.voice import without_commit
@@ -126,6 +126,7 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
         current = work.lobby(lobby.group) or lobby
         if up:
             audience.show_head(work, current, handle)
+            boxes.linked(work, current, handle)
         if handle == lobby.leader:
             watch = replace(current.watch, fetching=0)
             if up and current.lead is not None:
@@ -150,8 +151,8 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.watch.rumours:
         _tie(work, group)  # some may have grown old
     if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
-        if lobby.leader != work.me:
-            work.post(lobby.leader, Leave(group))
+        if lobby.leader != work.me and lobby.intents.removes.get(lobby.leader) != groups.LEFT:
+            work.post(lobby.leader, Leave(group))  # one that left hears so when it shows us its order
         ending.out(work, lobby, groups.LEFT)
         return
     if audience.leads(work, lobby):

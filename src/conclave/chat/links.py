@@ -25,11 +25,11 @@ ANSWERS_POSTS = 1_000
 """Room in the outbox beyond ``outbox_posts`` for answers that we owe; whoever fills that is heard no more."""
 
 
-def linked(work: Work, handle: str, window: int, device: str) -> None:
+def linked(work: Work, handle: str, window: int, device: str, version: int) -> None:
     """A link to a device of ``handle`` opened: say what we have, and send what waits."""
     peer = work.peer(handle)
     window = max(1, min(window, work.settings.window_posts))
-    flight = replace(delivery.opened(peer.out, window, work.now), device=device)
+    flight = replace(delivery.opened(peer.out, window, work.now), device=device, version=version)
     work.keep(replace(peer, flight=flight, mail_at=0.0))  # its mailbox is about to be emptied
     if peer.inbound.streams:
         work.ack(handle, peer.inbound.streams[0][0])

@@ -8,7 +8,7 @@ put out for is everybody's intent: the leader commits it at once, the others if 
 
 from __future__ import annotations
 
-from conclave.chat import audience, certificates, groups, packages, terms
+from conclave.chat import audience, certificates, groups, packages, terms, timers
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.ending import end
@@ -332,7 +332,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
             lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
-        lobby, stage=Stage.MEMBER, order=order, lead=lead, asked=(), timed=0, voice=voice,
+        timers.anew(lobby), stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),

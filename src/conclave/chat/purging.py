@@ -1,17 +1,26 @@
 """Somebody is to be put out: everybody's intent, the leader's first.
 
-The authority's word is of who shows a certificate. It holds no more where another certificate is shown, or a
-suspension ended: then nobody is put out for it. Left out: the commit (``chat.committing``).
+The authority's word is of who shows a certificate. It holds no more where one is shown that was made since, or has
+the person online, or a list came since that names all whom it suspends: then nobody is put out for it. That no list
+of ours names a certificate is no such thing: it may be late. Left out: the commit (``chat.committing``).
 """
 
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.state import Judges, Lobby
+from conclave.chat.state import Lobby, Word
 from conclave.chat.work import Work
 from conclave.errors import VerificationError
 from conclave.lobby.values import replace
 from conclave.pki.verify import issued_at
+
+SUSPENDED = "suspended"
+"""Why somebody is put out whom the authority may let in again by the same certificate."""
+
+
+def expelled(work: Work, handle: str, reason: str, skew: float) -> None:
+    """The authority says that ``handle`` is out; its clock is ``skew`` seconds ahead of ours."""
+    work.expelled = {**work.expelled, handle: Word(work.now + skew, reason == SUSPENDED)}
 
 
 def purge_expelled(work: Work, group: bytes) -> None:
@@ -28,8 +37,11 @@ def purge_expelled(work: Work, group: bytes) -> None:
             readmitted(work, handle)
 
 
-def judged(work: Work, before: Judges) -> None:
+def judged(work: Work) -> None:
     """Who is believed changed: whoever is in a lobby by a revoked certificate is put out, and nobody else for one."""
+    work.expelled = {
+        one: word._replace(at=0.0) if word.suspended else word for one, word in work.expelled.items()
+    }  # a list names all certificates of who is suspended
     for lobby in work.lobbies():
         state = work.session(lobby.group)
         if state is None:
@@ -38,13 +50,11 @@ def judged(work: Work, before: Judges) -> None:
             shown = groups.certificate(state, leaf)
             why = work.judges.revoked(shown)
             if why is not None and handle != work.me:
-                reason = "suspended" if why.suspended else "certificate revoked"
+                reason = SUSPENDED if why.suspended else "certificate revoked"
                 delay = 2.0 + 3.0 * work.chance()
                 purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay, judged=True)
-            elif handle in work.expelled:
-                was = before.revoked(shown)
-                if was is not None and was.suspended:
-                    readmitted(work, handle)
+            elif handle in work.expelled and not _is_out(work, handle, shown):
+                readmitted(work, handle)
     for lobby in work.lobbies():
         withdraw(work, lobby)
 
@@ -53,6 +63,13 @@ def readmitted(work: Work, handle: str) -> None:
     """Somebody whom the authority put out has a certificate that holds."""
     if handle in work.expelled:
         work.expelled = {one: at for one, at in work.expelled.items() if one != handle}
+
+
+def linked(work: Work, handle: str, made: float) -> None:
+    """A link by a certificate made then: the authority has certified its owner since it said that it is out."""
+    word = work.expelled.get(handle)
+    if word is not None and (not made or made > word.at):
+        readmitted(work, handle)
 
 
 def withdraw(work: Work, lobby: Lobby) -> Lobby:
@@ -75,7 +92,7 @@ def _is_out(work: Work, handle: str, certificate: bytes) -> bool:
     if work.judges.revoked(certificate) is not None:
         return True
     try:
-        return handle in work.expelled and issued_at(certificate) <= work.expelled[handle]
+        return handle in work.expelled and issued_at(certificate) <= work.expelled[handle].at
     except VerificationError:
         return True
 

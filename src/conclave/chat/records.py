@@ -110,7 +110,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
     w.uint64(healing.terms).uint64(healing.terms_at).uint64(lobby.timed)
     w.vector(lobby.timers_before, lambda each, it: each.uint32(it[0]).uint64(it[1]))
-    return w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).done()
+    return w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).uint64(lobby.forsaken).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -137,10 +137,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     before = r.vector(lambda each: (each.uint32(), each.uint64())) if r.remaining else ()
     intents = replace(intents, judged=frozenset(r.vector(_handle) if r.remaining else ()))
     had = r.uint64() if r.remaining else 0
+    forsaken = r.uint64() if r.remaining else 0
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
-        healing, timer, timed, before,
+        healing, timer, timed, before, forsaken,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conclave.chat import audience, certificates, ending, groups, sharing
+from conclave.chat import audience, certificates, ending, groups, sharing, timers
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.healing import followed, leaderless
 from conclave.chat.hearing import own_notice
@@ -173,9 +173,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         intents=replace(intents, adds=adds),
         invited=lobby.invited - set(people),
         asked=(),
-        timed=0,
     )
-    work.keep_lobby(lobby, reworded=True)
+    work.keep_lobby(timers.anew(lobby), reworded=True)
     purge_expelled(work, lobby.group)
     sharing.begin(work, lobby.group)
     sharing.ask(work, lobby.group)

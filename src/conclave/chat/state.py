@@ -23,7 +23,7 @@ from conclave.lobby.shelf import Shelf
 from conclave.lobby.values import replace
 from conclave.mls.group import Credential, OwnKeyPackage, Staged, State, Verify
 from conclave.pki.revocation import Revocation
-from conclave.wire.order import EntryKind, Run
+from conclave.wire.order import Boxes, EntryKind, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,15 +289,14 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
-    forsaken: tuple[float, float] = (0.0, 0.0)
-    """For how many seconds nobody has followed a leader that left as we do, and when that was counted last."""
+    forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    mailing: Mapping[str, int] = field(default_factory=dict)
-    """Up to which entry it is on its way to whose mailbox; the last number of all where the next fits no envelope."""
+    mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
     shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -342,6 +341,7 @@ class Lobby:
     timer: int = 0  # seconds after which what is said here disappears; 0: never
     timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
     timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
+    forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
@@ -372,6 +372,13 @@ class Remains:
     lobbies: tuple[RemainingLobby, ...] = ()
 
 
+class Word(NamedTuple):
+    """The authority said that somebody is out."""
+
+    at: float  # UNIX seconds by its clock; 0: a list came since, and says of each certificate whether it holds
+    suspended: bool  # until it is resumed; else only another certificate counts
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """All conversations of ``me``. ``alarm`` is when the core asked to be woken (UNIX seconds; 0: not)."""
@@ -389,7 +396,6 @@ class Desk:
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
     holders: Shelf[bytes, Holder] = field(default_factory=Shelf)  # who has those that are not the authority's stock
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
-    expelled: Mapping[str, float] = field(default_factory=dict)
-    """Whom the authority put out, as told since our start, and when it told so (UNIX seconds)."""
+    expelled: Mapping[str, Word] = field(default_factory=dict)  # by handle, as told since our start
     remains: Remains | None = None  # of a home that came from a backup, until it is taken up again
     alarm: float = 0.0

@@ -82,7 +82,8 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
     again = timer.number > 0 and lobby.order is not None and author == lobby.order.run.leader
     timed = timer.number if again else seq
     if again and not lobby.timed < timed < seq:
-        if timed <= lobby.timed and timer.seconds != lobby.timer:
+        known = {entry: seconds for seconds, entry in (*lobby.timers_before, (lobby.timer, lobby.timed))}
+        if min(known) <= timed <= lobby.timed and known.get(timed) != timer.seconds:  # else a later one came between
             work.trouble(author, f"{lobby.label}: {author} says of the timer what is not so: {phrase(timer.seconds)}")
         return
     if not again or lobby.timed:  # who knew of one is told who says otherwise
@@ -122,6 +123,11 @@ def lost(work: Work, lobby: Lobby, common: int, cut: Sequence[Ordered]) -> Lobby
     before = tuple(one for one in lobby.timers_before if one[1] <= common)
     timer, timed = before[-1] if before else (0, 0)
     return replace(work.lobby(lobby.group) or lobby, timer=timer, timed=timed, timers_before=before[:-1])
+
+
+def anew(lobby: Lobby) -> Lobby:
+    """We are in anew, and whoever leads says what is set: what was set by no entry that we know counts no more."""
+    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0)
 
 
 def _length(timer: Timer) -> float:

@@ -34,8 +34,8 @@ class LobbyView:
     ``stage`` is in lower case, ``leading`` where we lead. ``marks`` are the members' receipts, ours among them.
     ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the
     last entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in one group.
-    ``mailed`` is what the leader knows to be in others' mailboxes; nobody else knows. ``entered`` is who came
-    in by which entry, while we were in.
+    ``mailed`` is what lies in others' mailboxes as the leader knows it, and tells the others. ``entered`` is who
+    came in by which entry, while we were in.
     """
 
     label: str
@@ -117,9 +117,16 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
         len(one.voice.waiting) + len(one.voice.flying),
         one.timer,
         SEALED,
-        one.mailed,
+        one.mailed if leading else _boxes(one),
         one.healing.entered,
     )
+
+
+def _boxes(one: Lobby) -> dict[str, Mailed]:
+    told = one.watch.boxes
+    if told is None or one.lead is None or told.term != one.lead.term:
+        return {}
+    return {handle: Mailed(upto, first) for handle, first, upto in told.items}
 
 
 def unmailed(desk: Desk) -> dict[str, str]:

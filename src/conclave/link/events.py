@@ -22,6 +22,10 @@ class Peer(Protocol):
         """The label of the account's device; empty where it is not known."""
 
     @property
+    def not_before(self) -> float:
+        """When its certificate begins (UNIX seconds)."""
+
+    @property
     def not_after(self) -> float:
         """When its certificate ends (UNIX seconds); an open link ends with it."""
 

@@ -18,7 +18,7 @@ from conclave.wire.frames import Frame, decode_frame, encode_frame
 from conclave.wire.limits import FRAME_BYTES, TEXT_BYTES
 from conclave.wire.link import Close, CloseReason, Hello, Ping, Pong
 
-VERSION = 1
+VERSION = 2
 """The version of the protocol that this side speaks best."""
 OLDEST = 1
 """The oldest version that it still speaks."""

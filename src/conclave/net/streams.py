@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from conclave.errors import LocalError
 from conclave.link.events import Closed, Event, FramesArrived, Opened, Peer, Verify
 from conclave.link.limits import LinkLimits
-from conclave.link.machine import Link
+from conclave.link.machine import VERSION, Link
 from conclave.link.state import State
 from conclave.link.tls import Tunnel
 from conclave.net.gate import Gate
@@ -50,7 +50,7 @@ class LinkStream(TcpStream):
 
     __slots__ = (
         "_closed", "_context", "_due", "_early", "_full", "_limits", "_link", "_opened", "_owner", "_peer",
-        "_reading", "_slow", "_slow_above", "_timer_at", "_verify", "initiator", "window",
+        "_reading", "_slow", "_slow_above", "_timer_at", "_verify", "initiator", "version", "window",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +83,8 @@ class LinkStream(TcpStream):
         """Whether we dialled."""
         self.window: int = 0
         """Posts that the other side takes unacknowledged."""
+        self.version: int = 0
+        """The version of the protocol that both sides speak."""
 
     # For the link's user.
 
@@ -219,7 +221,7 @@ class LinkStream(TcpStream):
                     self._owner.on_frames(self, event.frames)
                 case Opened():
                     self._peer = event.peer
-                    self.window = event.hello.window
+                    self.window, self.version = event.hello.window, min(event.hello.version, VERSION)
                     self._leave_gate()
                     if self._opened is None:
                         self._owner.on_link(self)

@@ -24,6 +24,7 @@ from conclave.link.events import Closed, Peer
 from conclave.net.backoff import Backoff
 from conclave.net.streams import LinkStream
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
+from conclave.pki.policy import BACKDATE
 from conclave.wire.frames import Frame
 from conclave.wire.link import CloseReason
 
@@ -161,7 +162,8 @@ class Peers:
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
-        self._put(Linked(handle, stream.window, stream.peer.device))
+        made = stream.peer.not_before + BACKDATE
+        self._put(Linked(handle, stream.window, stream.peer.device, made, stream.version))
 
     def on_frames(self, stream: LinkStream, frames: Sequence[Frame]) -> None:
         """Frames came in; those of a link that was given up are dropped, its peer sends them again."""

@@ -70,7 +70,7 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
 
 
 def _sent(view: LobbyView, handle: str, seq: int) -> Status:
-    """As far as it came without its receiver: we know of mailboxes where we lead."""
+    """As far as it came without its receiver: of mailboxes whoever leads knows, and tells the others."""
     mailed = view.mailed.get(handle)
     return Status.MAILED if mailed is not None and 0 < mailed.first <= seq <= mailed.upto else Status.SENT
 

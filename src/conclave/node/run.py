@@ -342,7 +342,7 @@ class Node:
         self.peers.cut(handle, CloseReason.REVOKED, words)
         if self.classic is not None:
             self.classic.cut(handle, words)
-        self.pump.put(Expelled(handle, words))
+        self.pump.put(Expelled(handle, words, self.directory.clock_offset))
         self._tell(Revoked(handle, words))
 
     def _moved(self, handle: str, address: str) -> None:

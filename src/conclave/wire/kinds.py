@@ -26,3 +26,4 @@ class Kind(IntEnum):
     ORIGINALS = 41
     ASK_PACKAGE = 42
     PACKAGE = 43
+    BOXES = 44

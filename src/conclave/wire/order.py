@@ -18,6 +18,10 @@ from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYT
 RUNS = 64
 """Latest terms of a lobby's order that are remembered and told."""
 RUNS_BYTES = RUNS * (4 + 4 + 1 + 63 + 16)
+BOXES = 64
+"""Mailboxes at most of which a leader tells."""
+BOXES_SINCE = 2
+"""The version of the link's protocol from which on it is told of them: an older peer would end the link."""
 
 
 class EntryKind(IntEnum):
@@ -157,7 +161,16 @@ class Originals:
     whole: bool
 
 
-OrderFrame = Ordered | Have | Head | Fetch | Submit | Refused | AskInfo | Info | Recall | Originals
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """In whose mailboxes the leader of ``term`` has left which entries, both ends included: all of it, each time."""
+
+    group: bytes
+    term: int
+    items: tuple[tuple[str, int, int], ...]
+
+
+OrderFrame = Ordered | Have | Head | Fetch | Submit | Refused | AskInfo | Info | Recall | Originals | Boxes
 
 
 def _enum(reader: Reader, kind: type[IntEnum]) -> int:
@@ -207,6 +220,10 @@ def _item(r: Reader) -> tuple[int, bytes]:
     return r.uint64(), r.opaque(PAYLOAD_BYTES)
 
 
+def _box(r: Reader) -> tuple[str, int, int]:
+    return r.text(HANDLE_BYTES), r.uint64(), r.uint64()
+
+
 def _ordered(r: Reader) -> Ordered:
     return Ordered(
         r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.uint64(), r.uint64(),
@@ -231,6 +248,7 @@ DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.ORIGINALS: lambda r: Originals(
         r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.vector(_item, PAYLOAD_BYTES), _flag(r)
     ),
+    Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), r.vector(_box, BOXES * (1 + HANDLE_BYTES + 16))),
 }
 """What ``wire.frames`` adds to its own table."""
 
@@ -265,6 +283,10 @@ def order_body(frame: OrderFrame) -> tuple[int, bytes]:
             w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before)
             w.vector(frame.items, lambda each, it: each.uint64(it[0]).opaque(it[1]))
             return Kind.ORIGINALS, w.uint8(frame.whole).done()
+        case Boxes():
+            w.fixed(frame.group, ID_BYTES).uint32(frame.term)
+            w.vector(frame.items, lambda each, it: each.text(it[0]).uint64(it[1]).uint64(it[2]))
+            return Kind.BOXES, w.done()
 
 
 def encode_ordered(entry: Ordered) -> bytes:
