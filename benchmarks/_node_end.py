@@ -30,8 +30,8 @@ from benchmarks._ends import HERE, Bare, Realm
 from conclave.chat import events as ev
 from conclave.chat.desk import restore
 from conclave.chat.effects import AddLine, Record
-from conclave.chat.line import Status
 from conclave.chat.notices import LineMarked, RequestArrived
+from conclave.chat.words.line import Status
 from conclave.link.limits import LinkLimits
 from conclave.net.dialling import dial
 from conclave.net.listener import listen

@@ -27,9 +27,9 @@ from benchmarks._ends import HERE, Realm, allow_sockets, dialled
 from benchmarks._members import LABEL, TEXT, key_package
 from benchmarks.rows import Row
 from conclave.chat import events as ev
-from conclave.chat.line import LineKind
 from conclave.chat.notices import LineAdded, RequestArrived
 from conclave.chat.state import Own
+from conclave.chat.words.line import LineKind
 from conclave.crypto.suite import HYBRID_CODE
 from conclave.mls import group as mls
 from conclave.node.notices import Notice

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.rows import Row
 from conclave.chat.effects import AddLine, DropPosts, EraseLine, MarkLine, PutPost, PutState, Record
-from conclave.chat.line import Line, LineKind, Status
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
 from conclave.store.schema import migrate

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.content import Content, Text, encode_content
 from conclave.chat.groups import DEPUTIES
-from conclave.chat.state import Stage
+from conclave.chat.lobby_state import Stage
+from conclave.chat.words.content import Content, Text, encode_content
 from conclave.crypto.suite import HYBRID
 from conclave.mls.group import Credential, OwnKeyPackage, write_key_package
 from conclave.node import commands as ask

@@ -28,10 +28,11 @@ from conclave.chat.effects import (
     Unwind,
     Want,
 )
-from conclave.chat.line import Line, LineKind
+from conclave.chat.lobby_state import Lobby
 from conclave.chat.notices import Trouble
 from conclave.chat.reading import originals, recollected, unwound
-from conclave.chat.state import Desk, Lobby, Own
+from conclave.chat.state import Desk, Own
+from conclave.chat.words.line import Line, LineKind
 from conclave.node.turn import news
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Reader

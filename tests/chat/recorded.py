@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conclave.chat.content import Body, Content, encode_content
-from conclave.chat.line import Line, LineKind, Status
-from conclave.chat.originals import keep
-from conclave.chat.transcript import Entry, Header, write_transcript
+from conclave.chat.words.content import Body, Content, encode_content
+from conclave.chat.words.line import Line, LineKind, Status
+from conclave.chat.words.originals import keep
+from conclave.chat.words.transcript import Entry, Header, write_transcript
 from conclave.crypto.signature import ED25519
 from conclave.crypto.suite import CLASSICAL
 from conclave.mls import group

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.line import Status
+from conclave.chat.words.line import Status
 from conclave.node.progress import in_lobby
 from conclave.wire.order import Boxes
 from tests.chat.desks import Table

@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.state import Step
+from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.wire.frames import Frame

@@ -6,12 +6,12 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
-from conclave.chat.certificates import CERTIFICATES_KEPT, decode_met, encode_met
 from conclave.chat.effects import DropState
-from conclave.chat.line import LineKind
+from conclave.chat.pairs.certificates import CERTIFICATES_KEPT, decode_met, encode_met
 from conclave.chat.records import MET_KEY
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges, Own
+from conclave.chat.words.line import LineKind
 from conclave.errors import DecodeError
 from conclave.pki.revocation import Revocation
 from tests.chat.desks import Table

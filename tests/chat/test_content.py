@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.chat import content as c
-from conclave.chat.content import Content, decode_content, encode_content
+from conclave.chat.words import content as c
+from conclave.chat.words.content import Content, decode_content, encode_content
 from conclave.errors import DecodeError
 
 IDS = st.binary(min_size=16, max_size=16)

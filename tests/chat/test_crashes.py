@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from conclave.chat import content as c
 from conclave.chat import events as ev
 from conclave.chat import peer_records, records
 from conclave.chat.effects import Deed, Effect
 from conclave.chat.state import Desk
+from conclave.chat.words import content as c
 from tests.chat.desks import Table
 from tests.chat.people import own
 

@@ -8,12 +8,12 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import timers, views
-from conclave.chat.content import Timer
-from conclave.chat.duet import ASK_AGAIN, GROUPS_KEPT
 from conclave.chat.links import REFUSED_KEPT
 from conclave.chat.notices import Receipted
+from conclave.chat.pairs.duet import ASK_AGAIN, GROUPS_KEPT
 from conclave.chat.settings import Settings
 from conclave.chat.state import Peer
+from conclave.chat.words.content import Timer
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.mls import group as mls

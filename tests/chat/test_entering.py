@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.effects import Send
-from conclave.chat.state import Lobby, Step
+from conclave.chat.lobby_state import Lobby, Step
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Run, Submit, decode_ordered

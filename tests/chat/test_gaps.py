@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conclave.chat import events as ev
-from conclave.chat.content import Content, Text, encode_content
-from conclave.chat.gaps import GAPS_OF_ALL, GAPS_OF_ONE, Gap, Gaps, filled, numbers, oldest, opened, split
+from conclave.chat.words.content import Content, Text, encode_content
+from conclave.chat.words.gaps import GAPS_OF_ALL, GAPS_OF_ONE, Gap, Gaps, filled, numbers, oldest, opened, split
 from tests.chat.test_hostile_members import Room
 
 

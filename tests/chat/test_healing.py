@@ -8,7 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.state import Step
+from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.wire.order import Fetch, Info, Ordered, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table

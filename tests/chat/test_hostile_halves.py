@@ -8,10 +8,11 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups, packages, terms, views
+from conclave.chat import groups, packages, views
 from conclave.chat.effects import Send
-from conclave.chat.healing import RUMOUR_KEPT_SECONDS
-from conclave.chat.rejoining import POLICY
+from conclave.chat.lobbies import terms
+from conclave.chat.lobbies.healing import RUMOUR_KEPT_SECONDS
+from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby.values import replace

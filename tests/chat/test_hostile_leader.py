@@ -9,7 +9,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.groups import payload_name
-from conclave.chat.state import Step
+from conclave.chat.lobby_state import Step
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from conclave.chat import events as ev
 from conclave.chat import groups
-from conclave.chat.content import Content, Delete, Edit, Term, encode_content
 from conclave.chat.groups import write_stand
+from conclave.chat.words.content import Content, Delete, Edit, Term, encode_content
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.lobby.order import Order

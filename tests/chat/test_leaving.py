@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
-from conclave.chat.state import Stage
+from conclave.chat.lobby_state import Stage
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused, RemoteError
 from conclave.wire.order import EntryKind, Submit, decode_ordered

@@ -8,10 +8,10 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
-from conclave.chat.content import Content, Text, encode_content
 from conclave.chat.notices import RequestAnswered, RequestArrived
-from conclave.chat.originals import read_kept
 from conclave.chat.settings import Settings
+from conclave.chat.words.content import Content, Text, encode_content
+from conclave.chat.words.originals import read_kept
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.pki.revocation import Revocation

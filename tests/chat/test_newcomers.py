@@ -8,9 +8,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages
-from conclave.chat.meaning import SHOWN_KEPT_SECONDS, STEP_SECONDS, WELCOME_SECONDS
+from conclave.chat.lobbies.meaning import SHOWN_KEPT_SECONDS, STEP_SECONDS, WELCOME_SECONDS
+from conclave.chat.lobby_state import Step
 from conclave.chat.notices import RequestAnswered
-from conclave.chat.state import Step
 from conclave.chat.work import Work
 from conclave.crypto.suite import HYBRID
 from conclave.lobby import order as orders

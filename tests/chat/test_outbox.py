@@ -7,8 +7,8 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.desk import Settings
 from conclave.chat.effects import AddLine, PutPost, PutState, Resend
-from conclave.chat.line import Status
 from conclave.chat.notices import LineMarked
+from conclave.chat.words.line import Status
 from conclave.errors import Refused
 from conclave.wire.delivery import Ack
 from tests.chat.desks import Table

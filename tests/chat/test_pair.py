@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conclave.chat import duet, views
 from conclave.chat import events as ev
-from conclave.chat.content import WORDS_BYTES
+from conclave.chat import views
 from conclave.chat.delivery import Fate
-from conclave.chat.duet import ASK_AGAIN
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.pair import OURS, THEIRS, Act, Input, Ours, Theirs
+from conclave.chat.pairs import duet
+from conclave.chat.pairs.duet import ASK_AGAIN
+from conclave.chat.words.content import WORDS_BYTES
 from conclave.errors import LocalError, Refused
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Message, open_post

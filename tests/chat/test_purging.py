@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.state import Judges, Stage
+from conclave.chat.lobby_state import Stage
+from conclave.chat.state import Judges
 from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
 from tests.chat.desks import Table

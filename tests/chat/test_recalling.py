@@ -8,10 +8,10 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.content import Timer
 from conclave.chat.effects import SendOriginals
-from conclave.chat.gaps import Gap
-from conclave.chat.state import Step
+from conclave.chat.lobby_state import Step
+from conclave.chat.words.content import Timer
+from conclave.chat.words.gaps import Gap
 from conclave.wire.order import Originals, Recall
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room

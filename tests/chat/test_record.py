@@ -7,11 +7,11 @@ import json
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.content import About, Delete, Edit, Reaction
-from conclave.chat.originals import read_kept
 from conclave.chat.state import Judges, Own
-from conclave.chat.transcript import Entry, Header, write_transcript
-from conclave.chat.transcript_proof import VerifiedTranscript, verify_transcript
+from conclave.chat.words.content import About, Delete, Edit, Reaction
+from conclave.chat.words.originals import read_kept
+from conclave.chat.words.transcript import Entry, Header, write_transcript
+from conclave.chat.words.transcript_proof import VerifiedTranscript, verify_transcript
 from conclave.crypto.signature import ED25519
 from conclave.crypto.suite import CLASSICAL
 from conclave.mls.group import Credential, read_original

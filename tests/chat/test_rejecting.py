@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.duet import ASK_AGAIN
+from conclave.chat.pairs.duet import ASK_AGAIN
 from conclave.errors import Refused
 from conclave.lobby.values import replace
 from conclave.wire.delivery import Ack, Post

@@ -9,7 +9,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.effects import Send
-from conclave.chat.state import Step
+from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Fetch, Head, Info, Ordered, Refusal, Refused, Submit

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.content import Timer
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
+from conclave.chat.lobby_state import Lobby, Mailed, Stage
 from conclave.chat.peer_records import PEER_VERSION, decode_peer, encode_peer
 from conclave.chat.records import (
     VERSION,
@@ -18,7 +18,8 @@ from conclave.chat.records import (
     encode_place,
 )
 from conclave.chat.resuming import RESTORED_POSTS
-from conclave.chat.state import Lobby, Mailed, PairGroup, Peer, Stage
+from conclave.chat.state import PairGroup, Peer
+from conclave.chat.words.content import Timer
 from conclave.errors import DecodeError, StorageError
 from conclave.store.memory import MemoryStore
 from tests.chat.desks import Table

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conclave.chat import peer_records, records
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState
-from conclave.chat.line import Status
+from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.restoring import (
     GONE,
@@ -19,7 +19,8 @@ from conclave.chat.restoring import (
     encode_remains,
     forget,
 )
-from conclave.chat.state import Lobby, Peer, RemainingLobby, Remains, Stage
+from conclave.chat.state import Peer, RemainingLobby, Remains
+from conclave.chat.words.line import Status
 from conclave.errors import DecodeError
 
 KEPT = {records.DESK_KEY, records.MET_KEY}

@@ -8,9 +8,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import reading
-from conclave.chat.content import Delete, Edit, History, Text
-from conclave.chat.line import Status
-from conclave.chat.originals import Signed
+from conclave.chat.words.content import Delete, Edit, History, Text
+from conclave.chat.words.line import Status
+from conclave.chat.words.originals import Signed
 from conclave.errors import LocalError
 from conclave.lobby.order import LAST_SEQ
 from tests.chat.desks import Table

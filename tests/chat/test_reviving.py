@@ -8,9 +8,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.line import LineKind
 from conclave.chat.restoring import RESTORED_KEY, forget
 from conclave.chat.state import Desk, Own
+from conclave.chat.words.line import LineKind
 from conclave.lobby import order as orders
 from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation

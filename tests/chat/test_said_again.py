@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import sharing
-from conclave.chat.content import Shared, decode_content
 from conclave.chat.effects import UnplaceLines
-from conclave.chat.gaps import Gap
-from conclave.chat.state import Step
+from conclave.chat.lobbies import sharing
+from conclave.chat.lobby_state import Step
+from conclave.chat.words.content import Shared, decode_content
+from conclave.chat.words.gaps import Gap
 from conclave.wire.order import Info, Submit
 from tests.chat.desks import Table
 from tests.chat.test_healing import ONE, OTHER, cut, heal, once, table

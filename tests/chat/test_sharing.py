@@ -8,7 +8,12 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
-from conclave.chat.content import (
+from conclave.chat.effects import AddLine, PutCertificate, PutState, Recollect, SendOriginals
+from conclave.chat.lobbies.rejoining import POLICY
+from conclave.chat.lobbies.sharing import STRANGERS_MOST
+from conclave.chat.notices import LineAdded
+from conclave.chat.reading import recollected
+from conclave.chat.words.content import (
     About,
     Body,
     Content,
@@ -21,13 +26,8 @@ from conclave.chat.content import (
     Text,
     encode_content,
 )
-from conclave.chat.effects import AddLine, PutCertificate, PutState, Recollect, SendOriginals
-from conclave.chat.line import Status
-from conclave.chat.notices import LineAdded
-from conclave.chat.originals import Signed
-from conclave.chat.reading import recollected
-from conclave.chat.rejoining import POLICY
-from conclave.chat.sharing import STRANGERS_MOST
+from conclave.chat.words.line import Status
+from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.files.record import PREFIX, Stage, decode_record, encode_record
 from conclave.mls import group as mls

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from conclave.chat import content as c
 from conclave.chat import events as ev
 from conclave.chat.effects import DropExpired, HearFile, LookAtFile
-from conclave.chat.line import LineKind
+from conclave.chat.lobbies.rolls import ANSWERS_MOST, CALL_SECONDS
 from conclave.chat.notices import RollCalled
-from conclave.chat.rolls import ANSWERS_MOST, CALL_SECONDS
 from conclave.chat.settings import Settings
+from conclave.chat.words import content as c
+from conclave.chat.words.line import LineKind
 from conclave.errors import LocalError, Refused
 from conclave.files.record import record_of
 from conclave.node.files_standing import TIME_IS_OVER, by_line

@@ -8,15 +8,15 @@ import random as chance  # noqa: TID251 - a seeded source of bytes for the core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.chat import content as c
 from conclave.chat import events as ev
 from conclave.chat.delivery import STREAMS_KEPT
 from conclave.chat.desk import Desk, Settings, restore, step
 from conclave.chat.effects import Deed, Send
-from conclave.chat.following import LOST_RANGES
-from conclave.chat.invitations import ENDED_KEPT
-from conclave.chat.rolls import CALLS_KEPT
-from conclave.chat.state import Stage
+from conclave.chat.lobbies.following import LOST_RANGES
+from conclave.chat.lobbies.invitations import ENDED_KEPT
+from conclave.chat.lobbies.rolls import CALLS_KEPT
+from conclave.chat.lobby_state import Stage
+from conclave.chat.words import content as c
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import RECENT
 from conclave.store.memory import MemoryStore

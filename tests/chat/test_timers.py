@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conclave.chat import content as c
 from conclave.chat import events as ev
 from conclave.chat import reading, timers
 from conclave.chat.effects import PutState
-from conclave.chat.line import LineKind
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
+from conclave.chat.words import content as c
+from conclave.chat.words.line import LineKind
 from conclave.errors import DecodeError
 from conclave.lobby.values import replace
 from conclave.wire.order import Submit

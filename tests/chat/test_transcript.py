@@ -13,11 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.chat.content import About, Delete, Edit, Offer, Pin, Reaction, Text, Timer
-from conclave.chat.line import LineKind
-from conclave.chat.originals import Signed, keep, read_kept
-from conclave.chat.transcript import LABEL, LINE_BYTES, canonical, link
-from conclave.chat.transcript_proof import FINDINGS_MOST, TranscriptChanged, VerifiedTranscript, verify_transcript
+from conclave.chat.words.content import About, Delete, Edit, Offer, Pin, Reaction, Text, Timer
+from conclave.chat.words.line import LineKind
+from conclave.chat.words.originals import Signed, keep, read_kept
+from conclave.chat.words.transcript import LABEL, LINE_BYTES, canonical, link
+from conclave.chat.words.transcript_proof import (
+    FINDINGS_MOST,
+    TranscriptChanged,
+    VerifiedTranscript,
+    verify_transcript,
+)
 from conclave.crypto.signature import ED25519
 from conclave.errors import ConclaveError, DecodeError, StorageError, VerificationError
 from conclave.mls.group import Original

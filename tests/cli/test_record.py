@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conclave.chat.transcript_proof import verify_transcript
+from conclave.chat.words.transcript_proof import verify_transcript
 from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node.export import export

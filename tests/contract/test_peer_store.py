@@ -36,7 +36,7 @@ from conclave.chat.effects import (
     SetReaction,
     UnplaceLines,
 )
-from conclave.chat.line import Line, LineKind, Status
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import StorageError
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase

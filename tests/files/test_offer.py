@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conclave.chat.content import Offer
+from conclave.chat.words.content import Offer
 from conclave.errors import DecodeError, VerificationError
 from conclave.files.offer import LARGEST_BYTES, Offered, open_chunk, open_into, read_offer, seal_chunk
 from conclave.files.tree import leaf_hash

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conclave.chat.content import Offer
+from conclave.chat.words.content import Offer
 from conclave.errors import DecodeError
 from conclave.files.offer import LARGEST_BYTES, Offered
 from conclave.files.record import FileRecord, Stage, decode_record, encode_record, record_of

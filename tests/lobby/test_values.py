@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from conclave.chat.delivery import Flight, Inbound, Outbound
-from conclave.chat.state import Desk, Ears, Healing, Lobby, Peer, Stage, Voice, Watch
+from conclave.chat.lobby_state import Ears, Healing, Lobby, Stage, Voice, Watch
+from conclave.chat.state import Desk, Peer
 from conclave.lobby import order
 from conclave.lobby.values import replace
 

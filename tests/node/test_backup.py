@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conclave.chat.effects import AddLine, PutCertificate, PutEntry, PutPost, PutState, Record
-from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.peer_records import encode_peer
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.state import Peer
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.crypto import stream
 from conclave.crypto.seal import SealingKey, seal
 from conclave.errors import ConclaveError, DecodeError, LocalError, NotEnrolled, StorageError, VerificationError

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from conclave.chat.content import Text
 from conclave.chat.effects import AddLine, EraseLine, PutCertificate
-from conclave.chat.line import LineKind
-from conclave.chat.transcript_proof import verify_transcript
+from conclave.chat.words.content import Text
+from conclave.chat.words.line import LineKind
+from conclave.chat.words.transcript_proof import verify_transcript
 from conclave.errors import LocalError, StorageError
 from conclave.node import export as module
 from conclave.node.export import export

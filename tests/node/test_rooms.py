@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 
 from conclave.chat.effects import AddLine
-from conclave.chat.line import Line, LineKind, Status
+from conclave.chat.lobby_state import Mark
 from conclave.chat.notices import LineAdded
-from conclave.chat.state import Mark
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node import rooms

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from conclave.chat import views
-from conclave.chat.line import LineKind
+from conclave.chat.words.line import LineKind
 from conclave.node import commands as ask
 from conclave.node.identity import Identity
 from conclave.node.paths import vault_path

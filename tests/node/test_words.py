@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from conclave.chat import views
-from conclave.chat.line import Line, LineKind, Status
-from conclave.chat.state import Mailed, Mark
+from conclave.chat.lobby_state import Mailed, Mark
 from conclave.chat.views import LobbyView
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node.attendance import of_line

@@ -35,7 +35,7 @@ from conclave.chat.effects import (
     SetPin,
     SetReaction,
 )
-from conclave.chat.line import Line, LineKind, Status
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError, StorageError
 from conclave.store import peer as module
 from conclave.store import peer_rows, sqlcipher

@@ -8,9 +8,10 @@ from functools import partial
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
-from conclave.chat.content import About, Reaction
+from conclave.chat.lobby_state import Stage
 from conclave.chat.notices import RequestArrived
-from conclave.chat.state import Desk, Stage
+from conclave.chat.state import Desk
+from conclave.chat.words.content import About, Reaction
 from conclave.crypto.suite import CLASSICAL
 from conclave.mls.epoch import Epoch
 from tests.world import witness

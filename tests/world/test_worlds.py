@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from conclave.chat import delivery, membership, sharing
-from conclave.chat.state import Healing, Lobby
+from conclave.chat import delivery
+from conclave.chat.lobbies import membership, sharing
+from conclave.chat.lobby_state import Healing, Lobby
 from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
 from conclave.wire.posts import Welcome

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from conclave.chat import groups, ordering
-from conclave.chat.content import Shared, decode_content
-from conclave.chat.originals import Signed
-from conclave.chat.state import Lobby
+from conclave.chat import groups
+from conclave.chat.lobbies import ordering
+from conclave.chat.lobby_state import Lobby
+from conclave.chat.words.content import Shared, decode_content
+from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.crypto import aead
 from conclave.errors import DecodeError

@@ -5,53 +5,47 @@ among the effects are one transaction, committed before any deed is done. Step `
 after ``restore``, so that lists that are new since count, and the links that are wanted are asked for.
 
 Nothing that a peer sends makes ``step`` raise. A command raises ``Refused`` or ``LocalError``, and the desk that it
-was given is then still the one to go on with. Left out: what each event means, in the rooms beside this one:
-``talk``, ``duet`` and ``renewing`` (two people); ``membership``, ``departing``, ``committing``, ``speaking``,
-``ordering``, ``following``, ``catching_up``, ``leadership``, ``healing``, ``rejoining``, ``sharing`` and ``receipts``
-(lobbies); ``links`` and ``mail`` (delivery).
+was given is then still the one to go on with. Left out: what each event means: to two people (``chat.pairs``), in a
+lobby (``chat.lobbies``), for delivery (``links`` and ``mail``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conclave.chat import (
+from conclave.chat import events as ev
+from conclave.chat import links, mail, packages, reviving
+from conclave.chat.delivery import Fate
+from conclave.chat.effects import Deed, Effect, Record
+from conclave.chat.lobbies import (
     audience,
     boxes,
     catching_up,
     committing,
     departing,
-    duet,
     ending,
     following,
     healing,
     invitations,
     leadership,
-    links,
-    mail,
     meaning,
     membership,
     ordering,
-    packages,
     purging,
     receipts,
     rejoining,
-    renewing,
     retelling,
-    reviving,
     rolls,
     sharing,
     speaking,
-    talk,
 )
-from conclave.chat import events as ev
-from conclave.chat.content import Body, Roll, Text
-from conclave.chat.delivery import Fate
-from conclave.chat.effects import Deed, Effect, Record
+from conclave.chat.lobby_state import Stage
 from conclave.chat.pair import Input, Ours
+from conclave.chat.pairs import duet, renewing, talk
 from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
-from conclave.chat.state import Desk, Stage
+from conclave.chat.state import Desk
+from conclave.chat.words.content import Body, Roll, Text
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from conclave.chat.line import Line, Status
+from conclave.chat.words.line import Line, Status
 from conclave.files.record import FileRecord
 from conclave.wire.frames import Frame
 
@@ -52,7 +52,7 @@ class AddLine:
     """Append to a conversation's history (``@burak``, or ``#`` and the lobby's label).
 
     A line with the same sender and id that is there already is left as it is, but for its place in the order.
-    ``original`` is what its author signed, as ``chat.originals`` writes it; empty for a notice.
+    ``original`` is what its author signed, as ``chat.words.originals`` writes it; empty for a notice.
     """
 
     conversation: str

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.chat.content import About, Body
 from conclave.chat.state import Judges, Own
+from conclave.chat.words.content import About, Body
 from conclave.wire.frames import Frame
 from conclave.wire.order import Ordered
 
@@ -226,7 +226,7 @@ class InviteTo:
 class ShareHistory:
     """Show ``member``, who came in after us, ``count`` lines from before: these, and what was said about them since.
 
-    ``originals`` are signed words (``chat.originals.Signed``) in the lobby's order.
+    ``originals`` are signed words (``chat.words.originals.Signed``) in the lobby's order.
     """
 
     lobby: str

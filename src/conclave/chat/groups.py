@@ -3,7 +3,7 @@
 An identity in a group is a handle. A lobby's deputies are in its group context (an extension of our own), so that
 all members agree on them as on everything else. Beside the words, authenticated data tells where its author stood:
 the present run, entry and hash, by which a leader that shows two orders is found out. Left out: what a commit is for
-(``chat.membership``) and what words mean (``chat.hearing``).
+(``chat.lobbies.membership``) and what words mean (``chat.hearing``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from conclave.chat.content import Body, decode_content
-from conclave.chat.originals import keep
-from conclave.chat.state import PAYLOAD_NAME_BYTES
+from conclave.chat.lobby_state import PAYLOAD_NAME_BYTES
+from conclave.chat.words.content import Body, decode_content
+from conclave.chat.words.originals import keep
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.lobby.order import Order

@@ -1,17 +1,17 @@
 """What messages do, once they are opened: lines of history, and what is said about lines.
 
 Pairs and lobbies are alike here. An author changes only what is the author's own: history is told who speaks, never
-who claims to. Left out: what only lobbies know (``chat.following``), and receipts (``chat.receipts``).
+who claims to. Left out: what only lobbies know (``chat.lobbies.following``, ``chat.lobbies.receipts``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.chat.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
 from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
-from conclave.chat.line import Line, LineKind, Status
 from conclave.chat.notices import LineChanged
+from conclave.chat.words.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.chat.work import Work
 from conclave.errors import DecodeError
 from conclave.files.record import encode_record, record_of

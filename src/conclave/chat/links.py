@@ -10,9 +10,9 @@ from collections.abc import Callable
 from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place, Waiting
 from conclave.chat.effects import DropPosts, DropState, Recollect, Send
-from conclave.chat.line import Status
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
+from conclave.chat.words.line import Status
 from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
 from conclave.lobby.values import replace

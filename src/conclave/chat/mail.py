@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import audience, delivery, links, speaking
+from conclave.chat import delivery, links
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited
-from conclave.chat.line import Status
+from conclave.chat.lobbies import audience, speaking
+from conclave.chat.lobby_state import Lobby, Mailed, Stage, Step
 from conclave.chat.notices import Trouble
-from conclave.chat.state import Lobby, Mailed, Peer, Stage, Step
+from conclave.chat.state import Peer
+from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.order import LAST_SEQ

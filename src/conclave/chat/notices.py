@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.chat.line import Line, Status
+from conclave.chat.words.line import Line, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from conclave.chat import groups
 from conclave.chat.effects import Publish
-from conclave.chat.state import Holder, Stage
+from conclave.chat.lobby_state import Stage
+from conclave.chat.state import Holder
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.lobby.values import replace

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from conclave.chat.content import FOR_GOOD, Timer
 from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound
 from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.records import PEER_KEY, VERSION, read
 from conclave.chat.state import PairGroup, Peer
+from conclave.chat.words.content import FOR_GOOD, Timer
 from conclave.lobby.values import replace
 from conclave.wire.codec import Reader, Writer
 from conclave.wire.limits import ID_BYTES

@@ -1,7 +1,7 @@
 """What the core wants to know of the store, read: the answers to ``Unwind``, ``Recollect`` and ``SendOriginals``.
 
 And what is shown to who came in later. Whoever pumps, in life or in a simulation, reads alike. Left out: when the
-core asks (``chat.healing``, ``chat.sharing``).
+core asks (``chat.lobbies.healing``, ``chat.lobbies.sharing``).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from conclave.chat.content import Body, Edit, Offer, Text, decode_content
 from conclave.chat.effects import Recollect, SendOriginals, Unwind
 from conclave.chat.events import Recollected, Unwound
-from conclave.chat.originals import Signed, read_kept
+from conclave.chat.words.content import Body, Edit, Offer, Text, decode_content
+from conclave.chat.words.originals import Signed, read_kept
 from conclave.errors import DecodeError
 from conclave.lobby import chain
 from conclave.lobby.order import LAST_SEQ
@@ -30,7 +30,7 @@ class Recorded(Protocol):
 
     @property
     def original(self) -> bytes:
-        """As ``chat.originals`` keeps it; empty where there is none."""
+        """As ``chat.words.originals`` keeps it; empty where there is none."""
 
     @property
     def sender(self) -> str:

@@ -4,7 +4,7 @@
 ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands and who
 has what, rewritten with what is said. ``out/<lobby or peer>/…``: what we say, until it has its place. ``staged/``:
 our commit under way. ``mls/<group>/…``: keys, in two parts. ``package/<reference>``: key packages of ours.
-``met/<handle>``: which certificates somebody showed (``chat.certificates``). Left out: links, windows and what
+``met/<handle>``: which certificates somebody showed (``chat.pairs.certificates``). Left out: links, windows and what
 followers have, which are learnt again.
 """
 
@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from conclave.chat.effects import DropState, PutState
-from conclave.chat.state import (
+from conclave.chat.lobby_state import (
     PAYLOAD_NAME_BYTES,
     Ears,
     Flying,
@@ -26,9 +26,9 @@ from conclave.chat.state import (
     Mark,
     Stage,
     Step,
-    Unsaid,
     Voice,
 )
+from conclave.chat.words.content import Unsaid
 from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
-from conclave.chat.line import Status
+from conclave.chat.lobby_state import Stage
 from conclave.chat.pair import Ours
 from conclave.chat.peer_records import decode_peer
 from conclave.chat.records import (
@@ -22,7 +22,8 @@ from conclave.chat.records import (
     TRAFFIC,
     decode_lobby,
 )
-from conclave.chat.state import RemainingLobby, Remains, Stage
+from conclave.chat.state import RemainingLobby, Remains
+from conclave.chat.words.line import Status
 from conclave.errors import DecodeError
 from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from conclave.chat import package_records, peer_records, records
-from conclave.chat.certificates import decode_met
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
+from conclave.chat.lobby_state import Flying, Lobby
+from conclave.chat.pairs.certificates import decode_met
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.settings import Settings
-from conclave.chat.state import Desk, Flying, Holder, Judges, Lobby, Own, Peer, Unsaid
+from conclave.chat.state import Desk, Holder, Judges, Own, Peer
+from conclave.chat.words.content import Unsaid
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
 from conclave.lobby.shelf import Shelf

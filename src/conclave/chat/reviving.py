@@ -9,9 +9,9 @@ those who were in to let another lead. With people it speaks in new groups. Left
 from __future__ import annotations
 
 from conclave.chat.effects import DropState
+from conclave.chat.lobby_state import Healing, Lobby, Stage, Step
 from conclave.chat.pair import Pair
 from conclave.chat.restoring import RESTORED_KEY
-from conclave.chat.state import Healing, Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby.values import replace

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from conclave.chat import groups
+from conclave.chat.lobby_state import Lobby, Mailed, Mark, Stage, Step
 from conclave.chat.pair import Ours, Theirs
-from conclave.chat.state import Desk, Lobby, Mailed, Mark, Stage, Step
+from conclave.chat.state import Desk
 from conclave.mls.group import State
 
 SEALED = "end-to-end encrypted"

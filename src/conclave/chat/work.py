@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from conclave.chat import delivery, originals, package_records, peer_records, records
+from conclave.chat import delivery, package_records, peer_records, records
 from conclave.chat.effects import (
     AddLine,
     Deed,
@@ -26,10 +26,12 @@ from conclave.chat.effects import (
     Wake,
     Want,
 )
-from conclave.chat.line import Line, Status
+from conclave.chat.lobby_state import Lobby
 from conclave.chat.notices import LineAdded, LineMarked, Trouble
 from conclave.chat.pair import Theirs
-from conclave.chat.state import Desk, Holder, Lobby, Peer
+from conclave.chat.state import Desk, Holder, Peer
+from conclave.chat.words import originals
+from conclave.chat.words.line import Line, Status
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
 from conclave.lobby.values import replace
@@ -376,11 +378,8 @@ class Work:
         if wanted != peer.wanted:
             self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
-        if (
-            peer.handle in self._untied
-            and not (wanted or peer.linked or peer.certificates)
-            and peer_records.blank(peer)
-        ):
+        kept = wanted or peer.linked or peer.certificates or not peer_records.blank(peer)
+        if peer.handle in self._untied and not kept:
             self._peers = self._peers.drop(peer.handle)
 
 

@@ -16,7 +16,7 @@ from conclave.errors import LocalError
 from conclave.node.client import NodeClient
 
 if TYPE_CHECKING:  # imported where it is used: --help must be quick
-    from conclave.chat.transcript_proof import VerifiedTranscript
+    from conclave.chat.words.transcript_proof import VerifiedTranscript
     from conclave.pki.certificate import Certificate
 
 EXPORT_SECONDS = 3600.0
@@ -80,7 +80,7 @@ def verify(
 
     Needs nothing but the file and the root: no home, no network. Exit code 6 where it does not hold.
     """
-    from conclave.chat.transcript_proof import TranscriptChanged, verify_transcript
+    from conclave.chat.words.transcript_proof import TranscriptChanged, verify_transcript
 
     anchor = _root(root)
     try:
@@ -112,7 +112,7 @@ def _open(file: Path) -> BinaryIO:
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
     """Lines, none of them longer than a reader will take."""
-    from conclave.chat.transcript import LINE_BYTES
+    from conclave.chat.words.transcript import LINE_BYTES
 
     while line := stream.readline(LINE_BYTES + 2):
         yield line

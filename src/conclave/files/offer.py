@@ -4,7 +4,7 @@ Each offer has a key of its own, which is used for the chunks of this one file a
 number as the nonce (NIST SP 800-38D section 8.2.1). The same bytes give the same sealed chunks, so whoever has the
 file can serve it. Different bytes must never be sealed under a key that is in use: whoever serves checks each sealed
 chunk against its tag or its leaf (``is_offered``) before it leaves the house. Left out: how the offer travels
-(``chat.content.Offer``).
+(``chat.words.content.Offer``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LABEL = b"conclave file 1"
 
 
 class OfferLike(Protocol):
-    """An offer as it arrived in a message, nothing of it checked: ``chat.content.Offer``."""
+    """An offer as it arrived in a message, nothing of it checked: ``chat.words.content.Offer``."""
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
 """Who is in a lobby, who is there, and who has what of it: member by member, and in one sentence.
 
-Left out: receipts themselves (``chat.receipts``), and how far one line has come (``node.progress``).
+Left out: receipts themselves (``chat.lobbies.receipts``), and how far one line has come (``node.progress``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from conclave.chat.line import Status
-from conclave.chat.state import Mark
+from conclave.chat.lobby_state import Mark
 from conclave.chat.views import LobbyView
+from conclave.chat.words.line import Status
 from conclave.lobby.values import replace
 from conclave.node.known import Known
 from conclave.node.progress import Progress, has

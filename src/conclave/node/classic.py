@@ -16,9 +16,9 @@ from contextlib import suppress
 from typing import Any
 
 from conclave.chat.effects import AddLine, MarkLine, PutState, Record
-from conclave.chat.line import Line as StoredLine
-from conclave.chat.line import LineKind
-from conclave.chat.line import Status as StoredStatus
+from conclave.chat.words.line import Line as StoredLine
+from conclave.chat.words.line import LineKind
+from conclave.chat.words.line import Status as StoredStatus
 from conclave.classic import happenings as ev
 from conclave.classic.calls import Desk
 from conclave.classic.contacts import KEY, decode_contacts, encode_contacts

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from conclave.chat.line import LineKind, Status
+from conclave.chat.words.line import LineKind, Status
 from conclave.classic import happenings as ev
 from conclave.classic.calls import LEGACY, Stage
 from conclave.classic.limits import ClassicLimits

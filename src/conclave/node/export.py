@@ -1,6 +1,6 @@
 """The record of a conversation as a file: what history keeps of it, signed by this device. Runs in a thread.
 
-Left out: what a record looks like (``chat.transcript``).
+Left out: what a record looks like (``chat.words.transcript``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from conclave.chat.originals import read_kept
-from conclave.chat.transcript import Entry, Header, write_transcript
+from conclave.chat.words.originals import read_kept
+from conclave.chat.words.transcript import Entry, Header, write_transcript
 from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, LocalError
 from conclave.mls.group import read_original

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat import views
-from conclave.chat.line import LineKind
 from conclave.chat.timers import phrase
+from conclave.chat.words.line import LineKind
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused
 from conclave.node.directory import Directory
 from conclave.node.peers import Peers

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.chat.line import Line
 from conclave.chat.notices import (
     LeaderChanged,
     LineAdded,
@@ -22,6 +21,7 @@ from conclave.chat.notices import (
     RollCalled,
     Trouble,
 )
+from conclave.chat.words.line import Line
 from conclave.node.classic_notices import LegacyNotice
 
 __all__ = [

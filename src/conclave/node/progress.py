@@ -1,7 +1,7 @@
 """How far a line of ours has come, for each who is to have it, in the words that fronts show.
 
 In a lobby a member has a line where its receipt reaches that far and does not name it as missing. Left out: receipts
-themselves (``chat.receipts``).
+themselves (``chat.lobbies.receipts``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conclave.chat.line import LineKind, Status
-from conclave.chat.state import Mark
+from conclave.chat.lobby_state import Mark
 from conclave.chat.views import LobbyView
+from conclave.chat.words.line import LineKind, Status
 from conclave.node.notices import line_as_json
 from conclave.store.ports import StoredLine
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
-from conclave.chat.line import LineKind
 from conclave.chat.notices import LineAdded, RollCalled
+from conclave.chat.words.line import LineKind
 from conclave.errors import LocalError
 from conclave.node import attendance
 from conclave.node import commands as ask

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from conclave.chat import views
-from conclave.chat.content import Offer
 from conclave.chat.desk import restore
 from conclave.chat.effects import HearFile, LookAtFile
 from conclave.chat.events import (
@@ -32,7 +31,8 @@ from conclave.chat.events import (
     Unlinked,
     Utter,
 )
-from conclave.chat.line import LineKind
+from conclave.chat.words.content import Offer
+from conclave.chat.words.line import LineKind
 from conclave.errors import LocalError, StorageError, VerificationError
 from conclave.files.offer import Offered
 from conclave.mls.group import OwnKeyPackage

@@ -13,9 +13,9 @@ from typing import Any
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.content import About, Body, Delete, Edit, Pin, Reaction, Timer
-from conclave.chat.line import LineKind, Status
 from conclave.chat.notices import LineMarked, Receipted
+from conclave.chat.words.content import About, Body, Delete, Edit, Pin, Reaction, Timer
+from conclave.chat.words.line import LineKind, Status
 from conclave.errors import LocalError, Refused
 from conclave.files.record import FileRecord
 from conclave.node import attendance, progress

@@ -33,7 +33,7 @@ from conclave.chat.effects import (
     SetReaction,
     UnplaceLines,
 )
-from conclave.chat.line import Line
+from conclave.chat.words.line import Line
 from conclave.errors import StorageError
 from conclave.wire.limits import ID_BYTES
 

@@ -20,7 +20,7 @@ from conclave.chat.effects import (
     SetReaction,
     UnplaceLines,
 )
-from conclave.chat.line import Line, LineKind
+from conclave.chat.words.line import Line, LineKind
 from conclave.store.bounds import EARLY_KEPT
 from conclave.store.ports import StoredLine
 from conclave.store.reactions import Times, reacted

@@ -33,7 +33,7 @@ from conclave.chat.effects import (
     SetReaction,
     UnplaceLines,
 )
-from conclave.chat.line import Line, LineKind, Status
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.store.bounds import NUMBER_MAX
 from conclave.store.ports import Recorded, StoredLine
 from conclave.store.reactions import Reactions, Times, reacted

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from conclave.chat.effects import AddLine, Record
-from conclave.chat.line import Line
+from conclave.chat.words.line import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class StoredLine:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A line with what its author signed: ``chat.originals``; empty where there is none."""
+    """A line with what its author signed: ``chat.words.originals``; empty where there is none."""
 
     stored: StoredLine
     original: bytes

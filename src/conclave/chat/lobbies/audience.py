@@ -1,0 +1,218 @@
+"""Those who follow an order that we lead, and what they are told and given; and what any member gives another.
+
+Left out: what is put in order (``chat.lobbies.ordering``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conclave.chat import groups
+from conclave.chat.effects import Replay
+from conclave.chat.links import send
+from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.lobby.leader import Follower, Followers
+from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
+from conclave.wire.limits import HASH_BYTES
+from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refused
+
+TELL_SECONDS = 0.5
+"""Within so long of telling how far we are, few words more are not told."""
+
+
+def leads(work: Work, lobby: Lobby) -> bool:
+    """Whether we lead a lobby, here and now."""
+    return (
+        lobby.order is not None
+        and lobby.leader == work.me
+        and lobby.watch.followers is not None
+        and lobby.healing.step is Step.SOUND
+        and lobby.stage in (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+    )
+
+
+def followers(work: Work, lobby: Lobby) -> Followers:
+    """Everybody who is in but us, nothing known of how far they are."""
+    found: Followers = Shelf()
+    state = work.session(lobby.group)
+    for handle in groups.roster(state) if state is not None else ():
+        if handle != work.me:
+            since = lobby.healing.entered.get(handle, 0) + 1
+            until = lobby.order.seq if lobby.stage is Stage.CLOSING and lobby.order is not None else 0
+            found = found.put(
+                handle, Follower(since, until, linked=follows(work, lobby.group, handle), moved=work.now)
+            )
+    for handle in lobby.healing.owed:
+        if handle in lobby.healing.gone and handle not in found:
+            until = lobby.healing.gone[handle][0]
+            found = found.put(handle, Follower(1, until, linked=work.peer(handle).linked, moved=work.now))
+    return found
+
+
+def known(work: Work, lobby: Lobby, handle: str) -> bool:
+    """Whether somebody is in, leads (in another half), or was put out and may not know it."""
+    if lobby.watch.followers is not None and handle in lobby.watch.followers:
+        return True  # they are the members, and who was put out and may not know it
+    state = work.session(lobby.group)
+    return (
+        handle == lobby.leader
+        or handle in lobby.healing.gone
+        or (state is not None and handle in groups.roster(state))
+    )
+
+
+def reachable(work: Work, lobby: Lobby) -> bool:
+    """Whether what we say can be ordered now."""
+    return leads(work, lobby) or (lobby.leader != work.me and work.peer(lobby.leader).linked)
+
+
+def linked(work: Work, lobby: Lobby, handle: str, *, up: bool) -> None:
+    """The link to somebody who follows us came or went."""
+    people = lobby.watch.followers
+    if people is not None and lobby.order is not None:
+        up = up and follows(work, lobby.group, handle)
+        people = core.link(people, handle, lobby.order.seq, work.now, up=up)
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
+
+
+def follows(work: Work, group: bytes, handle: str) -> bool:
+    """Whether somebody is linked, and not by a device in whose place a later one is in: what that has, this lacks."""
+    peer, state = work.peer(handle), work.session(group)
+    return peer.linked and (state is None or not groups.outlived(work, state, handle, peer.flight.device))
+
+
+def _outlived(work: Work, people: Followers, handle: str) -> bool:
+    """The same of a follower, as it was when its link came."""
+    one = people.get(handle)
+    return one is not None and not one.linked and work.peer(handle).linked
+
+
+def show_head(work: Work, lobby: Lobby, handle: str) -> None:
+    """Tell somebody where our order stands: who is out, up to its end; whom we never knew, nothing to build on."""
+    if lobby.order is None:
+        return
+    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+    until = one.until if one is not None else lobby.healing.gone.get(handle, (0, ""))[0]
+    if until and until < lobby.order.seq:
+        send(work, handle, orders.part(lobby.order, until))
+    elif not known(work, lobby, handle):
+        send(work, handle, replace(orders.head(lobby.order), hash=bytes(HASH_BYTES)))
+    else:
+        send(work, handle, orders.head(lobby.order))
+
+
+def progressed(work: Work, lobby: Lobby, entry: Ordered) -> None:
+    """We take an entry, and the leader is told at once, or with a later one: by its next head at the latest.
+
+    Of many words one in a quarter of its window is told, or one in ``TELL_SECONDS``: telling it each time costs the
+    leader more than saying them. Whatever changes the group or the leader is told, because that is waited for.
+    """
+    few = entry.seq - lobby.watch.told < work.settings.push_window // 4
+    if entry.kind is not EntryKind.MESSAGE or not few or abs(work.now - lobby.watch.told_at) >= TELL_SECONDS:
+        work.have(entry.group)
+
+
+def have_arrived(work: Work, handle: str, have: Have) -> None:
+    """A follower tells how far it is."""
+    haves_arrived(work, [(handle, have)])
+
+
+def haves_arrived(work: Work, haves: Iterable[tuple[str, Have]]) -> None:
+    """Followers tell how far they are: many at once, as they do where many are in."""
+    told: dict[bytes, list[tuple[str, int]]] = {}
+    for handle, have in haves:
+        told.setdefault(have.group, []).append((handle, have.seq))
+    for group, some in told.items():
+        lobby = work.lobby(group)
+        if lobby is not None:
+            _heard(work, lobby, some)
+
+
+def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
+    """A follower has everything up to ``seq``."""
+    _heard(work, lobby, [(handle, seq)])
+
+
+def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
+    people = lobby.watch.followers
+    if people is None or lobby.order is None:
+        return
+    haves = [(handle, seq) for handle, seq in haves if not _outlived(work, people, handle)]
+    people, tell, gone = core.heard(people, haves, lobby.order.seq, work.now)
+    if people is not lobby.watch.followers:
+        mailing = lobby.watch.mailing
+        if gone:
+            mailing = {handle: upto for handle, upto in mailing.items() if handle not in gone}
+        lobby = replace(lobby, watch=replace(lobby.watch, followers=people, mailing=mailing))
+        work.keep_lobby(lobby)
+    if lobby.mailed:
+        lobby = _unmailed(work, lobby, haves)
+    if lobby.healing.owed.intersection(gone):
+        healing = replace(lobby.healing, owed=lobby.healing.owed.difference(gone))
+        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if gone:
+        work.stir(lobby.group)
+    for handle in tell:
+        show_head(work, lobby, handle)
+
+
+def _unmailed(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> Lobby:
+    """Who told that it has what its mailbox has is not waited for any more."""
+    done = {handle for handle, seq in haves if handle in lobby.mailed and lobby.mailed[handle].upto <= seq}
+    if done:
+        lobby = replace(lobby, mailed={handle: one for handle, one in lobby.mailed.items() if handle not in done})
+        work.keep_lobby(lobby)
+    return lobby
+
+
+def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
+    """Somebody lacks entries: whoever has them gives them, to members only."""
+    lobby = work.lobby(fetch.group)
+    if lobby is None or lobby.order is None:
+        return
+    people = lobby.watch.followers
+    one = people.get(handle) if people is not None else None
+    since = one.since if one is not None else lobby.healing.entered.get(handle, 0) + 1
+    # Who asks for what was before it entered has keys of a time before: with those it goes on no more.
+    if fetch.first < max(since, lobby.order.base + 1) and known(work, lobby, handle):
+        send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
+        return
+    if people is not None and one is not None and not _outlived(work, people, handle):
+        people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
+    else:
+        if not known(work, lobby, handle):
+            send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.OUTSIDER))
+            return
+        last = lobby.healing.gone[handle][0] if handle in lobby.healing.gone else lobby.order.seq
+        first = max(fetch.first, since)
+        count = min(fetch.count, core.FETCH_ENTRIES, last - first + 1)
+    if count > 0:
+        work.deed(Replay(handle, fetch.group, first, count))
+        work.pending = True
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: be heard, and ask those who are linked but do not move."""
+    lobby = work.lobby(group)
+    if lobby is None or not leads(work, lobby) or lobby.order is None or lobby.watch.followers is None:
+        return
+    people, silent, behind = core.unmoved(
+        lobby.watch.followers, lobby.order.seq, work.now, work.settings.resend_after
+    )
+    watch = replace(lobby.watch, followers=people)
+    every = work.settings.patience.beat
+    if abs(work.now - watch.beat) >= every:
+        watch, rarely = replace(watch, beat=work.now), watch.estranged.difference(silent)
+        silent = [handle for handle, one in people.items() if one.linked and not (one.until and handle in rarely)]
+    work.keep_lobby(replace(lobby, watch=watch))
+    for handle in silent:
+        show_head(work, lobby, handle)
+    if any(one.linked for one in people.values()):
+        work.wake(watch.beat + every)
+    if behind:
+        work.pending = True

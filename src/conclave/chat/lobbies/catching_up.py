@@ -1,0 +1,140 @@
+"""Catching up with a lobby's order: where others stand, and fetching what is missing of whoever has it.
+
+Whose order counts is seen by the heads that they show; who leads is believed of itself alone. Left out: entries
+(``chat.lobbies.following``), and what to do where orders part (``chat.lobbies.healing``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups
+from conclave.chat.effects import Send
+from conclave.chat.links import send
+from conclave.chat.lobbies import audience, healing, meaning, terms
+from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.lobby import leader as core
+from conclave.lobby import order as orders
+from conclave.lobby.values import replace
+from conclave.wire.order import Fetch, Head, Refusal, Refused
+
+IN = (Stage.MEMBER, Stage.LEAVING)
+"""Stages in which we follow."""
+DEAF = (Step.UNWIND, Step.REJOIN)
+"""Steps of healing in which no entry is taken."""
+
+
+def head_arrived(work: Work, handle: str, head: Head) -> None:
+    """Somebody tells where its order stands."""
+    lobby = work.lobby(head.group)
+    state = work.session(head.group)
+    if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
+        meaning.unknown_head(work, handle, head)
+        return
+    top, lead = head.runs[0], lobby.lead
+    if not terms.believed(work, lobby, handle, top.term):
+        work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to so soon")
+        return
+    lobby = work.lobby(head.group) or lobby
+    if state is None:
+        anew = lobby.healing.step is Step.REJOIN or orders.counts_before(top, lead)
+        if anew and healing.vouched(work, lobby, handle, top):
+            healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
+        elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
+            noticed(work, lobby, handle, head.seq)
+            work.have(head.group)
+        return
+    if handle != lobby.leader and handle not in groups.roster(state):
+        _outsider(work, lobby, handle, head)
+        return
+    if handle == lobby.leader and orders.same(top, lead):
+        lobby = leader_heard(work, lobby)
+    assert lobby.order is not None
+    if orders.counts_before(top, lead):
+        if handle == top.leader:
+            healing.adopt(work, lobby, handle, head)
+        else:
+            healing.rumoured(work, lobby, handle, top)
+        return
+    if orders.counts_before(lead, top):
+        if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):
+            send(work, handle, orders.head(lobby.order))
+        common = orders.parting(lobby.order, head)
+        if lobby.watch.followers is not None and common == head.seq:
+            audience.heard_from(work, lobby, handle, common)
+        return
+    if lobby.watch.followers is not None:
+        if orders.parting(lobby.order, head) == head.seq:
+            audience.heard_from(work, lobby, handle, head.seq)
+        return
+    common = orders.parting(lobby.order, head)
+    parted = common < lobby.order.seq <= head.seq and handle == lobby.leader
+    if parted and lobby.healing.step is Step.SOUND:
+        healing.adopt(work, lobby, handle, head)
+        return
+    noticed(work, lobby, handle, head.seq)
+    work.have(head.group)
+
+
+def leader_heard(work: Work, lobby: Lobby) -> Lobby:
+    """The leader gave a sign, and is not lost.
+
+    Whom we want out counts as lost nevertheless, or it would lead on by not ordering that it is to go. Only who is on
+    the way into its half needs it: others there put it out.
+    """
+    if lobby.leader not in lobby.intents.removes or lobby.healing.step is not Step.SOUND:
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    return lobby
+
+
+def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """Somebody who is not in, as far as we know, shows an order of our lobby.
+
+    Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we
+    have is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another
+    half: it is told, and not believed.
+    """
+    assert lobby.order is not None
+    top = head.runs[0]
+    if top.leader == handle and any(orders.same(top, run) for run, _ in lobby.watch.rumours.values()):
+        healing.adopt(work, lobby, handle, head)
+        return
+    common = orders.parting(lobby.order, head)
+    if common == lobby.order.seq:
+        if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
+            noticed(work, lobby, handle, head.seq)
+    elif common >= 0:
+        if handle in lobby.healing.gone:
+            out_by, _ = lobby.healing.gone[handle]
+            send(work, handle, Refused(head.group, out_by, lobby.order.epoch, Refusal.OUTSIDER))
+        if orders.counts_before(lobby.order.run, top):
+            audience.show_head(work, lobby, handle)  # it may follow us to where it was put out, or be asked in anew
+
+
+def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
+    """``handle`` has the order up to ``seq``."""
+    watch = lobby.watch
+    out = watch.goal_by in lobby.intents.removes or not work.peer(watch.goal_by).linked
+    if seq > watch.goal or (seq == watch.goal and (handle == lobby.leader or out)):
+        watch = replace(watch, goal=seq, goal_by=handle)
+        work.keep_lobby(replace(lobby, watch=watch))
+    catch_up(work, lobby.group)
+
+
+def catch_up(work: Work, group: bytes) -> None:
+    """Fetch what is missing, of whoever has it, one bounded fetch at a time."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
+        return
+    watch, seq = lobby.watch, lobby.order.seq
+    if watch.goal <= seq:
+        return
+    work.pending = True
+    if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
+        return
+    source = watch.goal_by if work.peer(watch.goal_by).linked else lobby.leader
+    if source == work.me or not work.peer(source).linked:
+        return
+    watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
+    work.keep_lobby(replace(lobby, watch=watch))
+    work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))

@@ -1,0 +1,175 @@
+"""The commits of a lobby's group: whatever is to change goes into one, when one of ours can be ordered.
+
+Left out: what is to change (``chat.lobbies.membership``, ``chat.lobbies.departing``, ``chat.lobbies.purging``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups
+from conclave.chat.lobbies import audience, purging, speaking
+from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.work import Work
+from conclave.errors import LocalError, RemoteError
+from conclave.lobby.order import Order
+from conclave.lobby.values import replace
+from conclave.mls import group as mls
+from conclave.mls.group import Proposal, Staged, State
+from conclave.wire.order import EntryKind
+from conclave.wire.posts import Answer, Choice, Welcome
+
+RETRY_SECONDS = 3.0
+"""A commit that was refused is tried again after so long."""
+
+
+def act(work: Work, group: bytes) -> None:
+    """Commit what is to change, if a commit of ours can be ordered now."""
+    lobby = work.lobby(group)
+    state = work.session(group)
+    if lobby is None or state is None or lobby.healing.step is not Step.SOUND:
+        return
+    lobby = purging.withdraw(work, lobby)
+    if lobby.stage is not Stage.MEMBER and not (lobby.stage is Stage.LEAVING and lobby.intents.removes):
+        return  # who leaves puts out first whom it wanted out: until then nothing is said, not even good-bye
+    leading = audience.leads(work, lobby)
+    if not leading and not work.peer(lobby.leader).linked:
+        return
+    if lobby.voice.staged is not None or any(one.kind is EntryKind.COMMIT for one in lobby.voice.flying):
+        return
+    lobby = _due(work, lobby)
+    if not lobby.intents.some:
+        return  # as after every word that is said
+    proposals, reasons, late = _proposals(work, lobby, state, leading=leading)
+    if late:
+        work.wake(late)
+    if lobby.intents.deputies is not None and not any(
+        isinstance(one, mls.GroupContextExtensions) for one in proposals
+    ):
+        lobby = replace(lobby, intents=replace(lobby.intents, deputies=None))
+        work.keep_lobby(lobby, reworded=True)
+    if not proposals and not lobby.intents.update:
+        return
+    try:
+        staged = _stage(work, state, proposals, groups.write_reasons(reasons, lobby.voice.next))
+    except (LocalError, RemoteError) as error:
+        _could_not(work, lobby, state, error)
+        return
+    if staged.state is not None:
+        work.keep_session(staged.state)
+    renew = work.now + work.settings.update_every
+    intents = replace(lobby.intents, update=False, deputies=None)
+    work.keep_lobby(replace(lobby, intents=intents, watch=replace(lobby.watch, renew=renew)), reworded=True)
+    speaking.commit(work, work.lobby(group) or lobby, staged, state.number)
+
+
+def _stage(work: Work, state: State, proposals: list[Proposal], data: bytes) -> Staged:
+    """The commit; of those to be added only some, where all together do not fit. Raises ``ConclaveError``."""
+    adds = [one for one in proposals if isinstance(one, mls.Add)]
+    try:
+        return mls.commit(
+            state,
+            proposals,
+            verify=work.judges.newcomers if adds else work.judges.members,
+            now=work.now,
+            random=work.random,
+            credential=work.own.credential if work.own is not None else None,
+            signature_key=work.own.signature_key if work.own is not None else None,
+            authenticated_data=data,
+        )
+    except (LocalError, RemoteError):
+        if len(adds) < 2 or not all(_fits(work, state, one) for one in adds):
+            raise
+    # Two of them have a key in common: the other one fits no more once the first is in, and is found then.
+    fewer = adds[: len(adds) // 2]
+    return _stage(work, state, [one for one in proposals if one not in adds or one in fewer], data)
+
+
+def _fits(work: Work, state: State, add: mls.Add) -> bool:
+    """Whether a commit could add this one alone."""
+    try:
+        mls.commit(
+            state, [add], verify=work.judges.newcomers, now=work.now, random=work.random, path=False,
+            tree_in_welcome=False,
+        )  # fmt: skip
+    except (LocalError, RemoteError):
+        return False
+    return True
+
+
+def _could_not(work: Work, lobby: Lobby, state: State, error: Exception) -> None:
+    """A commit cannot be made: who cannot be added is turned away, and everybody where that is not the reason."""
+    adds = lobby.intents.adds
+    bad = [handle for handle, data in adds.items() if not _fits(work, state, mls.Add(mls.read_key_package(data)))]
+    for handle in bad:
+        work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
+    if not bad:
+        work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
+    for handle in bad or adds:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    rest = {handle: data for handle, data in adds.items() if handle not in bad}
+    intents = replace(lobby.intents, adds=rest)
+    if not bad:
+        intents = replace(intents, adds={}, deputies=None, update=False)
+    work.keep_lobby(replace(lobby, intents=intents), reworded=True)
+    if bad:
+        work.stir(lobby.group)
+    else:
+        work.wake(work.now + RETRY_SECONDS)
+
+
+def _due(work: Work, lobby: Lobby) -> Lobby:
+    """Our keys are to be renewed at their time, and our leaf has our newest certificate."""
+    state = work.session(lobby.group)
+    own = work.own
+    renewed = (
+        own is not None and state is not None and mls.credential(state, state.epoch.me) != own.credential
+    )  # fmt: skip
+    due = 0.0 < lobby.watch.renew <= work.now
+    if lobby.watch.renew > work.now:
+        work.wake(lobby.watch.renew)
+    if not (renewed or due) or lobby.intents.update:
+        return lobby
+    lobby = replace(lobby, intents=replace(lobby.intents, update=True))
+    work.keep_lobby(lobby, reworded=True)
+    return lobby
+
+
+def _proposals(
+    work: Work, lobby: Lobby, state: State, *, leading: bool
+) -> tuple[list[Proposal], dict[str, str], float]:
+    """What to propose now, why whom is removed, and when there may be more."""
+    people = groups.roster(state)
+    proposals: list[Proposal] = []
+    reasons: dict[str, str] = {}
+    late = 0.0
+    for handle, why in lobby.intents.removes.items():
+        due = 0.0 if leading else lobby.watch.purge.get(handle, 0.0)
+        if handle not in people or handle == work.me:
+            continue
+        if due > work.now:
+            late = min(late or due, due)
+            continue
+        proposals.append(mls.Remove(people[handle]))
+        reasons[handle] = why
+    adds = lobby.intents.adds
+    if adds and (lobby.watch.gather <= work.now or len(adds) == len(lobby.invited)):
+        for handle, data in adds.items():
+            if handle not in people:
+                proposals.append(mls.Add(mls.read_key_package(data)))
+    elif adds:
+        late = min(late or lobby.watch.gather, lobby.watch.gather)
+    if lobby.intents.deputies is not None and lobby.intents.deputies != groups.deputies(state):
+        proposals.append(mls.GroupContextExtensions((groups.deputies_extension(lobby.intents.deputies),)))
+    return proposals, reasons, late
+
+
+def let_in(work: Work, order: Order, welcome: bytes, added: dict[str, bytes]) -> None:
+    """Our commit has its place: welcome those whom it added, each with its own secrets alone."""
+    lobby = work.lobby(order.group)
+    if lobby is None:
+        return
+    welcomes = mls.welcomes(welcome)
+    for handle, data in added.items():
+        reference = mls.reference(mls.read_key_package(data))
+        own = welcomes.get(reference)
+        if own is not None:
+            work.post(handle, Welcome(order.group, lobby.name, order.seq, order.hash, order.runs, own))

@@ -1,0 +1,73 @@
+"""The end of a lobby for us: put out, gone, or closed.
+
+Keys and order go; history and the lobby's label stay. Left out: why (``following``, ``meaning``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups, packages
+from conclave.chat.effects import DropEntries
+from conclave.chat.hearing import own_notice
+from conclave.chat.links import send
+from conclave.chat.lobby_state import Lobby, Stage
+from conclave.chat.pairs import certificates
+from conclave.chat.words.line import Status
+from conclave.chat.work import Work
+from conclave.wire.order import Have
+from conclave.wire.posts import Answer, Choice
+
+CLOSING_SECONDS = 14 * 86_400.0
+"""For so long at most a lobby that we closed waits until everybody has heard."""
+
+
+def out(work: Work, lobby: Lobby, reason: str) -> None:
+    """A commit puts us out."""
+    words = f"{work.me} left" if reason == groups.LEFT else "you were removed" + (f": {reason}" if reason else "")
+    own_notice(work, lobby.label, words)
+    end(work, lobby)
+
+
+def end(work: Work, lobby: Lobby) -> None:
+    """Nothing more happens in the lobby for us: keys and order go, history and its label stay."""
+    state = work.session(lobby.group)
+    if state is not None:
+        certificates.went_from(work, state, groups.roster(state))
+    work.drop_session(lobby.group)
+    packages.taken_back(work, lobby.group)
+    work.record(DropEntries(lobby.group))
+    for one in lobby.voice.waiting:
+        work.mark_line(lobby.label, one.id, Status.FAILED)
+    for flying in lobby.voice.flying:
+        if flying.id:
+            work.mark_line(lobby.label, flying.id, Status.FAILED)
+    for handle in lobby.intents.adds:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))  # it accepted, and we cannot let it in any more
+    for author, identity in lobby.healing.orphans:
+        if author == work.me:
+            work.mark_line(lobby.label, identity, Status.FAILED)
+    work.drop_voice(lobby)
+    if lobby.order is not None and lobby.leader != work.me:
+        send(work, lobby.leader, Have(lobby.group, lobby.order.seq))
+    for handle in lobby.watch.tied:
+        work.tie(handle, lobby.group, tied=False)
+    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.inviter, ended=work.now)
+    work.keep_lobby(ended, reworded=True)
+
+
+def finish(work: Work, group: bytes) -> None:
+    """A lobby that we closed ends once everybody has heard whom we can still tell."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
+        return
+    missing = [(handle, one.until) for handle, one in lobby.watch.followers.items() if handle not in work.expelled]
+    late = work.now - lobby.ended > CLOSING_SECONDS
+    if late or all(_replaced(work, lobby, handle, until) for handle, until in missing):
+        end(work, lobby)
+
+
+def _replaced(work: Work, lobby: Lobby, handle: str, until: int) -> bool:
+    """Whether a member is back on a device older than the one that is in, whose mailbox has entry ``until``."""
+    state, mailed = work.session(lobby.group), lobby.mailed.get(handle)
+    if state is None or mailed is None or mailed.upto < until:
+        return False
+    return groups.outlived(work, state, handle, work.peer(handle).flight.device)

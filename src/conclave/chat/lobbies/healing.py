@@ -1,0 +1,285 @@
+"""Two halves of a lobby meet, and one of them gives in: the higher term counts, then the leader who comes first.
+
+Who is in the other half reads what it has behind the last common entry (``Unwind``). Where that holds no commit, its
+keys are those of the half that counts: the entries go, and the order is followed from there. Else its epochs lead
+nowhere, and it comes in anew (``rejoining``). What was said in its half is said again or shared (``sharing``), who
+was removed in it is removed. Left out: when a term begins (``leadership``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conclave.chat import groups
+from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
+from conclave.chat.hearing import own_notice
+from conclave.chat.lobbies import ending, sharing, terms, timers
+from conclave.chat.lobbies.purging import purge
+from conclave.chat.lobbies.voice import without_commit
+from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.words.line import Status
+from conclave.chat.work import Work
+from conclave.errors import VerificationError
+from conclave.lobby import order as orders
+from conclave.lobby.names import check_handle
+from conclave.lobby.values import replace
+from conclave.wire.order import EntryKind, Head, Ordered, Run
+
+KNOWN_MOST = 1024
+"""Ciphertexts of a half that lost that are known again."""
+RUMOUR_SECONDS = 5.0
+"""A member's rumour gives way to its next after so long: where halves meet, who leads may change twice in seconds."""
+RUMOUR_KEPT_SECONDS = 60.0
+"""A rumour that is not told again is looked into for so long."""
+SHUNNED_SECONDS = 60.0
+"""A member in whose half we are out has so long to follow the order that counts ..."""
+SHUNNED_STEP_SECONDS = 10.0
+"""... of which so much passes at most between two times that it says so: either may have slept."""
+SHUNNED_AGAIN_SECONDS = 600.0
+"""It says so again at heads of ours, which come ever more rarely; not said for so long, it is forgotten."""
+
+
+def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
+    """A member follows a leader that counts before ours: we want to hear that from itself.
+
+    A name costs nothing, and each is looked for: so of one member one is kept, and another once in a while. What one
+    tells takes no place of what others do.
+    """
+    run, old = replace(run, first=0, last=0), lobby.watch.rumours.get(handle)
+    if run.leader == work.me:
+        return
+    if old is not None and abs(work.now - old[1]) < (RUMOUR_KEPT_SECONDS if run == old[0] else RUMOUR_SECONDS):
+        return
+    try:
+        check_handle(run.leader)
+    except VerificationError as error:
+        work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
+        return
+    told = {
+        one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < RUMOUR_KEPT_SECONDS
+    }
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)})))
+    work.wake(work.now + RUMOUR_KEPT_SECONDS)
+    work.stir(lobby.group)
+
+
+def sought(work: Work, lobby: Lobby) -> frozenset[str]:
+    """Whom members say to follow, and who would count before our leader: each is looked for, for a while."""
+    return frozenset(
+        run.leader
+        for run, at in lobby.watch.rumours.values()
+        if abs(work.now - at) < RUMOUR_KEPT_SECONDS and lobby.lead and orders.counts_before(run, lobby.lead)
+    )
+
+
+def leaderless(work: Work, lobby: Lobby) -> bool:
+    """Whether we came from a backup, and the leader that it names is gone, or out, or ourselves."""
+    if work.session(lobby.group) is not None:
+        return False
+    lost = work.now - lobby.watch.heard >= work.settings.patience.silence and not work.peer(lobby.leader).linked
+    return lobby.leader == work.me or lost or lobby.watch.handed == lobby.lead
+
+
+def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
+    """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
+
+    Where there is no such leader, two of those who were in have to say so, if there were two: one may have been put
+    out since.
+    """
+    if handle == lobby.leader:
+        return True
+    if not leaderless(work, lobby) or handle not in lobby.asked or run.leader == work.me:
+        return False
+    known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
+    return sum(orders.same(one, run) for one in known.values()) >= min(
+        2, len(set(lobby.asked) - {work.me, lobby.leader})
+    )
+
+
+def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """``handle`` shows an order that counts before ours: from now on we follow that one."""
+    lead = replace(head.runs[0], first=0, last=0)
+    lobby = terms.spent(work, lobby, lead.term)
+    assert lobby.order is not None
+    common = orders.parting(lobby.order, head)
+    rumours = {one: at for one, at in lobby.watch.rumours.items() if orders.counts_before(at[0], lead)}
+    watch = replace(
+        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours,
+        boxes=None,
+    )  # fmt: skip
+    lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
+    if lobby.stage is Stage.CLOSING:
+        own_notice(work, lobby.label, f"the lobby goes on under {lead.leader}: it was not closed for everybody")
+        lobby = replace(lobby, stage=Stage.MEMBER, ended=0.0)
+    assert lobby.order is not None
+    place = lobby.order.seq
+    if common == place:
+        if lobby.healing.step is Step.UNWIND:
+            lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))
+        work.keep_lobby(lobby, reworded=True)
+        work.stir(lobby.group)
+        return
+    if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
+        common = place  # we cannot tell what they have of ours, and say nothing of it again
+        healing = replace(lobby.healing, step=Step.REJOIN, common=common)
+        lobby = replace(lobby, healing=healing, timed=0, timers_before=())
+    if lobby.healing.step in (Step.REJOIN, Step.ENTER):
+        common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
+        healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, unknown=0.0, common=common)
+        work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
+    else:
+        healing = replace(lobby.healing, step=Step.UNWIND, common=common)
+        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+        work.deed(Unwind(lobby.group, lobby.label, common))
+    work.stir(lobby.group)
+
+
+def unwound(
+    work: Work,
+    group: bytes,
+    common: int,
+    digest: bytes,
+    cut: Sequence[Ordered],
+    lines: Sequence[tuple[str, bytes, int]],
+) -> None:
+    """What we had behind the last common entry is known."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.healing.step is not Step.UNWIND:
+        return
+    if lobby.healing.common != common:
+        work.deed(Unwind(group, lobby.label, lobby.healing.common))  # a better order came between: look again
+        return
+    digest = digest or dict(lobby.order.recent).get(common, b"")
+    order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
+    floor = lobby.healing.since(lobby.leader)  # whoever leads now was no member before: it reads no more
+    said = [(author, identity) for author, identity, seq in lines if seq > floor]
+    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *said)))
+    for author, identity in said:
+        if author == work.me:
+            work.mark_line(lobby.label, identity, Status.WAITING)
+    work.record(CutEntries(group, common))
+    work.record(UnplaceLines(lobby.label, common))
+    entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
+    late = {handle: seq for handle, seq in lobby.healing.entered.items() if seq > common}
+    forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
+    step = Step.REJOIN if forked else Step.SOUND
+    known = {**lobby.healing.known, **_known(cut, lines)}
+    known = dict(list(known.items())[-KNOWN_MOST:])
+    pull, had = lobby.healing.pull, lobby.healing.had
+    if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
+        pull = (min(had, pull[0] if pull else had), common + 1)
+    lobby = _carry_over(work, timers.lost(work, lobby, common, cut), common, set(late))
+    healing = replace(
+        lobby.healing,
+        step=step,
+        pull=pull,
+        had=0 if work.me in late else had,
+        orphans=orphans,
+        entered=entered,
+        known=known,
+        asked=0.0,
+        unknown=0.0,
+        met={**lobby.healing.met, **late},
+    )
+    ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
+    voice = without_commit(work, lobby.voice) if forked else lobby.voice
+    work.keep_lobby(
+        replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True
+    )
+    if not forked:
+        sharing.begin(work, group)
+    work.stir(group)
+
+
+def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
+    """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
+    at = {seq: (author, identity) for author, identity, seq in lines}
+    return {groups.payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
+
+
+def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
+    """Whom our half removed is removed in the other too; whom it let in is asked in anew."""
+    gone = lobby.healing.gone
+    removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
+    intents = lobby.intents
+    for handle, why in removes.items():
+        intents = intents.put_out(handle, why)
+    due = work.now + 10.0 * work.chance()
+    purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
+    if removes:
+        work.wake(due)
+    healing = replace(lobby.healing, anew=lobby.healing.anew | (came - {work.me}))
+    return replace(lobby, intents=intents, watch=replace(lobby.watch, purge=purge), healing=healing)
+
+
+def rejoin(work: Work, lobby: Lobby, common: int) -> None:
+    """What the leader shows does not follow what we have: come in anew."""
+    healing = replace(lobby.healing, step=Step.UNWIND, common=common)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    work.deed(Unwind(lobby.group, lobby.label, common))
+
+
+def too_late(work: Work, lobby: Lobby, handle: str) -> None:
+    """What we lack is not given us, not even by the leader: come in anew, and ask for it in its authors' words."""
+    if lobby.order is None or lobby.healing.step is not Step.SOUND:
+        return
+    if handle != lobby.leader:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, goal_by=lobby.leader, fetching=0)))
+        return
+    healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0)
+    work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
+    work.stir(lobby.group)
+
+
+def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
+    """A member says that we, who lead, are out in its half, by entry ``out_by`` (0: it names none).
+
+    Others of ours may show it the order that counts; it comes in then, and puts us out. Else it is put out here.
+    Where most of all who are in name an entry that put us out since we came in, that stands: removals of either half
+    do.
+    """
+    state, followers = work.session(lobby.group), lobby.watch.followers
+    if state is None:
+        return
+    if handle not in groups.roster(state):
+        if followers is not None and handle in followers and handle in lobby.healing.gone:
+            _estranged(work, lobby, handle, alone=len(groups.roster(state)) == 1)
+        return
+    people = set(groups.roster(state)) - {work.me}
+    said = {one: at for one, at in lobby.watch.shunned.items() if one in people and _still(work, at)}
+    waited, last = said.get(handle, (0.0, work.now))
+    waited += min(abs(work.now - last), SHUNNED_STEP_SECONDS)
+    said[handle] = (waited, work.now)
+    counts = out_by > lobby.healing.since(work.me)
+    put_out = (lobby.watch.put_out & said.keys()) - {handle} | ({handle} if counts else set())
+    lobby = replace(lobby, watch=replace(lobby.watch, shunned=said, put_out=put_out))
+    work.keep_lobby(lobby)
+    if len(people) > 1 and waited < SHUNNED_SECONDS:
+        return
+    if 2 * len(put_out) > len(people):
+        ending.out(work, lobby, "in the other half of the lobby")
+    else:
+        purge(work, lobby, handle, "went on in another half of the lobby", delay=0.0)
+
+
+def _estranged(work: Work, lobby: Lobby, handle: str, *, alone: bool) -> None:
+    """Each has put out the other, and has heard so: it is shown our order ever more rarely, by one alone never."""
+    watch = lobby.watch
+    if alone and watch.followers is not None:
+        watch = replace(watch, followers=watch.followers.drop(handle))
+    elif handle not in watch.estranged:
+        watch = replace(watch, estranged=watch.estranged | {handle})
+    work.keep_lobby(replace(lobby, watch=watch))
+
+
+def _still(work: Work, at: tuple[float, float]) -> bool:
+    return abs(work.now - at[1]) < SHUNNED_AGAIN_SECONDS
+
+
+def followed(lobby: Lobby, handle: str) -> Lobby:
+    """The same where a member hands something in, or comes in: for it we are in, whatever it said before."""
+    if handle not in lobby.watch.shunned:
+        return lobby
+    said = {one: at for one, at in lobby.watch.shunned.items() if one != handle}
+    return replace(lobby, watch=replace(lobby.watch, shunned=said, put_out=lobby.watch.put_out - {handle}))

@@ -1,0 +1,140 @@
+"""Invitations that wait for our answer, and what people here call a lobby.
+
+Left out: what an answer leads to (``chat.lobbies.membership``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import packages
+from conclave.chat.lobby_state import Lobby, Stage
+from conclave.chat.notices import RequestArrived
+from conclave.chat.work import Work, need_lobby
+from conclave.errors import LocalError, VerificationError
+from conclave.lobby.names import check_handle, check_name
+from conclave.lobby.values import replace
+from conclave.wire.posts import Answer, Choice, Leave
+
+ENDED_KEPT = 100
+"""Ended lobbies whose labels stay taken; the ones that ended first are forgotten first."""
+
+
+def full(work: Work, handle: str, group: bytes) -> bool:
+    """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
+    others = [one for one in work.lobbies() if one.group != group]
+    waiting = [one.inviter for one in others if one.stage is Stage.INVITED]
+    limits = work.settings
+    return (
+        len(waiting) >= limits.invitations
+        or waiting.count(handle) >= limits.invitations_per_peer
+        or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
+    )
+
+
+def ask(work: Work, lobby: Lobby) -> None:
+    """Our people are asked, or told once they are free."""
+    work.keep_lobby(replace(lobby, hushed=work.busy), reworded=True)
+    if work.busy:
+        work.post(lobby.inviter, Answer(lobby.group, Choice.BUSY))
+    else:
+        work.tell(RequestArrived(lobby.inviter, lobby.label))
+
+
+def check_roster(work: Work, roster: tuple[str, ...]) -> None:
+    """Raise ``VerificationError`` for more people, or others, than a lobby can have."""
+    if len(roster) > work.settings.lobby_members + 1:
+        raise VerificationError("it has more members than are allowed", reason="lobby-full")
+    for handle in roster:
+        check_handle(handle)
+
+
+def decline(work: Work, lobby: Lobby) -> None:
+    """We do not want to be in, though perhaps we said so before."""
+    if lobby.stage is Stage.INVITED:
+        work.post(lobby.inviter, Answer(lobby.group, Choice.REJECT))
+    else:
+        for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
+            work.post(handle, Leave(lobby.group))
+    packages.taken_back(work, lobby.group)
+    for handle in lobby.watch.tied:
+        work.tie(handle, lobby.group, tied=False)
+    work.drop_lobby(lobby)
+
+
+def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:
+    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer."""
+    packages.taken_back(work, lobby.group, handle)
+    others = packages.holders(work, lobby.group)
+    if handle == lobby.inviter and others:
+        work.keep_lobby(replace(lobby, inviter=others[0]), reworded=True)
+        work.stir(lobby.group)
+    return handle != lobby.inviter or bool(others)
+
+
+def announce(work: Work) -> None:
+    """We are free again: the invitations that came meanwhile."""
+    for lobby in work.lobbies():
+        if lobby.hushed:
+            work.keep_lobby(replace(lobby, hushed=False), reworded=True)
+            if lobby.stage is Stage.INVITED:
+                work.tell(RequestArrived(lobby.inviter, lobby.label))
+
+
+def decline_all_of(work: Work, handle: str) -> None:
+    """We blocked ``handle``: its invitations are answered."""
+    for lobby in work.lobbies():
+        if lobby.inviter == handle and lobby.stage in (Stage.INVITED, Stage.JOINING):
+            decline(work, lobby)
+
+
+def free_label(work: Work, name: str, inviter: str, group: bytes) -> str:
+    """What people here will call the lobby: its name, and the inviter's where that is taken.
+
+    A lobby of the same name that ended, or that we closed, gives its label, and so its history, to the new one.
+    """
+    for label in (f"#{name}", f"#{name}@{inviter}", f"#{name}@{inviter}-{group.hex()[:8]}"):
+        taken = work.labelled(label)
+        if taken is None or taken.group == group:
+            return label
+        if taken.inviter == inviter and taken.name == name and taken.stage is Stage.ENDED:
+            work.drop_lobby(taken)
+            return label
+        if inviter == work.me == taken.leader and taken.stage is Stage.CLOSING:
+            work.relabel(taken, f"#{name}@{inviter}-{taken.group.hex()[:8]}")
+            return label
+    return f"#{name}@{inviter}-{group.hex()}"
+
+
+def active(work: Work) -> int:
+    """Lobbies that have not ended; the oldest of too many ended ones are forgotten."""
+    ended = sorted(
+        (one for one in work.lobbies() if one.stage is Stage.ENDED), key=lambda one: (one.ended, one.group)
+    )
+    for lobby in ended[: max(0, len(ended) - ENDED_KEPT)]:
+        work.drop_lobby(lobby)
+    return sum(one.stage is not Stage.ENDED for one in work.lobbies())
+
+
+def own_name(name: str) -> str:
+    """A lobby's name as our people give it. Raises ``LocalError``."""
+    try:
+        return check_name(name)
+    except VerificationError as error:
+        raise LocalError(str(error), remedy=error.remedy) from error
+
+
+def own_handle(text: str) -> str:
+    """A handle as our people give it, with or without ``@``. Raises ``LocalError``."""
+    try:
+        return check_handle(text.removeprefix("@"))
+    except VerificationError as error:
+        raise LocalError(str(error), remedy=error.remedy) from error
+
+
+def demand_in(work: Work, label: str) -> Lobby:
+    """The lobby that a command names, which we must be in. Raises ``LocalError``."""
+    lobby = need_lobby(work, label)
+    if lobby.stage is not Stage.MEMBER:
+        closed = lobby.stage in (Stage.CLOSING, Stage.ENDED)
+        words = "is closed" if closed else "is not yours to change: you are not in"
+        raise LocalError(f"{lobby.label} {words}", remedy="conclave lobby list shows where you are in")
+    return lobby

@@ -1,0 +1,248 @@
+"""Who leads a lobby, and what becomes of it when the leader is gone.
+
+``lobby.succession`` decides; this knows who is linked and how far they are, wants links accordingly, and takes the
+term when it is our turn. Left out: two leaders who meet (``chat.lobbies.healing``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups
+from conclave.chat.lobbies import audience, boxes, ending, healing, sharing, speaking, terms
+from conclave.chat.lobbies.voice import without_commit
+from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.words.content import Term
+from conclave.chat.work import Work
+from conclave.lobby import order as orders
+from conclave.lobby import succession
+from conclave.lobby.succession import Move
+from conclave.lobby.values import replace
+from conclave.wire.order import Run
+from conclave.wire.posts import Leave
+
+_IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+HEAL_FIRST = 20.0
+"""Who was about to come into another half waits so much longer (seconds) for somebody of that half to lead."""
+_WATCHING = (Stage.MEMBER, Stage.LEAVING)
+
+
+def settle(work: Work, group: bytes) -> None:
+    """Lead where it is ours to lead, and want the links that the lobby needs."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    if lobby.stage in _IN and lobby.leader == work.me and lobby.healing.step is Step.SOUND:
+        if lobby.watch.followers is None and lobby.order is not None and _ours(lobby):
+            watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, fetching=0)
+            work.keep_lobby(replace(lobby, watch=watch))
+            _show_all(work, group)
+        work.wake(work.now + work.settings.patience.beat)
+    elif lobby.watch.followers is not None or lobby.mailed:
+        work.keep_lobby(replace(lobby, mailed={}, watch=replace(lobby.watch, followers=None, mailing={})))
+    _tie(work, group)
+    _watch(work, group)
+
+
+def _watch(work: Work, group: bytes) -> float:
+    """Be woken in time to miss the leader. Seconds for which it has been lost; negative while it is not."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage not in _WATCHING or audience.leads(work, lobby):
+        return -1.0
+    if not 0.0 < lobby.watch.heard <= work.now:  # since our start, or since the clock was set back
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
+    lost_for = _lost_for(work, lobby)
+    work.wake(work.now - lost_for if lost_for < 0 else work.now + work.settings.patience.step / 2)
+    return lost_for
+
+
+def _ours(lobby: Lobby) -> bool:
+    return lobby.order is not None and lobby.lead is not None and orders.same(lobby.order.run, lobby.lead)
+
+
+def _show_all(work: Work, group: bytes) -> None:
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.watch.followers is not None:
+        for handle in lobby.watch.followers:
+            audience.show_head(work, lobby, handle)
+
+
+def _tie(work: Work, group: bytes) -> None:
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    wanted = _wanted(work, lobby) - {work.me} - work.expelled.keys()  # to whom there is no link any more
+    if wanted == lobby.watch.tied:
+        return
+    for handle in sorted(wanted - lobby.watch.tied):
+        work.tie(handle, group, tied=True)
+    for handle in sorted(lobby.watch.tied - wanted):
+        work.tie(handle, group, tied=False)
+    work.keep_lobby(replace(work.lobby(group) or lobby, watch=replace(lobby.watch, tied=wanted)))
+
+
+def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
+    if lobby.stage is Stage.JOINING:
+        return frozenset((lobby.inviter,))
+    if lobby.stage not in _IN:
+        return frozenset()
+    rumoured = healing.sought(work, lobby)
+    if lobby.watch.followers is not None:
+        return frozenset(lobby.watch.followers) | rumoured
+    lost_for = _lost_for(work, lobby)
+    if work.session(lobby.group) is None:  # from a backup: whoever was in may say who leads
+        alone = not (healing.leaderless(work, lobby) or lobby.watch.claims)
+        asked = [one for one in lobby.asked if one != work.me and not alone]
+        return frozenset((lobby.leader,)) | succession.dialled(asked, work.me, lost_for, work.settings.patience)
+    if lost_for < 0:
+        return frozenset((lobby.leader,)) | rumoured | sharing.wanted(work, lobby)
+    return frozenset((lobby.leader,)) | succession.dialled(
+        _succession(work, lobby), work.me, lost_for, work.settings.patience
+    )
+
+
+def _lost_for(work: Work, lobby: Lobby) -> float:
+    """Seconds since the leader was to be heard at the latest; negative while there is no reason to worry."""
+    if lobby.leader == work.me and _ours(lobby):
+        return -1.0
+    return work.now - lobby.watch.heard - work.settings.patience.silence
+
+
+def _succession(work: Work, lobby: Lobby) -> list[str]:
+    """Who may follow the leader: everybody who is in and is not to be put out."""
+    state = work.session(lobby.group)
+    if state is None:
+        return []
+    leaving = set(lobby.intents.removes) | {lobby.leader}
+    return [one for one in groups.succession(state) if one not in leaving]
+
+
+def linked(work: Work, handle: str, *, up: bool) -> None:
+    """A link came or went: two who are in the same lobby tell each other where their orders stand."""
+    for lobby in work.lobbies():
+        if lobby.order is None or lobby.stage not in _IN:
+            continue
+        if not audience.known(work, lobby, handle):
+            continue
+        audience.linked(work, lobby, handle, up=up)
+        current = work.lobby(lobby.group) or lobby
+        if up:
+            audience.show_head(work, current, handle)
+            boxes.linked(work, current, handle)
+        if handle == lobby.leader:
+            watch = replace(current.watch, fetching=0)
+            if up and current.lead is not None:
+                watch = replace(watch, renew=_soon(work, watch.renew))
+            work.keep_lobby(replace(current, watch=watch))
+            speaking.again(work, lobby.group)
+        work.stir(lobby.group)
+
+
+def _soon(work: Work, renew: float) -> float:
+    soon = work.now + work.settings.update_spread * work.chance()
+    renew = min(renew or soon, soon)
+    work.wake(renew)
+    return renew
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: see whether the leader is still there, and if not, whether it is our turn."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage not in _WATCHING:
+        return
+    if lobby.watch.rumours:
+        _tie(work, group)  # some may have grown old
+    if lobby.stage is Stage.LEAVING and _all_leave(work, lobby):
+        if lobby.leader != work.me and lobby.intents.removes.get(lobby.leader) != groups.LEFT:
+            work.post(lobby.leader, Leave(group))  # one that left hears so when it shows us its order
+        ending.out(work, lobby, groups.LEFT)
+        return
+    if audience.leads(work, lobby):
+        return
+    lost_for = _watch(work, group)
+    if lost_for < 0:
+        return
+    _tie(work, group)
+    _prod(work, group)
+    lobby = work.lobby(group) or lobby
+    if lobby.healing.step is Step.UNWIND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
+        return
+    if lobby.healing.step is not Step.SOUND:
+        lost_for -= HEAL_FIRST
+    people = _succession(work, lobby)
+    handed = lobby.watch.handed == lobby.lead or lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
+        return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
+    linked_now = {one for one in people if work.peer(one).linked}
+    assert lobby.order is not None
+    behind = lobby.watch.goal > lobby.order.seq
+    match succession.move(
+        people, work.me, linked_now, lost_for, work.settings.patience, behind=behind, handed=handed
+    ):
+        case Move.TAKE:
+            _take(work, group)
+        case Move.COLLECT | Move.WAIT:
+            pass
+
+
+def _prod(work: Work, group: bytes) -> None:
+    """Nothing is heard of the leader: whoever is linked is shown where we are, and tells if it is further, or out."""
+    lobby = work.lobby(group)
+    if lobby is None or abs(work.now - lobby.watch.beat) < work.settings.patience.beat:
+        return
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, beat=work.now)))
+    state = work.session(group)
+    people = groups.roster(state) if state is not None else {}
+    for handle in dict.fromkeys((lobby.leader, *people)):
+        if handle != work.me and work.peer(handle).linked:
+            audience.show_head(work, lobby, handle)
+
+
+def _all_leave(work: Work, lobby: Lobby) -> bool:
+    """Whether all others are to be out too: then nobody is left to put us out."""
+    state = work.session(lobby.group)
+    return state is not None and set(groups.roster(state)) - {work.me} <= set(lobby.intents.removes)
+
+
+def _take(work: Work, group: bytes) -> None:
+    """Our term begins where our order ends.
+
+    Where we were to come into the half that counts, and nobody is left in it, it begins with our own half's keys: who
+    has others cannot open its first entry, and comes in anew.
+    """
+    lobby = work.lobby(group)
+    state = work.session(group)
+    if lobby is None or lobby.order is None or lobby.lead is None or state is None:
+        return
+    alone = lobby.healing.step is not Step.SOUND
+    term = max(lobby.order.run.term, lobby.lead.term) + 1
+    if term > orders.LAST_TERM:
+        return  # somebody has used up all terms: the others find each other in another lobby
+    run = Run(term, groups.rank(state, work.me), work.me, 0, 0)
+    body = Term(run.term, lobby.order.seq, lobby.order.hash)
+    order = orders.new_term(lobby.order, run)
+    if alone:
+        order = replace(order, epoch=state.number)
+        common = lobby.healing.common
+        pull = (common, order.seq + 1) if common < order.seq else lobby.healing.pull
+        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={})
+        lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
+    watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
+    lobby = terms.spent(work, lobby, term)
+    lobby = replace(lobby, lead=run, order=order, watch=watch)
+    work.keep_lobby(lobby, reworded=True)
+    speaking.take_term(work, lobby, body)
+    speaking.flush(work, group)
+    if alone:
+        sharing.begin(work, group)
+    _show_all(work, group)
+    work.stir(group)
+
+
+def expelled(work: Work, handle: str) -> None:
+    """Nobody waits for somebody whom the authority put out."""
+    for lobby in work.lobbies():
+        if lobby.leader == handle and lobby.stage in _IN:
+            heard = work.now - work.settings.patience.silence
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, heard=heard)))
+            work.wake(work.now)
+            work.stir(lobby.group)

@@ -1,0 +1,378 @@
+"""Who comes into a lobby and who goes: asking, answering, and the commits that follow.
+
+Any member may ask somebody in. Who accepts sends a key package along; the one who asked commits it, together with
+whatever else is to change, and posts the Welcome once that commit has its place in the order. What somebody is to be
+put out for is everybody's intent: the leader commits it at once, the others if it has not. Left out: the commits
+(``chat.lobbies.committing``) and going (``chat.lobbies.departing``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups, packages
+from conclave.chat.delivery import Fate
+from conclave.chat.effects import DropEntries
+from conclave.chat.events import InviteTo, OpenLobby
+from conclave.chat.hearing import own_notice
+from conclave.chat.lobbies import audience, terms, timers
+from conclave.chat.lobbies.ending import end
+from conclave.chat.lobbies.healing import adopt
+from conclave.chat.lobbies.invitations import (
+    active,
+    ask,
+    check_roster,
+    decline,
+    demand_in,
+    free_label,
+    full,
+    own_handle,
+    own_name,
+    still_awaited,
+)
+from conclave.chat.lobbies.purging import purge_expelled
+from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
+from conclave.chat.lobbies.voice import fly_again
+from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.notices import RequestAnswered
+from conclave.chat.pair import Ours
+from conclave.chat.pairs import certificates
+from conclave.chat.pairs.talk import WORDS, trust
+from conclave.chat.state import Holder
+from conclave.chat.work import Work, need_lobby
+from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
+from conclave.lobby import order as orders
+from conclave.lobby.names import check_name
+from conclave.lobby.values import replace
+from conclave.mls import group as mls
+from conclave.mls.group import State
+from conclave.wire.limits import ID_BYTES
+from conclave.wire.order import Head, Run
+from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
+
+INVITERS_MOST = 8
+"""So many people at most may let us into one lobby, while we wait for one of them."""
+GATHER_SECONDS = 0.25
+"""So long is waited for others who accept, so that one commit lets in many."""
+
+
+def open_lobby(work: Work, command: OpenLobby) -> None:
+    """A new lobby with ourselves in it, leading."""
+    name = own_name(command.name.removeprefix("#"))
+    if len(command.group) != ID_BYTES or work.lobby(command.group) is not None:
+        raise LocalError("a new lobby needs 16 random bytes of its own")
+    if any(one.name == name and one.stage is Stage.MEMBER and one.leader == work.me for one in work.lobbies()):
+        raise LocalError(f"you lead a lobby #{name} already", remedy="choose another name, or close that one")
+    if active(work) >= work.settings.lobbies:
+        raise Refused("there are too many lobbies here", reason="too-many-lobbies", remedy="leave some of them")
+    deputies = tuple(own_handle(one) for one in command.deputies)
+    if len(deputies) > groups.DEPUTIES_MOST:
+        raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
+    state = mls.create(
+        groups.package(work),
+        command.group,
+        verify=work.judges.members,
+        now=work.now,
+        random=work.random,
+        extensions=(groups.deputies_extension(deputies),),
+        policy=POLICY,
+    )
+    work.keep_session(state)
+    order = orders.begin(command.group, work.me)
+    label = free_label(work, name, work.me, command.group)
+    lobby = Lobby(command.group, name, label, Stage.MEMBER, work.me, order=order, lead=Run(1, 0, work.me, 0, 0))
+    lobby = replace(lobby, watch=replace(lobby.watch, followers=audience.followers(work, lobby)))
+    work.keep_lobby(lobby, reworded=True)
+    own_notice(work, label, f"{work.me} opened the lobby")
+    _invite(work, command.group, command.invited)
+    work.stir(command.group)
+
+
+# --- asking in ---
+
+
+def invite(work: Work, command: InviteTo) -> None:
+    """More people into a lobby that we are in."""
+    _invite(work, demand_in(work, command.lobby).group, command.invited)
+
+
+def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    people = groups.roster(groups.need_session(work, group))
+    handles = [own_handle(one) for one in dict.fromkeys(invited)]
+    if work.me in handles:
+        raise LocalError("you are in the lobby yourself")
+    there = [handle for handle in handles if handle in people]
+    if there:
+        raise LocalError(
+            f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} in {lobby.label} already",
+            remedy="invite those who are not; who leaves is in until its device has told yours",
+        )
+    if len(people) - 1 + len(lobby.invited | set(handles)) > work.settings.lobby_members:
+        raise Refused(
+            f"a lobby has at most {work.settings.lobby_members} members and invitations",
+            reason="lobby-full",
+            remedy="open a second lobby",
+        )
+    for handle in handles:
+        work.check_room(handle)
+        trust(work, handle)
+        work.post(handle, Invite(group, lobby.name, tuple(people)))
+    current = work.lobby(group) or lobby
+    work.keep_lobby(replace(current, invited=current.invited | set(handles)), reworded=True)
+
+
+def answered(work: Work, handle: str, answer: Answer) -> None:
+    """Somebody answered our invitation, or a question of a lobby that is not ours any more."""
+    lobby = work.lobby(answer.group)
+    if lobby is None or lobby.stage is not Stage.MEMBER or handle not in lobby.invited:
+        if answer.choice is Choice.ACCEPT:  # though others may have let it in: who waits for our welcome has none
+            work.post(handle, Answer(answer.group, Choice.REJECT))
+        return
+    state = work.session(answer.group)
+    if answer.choice is Choice.ACCEPT and state is not None and handle in groups.roster(state):
+        work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
+        work.post(handle, Answer(answer.group, Choice.REJECT))
+        return
+    if answer.choice is Choice.ACCEPT:
+        try:
+            package = mls.read_key_package(answer.package)
+            whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now, group=state)
+            if whose.identity.decode() != handle:
+                raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
+        except RemoteError as error:
+            work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
+            work.post(handle, Answer(answer.group, Choice.REJECT))
+            return
+        intents = replace(lobby.intents, adds={**lobby.intents.adds, handle: answer.package})
+        gather = work.now + GATHER_SECONDS
+        lobby = replace(lobby, intents=intents, watch=replace(lobby.watch, gather=gather))
+        work.wake(gather)
+    elif answer.choice is Choice.REJECT:
+        lobby = replace(lobby, invited=lobby.invited - {handle})
+    work.keep_lobby(lobby, reworded=True)
+    work.tell(RequestAnswered(handle, lobby.label, WORDS[answer.choice]))
+    work.stir(lobby.group)
+
+
+# --- being asked in ---
+
+
+def invited(work: Work, handle: str, question: Invite) -> None:
+    """Somebody asks us into a lobby."""
+    if handle in work.expelled:
+        return  # it was left in our mailbox before
+    known = work.lobby(question.group)
+    try:
+        check_name(question.name)
+        check_roster(work, question.roster)
+    except VerificationError as error:
+        work.trouble(handle, f"an invitation from {handle} was refused: {error}")
+        work.post(handle, Answer(question.group, Choice.REJECT))
+        return
+    state = work.session(question.group)
+    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
+        if handle in (groups.roster(state) if state is not None else known.asked) and known.stage is Stage.MEMBER:
+            _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
+        else:
+            work.post(handle, Answer(question.group, Choice.REJECT))
+        return
+    if known is not None and known.stage is Stage.JOINING:
+        _asked_too(work, known, handle)
+        return
+    if full(work, handle, question.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
+        work.post(handle, Answer(question.group, Choice.REJECT))
+        return
+    if known is not None and known.stage is Stage.INVITED and known.inviter == handle:
+        if known.asked != question.roster:
+            work.keep_lobby(replace(known, asked=question.roster), reworded=True)
+        return
+    if known is not None and known.stage is not Stage.ENDED:
+        return  # one invitation is enough; who asked first is answered
+    label = known.label if known is not None else free_label(work, question.name, handle, question.group)
+    name = known.name if known is not None else question.name
+    ask(work, Lobby(question.group, name, label, Stage.INVITED, handle, question.roster))
+
+
+def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
+    """Our people said yes to somebody: it holds for whoever is in as well, should that one never come back."""
+    others = set(packages.holders(work, lobby.group)) - {handle}
+    believed = handle in (lobby.inviter, *lobby.asked) and work.peer(handle).pair.ours is not Ours.BLOCKED
+    if believed and (handle == lobby.inviter or len(others) < INVITERS_MOST):
+        lobby = replace(lobby, watch=replace(lobby.watch, shown={}))
+        work.keep_lobby(lobby)
+        _accept(work, lobby, handle)
+    else:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+
+
+def _accept(work: Work, lobby: Lobby, handle: str) -> None:
+    try:
+        package = packages.handed(work, handle, lobby.group)
+    except LocalError as error:
+        work.trouble(handle, f"{lobby.label} could not be entered: {error}")
+        return
+    work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
+
+
+def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
+    """Our people answer an invitation of ``handle``."""
+    lobby = need_lobby(work, label)
+    if lobby.inviter != handle or lobby.stage not in (Stage.INVITED, Stage.JOINING):
+        raise LocalError(f"there is no invitation from {handle} to {lobby.label}", remedy="conclave requests")
+    work.check_room(handle)
+    if not accept:
+        decline(work, lobby)
+        return
+    trust(work, handle)
+    if lobby.stage is Stage.INVITED:
+        package = packages.handed(work, handle, lobby.group)
+        work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
+        work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False), reworded=True)
+        work.stir(lobby.group)
+
+
+def refused(work: Work, handle: str, group: bytes) -> None:
+    """Who asked us in does not let us in any more."""
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.stage is Stage.JOINING:
+        _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
+
+
+def _not_let_in(work: Work, lobby: Lobby, handle: str, words: str) -> None:
+    if not still_awaited(work, lobby, handle):
+        own_notice(work, lobby.label, words)
+        end(work, lobby)
+
+
+def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
+    """Who asked us in has let us in, at a place of the order."""
+    lobby = work.lobby(welcome.group)
+    healing = lobby is not None and lobby.stage is Stage.MEMBER
+    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and _waited_for(work, lobby, handle))):
+        _not_in(work, handle, welcome.group)
+        return Fate.DECLINED
+    try:
+        reference, own = packages.for_welcome(work, welcome.welcome)
+        if healing and work.holder(reference) != Holder(handle, welcome.group):
+            raise VerificationError("it answers nothing of ours")  # else anybody moves us into a group of its own
+        state = mls.join(
+            welcome.welcome,
+            own,
+            verify=work.judges.members,
+            now=work.now,
+            known_groups={group for group, _ in work.sessions() if group != welcome.group},
+            policy=POLICY,
+        )
+        if state.group_id != welcome.group or handle not in groups.roster(state):
+            raise VerificationError("it is for another lobby, or of somebody who is not in")
+        if welcome.seq > orders.LAST_SEQ:
+            raise VerificationError("no lobby has so many entries", reason="bad-place")
+        if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
+            raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
+    except ConclaveError as error:
+        work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
+        if not healing:
+            _not_in(work, handle, welcome.group)
+            _not_let_in(work, lobby, handle, f"{handle}'s welcome could not be used: you did not come in")
+        return Fate.DECLINED
+    lobby, old = work.lobby(welcome.group) or lobby, work.session(welcome.group)
+    if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
+        return Fate.DECLINED
+    if healing and lobby.healing.step is Step.ENTER:
+        return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
+    if healing and lobby.order is not None and lobby.healing.step in (Step.SOUND, Step.UNWIND):
+        head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
+        if orders.parting(lobby.order, head) != lobby.order.seq:
+            if lobby.healing.step is Step.SOUND:  # first what our half said is looked up: it is said again there
+                adopt(work, lobby, handle, head)
+            return Fate.LEFT
+    _enter(work, lobby, handle, welcome, state, reference)
+    return Fate.TAKEN
+
+
+def _waited_for(work: Work, lobby: Lobby, handle: str) -> bool:
+    return handle == lobby.inviter or handle in packages.holders(work, lobby.group)
+
+
+def _not_in(work: Work, handle: str, group: bytes) -> None:
+    """A welcome is not taken by who is not in: others are not to think that we are."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.ENDED):
+        work.post(handle, Leave(group))
+
+
+def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
+    packages.used(work, reference)
+    old, people = work.session(lobby.group), groups.roster(state)
+    packages.taken_back(work, welcome.group)
+    work.keep_session(state)
+    if lobby.order is not None:  # another half's, of which nothing follows any more
+        work.record(DropEntries(lobby.group))
+    order = orders.Order(
+        welcome.group,
+        welcome.seq,
+        welcome.hash,
+        welcome.runs,
+        state.number,
+        recent=((welcome.seq, welcome.hash),),
+        base=welcome.seq,
+    )
+    number = max(lobby.voice.next, int(work.now * 1000))
+    lead = replace(welcome.runs[0], first=0, last=0)
+    renew = work.now + work.settings.update_spread * work.chance()
+    voice = fly_again(lobby.voice, number)
+    own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
+    certificates.shown_in(work, lobby, welcome.seq, old, state, None)
+    if lobby.stage is Stage.MEMBER:
+        lobby = terms.spent(work, lobby, lead.term)
+        known = tuple(groups.roster(old)) if old is not None else lobby.asked
+        common = lobby.healing.common
+        if lobby.healing.step is Step.SOUND and lobby.order is not None:
+            common = lobby.order.seq  # what we lack follows what we have
+            pull, had = lobby.healing.pull, lobby.healing.had
+            had = min(common, pull[0] if pull else common, had or common)
+            lobby = replace(lobby, healing=replace(lobby.healing, had=had))
+        lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
+    lobby = replace(
+        timers.anew(lobby), stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
+        healing=replace(
+            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
+            entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
+        ),
+        watch=replace(
+            lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew,
+            shown={},
+        ),
+        ears=replace(lobby.ears, counts=type(lobby.ears.counts)(), lost=()),
+    )  # fmt: skip
+    work.wake(renew)
+    work.keep_lobby(lobby, reworded=True)
+    purge_expelled(work, lobby.group)
+    work.stir(lobby.group)
+
+
+def absent(work: Work, handle: str, group: bytes) -> None:
+    """Somebody to whom we showed our order is not in; who accepted, and is yet to be let in, says so rightly."""
+    state, lobby = work.session(group), work.lobby(group)
+    if state is not None and handle in groups.roster(state):
+        left(work, handle, group)
+    elif state is None and lobby is not None and lobby.lead is not None and handle == lobby.leader:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lobby.lead)))  # others say who leads now
+
+
+def left(work: Work, handle: str, group: bytes) -> None:
+    """Somebody who accepted, or who is in for us alone, does not want to be in; an older device does not say so."""
+    lobby = work.lobby(group)
+    state = work.session(group)
+    if lobby is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING) or state is None:
+        return
+    if groups.outlived(work, state, handle, work.device(handle)):
+        return
+    intents = lobby.intents
+    adds = {one: data for one, data in intents.adds.items() if one != handle}
+    if handle in groups.roster(state) or lobby.voice.staged is not None:
+        intents = intents.put_out(handle, groups.LEFT)
+    intents = replace(intents, adds=adds)
+    work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - {handle}), reworded=True)
+    work.stir(group)

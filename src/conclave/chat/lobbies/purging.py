@@ -1,0 +1,116 @@
+"""Somebody is to be put out: everybody's intent, the leader's first.
+
+The authority's word is of who shows a certificate. It holds no more where one is shown that was made since, or has
+the person online, or a list came since that names all whom it suspends: then nobody is put out for it. That no list
+of ours names a certificate is no such thing: it may be late. Left out: the commit (``chat.lobbies.committing``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups
+from conclave.chat.lobby_state import Lobby
+from conclave.chat.state import Word
+from conclave.chat.work import Work
+from conclave.errors import VerificationError
+from conclave.lobby.values import replace
+from conclave.pki.verify import issued_at
+
+SUSPENDED = "suspended"
+"""Why somebody is put out whom the authority may let in again by the same certificate."""
+
+
+def expelled(work: Work, handle: str, reason: str, skew: float) -> None:
+    """The authority says that ``handle`` is out; its clock is ``skew`` seconds ahead of ours."""
+    work.expelled = {**work.expelled, handle: Word(work.now + skew, reason == SUSPENDED)}
+
+
+def purge_expelled(work: Work, group: bytes) -> None:
+    """We are in, or others came: whom the authority put out is put out here too."""
+    state = work.session(group)
+    people = groups.roster(state) if state is not None and work.expelled else {}
+    for handle in sorted(work.expelled.keys() & people.keys()):
+        lobby = work.lobby(group)
+        if state is None or lobby is None:
+            continue
+        if _is_out(work, handle, groups.certificate(state, people[handle])):
+            purge(work, lobby, handle, "put out by the authority", delay=2.0, judged=True)
+        else:
+            readmitted(work, handle)
+
+
+def judged(work: Work) -> None:
+    """Who is believed changed: whoever is in a lobby by a revoked certificate is put out, and nobody else for one."""
+    work.expelled = {
+        one: word._replace(at=0.0) if word.suspended else word for one, word in work.expelled.items()
+    }  # a list names all certificates of who is suspended
+    for lobby in work.lobbies():
+        state = work.session(lobby.group)
+        if state is None:
+            continue
+        for handle, leaf in groups.roster(state).items():
+            shown = groups.certificate(state, leaf)
+            why = work.judges.revoked(shown)
+            if why is not None and handle != work.me:
+                reason = SUSPENDED if why.suspended else "certificate revoked"
+                delay = 2.0 + 3.0 * work.chance()
+                purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay, judged=True)
+            elif handle in work.expelled and not _is_out(work, handle, shown):
+                readmitted(work, handle)
+    for lobby in work.lobbies():
+        withdraw(work, lobby)
+
+
+def readmitted(work: Work, handle: str) -> None:
+    """Somebody whom the authority put out has a certificate that holds."""
+    if handle in work.expelled:
+        work.expelled = {one: at for one, at in work.expelled.items() if one != handle}
+
+
+def linked(work: Work, handle: str, made: float) -> None:
+    """A link by a certificate made then: the authority has certified its owner since it said that it is out."""
+    word = work.expelled.get(handle)
+    if word is not None and (not made or made > word.at):
+        readmitted(work, handle)
+
+
+def withdraw(work: Work, lobby: Lobby) -> Lobby:
+    """The lobby, in which nobody is to be put out any more of whom the authority does not say so any more."""
+    state = work.session(lobby.group)
+    if state is None or not lobby.intents.judged:
+        return lobby
+    people = groups.roster(state)
+    there = lobby.intents.judged & people.keys()
+    good = {one for one in there if not _is_out(work, one, groups.certificate(state, people[one]))}
+    if good:
+        lobby = replace(lobby, intents=lobby.intents.keep_in(good))
+        work.keep_lobby(lobby, reworded=True)
+        work.stir(lobby.group)
+    return lobby
+
+
+def _is_out(work: Work, handle: str, certificate: bytes) -> bool:
+    """Whether the authority says that who shows this certificate is out: by its list, or by its word since."""
+    if work.judges.revoked(certificate) is not None:
+        return True
+    try:
+        return handle in work.expelled and issued_at(certificate) <= work.expelled[handle].at
+    except VerificationError:
+        return True
+
+
+def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float, judged: bool = False) -> None:
+    """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then.
+
+    ``judged``: because the authority says so.
+    """
+    state = work.session(lobby.group)
+    if state is None or handle not in groups.roster(state):
+        return
+    intents = lobby.intents.put_out(handle, reason, judged=judged)
+    due = work.now + (0.0 if lobby.leader == work.me else delay)
+    watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
+    if handle == lobby.leader:
+        watch = replace(watch, heard=work.now - work.settings.patience.silence)
+    work.wake(max(due, work.now))
+    work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
+    work.stir(lobby.group)

@@ -1,0 +1,71 @@
+"""Receipts: who has what, and who has read it, told by each device itself, sealed and batched.
+
+A lobby's receipt names the entry up to which a device has everything, the ranges that it could not open, and how far
+its person has read. It is sent a little after something arrived, later in a large lobby, and never for receipts.
+Left out: taking them (``chat.lobbies.meaning``), and a pair's (``chat.pairs.duet``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat.lobbies import audience
+from conclave.chat.lobbies.voice import say_content
+from conclave.chat.lobby_state import Stage, Step
+from conclave.chat.words import gaps
+from conclave.chat.words.content import Receipt
+from conclave.chat.work import Work
+from conclave.lobby.values import replace
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: tell what we have, if it is due and others do not know it yet; and what is missing by name."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or lobby.stage is not Stage.MEMBER:
+        return
+    _gaps(work, group)
+    ears = lobby.ears
+    if not ears.due:
+        return
+    if work.now < ears.due:
+        work.wake(ears.due)
+        return
+    read = ears.read if work.settings.read_receipts else 0
+    now = (ears.words, min(read, lobby.order.seq))
+    current = work.lobby(group) or lobby
+    if now == ears.told or lobby.healing.step is not Step.SOUND or not audience.reachable(work, lobby):
+        if now == ears.told:
+            work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0)))
+        else:
+            work.pending = True
+        return
+    work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0, told=now)))
+    say_content(work, group, Receipt(lobby.order.seq, now[1], ears.lost))
+
+
+def _gaps(work: Work, group: bytes) -> None:
+    lobby = work.lobby(group)
+    if lobby is None or not lobby.ears.gaps:
+        return
+    late, rest = gaps.split(lobby.ears.gaps, work.now, work.settings.gap_after)
+    if rest:
+        work.wake(gaps.oldest(rest) + work.settings.gap_after)
+    if late:
+        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=rest)))
+    for author in sorted(late):
+        missing = gaps.numbers(late[author])
+        work.trouble(
+            author, f"{lobby.label}: message {missing} of {author} has not arrived: it was lost, or kept from us"
+        )
+
+
+def read_up_to(work: Work, group: bytes, seq: int) -> None:
+    """Our person has read up to this entry."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.order is None or seq <= lobby.ears.read:
+        return
+    due = lobby.ears.due or work.now + work.settings.receipt_after
+    ears = replace(
+        lobby.ears, read=min(seq, lobby.order.seq), due=due if work.settings.read_receipts else lobby.ears.due
+    )
+    work.keep_lobby(replace(lobby, ears=ears))
+    if ears.due:
+        work.wake(ears.due)

@@ -1,0 +1,385 @@
+"""Signed words of others: given to who missed them, taken from who has them, believed by their authors' signatures.
+
+Where two halves of a lobby meet, each lacks what was said in the other. Authors who lost say their own words again;
+what of others stays unsaid for a while is shared through the order by those who lost. Who comes into the half that
+counts asks its leader for what was said there, and others where the leader lacks some too. All of it is the authors'
+own signed messages, and history takes each once. Left out: how halves meet (``chat.lobbies.healing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from conclave.chat import groups
+from conclave.chat.effects import Recollect, SendOriginals
+from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
+from conclave.chat.links import send
+from conclave.chat.lobbies.voice import say_content, wait
+from conclave.chat.lobby_state import Lobby, Step
+from conclave.chat.words import gaps
+from conclave.chat.words.content import Content, Shared, decode_content
+from conclave.chat.words.line import Status
+from conclave.chat.words.originals import Signed
+from conclave.chat.work import Work
+from conclave.crypto.certificate import subject_key
+from conclave.errors import DecodeError, RemoteError, VerificationError
+from conclave.lobby.values import replace
+from conclave.mls import group as mls
+from conclave.mls.group import Credential
+from conclave.wire.order import Originals, Recall
+
+SHARED_BYTES = 40 * 1024
+"""Originals in one message, about; a single one may be larger."""
+ORPHANS_AT_ONCE = 256
+"""Originals that are read from the store at once."""
+ASKED_MOST = 3
+"""A member that answers so often that it lacks some too is not asked again; where all do, nobody has them."""
+SILENT_MOST = 12
+"""Nor is one that is linked and so often in a row does not answer at all."""
+TIED_MOST = 3
+"""Members to whom we want links at once to ask them, where the leader lacks it too."""
+STRANGERS_MOST = 8
+"""So many are named whose words one message brings, and who were not in; of more it is said that there are more."""
+
+
+def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Signed]:
+    """Verify signed words of this lobby: author, content, and the whole. Raises ``RemoteError``."""
+    signed = Signed.decode(data)
+    key = subject_key(signed.certificate)
+    author = work.judges.members(Credential.x509((signed.certificate,)), key, work.now).decode()
+    said = mls.verify_original(signed.original, key)
+    if said.group_id != lobby.group:
+        raise VerificationError("they were said elsewhere")
+    return author, said.data, signed
+
+
+def believed(
+    work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]]
+) -> Iterator[tuple[int, str, Content, Signed]]:
+    """What of the signed words that ``by`` gives is true, as place, author, content and all; the rest is told."""
+    for seq, data in items:
+        try:
+            author, plain, signed = read_signed(work, lobby, data)
+            yield seq, author, decode_content(plain), signed
+        except RemoteError as error:
+            work.trouble(by, f"something shared in {lobby.label} was refused: {error}")
+
+
+def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], *, ordered: bool) -> None:
+    """Signed words that ``by`` gives, and their places in the order.
+
+    ``ordered``: they come through the order, so everybody has them. Else that they have a place in it is the word of
+    ``by`` alone: what we are about to say again, or to share, we still do.
+    """
+    strangers: set[str] = set()
+    for seq, author, content, signed in believed(work, lobby, by, items):
+        if author == work.me:
+            if ordered or not _unsaid(work.lobby(lobby.group) or lobby, author, content.id):
+                work.mark_line(lobby.label, content.id, Status.SENT, seq)
+                said_again(work, lobby.group, author, content.id)
+            else:
+                _vouched(work, lobby.group, author, content.id, seq)
+            continue
+        work.keep_certificate(signed.certificate, subject_key(signed.certificate))
+        current = work.lobby(lobby.group) or lobby
+        if (author, content.id) in current.healing.orphans:
+            work.place_line(lobby.label, author, content.id, seq)
+            if ordered:
+                said_again(work, lobby.group, author, content.id)
+            else:
+                _vouched(work, lobby.group, author, content.id, seq)
+        else:
+            timer = current.timer if 0 < current.timed < seq else 0
+            heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer)
+            if not ordered and is_over(work, heard) and not is_over(work, replace(heard, timer=0)):
+                continue  # that they were said under the timer is the word of ``by`` alone: they lack still
+            shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
+            if shows and author not in strangers and _strange(work, current, author):
+                strangers.add(author)
+                _met(work, current, by, author, seq, len(strangers))
+            hear(work, heard)
+        counts = current.ears.counts
+        if content.count > (counts.get(author) or 0):
+            after = work.lobby(lobby.group) or current
+            work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
+        _filled(work, lobby.group, author, content.count)
+
+
+def _unsaid(lobby: Lobby, author: str, identity: bytes) -> bool:
+    """Whether words of ours are yet to get their place."""
+    ours = (*lobby.voice.flying, *lobby.voice.waiting)
+    return (author, identity) in lobby.healing.orphans or any(one.id == identity for one in ours)
+
+
+def _vouched(work: Work, group: bytes, author: str, identity: bytes, seq: int) -> None:
+    """Somebody says that words have their place, which we are to say again or to share."""
+    lobby = work.lobby(group)
+    if lobby is not None:
+        vouched = {**lobby.healing.vouched, (author, identity): seq}
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, vouched=vouched)))
+
+
+def _strange(work: Work, lobby: Lobby, author: str) -> bool:
+    """Whether ``author`` came and went in another half: that it was in we have of who brings its words alone."""
+    state = work.session(lobby.group)
+    known = author in lobby.ears.counts or author in lobby.healing.gone
+    return state is not None and not known and author not in groups.roster(state)
+
+
+def _met(work: Work, lobby: Lobby, by: str, author: str, seq: int, number: int) -> None:
+    """Say it of a stranger, the ``number``-th in one message: nobody fills our history with such notices.
+
+    A home from a backup does not know who was in, and has gone, before it came in.
+    """
+    if number > STRANGERS_MOST + 1:
+        return
+    who, were = (author, "was") if number <= STRANGERS_MOST else ("others too", "were")
+    if seq > lobby.healing.since(work.me):
+        text = f"{by} brings words of {who}, who {were} not in {lobby.label} while you were"
+    else:
+        text = (
+            f"{by} brings words of {who} from before this device was in {lobby.label}; who was then, it cannot tell"
+        )
+    own_notice(work, lobby.label, text, seq)
+
+
+def _filled(work: Work, group: bytes, author: str, count: int) -> None:
+    lobby = work.lobby(group)
+    if lobby is not None and author in lobby.ears.gaps:
+        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps.filled(lobby.ears.gaps, author, count))))
+
+
+def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
+    """Something of a half that lost has its place in the order that counts."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    vouched = dict(lobby.healing.vouched)
+    first = vouched.pop((author, identity), 0)
+    if first:
+        lobby = replace(lobby, healing=replace(lobby.healing, vouched=vouched))
+        work.keep_lobby(lobby)
+        if author == work.me:  # it is ordered now for certain; the others have it where it was ordered first
+            work.mark_line(lobby.label, identity, Status.SENT, first)
+    if (author, identity) not in lobby.healing.orphans:
+        return
+    orphans = tuple(one for one in lobby.healing.orphans if one != (author, identity))
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, orphans=orphans)), reworded=True)
+
+
+# --- what our half said ---
+
+
+def begin(work: Work, group: bytes) -> None:
+    """We are in the half that counts: our own words of the other are said again at once, others' a while later."""
+    lobby = work.lobby(group)
+    if lobby is None or not lobby.healing.orphans:
+        return
+    own = tuple(one for one in lobby.healing.orphans if one[0] == work.me)
+    for at in range(0, len(own), ORPHANS_AT_ONCE):
+        work.deed(Recollect(group, lobby.label, own[at : at + ORPHANS_AT_ONCE]))
+    share = work.now + work.settings.share_after * (1 + work.chance())
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, share=share)))
+    work.wake(share)
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: share what its authors have not said again; ask again for what we lack."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.healing.step is not Step.SOUND:
+        return
+    healing = lobby.healing
+    if healing.orphans:
+        if not healing.share:
+            begin(work, group)
+        elif work.now >= healing.share:
+            # What is vouched for waits for the next time: where it was shared in truth, most hear so until then.
+            due = [one for one in healing.orphans if one not in healing.vouched]
+            if due:
+                work.deed(Recollect(group, lobby.label, tuple(due[:ORPHANS_AT_ONCE])))
+            share = work.now + 4 * work.settings.share_after * (1 + work.chance())
+            ours = {one: seq for one, seq in healing.vouched.items() if one[0] == work.me}
+            work.keep_lobby(replace(lobby, healing=replace(healing, share=share, vouched=ours)))
+            work.wake(share)
+        else:
+            work.wake(healing.share)
+    ask(work, group)
+
+
+def recollected(
+    work: Work,
+    group: bytes,
+    items: Sequence[tuple[str, bytes, bytes]],
+    missing: Sequence[tuple[str, bytes]] = (),
+) -> None:
+    """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
+    for one in missing:
+        said_again(work, group, *one)
+    lobby = work.lobby(group)
+    if lobby is None or lobby.healing.step is not Step.SOUND:
+        return
+    flying = {one.id for one in lobby.voice.flying} | {one.id for one in lobby.voice.waiting}
+    batch: list[bytes] = []
+    given = set(lobby.healing.given)
+    size = 0
+    for author, identity, data in items:
+        if (author, identity) not in lobby.healing.orphans or identity in flying:
+            continue
+        try:
+            signed = Signed.decode(data)
+            if author == work.me:
+                plain = mls.read_original(signed.original).data
+                wait(work, work.lobby(group) or lobby, identity, plain)
+                continue
+        except DecodeError:
+            continue
+        given.add((author, identity))
+        batch.append(data)
+        size += len(data)
+        if size >= SHARED_BYTES:
+            say_content(work, group, Shared(tuple(batch)))
+            batch, size = [], 0
+    if batch:
+        say_content(work, group, Shared(tuple(batch)))
+    lobby = work.lobby(group) or lobby
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset(given))))
+    work.stir(group)
+
+
+def given(work: Work, group: bytes) -> None:
+    """What we shared has its place. Who believes it has it; we share it no more, though nobody may."""
+    lobby = work.lobby(group)
+    for one in lobby.healing.given if lobby is not None else ():
+        said_again(work, group, *one)
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.healing.given:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset())))
+
+
+# --- what the other half said ---
+
+
+def want(work: Work, group: bytes, seq: int) -> None:
+    """We have no key for this entry: its author's own signed words are asked for."""
+    lobby = work.lobby(group)
+    if lobby is None:
+        return
+    after, before = lobby.healing.pull or (seq - 1, seq + 1)
+    healing = replace(lobby.healing, pull=(min(after, seq - 1), max(before, seq + 1)), poor={})
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    work.pending = True
+
+
+def ask(work: Work, group: bytes) -> None:
+    """Ask the leader, then the others, for what was said while our half was another one."""
+    lobby = work.lobby(group)
+    state = work.session(group)
+    if lobby is None or lobby.healing.pull is None or state is None:
+        return
+    people = _askable(work, lobby)
+    if not people:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None, poor={}, silent={})), reworded=True)
+        return
+    linked = [one for one in people if work.peer(one).linked]
+    if not linked:
+        return
+    work.pending = True
+    if abs(work.now - lobby.healing.pulled) < work.settings.resend_after:
+        return
+    after, before = lobby.healing.pull
+    poor, silent = lobby.healing.poor, dict(lobby.healing.silent)
+    if lobby.healing.source:
+        silent[lobby.healing.source] = silent.get(lobby.healing.source, 0) + 1
+    source = min(linked, key=lambda one: poor.get(one, 0) + silent.get(one, 0))
+    healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent)
+    work.keep_lobby(replace(lobby, healing=healing))
+    send(work, source, Recall(group, after, before))
+
+
+def _askable(work: Work, lobby: Lobby) -> list[str]:
+    """Who may have what we lack, the leader first."""
+    state = work.session(lobby.group)
+    people = dict.fromkeys((lobby.leader, *groups.roster(state))) if state is not None else {}
+    poor, silent = lobby.healing.poor, lobby.healing.silent
+    return [
+        one for one in people if one != work.me and poor.get(one, 0) < ASKED_MOST and silent.get(one, 0) < SILENT_MOST
+    ]
+
+
+def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
+    """To whom we want links because the leader lacks it too."""
+    if lobby.healing.pull is None or lobby.healing.step is not Step.SOUND:
+        return frozenset()
+    people = _askable(work, lobby)
+    return frozenset(people[:TIED_MOST] if lobby.leader not in people else ())
+
+
+def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
+    """A member asks for what was said between two entries: only since it came in, and what is not taken back."""
+    lobby = work.lobby(recall.group)
+    state = work.session(recall.group)
+    if lobby is None or state is None or handle not in groups.roster(state):
+        return
+    since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
+    edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
+    places = [recall.after, recall.before]
+    if recall.after < edge < recall.before - 1:
+        places.insert(1, edge)
+    for after, before in pairwise(places):
+        end = before if before == recall.before else before + 1
+        whole = after >= edge and _has_all(lobby, after, end)
+        work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
+
+
+def _has_all(lobby: Lobby, after: int, before: int) -> bool:
+    """Whether we lack nothing, as far as we know, of what was said between two entries."""
+    lacking = [(first - 1, last + 1) for first, last in lobby.ears.lost]
+    if lobby.healing.pull is not None:
+        lacking.append(lobby.healing.pull)
+    return (
+        lobby.healing.step is Step.SOUND
+        and lobby.order is not None
+        and lobby.order.seq >= before - 1
+        and all(end <= after + 1 or start >= before - 1 for start, end in lacking)
+    )
+
+
+def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
+    """What we asked for, or a part of it. Who lacks some too leaves us asking others."""
+    lobby = work.lobby(frame.group)
+    state = work.session(frame.group)
+    if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
+        return
+    if handle != lobby.healing.source:
+        return  # nobody asked it
+    after, before = lobby.healing.pull
+    take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before], ordered=False)
+    lobby = work.lobby(frame.group) or lobby
+    pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
+    source = "" if frame.before >= before else handle
+    if not frame.whole:
+        poor[handle] = poor.get(handle, 0) + (frame.before >= before)
+    elif frame.after <= after < frame.before or frame.after < before <= frame.before:
+        if frame.after <= after:
+            after = frame.before - 1
+        else:
+            before = frame.after + 1
+        pull = (after, before) if after + 1 < before else None
+        pulled = work.now if pull is not None else pulled
+        lobby = replace(lobby, ears=replace(lobby.ears, lost=_without(lobby.ears.lost, frame.after, frame.before)))
+    silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
+    if pull is None:
+        poor, silent, source = {}, {}, ""
+    healing = replace(lobby.healing, pull=pull, poor=poor, silent=silent, source=source, pulled=pulled)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if pull is not None:
+        work.pending = True
+
+
+def _without(ranges: tuple[tuple[int, int], ...], after: int, before: int) -> tuple[tuple[int, int], ...]:
+    """Ranges of entries (both ends belong to them) without those between ``after`` and ``before``."""
+    left = []
+    for first, last in ranges:
+        left += [(first, min(last, after)), (max(first, before), last)]
+    return tuple((first, last) for first, last in left if first <= last)

@@ -1,0 +1,87 @@
+"""What we say in a lobby, as a value: waiting, flying, landed.
+
+Left out: when things move on (``chat.lobbies.speaking``).
+"""
+
+from __future__ import annotations
+
+from conclave.chat import groups, records
+from conclave.chat.effects import PutState
+from conclave.chat.lobby_state import Flying, Lobby, Voice
+from conclave.chat.words.content import Body, Content, Seen, Unsaid, encode_content
+from conclave.chat.work import Work
+from conclave.lobby.values import replace
+from conclave.wire.order import EntryKind
+
+FORMER_KEPT = 16
+"""Names of earlier ciphertexts of something that flies: an epoch makes one."""
+
+
+def wait(work: Work, lobby: Lobby, identity: bytes, content: bytes) -> None:
+    """Content that is to be said when it can."""
+    last = lobby.voice.waiting.last()
+    unsaid = Unsaid(last.key + 1 if last is not None else 1, identity, content)
+    work.record(PutState(records.waiting_key(lobby.group.hex(), unsaid.key), records.encode_unsaid(unsaid)))
+    work.keep_lobby(replace(lobby, voice=replace(lobby.voice, waiting=lobby.voice.waiting.push(unsaid))))
+
+
+def say_content(work: Work, group: bytes, body: Body) -> None:
+    """Something of ours that is no line of history, and that nobody misses when it is lost."""
+    lobby = work.lobby(group)
+    if lobby is not None:
+        identity = groups.new_id(work)
+        wait(work, lobby, identity, encode_content(Content(identity, 0, work.now, body)))
+        work.stir(group)
+
+
+def landed(lobby: Lobby, number: int, now: float) -> tuple[Lobby, Flying | None]:
+    """Something of ours came back in the order: the lobby without it, and what it was."""
+    voice = lobby.voice
+    found = next((one for one in voice.flying if one.number == number), None)
+    if found is None:
+        return lobby, None
+    rest = tuple(one for one in voice.flying if one.number != number)
+    return replace(lobby, voice=replace(voice, flying=rest, moved=now)), found
+
+
+def sealed_as(one: Flying, payload: bytes) -> bool:
+    """Whether this is, or once was, the ciphertext of it."""
+    return payload == one.payload or groups.payload_name(payload) in one.former
+
+
+def unsealed(one: Flying) -> Flying:
+    """The same, to be protected anew under its number; what was handed in before may still be ordered."""
+    former = (*one.former, groups.payload_name(one.payload))[-FORMER_KEPT:] if one.payload else one.former
+    return replace(one, payload=b"", former=former)
+
+
+def displaced(lobby: Lobby, one: Flying) -> Lobby:
+    """Under the number of ``one`` something else was ordered: it flies on under the next, and is protected anew."""
+    voice = lobby.voice
+    anew = Flying(voice.next, one.kind, 0, one.id, one.content)
+    return replace(lobby, voice=replace(voice, next=voice.next + 1, flying=(*voice.flying, anew)))
+
+
+def give_up_commit(work: Work, lobby: Lobby) -> None:
+    """Our commit does not count: another one came first. Its number is filled with nothing."""
+    work.keep_lobby(replace(lobby, voice=without_commit(work, lobby.voice)))
+
+
+def without_commit(work: Work, voice: Voice) -> Voice:
+    """The same without the commit that is under way."""
+    nothing = encode_content(Content(groups.new_id(work), 0, work.now, Seen()))
+    flying = tuple(
+        Flying(one.number, EntryKind.MESSAGE, 0, content=nothing) if one.kind is EntryKind.COMMIT else one
+        for one in voice.flying
+    )
+    sent = min((one.number for one in voice.flying if one.kind is EntryKind.COMMIT), default=voice.sent + 1) - 1
+    return replace(voice, flying=flying, staged=None, sent=min(voice.sent, sent))
+
+
+def fly_again(voice: Voice, number: int) -> Voice:
+    """In another group: what flew is to be protected anew, from this number on; commits and fillers are not."""
+    again = [one for one in voice.flying if one.id]
+    flying = tuple(
+        Flying(at, EntryKind.MESSAGE, 0, one.id, one.content) for at, one in enumerate(again, start=number)
+    )
+    return replace(voice, next=number + len(flying), flying=flying, staged=None, sent=0)

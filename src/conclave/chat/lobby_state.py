@@ -1,0 +1,248 @@
+"""What a lobby is to us, as values that never change.
+
+Left out: whose it is among (``chat.state``), what changes it (the rooms beside this one), how it is kept on disk
+(``chat.records``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from conclave.chat.fifo import Fifo
+from conclave.chat.words.content import Unsaid
+from conclave.chat.words.gaps import Gaps
+from conclave.lobby.leader import Followers
+from conclave.lobby.order import Order
+from conclave.lobby.shelf import Shelf
+from conclave.lobby.values import replace
+from conclave.mls.group import Staged
+from conclave.wire.order import Boxes, EntryKind, Run
+
+
+class Stage(IntEnum):
+    """What a lobby is to us. The numbers are stored."""
+
+    INVITED = 3
+    JOINING = 4  # we accepted; the welcome is to come
+    MEMBER = 5
+    LEAVING = 6  # we said so; the commit that puts us out is to come
+    ENDED = 7
+    CLOSING = 8  # we closed it; some do not know yet
+
+
+PAYLOAD_NAME_BYTES = 16
+"""Of the name of a ciphertext (``groups.payload_name``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flying:
+    """Something of ours that is handed in under ``number`` and not seen ordered.
+
+    ``payload`` is empty until it is protected, and where that must be done anew; ``former`` are the names of what it
+    was before (``groups.payload_name``). A commit has no ``content``, and no ``id``.
+    """
+
+    number: int
+    kind: EntryKind
+    epoch: int
+    id: bytes = b""
+    content: bytes = field(default=b"", repr=False)
+    payload: bytes = field(default=b"", repr=False)
+    original: bytes = field(default=b"", repr=False)
+    former: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """Changes of the group that we want to commit: key packages by handle, reasons by handle, our keys anew.
+
+    ``judged`` are those to be put out because the authority says so, and nobody else.
+    """
+
+    adds: Mapping[str, bytes] = field(default_factory=dict)
+    removes: Mapping[str, str] = field(default_factory=dict)
+    deputies: tuple[str, ...] | None = None
+    update: bool = False
+    judged: frozenset[str] = frozenset()
+
+    @property
+    def some(self) -> bool:
+        """Whether there are any."""
+        return bool(self.adds or self.removes or self.update or self.deputies is not None)
+
+    def put_out(self, handle: str, reason: str, *, judged: bool = False) -> Intents:
+        """The same, and ``handle`` is to be put out."""
+        alone = judged and (handle in self.judged or handle not in self.removes)
+        named = self.judged | {handle} if alone else self.judged - {handle}
+        return replace(self, removes={**self.removes, handle: reason}, judged=named)
+
+    def keep_in(self, handles: Collection[str]) -> Intents:
+        """The same, and ``handles`` are not to be put out, or are out already."""
+        removes = {handle: why for handle, why in self.removes.items() if handle not in handles}
+        return replace(self, removes=removes, judged=self.judged.difference(handles))
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What we say in a lobby, until it has its place in the order. The last five are not kept."""
+
+    next: int = 1  # number of the next thing that we hand in
+    count: int = 0  # our messages here
+    waiting: Fifo[Unsaid] = field(default_factory=Fifo)
+    flying: tuple[Flying, ...] = ()
+    staged: Staged | None = None  # our commit under way
+    sent: int = 0  # the highest number handed in on the present link
+    mail_to: str = ""  # the leader in whose mailbox something was left
+    mailed: int = 0  # the highest number that was left there
+    mail_until: float = 0.0  # UNIX seconds until when all of these are there; 0: not known, or none is
+    moved: float = 0.0  # UNIX seconds of its last progress
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a member's latest receipt says: everything up to ``has`` but ``missing``; read up to ``read``."""
+
+    has: int = 0
+    read: int = 0
+    missing: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """What we heard in a lobby, and who has it. From ``told`` on nothing is kept."""
+
+    counts: Shelf[str, int] = field(default_factory=Shelf)  # everybody's latest counter
+    marks: Shelf[str, Mark] = field(default_factory=Shelf)
+    read: int = 0  # the entry up to which our person has read
+    lost: tuple[tuple[int, int], ...] = ()  # entries that we could not open
+    words: int = 0  # the latest entry that people are to see
+    told: tuple[int, int] = (0, 0)  # what our last receipt said
+    due: float = 0.0  # when the next one is to be sent; 0: none
+    gaps: Gaps = field(default_factory=dict)  # whose counted messages lack
+    calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
+    heeded: Mapping[str, float] = field(default_factory=dict)  # whose roll call we answered when, and when we called
+
+
+class Step(IntEnum):
+    """How we come from a half that lost into the one that counts. The numbers are stored."""
+
+    SOUND = 0
+    UNWIND = 1  # to read what we had behind the place where the orders part
+    REJOIN = 2  # its epochs are not ours: the leader is asked for what an external commit needs
+    ENTER = 3  # that commit is under way
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """What is under way between two halves, and what is needed for it."""
+
+    step: Step = Step.SOUND
+    common: int = 0  # the last entry that both orders have
+    pull: tuple[int, int] | None = None  # between these entries we lack what was said
+    orphans: tuple[tuple[str, bytes], ...] = ()  # authors and ids of what was said in a half that lost
+    entered: Mapping[str, int] = field(default_factory=dict)  # who came in by which entry
+    gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
+    owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
+    known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)  # opened in a half that lost: author, id
+    met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
+    anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
+    terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.lobbies.terms``
+    terms_at: int = 0  # UNIX seconds of that; 0: we know of no change yet
+    had: int = 0  # the entry up to which we had everything when we were let in once more
+    asked: float = 0.0  # what follows is not kept
+    share: float = 0.0  # when orphans of others are to be shared
+    given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
+    vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
+    source: str = ""  # whom we asked for what we lack, and have no whole answer of
+    silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
+    pulled: float = 0.0  # when we last asked for what we lack
+    poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
+    unknown: float = 0.0  # since when the half that counts says that we were never let in there
+    anew_at: float = 0.0  # when they are asked
+
+    def since(self, handle: str) -> int:
+        """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""
+        return max(self.entered.get(handle, 0), self.met.get(handle, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What we know of the leader and of the others' positions. Nothing of it is kept."""
+
+    followers: Followers | None = None  # while we lead
+    goal: int = 0  # the furthest entry that we heard of
+    goal_by: str = ""  # from whom
+    fetching: int = 0  # last entry of the fetch under way; 0: none
+    fetched: float = 0.0  # UNIX seconds of that fetch
+    heard: float = 0.0  # UNIX seconds of the leader's last sign
+    beat: float = 0.0  # UNIX seconds of our own, as the leader, or when we last prodded one that is silent
+    told: int = 0  # the entry up to which we told the leader that we are
+    told_at: float = 0.0  # UNIX seconds of that
+    tied: frozenset[str] = frozenset()
+    renew: float = 0.0  # when our keys are to be renewed
+    parting: float = 0.0  # when we last said that we leave
+    forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
+    vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
+    purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
+    gather: float = 0.0  # when those who accepted are let in, all at once
+    mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
+    mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
+    rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
+    """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
+    shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Who says that we are out in its half, for how many seconds, and when it said so last."""
+    put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
+    estranged: frozenset[str] = frozenset()  # who says so and is out here: a head is shown it ever more rarely
+    shown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Who takes us for in while we wait to be: for how many seconds that it was heard in, and when it was last."""
+    claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
+    turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
+    queue: tuple[str, ...] = ()  # who wants in next
+
+
+class Mailed(NamedTuple):
+    """A follower has an order up to entry ``upto``: its mailbox from entry ``first`` on (0: nothing is in it).
+
+    ``until`` is when that goes from there (UNIX seconds; 0: not known).
+    """
+
+    upto: int
+    first: int = 0
+    until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lobby:
+    """A lobby as we know it. ``label`` is what people here call it, with its ``#``."""
+
+    group: bytes
+    name: str
+    label: str
+    stage: Stage
+    inviter: str = ""  # who asked us in
+    asked: tuple[str, ...] = ()  # who was in when we were invited, or when the backup was made that we came from
+    hushed: bool = False  # the invitation came while we were busy: people are told when we are free
+    ended: float = 0.0  # UNIX seconds
+    order: Order | None = None
+    lead: Run | None = None  # the best term that we have heard of
+    invited: frozenset[str] = frozenset()  # whom we asked in
+    intents: Intents = field(default_factory=Intents)
+    healing: Healing = field(default_factory=Healing)
+    timer: int = 0  # seconds after which what is said here disappears; 0: never
+    timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
+    timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
+    forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
+    voice: Voice = field(default_factory=Voice)
+    ears: Ears = field(default_factory=Ears)
+    mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
+    watch: Watch = field(default_factory=Watch)
+
+    @property
+    def leader(self) -> str:
+        """Who leads it, as far as we know; empty while we are not in."""
+        return self.lead.leader if self.lead is not None else self.inviter

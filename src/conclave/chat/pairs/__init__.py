@@ -1,0 +1,1 @@
+"""Two people: who may talk to whom, and their group of two."""

@@ -1,0 +1,150 @@
+"""Which certificate somebody shows: another one is said in the conversation in which it is shown.
+
+Each renewal makes a new key, so a key alone does not tell a renewal from somebody else. What tells is how it came: a
+commit in a group is signed with the key of before, which so vouches for the new one; in another group nothing does.
+What is shown in a pair is remembered; of who is in none, what it shows in our lobbies counts, or showed last in one
+that it, or we, are out of. Left out: whether a certificate holds (``pki.verify``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from conclave.chat import groups, records
+from conclave.chat.effects import PutState
+from conclave.chat.hearing import own_notice
+from conclave.chat.lobby_state import Lobby
+from conclave.chat.state import Peer
+from conclave.chat.words.originals import FINGERPRINT_BYTES, fingerprint
+from conclave.chat.work import Work
+from conclave.lobby.values import replace
+from conclave.mls.group import Changes, State
+from conclave.wire.codec import Reader, Writer
+
+CERTIFICATES_KEPT = 8
+"""Certificates of one peer that are known again, the last ones: what is known is not said twice."""
+RENEWED = "{0} has a renewed certificate"
+ANOTHER = "{0} has a new certificate (another key): compare safety numbers again: conclave verify @{0}"
+
+
+def met(work: Work, handle: str, state: State, *, vouched: bool) -> None:
+    """The peer is in ``state``, which is not kept yet: say so where its certificate there is another than before.
+
+    ``vouched``: its key of before has signed that.
+    """
+    peer = work.peer(handle)
+    name = fingerprint(_shown(handle, state))
+    known = _known(work, peer) or _elsewhere(work, {handle})[handle]
+    if name in known:
+        if peer.certificates:
+            return
+        known = tuple(one for one in known if one != name)
+        said = ""
+    elif not known:
+        said = ""
+    elif vouched:
+        said = RENEWED
+    else:
+        said = ANOTHER
+    _remember(work, peer, (*known, name))
+    if said:
+        own_notice(work, "@" + handle, said.format(handle))
+
+
+def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: State, changes: Changes | None) -> None:
+    """By entry ``seq`` a lobby is otherwise: say who shows another certificate than before, there or elsewhere.
+
+    ``changes`` are those of its commit; None where we came in, past what changed since ``before``.
+    """
+    was, now = groups.roster(before) if before is not None else {}, groups.roster(after)
+    signed: set[int] = set()
+    if changes is not None:
+        signed = {*changes.updated, *(() if changes.external else (changes.committer,))}
+        now = {handle: leaf for handle, leaf in now.items() if leaf in {*signed, changes.committer, *changes.added}}
+    newcomers = [handle for handle in now if handle not in was and not _known(work, work.peer(handle))]
+    elsewhere = _elsewhere(work, newcomers, lobby.group) if newcomers else {}
+    for handle, leaf in now.items():
+        peer, name, vouched = work.peer(handle), fingerprint(groups.certificate(after, leaf)), leaf in signed
+        if before is not None and handle in was:
+            known: tuple[bytes, ...] = (fingerprint(groups.certificate(before, was[handle])),)
+        else:
+            known = _known(work, peer) or elsewhere[handle]
+        if not known or name in known or (handle == work.me and not vouched):
+            continue
+        said = (RENEWED if vouched else ANOTHER).format(handle)
+        own_notice(work, lobby.label, said, seq)
+        if vouched and peer.certificates[-1:] == known:
+            _remember(work, peer, (*peer.certificates, name))
+            if peer.groups:
+                own_notice(work, "@" + handle, said)
+
+
+def went_from(work: Work, before: State, handles: Iterable[str]) -> None:
+    """They are out of a lobby, or we are: should we meet again, they are known."""
+    leaves = groups.roster(before)
+    for handle in handles:
+        peer = work.peer(handle)
+        if handle != work.me and not _known(work, peer):
+            _remember(work, peer, (fingerprint(groups.certificate(before, leaves[handle])),))
+
+
+def _known(work: Work, peer: Peer) -> tuple[bytes, ...]:
+    """What is remembered; for a home from before, what the peer shows in the groups of the pair."""
+    return peer.certificates or tuple(fingerprint(one) for one in _held(work, peer))
+
+
+def _remember(work: Work, peer: Peer, known: tuple[bytes, ...]) -> None:
+    known = known[-CERTIFICATES_KEPT:]
+    work.keep(replace(peer, certificates=known))
+    work.record(PutState(records.MET_KEY + peer.handle, encode_met(known)))
+
+
+def _elsewhere(work: Work, handles: Collection[str], but: bytes = b"") -> dict[str, tuple[bytes, ...]]:
+    """What these people show in our lobbies, one of them left out."""
+    found: dict[str, tuple[bytes, ...]] = dict.fromkeys(handles, ())
+    for lobby in work.lobbies():
+        state = work.session(lobby.group) if lobby.group != but else None
+        if state is None:
+            continue
+        for handle, leaf in groups.roster(state).items():
+            if handle in found:
+                found[handle] = (*found[handle], fingerprint(groups.certificate(state, leaf)))
+    return found
+
+
+def encode_met(fingerprints: Iterable[bytes]) -> bytes:
+    """The state under ``met/<handle>``."""
+    w = Writer().uint8(records.VERSION)
+    for one in fingerprints:
+        w.fixed(one, FINGERPRINT_BYTES)
+    return w.done()
+
+
+def decode_met(data: bytes) -> tuple[bytes, ...]:
+    """The inverse of ``encode_met``. Raises ``DecodeError``."""
+
+    def met(r: Reader) -> tuple[bytes, ...]:
+        found = []
+        while r.remaining:
+            found.append(r.fixed(FINGERPRINT_BYTES))
+        return tuple(found[-CERTIFICATES_KEPT:])
+
+    return records.read(data, met)
+
+
+def revoked_in(work: Work, state: State | None) -> bool:
+    """Whether anybody in a group shows a revoked certificate."""
+    leaves: Iterable[int] = groups.roster(state).values() if state is not None else ()
+    return state is not None and any(work.judges.revoked(groups.certificate(state, leaf)) for leaf in leaves)
+
+
+def _shown(handle: str, state: State) -> bytes:
+    return groups.certificate(state, groups.roster(state)[handle])
+
+
+def _held(work: Work, peer: Peer) -> Iterator[bytes]:
+    """What the peer shows in the groups that we hold, the present one last."""
+    for one in reversed(peer.groups):
+        state = work.session(one.id)
+        if state is not None:
+            yield _shown(peer.handle, state)

@@ -1,0 +1,327 @@
+"""A group of two: made of a key package, and spoken in.
+
+Where both made a group at once, or one has lost its home, there are several; the one that both choose (the smaller
+handle's, of those that neither has lost) is spoken in, the others are only heard. Left out: who may talk to whom
+(``chat.pairs.talk``), and fresh keys (``chat.pairs.renewing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from conclave.chat import delivery, groups, packages, records, timers
+from conclave.chat.delivery import Fate
+from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
+from conclave.chat.hearing import Heard, hear
+from conclave.chat.notices import Receipted
+from conclave.chat.pair import Theirs
+from conclave.chat.pairs import certificates
+from conclave.chat.state import PairGroup, Peer
+from conclave.chat.words.content import Body, Content, Receipt, Timer, Unsaid, decode_content, encode_content
+from conclave.chat.words.line import Status
+from conclave.chat.words.originals import Signed
+from conclave.chat.work import Work
+from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.lobby.values import replace
+from conclave.mls import group as mls
+from conclave.mls.group import State
+from conclave.wire.delivery import Ack
+from conclave.wire.limits import ID_BYTES
+from conclave.wire.packages import AskPackage
+from conclave.wire.posts import Begin, Message
+
+GROUPS_KEPT = 4
+"""Groups of one pair whose keys are held: words said in the older ones may still be under way."""
+ASK_AGAIN = 30.0
+"""A key package that did not come is asked for again after so long (seconds)."""
+
+
+# --- saying ---
+
+
+def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool = True) -> None:
+    """Say something: at once where there is a group, else as soon as there is one."""
+    peer = work.peer(handle)
+    count = peer.count + 1 if counted else 0
+    if counted:
+        peer = replace(peer, count=count)
+        work.keep(peer)
+    body = timers.stamped(peer, body)
+    content = Content(identity, count, work.now, body)
+    encoded = encode_content(content)
+    group = spoken(peer) if not len(peer.waiting) else None
+    sealed = groups.seal(work, group.id, encoded) if group is not None else None
+    if counted:
+        original = sealed.original if sealed is not None else b""
+        hear(work, Heard("@" + handle, work.me, content, original, count, Status.WAITING))
+    if isinstance(body, Timer):
+        timers.set_by_us(work, handle, body)
+    if group is not None and sealed is not None:
+        work.post(handle, Message(identity, group.id, sealed.payload), identity)
+    else:
+        _wait(work, handle, identity, encoded)
+
+
+def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
+    """Say once more, in another group, what the peer could not read in the one that it has lost."""
+    if handle == work.me or not work.peer(handle).pair.speaks:
+        return
+    for author, identity, data in items:
+        if author != work.me:
+            continue
+        try:
+            content = mls.read_original(Signed.decode(data).original).data
+        except DecodeError:
+            continue
+        work.mark_line("@" + handle, identity, Status.WAITING)
+        peer = work.peer(handle)
+        if spoken(peer) is not None and not len(peer.waiting):
+            _post(work, handle, Unsaid(0, identity, content))
+        else:
+            _wait(work, handle, identity, content)
+
+
+def _wait(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
+    peer = work.peer(handle)
+    last = peer.waiting.last()
+    unsaid = Unsaid(last.key + 1 if last is not None else 1, identity, encoded)
+    work.keep(replace(peer, waiting=peer.waiting.push(unsaid)))
+    work.record(PutState(records.waiting_key("@" + handle, unsaid.key), records.encode_unsaid(unsaid)))
+    want_group(work, handle)
+
+
+def spoken(peer: Peer) -> PairGroup | None:
+    """The group in which something is said now."""
+    return peer.groups[0] if peer.groups and not peer.groups[0].dead else None
+
+
+def _post(work: Work, handle: str, unsaid: Unsaid) -> None:
+    group = spoken(work.peer(handle))
+    if group is None:
+        raise LocalError(f"there are no keys for {handle} yet", remedy="wait a moment")
+    sealed = groups.seal(work, group.id, unsaid.content)
+    work.record(KeepOriginal("@" + handle, work.me, unsaid.id, sealed.original))
+    work.post(handle, Message(unsaid.id, group.id, sealed.payload), unsaid.id)
+
+
+def _flush(work: Work, handle: str, *, lost: bool) -> None:
+    """There is a group: what waited for it is said, and to who ``lost`` its home the timer that it does not know."""
+    peer = work.peer(handle)
+    waiting = tuple(peer.waiting)
+    work.keep(replace(peer, waiting=type(peer.waiting)()))
+    for unsaid in waiting:
+        work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
+        _post(work, handle, unsaid)
+    if lost and peer.timer.seconds and peer.pair.speaks:
+        say(work, handle, groups.new_id(work), peer.timer, counted=False)
+
+
+# --- making a group ---
+
+
+def want_group(work: Work, handle: str) -> None:
+    """Ask for a key package: of the peer where it is linked, else of the authority."""
+    peer = work.peer(handle)
+    if spoken(peer) is not None or work.own is None:
+        return
+    work.wake(work.now + ASK_AGAIN)
+    if peer.sought and abs(work.now - peer.sought) < ASK_AGAIN:
+        return
+    work.keep(replace(peer, sought=work.now))
+    if peer.linked:
+        work.deed(Send(handle, AskPackage()))
+    else:
+        work.deed(FindPackage(handle))
+
+
+def package_found(work: Work, handle: str, data: bytes) -> None:
+    """A key package that is said to be ``handle``'s: make the group, if we still want one."""
+    peer = replace(work.peer(handle), sought=0.0)
+    work.keep(peer)
+    if spoken(peer) is not None or not len(peer.waiting):
+        return
+    try:
+        package = mls.read_key_package(data)
+        whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
+        if whose.identity.decode() != handle:
+            raise VerificationError(f"it is {whose.identity.decode()}'s")
+        own = groups.package(work)
+        group = groups.new_id(work)
+        alone = mls.create(own, group, verify=work.judges.members, now=work.now, random=work.random)
+        staged = mls.commit(alone, [mls.Add(package)], verify=work.judges.newcomers, now=work.now, random=work.random)
+    except (RemoteError, LocalError) as error:
+        work.trouble(handle, f"no keys for {handle}: its key package was refused: {error}")
+        work.keep(replace(work.peer(handle), sought=work.now))
+        return
+    state = mls.merge(alone, staged)
+    certificates.met(work, handle, state, vouched=False)
+    work.keep_session(state)
+    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next))
+    work.post(handle, Begin(staged.welcome))
+    _flush(work, handle, lost=lost)
+
+
+def package_missing(work: Work, handle: str) -> None:
+    """There is none to be had now; it is asked for again, and of the peer itself once it is linked."""
+    if len(work.peer(handle).waiting):
+        work.wake(work.now + ASK_AGAIN)
+
+
+def begun(work: Work, handle: str, begin: Begin) -> Fate:
+    """The peer made a group with a key package of ours."""
+    try:
+        reference, own = packages.for_welcome(work, begin.welcome)
+        state = mls.join(
+            begin.welcome,
+            own,
+            verify=work.judges.members,
+            now=work.now,
+            known_groups={group for group, _ in work.sessions()},
+        )
+        if len(state.group_id) != ID_BYTES or set(groups.roster(state)) != {work.me, handle}:
+            raise VerificationError(f"it is not a group of {handle} and us")
+    except (RemoteError, LocalError) as error:
+        work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
+        return Fate.DECLINED
+    packages.used(work, reference)
+    certificates.met(work, handle, state, vouched=False)
+    work.keep_session(state)
+    ended, number = certificates.revoked_in(work, state), work.peer(handle).out.next
+    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number))
+    peer = work.peer(handle)
+    if spoken(peer) is not None and (lost or len(peer.waiting)):
+        _flush(work, handle, lost=lost)
+    return Fate.TAKEN
+
+
+def came_back(work: Work, handle: str) -> None:
+    """A link opened: what waits for a key package asks for it here."""
+    peer = work.peer(handle)
+    if len(peer.waiting) and spoken(peer) is None:
+        work.keep(replace(peer, sought=0.0))
+        want_group(work, handle)
+
+
+def passed(work: Work, peer: Peer) -> None:
+    """Time passed: ask again for a key package."""
+    if len(peer.waiting) and spoken(peer) is None:
+        want_group(work, peer.handle)
+
+
+def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
+    """Hold a new group. Whether it takes the place of those that the peer has lost."""
+    peer = work.peer(handle)
+    kept = _in_order(work, handle, (group, *peer.groups))
+    for old in kept[GROUPS_KEPT:]:
+        work.drop_session(old.id)
+    due(work, replace(peer, groups=kept[:GROUPS_KEPT]), work.now + work.settings.update_spread * work.chance())
+    return bool(peer.groups) and all(one.dead for one in peer.groups)
+
+
+def due(work: Work, peer: Peer, at: float) -> None:
+    """Our keys are to be renewed at this time (UNIX seconds), or as soon behind it as it is our turn."""
+    work.keep(replace(peer, updated=at))
+    work.wake(at)
+
+
+def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[PairGroup, ...]:
+    """The newest first, but the one that both choose before all."""
+    ours_first = work.me < handle
+    chosen = min(every, key=lambda one: (one.dead, one.ours is not ours_first, every.index(one)))
+    return (chosen, *(one for one in every if one is not chosen))
+
+
+def declined(work: Work, handle: str, ack: Ack) -> None:
+    """Groups that the peer could not enter, has lost, or in which it could not take our fresh keys, are dead.
+
+    Who declines words, and not because it rejects us, holds no group that was there when they were said.
+    """
+    peer = work.peer(handle)
+    if ack.stream != peer.out.stream or not ack.declined:
+        return
+    refused = {number for number in delivery.unread(ack) if peer.out.base <= number <= ack.number}
+    said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
+    if peer.pair.theirs is Theirs.REJECTED:
+        said = -1
+    ended = {
+        one.id
+        for one in peer.groups
+        if one.begun <= said or one.renewed in refused or (one.ours and one.begun in refused)
+    }
+    if any(one.id in ended and not one.dead for one in peer.groups):
+        again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
+        end(work, handle, ended)
+        work.keep(replace(work.peer(handle), sought=work.now if again else 0.0))
+
+
+def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
+    """Nothing more is said in these groups: what is said next begins another one."""
+    peer = work.peer(handle)
+    groups = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
+    work.keep(replace(peer, groups=_in_order(work, handle, groups)))
+
+
+def judged(work: Work) -> None:
+    """Who is believed changed: a group in which either shows a revoked certificate is dead."""
+    for peer in work.peers():
+        ended = {
+            one.id for one in peer.groups if not one.dead and certificates.revoked_in(work, work.session(one.id))
+        }
+        if ended:
+            end(work, peer.handle, ended)
+
+
+# --- hearing ---
+
+
+def group_of(work: Work, handle: str, group: bytes) -> tuple[PairGroup, State] | None:
+    """A group with the peer and its keys; None where we have none."""
+    known = next((one for one in work.peer(handle).groups if one.id == group), None)
+    state = work.session(group)
+    return None if known is None or state is None else (known, state)
+
+
+def heard(work: Work, handle: str, said: Message) -> Fate:
+    """Words of the peer. Declined where they cannot be read: the peer says them again in another group, if it can."""
+    found = group_of(work, handle, said.group)
+    if found is None:
+        return Fate.DECLINED
+    _, state = found
+    try:
+        opened = groups.open_words(work, state, said.payload)
+        if opened.identity.decode() != handle:
+            raise VerificationError(f"they are {opened.identity.decode()}'s")
+        content = decode_content(opened.data)
+        if content.id != said.id:
+            raise DecodeError("they have another name inside than outside")
+    except RemoteError as error:
+        work.trouble(handle, f"a message from {handle} could not be read: {error}")
+        return Fate.DECLINED
+    if isinstance(content.body, Receipt):
+        _receipt(work, handle, content.body)
+        return Fate.TAKEN
+    peer = work.peer(handle)
+    work.keep(replace(peer, counts=max(peer.counts, content.count)))
+    original = groups.original_of(work, work.session(said.group) or state, opened)
+    hear(work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED))
+    if isinstance(content.body, Timer):
+        timers.set_by_peer(work, handle, content.body)
+    return Fate.TAKEN
+
+
+def _receipt(work: Work, handle: str, receipt: Receipt) -> None:
+    peer = work.peer(handle)
+    read = max(peer.read, min(receipt.read, peer.count))
+    work.keep(replace(peer, read=read))
+    work.tell(Receipted("@" + handle, handle, min(receipt.has, peer.count), read))
+
+
+def read_up_to(work: Work, handle: str, count: int) -> None:
+    """Our person has read the peer's words up to this counter: the peer may know."""
+    peer = work.peer(handle)
+    count = min(count, peer.counts)
+    if count <= peer.told or not peer.pair.speaks:
+        return
+    work.keep(replace(peer, told=count))
+    if work.settings.read_receipts and spoken(peer) is not None:
+        say(work, handle, groups.new_id(work), Receipt(peer.counts, count), counted=False)
