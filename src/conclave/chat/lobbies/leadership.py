@@ -70,7 +70,9 @@ def _tie(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None:
         return
-    wanted = _wanted(work, lobby) - {work.me} - work.expelled.keys()  # to whom there is no link any more
+    wanted, never = _wanted(work, lobby), {work.me, *work.expelled}  # to these there is no link any more
+    if not wanted.isdisjoint(never):
+        wanted -= never
     if wanted == lobby.watch.tied:
         return
     for handle in sorted(wanted - lobby.watch.tied):
@@ -87,7 +89,8 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return frozenset()
     rumoured = healing.sought(work, lobby)
     if lobby.watch.followers is not None:
-        return frozenset(lobby.watch.followers) | rumoured
+        followed = frozenset(lobby.watch.followers)
+        return followed | rumoured if rumoured else followed
     lost_for = _lost_for(work, lobby)
     if work.session(lobby.group) is None:  # from a backup: whoever was in may say who leads
         alone = not (healing.leaderless(work, lobby) or lobby.watch.claims)

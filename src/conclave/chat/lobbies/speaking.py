@@ -99,15 +99,16 @@ def protect(work: Work, lobby: Lobby) -> None:
 
 def _protect(work: Work, lobby: Lobby, order: Order) -> None:
     voice = lobby.voice
-    if work.session(lobby.group) is None:
+    state = work.session(lobby.group)
+    if state is None:
         return
     flying = []
     for one in voice.flying:
         again = one.kind is not EntryKind.COMMIT and not one.payload
         flying.append(_sealed(work, lobby, order, one) if again else one)
     waiting, number = voice.waiting, voice.next
-    state = work.session(lobby.group)
-    barred = set(lobby.intents.removes).intersection(groups.roster(state) if state is not None else ()) - {work.me}
+    removed = set(lobby.intents.removes) - {work.me}
+    barred = removed and removed.intersection(groups.roster(state))
     while len(waiting) and len(flying) < work.settings.flying and not barred:
         waiting = waiting.settled()
         unsaid = waiting.peek()
