@@ -403,6 +403,21 @@ def test_the_search_index_follows_the_lines(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_line_that_is_here_already_among_new_ones_is_told_and_undoes_none_of_them(tmp_path: Path) -> None:
+    store = PeerDatabase(tmp_path / "peer.db", KEY)
+    assert store.commit([AddLine("#ops", line(1, "one")), AddLine("@cem", line(2))]) == frozenset()
+    again = replace(line(1, "not this"), seq=7)
+    stale = store.commit(
+        [PutState("k", b"v"), AddLine("#ops", line(3)), AddLine("#ops", again), AddLine("#b", line(4))]
+    )
+    assert stale == {("#ops", "ayse", line(1).id)}
+    shown = [(one.position, one.line.text, one.line.seq) for one in store.lines("#ops", limit=9)]
+    assert shown == [(3, WORDS, 0), (4, "one", 7)]  # where it is in order, behind what came before that was known
+    assert [one.position for one in store.lines("#b", limit=9)] == [5]
+    assert dict(store.states()) == {"k": b"v"}
+    store.close()
+
+
 def test_letters_are_found_with_and_without_their_marks(tmp_path: Path) -> None:
     store = PeerDatabase(tmp_path / "history.db", KEY)
     store.commit([AddLine("@burak", line(1, "çay içtik"))])

@@ -7,15 +7,16 @@ connection of their own, so they go on during a commit (WAL) and see whole commi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from conclave.chat.effects import AddLine, Record
 from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
-from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, recorded, runs, stored
+from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, Runs, recorded, runs, stored
 from conclave.store.peer_schema import STEPS
 from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Recorded, StoredLine, name_of
 from conclave.store.schema import migrate
@@ -56,27 +57,45 @@ class PeerDatabase:
         if not todo:
             return frozenset()
         added = {name_of(record) for record in records if isinstance(record, AddLine)}
-        erasing = any(statement is sql.ERASE_LINE for statement, _ in todo)
         with self._writing, translated(self._path):
-            writer = self._writer
-            writer.execute("BEGIN IMMEDIATE")
-            try:
-                stale = {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() is not None}
-                for statement, rows in todo:
-                    changed = writer.executemany(statement, rows).rowcount
-                    self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
-                    if statement is sql.ADD_LINE:
-                        erasing = self._settle(rows) or erasing
-                if erasing:
-                    stale |= {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() == (1,)}
-                writer.execute("COMMIT")
-            except BaseException:
-                if writer.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
-                    writer.execute("ROLLBACK")
-                raise
+            try:  # nearly always all lines are new, and it is dear to look for each
+                stale = self._carried_out(todo, added, new=bool(added))
+            except self._writer.IntegrityError:
+                stale = self._carried_out(todo, added, new=False)
             if self._unwiped:
                 self._wipe()
         return frozenset(stale)
+
+    def _carried_out(self, todo: Runs, added: Collection[LineName], *, new: bool) -> set[LineName]:
+        """One transaction; which of the lines ``added`` are no news. ``new``: fail where one of them is here."""
+        erasing = any(statement is sql.ERASE_LINE for statement, _ in todo)
+        writer = self._writer
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            known = () if new else added
+            stale = {name for name in known if writer.execute(sql.KNOWN_LINE, name).fetchone() is not None}
+            for statement, rows in todo:
+                if statement is sql.ADD_LINE and new:
+                    writer.executemany(sql.ADD_NEW_LINE, self._placed(rows))
+                else:
+                    changed = writer.executemany(statement, rows).rowcount
+                    self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
+                if statement is sql.ADD_LINE:
+                    erasing = self._settle(rows) or erasing
+            if erasing:
+                stale |= {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() == (1,)}
+            writer.execute("COMMIT")
+        except BaseException:
+            if writer.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
+                writer.execute("ROLLBACK")
+            raise
+        return stale
+
+    def _placed(self, rows: Rows) -> Iterator[tuple[Any, ...]]:
+        """Rows of new lines, with their positions, and with keys of conversations in place of the names."""
+        [first] = self._writer.execute(sql.NEXT_POSITION).fetchone()
+        keys = {name: self._writer.execute(sql.KEY_OF, (name,)).fetchone()[0] for name in {row[0] for row in rows}}
+        return ((position, keys[row[0]], *row[1:]) for position, row in enumerate(rows, first))
 
     def _wipe(self) -> None:
         """Let go of older pages in the write-ahead log, or leave it to the next commit where a long read is on."""

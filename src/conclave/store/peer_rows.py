@@ -64,6 +64,13 @@ ADD_LINE = f"""
         ?10, ?11, ?12, ?13)
     ON CONFLICT (conversation, sender, id) DO UPDATE SET seq = excluded.seq, position = {_BEHIND}
     WHERE excluded.seq > 0 AND (seq = 0 OR excluded.seq < seq)"""  # noqa: S608
+ADD_NEW_LINE = """
+    INSERT INTO lines (position, conversation, sender, id, kind, text, sent, stored, status, seq,
+        reply_author, reply_id, expires, original)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+"""The same of a line that is not here, with its position and the key of its conversation; fails for one that is."""
+NEXT_POSITION = f"SELECT {_NEXT}"
+KEY_OF = "SELECT key FROM conversations WHERE name = ?"
 KNOWN_LINE = f"SELECT deleted FROM lines WHERE {_NAMED}"  # noqa: S608
 MARK_LINE = f"UPDATE lines SET status = ?4 WHERE {_NAMED}"  # noqa: S608
 PLACE_LINE = (
