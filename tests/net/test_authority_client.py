@@ -244,7 +244,11 @@ async def test_presence_tells_who_comes_and_goes(place: Place) -> None:
         assert [u.handle for u in await burak.users(online=True)] == []
 
 
-async def test_heartbeats_keep_us_online(tmp_path: Path, ward: Ward) -> None:
+@pytest.mark.parametrize("ping", [30.0, 0.3])
+async def test_heartbeats_keep_us_online(
+    ping: float, tmp_path: Path, ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conclave.net.authority_client.PING_SECONDS", ping)  # answered, it is no sign of us there
     settings = AuthoritySettings(heartbeat=1, silence=1.8)
     async with (
         running(tmp_path, ward, settings=settings) as place,

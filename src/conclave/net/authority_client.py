@@ -161,7 +161,8 @@ class AuthorityClient(WaitingCalls):
             due = loop.time() + heartbeat
             while True:
                 try:
-                    message = await socket.receive(timeout=max(due - loop.time(), 0.001))
+                    async with asyncio.timeout_at(max(due, loop.time() + 0.001)):  # its own begins anew at each pong
+                        message = await socket.receive()
                 except TimeoutError as error:
                     if not welcome:
                         raise translate(error, address) from error
