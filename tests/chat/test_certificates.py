@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from conclave.chat import events as ev
@@ -19,6 +21,7 @@ from tests.chat.people import JUDGES, own
 
 ANOTHER = "cem has a new certificate (another key): compare safety numbers again: conclave verify @cem"
 RENEWED = "cem has a renewed certificate"
+KNOWN = "cem has a new certificate, known from elsewhere"
 FIRST, SECOND = own("cem").credential.certificates[0], own("cem", 2).credential.certificates[0]
 
 
@@ -197,6 +200,47 @@ def test_a_renewal_in_a_lobby_is_said_gently_and_vouches_in_a_pair(lobby: Table)
     lobby.say("cem", "@ayse", "another home")
     lobby.say("cem", "@burak", "hello")
     assert said(lobby, "ayse", "@cem") == [RENEWED]
+    assert said(lobby, "burak", "@cem") == []
+
+
+def test_a_renewal_that_a_pair_knows_is_no_other_key_where_its_owner_comes_in_anew() -> None:
+    table = Table("ayse", "burak", "cem", "deniz", "eda")
+    for one, other in itertools.combinations(table.desks, 2):
+        table.link(one, other)
+    table.lobby("cem", "ayse", "burak", "deniz", "eda")
+    table.say("burak", "@cem", "hello")
+    table.say("cem", "@burak", "hi")
+    table.part({"ayse", "burak", "deniz"}, {"cem", "eda"})
+    table.run(40)
+    table.put("ayse", ev.SetDeputies("ops", ("ayse",)))
+    table.put("cem", ev.SetDeputies("ops", ("eda",)))
+    table.run(40)
+    table.own["cem"] = own("cem", 2)
+    table.put("cem", ev.OwnChanged(table.own["cem"]))
+    apart = table.reach
+    table.reach = lambda one, other: apart(one, other) or {one, other} == {"burak", "cem"}
+    table.link("burak", "cem")
+    table.run(40, 5)
+    assert said(table, "burak", "@cem") == [RENEWED]
+    table.part()
+    table.run(200, 2)
+    assert said(table, "burak", "#ops") == [KNOWN]
+    assert said(table, "ayse", "#ops") == [ANOTHER]  # to whom nobody vouched for it
+
+
+def test_a_renewal_that_one_lobby_vouched_for_is_known_when_another_ends(lobby: Table) -> None:
+    lobby.lobby("cem", "ayse", "burak", name="two")
+    lobby.reach = lambda one, other: {one, other} != {"ayse", "cem"}
+    lobby.cut("ayse", "cem")
+    lobby.own["cem"] = own("cem", 2)
+    lobby.put("cem", ev.OwnChanged(lobby.own["cem"]))
+    lobby.run(4)
+    assert (said(lobby, "burak", "#ops"), said(lobby, "burak", "#two")) == ([], [RENEWED])
+    lobby.put("ayse", ev.CloseLobby("ops"))
+    lobby.run(5)
+    assert lobby.stages()["burak"] == "ended"
+    lobby.say("cem", "@burak", "hello")
+    assert lobby.words("burak", "@cem") == ["hello"]
     assert said(lobby, "burak", "@cem") == []
 
 

@@ -24,6 +24,7 @@ from conclave.wire.codec import Reader, Writer
 CERTIFICATES_KEPT = 8
 """Certificates of one peer that are known again, the last ones: what is known is not said twice."""
 RENEWED = "{0} has a renewed certificate"
+KNOWN = "{0} has a new certificate, known from elsewhere"
 ANOTHER = "{0} has a new certificate (another key): compare safety numbers again: conclave verify @{0}"
 
 
@@ -71,7 +72,8 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
             known = _known(work, peer) or elsewhere[handle]
         if not known or name in known or (handle == work.me and not vouched):
             continue
-        said = (RENEWED if vouched else ANOTHER).format(handle)
+        met_before = (*_known(work, peer), *_elsewhere(work, {handle}, lobby.group)[handle])
+        said = (RENEWED if vouched else KNOWN if name in met_before else ANOTHER).format(handle)
         own_notice(work, lobby.label, said, seq)
         if vouched and peer.certificates[-1:] == known:
             _remember(work, peer, (*peer.certificates, name))
@@ -85,7 +87,8 @@ def went_from(work: Work, before: State, handles: Iterable[str]) -> None:
     for handle in handles:
         peer = work.peer(handle)
         if handle != work.me and not _known(work, peer):
-            _remember(work, peer, (fingerprint(groups.certificate(before, leaves[handle])),))
+            others = _elsewhere(work, {handle}, before.group_id)[handle]
+            _remember(work, peer, (fingerprint(groups.certificate(before, leaves[handle])), *others))
 
 
 def _known(work: Work, peer: Peer) -> tuple[bytes, ...]:
