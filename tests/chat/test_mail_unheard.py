@@ -6,9 +6,10 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import DepositPosts
+from conclave.chat.effects import DepositPosts, Resend
 from conclave.chat.mail import POSTS_AT_ONCE
-from conclave.wire.delivery import DECLINED_POSTS
+from conclave.wire.delivery import DECLINED_POSTS, Post
+from conclave.wire.posts import Answer, Choice, pack_parcel
 from tests.chat.desks import Table
 
 
@@ -162,3 +163,24 @@ def test_that_both_are_free_is_heard_though_both_left_words_that_stand_before_it
     fetch(apart, *("ayse", "burak") * 2)
     for one, other in ENDS:
         assert apart.statuses(one, f"@{other}")[:10] == ["delivered"] * 10
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_whoever_answers_the_same_on_and_on_gets_nothing_more_by_it(friends: Table, *, linked: bool) -> None:
+    for number in range(20):
+        friends.say("ayse", "@burak", f"{number}")
+    if linked:
+        friends.drop = lambda _one, other, _frame: other == "burak"
+        friends.link("ayse", "burak")
+    else:
+        friends.run(120)
+    peer = friends.desks["burak"].peers.get("ayse")
+    assert peer is not None
+    kind, body = pack_parcel(Answer(b"", Choice.ACCEPT))
+    friends.effects["ayse"].clear()
+    for number in range(peer.out.next, peer.out.next + 50):
+        post = Post(peer.out.stream, number, number, kind, body)
+        friends.put("ayse", ev.Arrived("burak", post) if linked else ev.Mailed("burak", (post,), number, "d1"))
+        friends.wait(0.1)
+    sent = [one for one in friends.effects["ayse"] if isinstance(one, Resend | DepositPosts)]
+    assert sent == []

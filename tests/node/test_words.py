@@ -330,6 +330,10 @@ def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
     how = in_lobby(later, stored(Status.SENT), "ayse")
     assert (how.status, how.words) == (Status.DELIVERED, "said before the others came in")
     assert of_line(how, 5, []) == how.words
+    ended = replace(room(), roster=(), marks={})
+    assert in_lobby(ended, stored(Status.SENT), "ayse").words == "sent"
+    left = replace(room(), roster=("burak",))
+    assert in_lobby(left, stored(Status.RECEIVED, sender="burak"), "ayse").words == "received"
 
 
 def test_a_line_is_in_mailboxes_in_words() -> None:

@@ -53,10 +53,10 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
         members[one] = far.value
     have = sum(word in FAR for word in members.values())
     members.pop(line.sender, None)
-    if not members:
+    if status is Status.SENT and not members and me in view.roster:
         words = "said before the others came in" if len(view.roster) > 1 else "nobody else is in"
-        return Progress(Status.DELIVERED if status is Status.SENT else status, words, have, have, members)
-    if status is not Status.SENT:
+        return Progress(Status.DELIVERED, words, have, have, members)
+    if status is not Status.SENT or not members:
         return Progress(status, status.value, have, len(people), members)
     if have == len(people):
         every = all(word == Status.READ.value for word in members.values())

@@ -157,6 +157,11 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
             links.drop_waiting(work, handle)
         if before.pair.theirs is not Theirs.UNKNOWN:
             work.tell(RequestAnswered(handle, "", WORDS[choice]))
-    if after.out.count and choice is not Choice.BUSY:  # what was left there is taken now, or declined
+    if not after.out.count or choice is Choice.BUSY:
+        return
+    if after is not before:  # what was left there is taken now, or declined
         links.mail_anew(work, handle)
         work.send_outbox(handle, again=True)
+    elif not after.linked:  # it may have lost its home; whoever says so on and on gets no more mail by it
+        links.mail_anew(work, handle)
+        work.keep(replace(work.peer(handle), mail_at=work.now + work.settings.resend_after))
