@@ -151,7 +151,7 @@ def test_reading_nothing_in_particular_lists_the_conversations(monkeypatch: pyte
     monkeypatch.setattr(talk, "NodeClient", Answers(conversations=rows))
     _, lobby_row, pair_row = conclave(None, "read").out.splitlines()
     assert lobby_row.startswith("#ops, muted   12     ")
-    assert lobby_row.endswith("  burak: the pump is back " + "x" * 35 + "…")
+    assert lobby_row.endswith("  burak: the pump is back " + "x" * 19 + "…")
     assert pair_row.endswith("burak: (deleted)")
     monkeypatch.setattr(talk, "NodeClient", Answers(conversations=[]))
     assert "nothing yet" in conclave(None, "read").err
@@ -168,7 +168,7 @@ def test_a_timer_is_shown_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         lines, "NodeClient", Answers(conversation="#ops", timer=3600, kept="lines disappear after 1 hour")
     )
-    assert conclave(None, "timer", "#ops").err == "#ops: lines disappear after 1 hour\n"
+    assert conclave(None, "timer", "#ops").out == "#ops: lines disappear after 1 hour\n"
 
 
 def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +186,18 @@ def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyP
 
 def test_safety_numbers_are_of_two_people() -> None:
     assert "people are compared, one by one" in conclave(None, "verify", "#ops").err
+
+
+def test_conversations_are_not_followed_all_at_once() -> None:
+    done = conclave(None, "read", "--follow")
+    assert (done.code, done.err.splitlines()[0]) == (3, "conclave: which conversation?")
+
+
+def test_a_files_own_passphrase_is_asked_for_by_its_own_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pass").write_text("some long words\n")
+    monkeypatch.setenv("CONCLAVE_PASSPHRASE_FILE", str(tmp_path / "pass"))
+    done = conclave(tmp_path / "home", "backup", str(tmp_path / "kept"))
+    assert done.code == 3
+    assert "--backup-passphrase-file FILE" in done.err

@@ -175,7 +175,7 @@ async def test_who_accepts_hears_whether_it_is_in(
         for name in ("bridge", "galley", "attic"):
             await ayse.serve(ask.LobbyOpen(name, ("deniz",)))
         await deniz.until(lambda: len(deniz.requested()) == 3)
-        assert (await deniz.serve(ask.Lines("#attic")))["remedy"] == "conclave accept ayse"
+        assert (await deniz.serve(ask.Lines("#attic")))["remedy"] == "conclave lobby join attic"
         with pytest.raises(LocalError, match="not in #attic yet"):
             await deniz.serve(ask.React("#attic", "last", "👍"))
         assert (await ayse.serve(ask.LobbyWho("attic")))["words"] == "nobody else is in"

@@ -43,7 +43,11 @@ def backup(
     context = context_of(ctx)
     passphrase = read_passphrase(context, "this home's passphrase", file=passphrase_file)
     own = read_passphrase(
-        Context(context.home, None), "a passphrase for the backup", file=backup_passphrase_file, confirm=True
+        Context(context.home, None),
+        "a passphrase for the backup",
+        file=backup_passphrase_file,
+        confirm=True,
+        option="--backup-passphrase-file",
     )
     made = back_up(context.home, file.expanduser().absolute(), passphrase, own, _silent if as_json else note)
     if as_json:
@@ -67,7 +71,12 @@ def restore(
     context = context_of(ctx)
     if not check:
         backups.demand_empty(context.home)
-    own = read_passphrase(Context(context.home, None), "the backup's passphrase", file=backup_passphrase_file)
+    own = read_passphrase(
+        Context(context.home, None),
+        "the backup's passphrase",
+        file=backup_passphrase_file,
+        option="--backup-passphrase-file",
+    )
     tell = _silent if as_json else note
     if check:
         found = backups.check(file.absolute(), own, tell)

@@ -49,10 +49,13 @@ def context_of(ctx: typer.Context) -> Context:
     return context
 
 
-def read_passphrase(context: Context, prompt: str, *, file: Path | None = None, confirm: bool = False) -> str:
+def read_passphrase(
+    context: Context, prompt: str, *, file: Path | None = None, confirm: bool = False, option: str = ""
+) -> str:
     """The passphrase: from ``file``, the file named before the verb, CONCLAVE_PASSPHRASE_FD, or the terminal.
 
-    ``confirm``: a new one, which is asked for twice, and warned about where it is short.
+    ``confirm``: a new one, which is asked for twice, and warned about where it is short. ``option`` is the one that
+    names ``file``, where that is another than before the verb.
     Raises ``LocalError`` where there is none to be had, it is empty, or two entries differ.
     """
     source = file or context.passphrase_file
@@ -75,8 +78,8 @@ def read_passphrase(context: Context, prompt: str, *, file: Path | None = None, 
             raise LocalError("the two passphrases differ")
     else:
         raise LocalError(
-            "a passphrase is needed and there is no terminal to ask on",
-            remedy="--passphrase-file FILE, or CONCLAVE_PASSPHRASE_FILE",
+            f"{prompt} is needed and there is no terminal to ask on",
+            remedy=f"{option} FILE" if option else "--passphrase-file FILE, or CONCLAVE_PASSPHRASE_FILE",
         )
     if not passphrase:
         raise LocalError("the passphrase is empty")

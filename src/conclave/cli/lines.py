@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from conclave.cli.context import Json, context_of, emit, note
+from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.cli.talk import To, seconds_of, show_line, text_of
 from conclave.node.client import NodeClient
 
@@ -105,7 +105,7 @@ def timer(
             if as_json:
                 emit([{"conversation": there["conversation"], "seconds": there["timer"]}])
             else:
-                note(f"{there['conversation']}: {there['kept']}")
+                say(f"{there['conversation']}: {there['kept']}")
             return
         result = node.call("timer", conversation=conversation, seconds=seconds_of(after))
     if as_json:

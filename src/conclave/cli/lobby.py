@@ -147,9 +147,9 @@ def deputies(
     if as_json:
         emit([result])
     elif result["deputies"]:
-        note(f"{result['lobby']}: when the leader is gone, first {', then '.join(result['deputies'])}")
+        say(f"{result['lobby']}: when the leader is gone, first {', then '.join(result['deputies'])}")
     else:
-        note(f"{result['lobby']} has no deputies: whoever came in first follows")
+        say(f"{result['lobby']} has no deputies: whoever came in first follows")
 
 
 @app.command("list", epilog="Example: conclave lobby list --json")

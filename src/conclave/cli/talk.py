@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
+from unicodedata import east_asian_width
 
 import typer
 
@@ -29,8 +30,8 @@ WHAT_NEXT = {
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_SECONDS = 365 * 86_400
 ANSWERS = "↳"
-BEGINNING = 60
-"""Letters of a conversation's last line, where conversations are listed."""
+BEGINNING = 44
+"""Cells of a terminal for a conversation's last line, where conversations are listed."""
 ID_LETTERS = 6
 """Of a line's name, as it is shown."""
 
@@ -159,6 +160,8 @@ def read(
 
     What is shown counts as read.
     """
+    if not of and (follow or receipts or peek or after is not None):
+        raise LocalError("which conversation?", remedy="conclave read '#ops' --follow; conclave read lists them")
     with NodeClient(context_of(ctx).home) as node:
         if not of:
             list_conversations(node.call("conversations")["conversations"], as_json=as_json)
@@ -206,11 +209,20 @@ def list_conversations(found: list[dict[str, Any]], *, as_json: bool) -> None:
 
 def _last_of(one: dict[str, Any]) -> tuple[str, str, str, str]:
     last = one["last"]
-    who = "— " if last["kind"] == "notice" else f"{last['from']}: "
+    who = {"notice": "— ", "file": f"{last['from']}: [file] "}.get(last["kind"], f"{last['from']}: ")
     text = who + ("(deleted)" if last.get("deleted") else " ".join(last["text"].split()))
     name = one["conversation"] + ", muted" * one["muted"]
-    short = text if len(text) <= BEGINNING else text[: BEGINNING - 1].rstrip() + "…"
-    return name, str(one["lines"]), moments.moment(last["sent"]), short
+    return name, str(one["lines"]), moments.moment(last["sent"]), _beginning(text, BEGINNING)
+
+
+def _beginning(text: str, cells: int) -> str:
+    """As much of a text as has room in so many of a terminal's cells; wide letters take two."""
+    used = 0
+    for at, letter in enumerate(text):
+        used += 1 + (east_asian_width(letter) in "WF")
+        if used > cells:
+            return text[: at - 1].rstrip() + "…"
+    return text
 
 
 def kept(answer: dict[str, Any]) -> str:

@@ -61,14 +61,13 @@ class Known:
         """Why we are not in a lobby (yet, or any more), and what to do; empty where we are in, and of pairs."""
         stage = self.lobby(conversation).stage if conversation.startswith("#") else ""
         if stage == "invited":
-            inviters = (one.peer for one in views.requests(self.pump.desk) if one.lobby == conversation)
-            return f"you are not in {conversation} yet", f"conclave accept {next(inviters, '')}"
+            return f"you are not in {conversation} yet", f"conclave lobby join {conversation[1:]}"
         if stage == "joining":
             return f"you are not in {conversation} yet", "you are let in as soon as somebody in the lobby is online"
         if stage == "leaving":
             return f"you are leaving {conversation}", "ask to be invited again once you are out"
         if stage == "ended":
-            return f"you are not in {conversation} any more", "ask somebody who is in it to invite you"
+            return f"you are not in {conversation} any more", "ask somebody there to invite you, or open it anew"
         return "", ""
 
     def demand_in(self, conversation: str) -> None:

@@ -241,6 +241,8 @@ class Words:
         """A part of the history."""
         known = self._known
         conversation = known.conversation(command.conversation)
+        if conversation == f"@{known.me}":
+            raise LocalError("that is you", remedy="conclave read lists your conversations")
         stored = known.store.lines(
             conversation, before=command.before, after=command.after, limit=command.limit
         )  # fmt: skip

@@ -224,6 +224,13 @@ def _box(r: Reader) -> tuple[str, int, int]:
     return r.text(HANDLE_BYTES), r.uint64(), r.uint64()
 
 
+def _boxes(r: Reader) -> tuple[tuple[str, int, int], ...]:
+    items = r.vector(_box, BOXES * (1 + HANDLE_BYTES + 16))
+    if len(items) > BOXES:
+        raise DecodeError(f"{len(items)} mailboxes, at most {BOXES} are told of")
+    return items
+
+
 def _ordered(r: Reader) -> Ordered:
     return Ordered(
         r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.uint64(), r.uint64(),
@@ -248,7 +255,7 @@ DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.ORIGINALS: lambda r: Originals(
         r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.vector(_item, PAYLOAD_BYTES), _flag(r)
     ),
-    Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), r.vector(_box, BOXES * (1 + HANDLE_BYTES + 16))),
+    Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), _boxes(r)),
 }
 """What ``wire.frames`` adds to its own table."""
 
