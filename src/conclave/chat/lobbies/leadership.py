@@ -224,7 +224,10 @@ def _take(work: Work, group: bytes) -> None:
         order = replace(order, epoch=state.number)
         common = lobby.healing.common
         pull = (common, order.seq + 1) if common < order.seq else lobby.healing.pull
-        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={})
+        place = lobby.order.seq  # what has a place behind it from now on is not what our half had there
+        met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
+        gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}
+        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone)
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
     lobby = terms.spent(work, lobby, term)
