@@ -152,6 +152,7 @@ class Healing:
     terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.lobbies.terms``
     terms_at: int = 0  # UNIX seconds of that; 0: we know of no change yet
     had: int = 0  # the entry up to which we had everything when we were let in once more
+    forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing

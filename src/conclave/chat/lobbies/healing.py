@@ -114,23 +114,28 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         lobby = replace(lobby, stage=Stage.MEMBER, ended=0.0)
     assert lobby.order is not None
     place = lobby.order.seq
-    if common == place:
+    again = lobby.healing.step is Step.UNWIND and lobby.healing.forked
+    anew = again or lobby.healing.step in (Step.REJOIN, Step.ENTER)
+    if common == place and not again:
         if lobby.healing.step is Step.UNWIND:
             lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))
         work.keep_lobby(lobby, reworded=True)
         work.stir(lobby.group)
         return
-    if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
-        common = place  # we cannot tell what they have of ours, and say nothing of it again
-        healing = replace(lobby.healing, step=Step.REJOIN, common=common)
-        lobby = replace(lobby, healing=healing, timed=0, timers_before=())
-    if lobby.healing.step in (Step.REJOIN, Step.ENTER):
-        common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
-        healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, unknown=0.0, common=common)
-        work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
-    else:
-        healing = replace(lobby.healing, step=Step.UNWIND, common=common)
-        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if common < 0 and not anew:
+        anew, common = True, place  # we cannot tell what they have of ours, and say nothing of it again
+        lobby = replace(lobby, timed=0, timers_before=())
+    elif anew:
+        before = lobby.healing.common
+        common = min(before, common) if common >= 0 else before
+        again = again or common < before  # what we have between the two is in neither half
+    if anew:
+        lobby = replace(lobby, voice=without_commit(work, lobby.voice))
+        lobby = replace(lobby, healing=replace(lobby.healing, asked=0.0, unknown=0.0))
+    step = Step.REJOIN if anew and not again else Step.UNWIND
+    healing = replace(lobby.healing, step=step, common=common, forked=anew)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if step is Step.UNWIND:
         work.deed(Unwind(lobby.group, lobby.label, common))
     work.stir(lobby.group)
 
@@ -154,7 +159,9 @@ def unwound(
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
     floor = lobby.healing.since(lobby.leader)  # whoever leads now was no member before: it reads no more
     said = [(author, identity) for author, identity, seq in lines if seq > floor]
-    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *said)))
+    orphans = lobby.healing.orphans
+    both = (*said, *orphans) if lobby.healing.forked else (*orphans, *said)  # as they were said
+    orphans = tuple(dict.fromkeys(both))
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
@@ -162,7 +169,7 @@ def unwound(
     work.record(UnplaceLines(lobby.label, common))
     entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
     late = {handle: seq for handle, seq in lobby.healing.entered.items() if seq > common}
-    forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
+    forked = lobby.healing.forked or any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
@@ -181,6 +188,7 @@ def unwound(
         asked=0.0,
         unknown=0.0,
         met={**lobby.healing.met, **late},
+        forked=forked,
     )
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
@@ -215,7 +223,7 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
 
 def rejoin(work: Work, lobby: Lobby, common: int) -> None:
     """What the leader shows does not follow what we have: come in anew."""
-    healing = replace(lobby.healing, step=Step.UNWIND, common=common)
+    healing = replace(lobby.healing, step=Step.UNWIND, common=common, forked=False)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.deed(Unwind(lobby.group, lobby.label, common))
 
