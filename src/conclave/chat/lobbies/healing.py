@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import ending, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit
 from conclave.chat.lobby_state import Lobby, Stage, Step
@@ -58,7 +58,12 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     told = {
         one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < RUMOUR_KEPT_SECONDS
     }
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)})))
+    lobby = replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)}))
+    work.keep_lobby(lobby)
+    if work.peer(run.leader).linked:
+        audience.show_head(
+            work, lobby, run.leader
+        )  # it may never have met us: then it shows us its own for ours alone
     work.wake(work.now + RUMOUR_KEPT_SECONDS)
     work.stir(lobby.group)
 

@@ -117,11 +117,14 @@ def _succession(work: Work, lobby: Lobby) -> list[str]:
 
 
 def linked(work: Work, handle: str, *, up: bool) -> None:
-    """A link came or went: two who are in the same lobby tell each other where their orders stand."""
+    """A link came or went: two who are in the same lobby tell each other where their orders stand.
+
+    So is whoever leads its other half, as members say, though we never met it.
+    """
     for lobby in work.lobbies():
         if lobby.order is None or lobby.stage not in _IN:
             continue
-        if not audience.known(work, lobby, handle):
+        if not audience.known(work, lobby, handle) and handle not in healing.sought(work, lobby):
             continue
         audience.linked(work, lobby, handle, up=up)
         current = work.lobby(lobby.group) or lobby
