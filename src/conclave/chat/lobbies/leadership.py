@@ -22,6 +22,8 @@ from conclave.wire.posts import Leave
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
 HEAL_FIRST = 20.0
 """Who was about to come into another half waits so much longer (seconds) for somebody of that half to lead."""
+LEAVING_LAST = 60.0
+"""Who leaves waits so much longer (seconds): it leads where others follow an order that counts behind its own."""
 _WATCHING = (Stage.MEMBER, Stage.LEAVING)
 
 
@@ -167,12 +169,16 @@ def passed(work: Work, group: bytes) -> None:
     _tie(work, group)
     _prod(work, group)
     lobby = work.lobby(group) or lobby
-    if lobby.healing.step is Step.UNWIND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
+    if lobby.healing.step is Step.UNWIND or work.session(group) is None:
         return
     if lobby.healing.step is not Step.SOUND:
         lost_for -= HEAL_FIRST
+    leaving = lobby.stage is Stage.LEAVING  # alone it leads nobody: it only waits to be put out
+    if leaving:
+        lost_for -= LEAVING_LAST
     people = _succession(work, lobby)
-    handed = lobby.watch.handed == lobby.lead or lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    left = lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    handed = not leaving and (lobby.watch.handed == lobby.lead or left)
     if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
         return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
