@@ -89,15 +89,15 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
     Where there is no such leader, two of those who were in have to say so, if there were two: one may have been put
-    out since.
+    out since. Who follows ourselves is asked to lead, whoever it is: it may have come in since.
     """
     if handle == lobby.leader:
         return True
-    if not leaderless(work, lobby) or handle not in lobby.asked or run.leader == work.me:
+    if not leaderless(work, lobby) or (handle not in lobby.asked and run.leader != work.me):
         return False
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
-    return sum(orders.same(one, run) for one in known.values()) >= min(
+    return run.leader != work.me and sum(orders.same(one, run) for one in known.values()) >= min(
         2, len(set(lobby.asked) - {work.me, lobby.leader})
     )
 

@@ -57,7 +57,8 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
     elif lobby.healing.step is Step.REJOIN:
-        others = lobby.asked if leaderless(work, lobby) else ()  # who does not lead tells whom it follows
+        others = (*lobby.asked, *lobby.watch.vouched)  # who does not lead tells whom it follows
+        others = others if leaderless(work, lobby) else ()
         for handle in dict.fromkeys((lobby.leader, *others)):
             if work.peer(handle).linked:
                 work.deed(Send(handle, AskInfo(group)))
