@@ -77,13 +77,13 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
         leaderless = replace(lobby.watch, handed=lobby.lead, heard=work.now - work.settings.patience.silence)
         work.keep_lobby(replace(lobby, watch=leaderless))  # it lost its home: another leads, and lets it in
         work.stir(frame.group)
-    if not audience.leads(work, lobby):
-        if handle in groups.roster(state):
-            audience.show_head(work, lobby, handle)  # and so whom we follow
-        return
     if handle not in groups.roster(state):
-        out_by, _ = lobby.healing.gone.get(handle, (0, ""))
-        send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
+        if lobby.healing.step is Step.SOUND:  # else we are on our way in ourselves
+            out_by, _ = lobby.healing.gone.get(handle, (0, ""))
+            send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
+        return
+    if not audience.leads(work, lobby):
+        audience.show_head(work, lobby, handle)  # and so whom we follow
         return
     turn, until = lobby.watch.turn
     queue = [one for one in lobby.watch.queue if work.peer(one).linked]
