@@ -416,33 +416,3 @@ def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:
     table.say("ayse", "@burak", "welcome")
     assert table.words("ayse", "@burak") == ["before", "back", "welcome"]
     assert table.texts("burak", "@ayse") == ["before", "back", "welcome"]
-
-
-@pytest.mark.parametrize("others", [(), ("deniz",)], ids=["alone", "with one who left since"])
-def test_who_came_in_after_the_backup_of_its_leader_leads_on(others: tuple[str, ...]) -> None:
-    """It waits for the leader's link alone, and that one, which knows of nobody who is in now, for others."""
-    table = Table("burak", "cem", "deniz")
-    for one in ("cem", "deniz"):
-        table.link("burak", one)
-    table.lobby("burak", *others)
-    backup = copy.deepcopy(table.stores["burak"])
-    table.put("burak", ev.InviteTo("ops", ("cem",)))
-    table.put("cem", ev.AnswerRequest("burak", accept=True, lobby="ops"))
-    table.run(5)
-    for name in others:
-        table.put(name, ev.LeaveLobby("ops"))
-    table.run(70, 10)
-    table.stores["burak"] = backup
-    _restored(table, "burak")
-    table.say("cem", "#ops", "are you there?")
-    table.run(120)
-    assert (table.stages()["cem"], table.statuses("cem", "#ops")[-1] != "waiting") == ("leading", True)
-    assert table.stages()["burak"] == ("member" if others else "ended")
-    if others:  # nobody whom it knows says who leads
-        table.put("burak", ev.LeaveLobby("ops"))
-    table.run(30)
-    assert table.view("cem").roster == ("cem",)
-    table.put("cem", ev.InviteTo("ops", ("burak",)))
-    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
-    table.run(30)
-    agreed(table, "burak", "cem", lines=False)

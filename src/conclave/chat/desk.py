@@ -208,6 +208,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
             catching_up.head_arrived(work, peer, frame)
         case Refused(reason=Refusal.NOT_IN):
             membership.absent(work, peer, frame.group)
+            rejoining.absent(work, peer, frame.group)
         case Refused():
             speaking.refused(work, peer, frame)
         case AskInfo():

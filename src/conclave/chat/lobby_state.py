@@ -187,6 +187,7 @@ class Watch:
     parting: float = 0.0  # when we last said that we leave
     forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once

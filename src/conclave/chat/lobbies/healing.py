@@ -88,8 +88,9 @@ def leaderless(work: Work, lobby: Lobby) -> bool:
 def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
-    Where there is no such leader, two of those who were in have to say so, if there were two: one may have been put
-    out since. Who follows ourselves is asked to lead, whoever it is: it may have come in since.
+    Where there is no such leader, two of those who were in have to say so, if there are two who do not say that they
+    are out: one may have been put out since. Who follows ourselves is asked to lead, whoever it is: it may have come
+    in since.
     """
     if handle == lobby.leader:
         return True
@@ -97,9 +98,8 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
         return False
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
-    return run.leader != work.me and sum(orders.same(one, run) for one in known.values()) >= min(
-        2, len(set(lobby.asked) - {work.me, lobby.leader})
-    )
+    others = set(lobby.asked) - {work.me, lobby.leader} - (lobby.watch.absent - known.keys())
+    return run.leader != work.me and sum(orders.same(one, run) for one in known.values()) >= min(2, len(others))
 
 
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
