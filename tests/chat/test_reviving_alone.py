@@ -8,6 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.words.line import Status
+from conclave.wire.delivery import Post
 from tests.chat.desks import Table
 from tests.chat.test_reviving import _restored as restored
 from tests.chat.test_succession import agreed
@@ -98,3 +99,23 @@ def test_where_all_are_out_who_were_in_with_it_it_is_out_too() -> None:
     (line,) = [line for line in table.lines("ayse", "#ops") if line.text == "is anybody here?"]
     assert line.status is Status.FAILED
     assert table.texts("ayse", "#ops")[-1].startswith("nobody is in any more who was in with you")
+
+
+def test_who_said_yes_to_a_home_that_is_lost_does_not_wait_for_its_welcome() -> None:
+    """cem was in when the backup was made, went, and said yes once more: the home from the backup knows of no yes."""
+    table = Table("ayse", "cem")
+    table.link("ayse", "cem")
+    table.lobby("ayse", "cem")
+    backup = copy.deepcopy(table.stores["ayse"])
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(5)
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.drop = lambda one, _other, frame: one == "ayse" and isinstance(frame, Post)
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.stages()["cem"] == "joining"
+    table.drop = lambda *_: False
+    table.stores["ayse"] = backup
+    restored(table, "ayse")
+    table.run(30)
+    assert table.stages() == {"ayse": "ended", "cem": "ended"}
