@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
-from conclave.wire.order import AskInfo, Info
+from conclave.wire.order import AskInfo, Info, Refusal, Refused
 from tests.chat.desks import Table
 from tests.chat.test_succession import agreed
 
@@ -64,6 +64,8 @@ def test_where_the_half_that_counts_is_gone_a_newcomer_of_the_other_lacks_nothin
         table.say(leader, "#ops", f"since {number}")
     assert table.statuses(leader, "#ops")[-4:] == ["sent"] * 4
     table.run(60)
+    gone = [frame for _, _, frame in table.frames if isinstance(frame, Refused) and frame.reason is Refusal.GONE]
+    assert not gone, "what is said since is kept, be its places before the one by which the newcomer came in"
     table.part()
     table.run(120)
     agreed(table, *ALL, "elif", lines=False)
