@@ -12,7 +12,7 @@ from conclave.chat.effects import SendOriginals
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Timer
 from conclave.chat.words.gaps import Gap
-from conclave.wire.order import Originals, Recall
+from conclave.wire.order import Head, Originals, Recall
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room
 from tests.chat.test_sharing import lacking, room, signed
@@ -229,3 +229,27 @@ def test_who_is_on_the_way_into_another_half_does_not_claim_to_have_all(room: Ro
     table.drop = lambda *_: True
     deeds = table.put("ayse", ev.Arrived("burak", Recall(group, 1, 2)))
     assert [one.whole for one in deeds if isinstance(one, SendOriginals)] == [False]
+
+
+@pytest.mark.parametrize("asker", ["deniz", "burak"], ids=["of the half that counts", "of the one that lost"])
+def test_who_follows_another_order_is_not_believed_about_places_in_ours(asker: str) -> None:
+    """ayse leads burak, cem leads deniz. Two who follow meet alone; what one lacks the other half never had."""
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", "burak", "cem", "deniz")
+    table.run(70, 10)
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(25)
+    place = table.view("deniz").seq
+    for name in ("ayse", "cem"):
+        for number in range(5):
+            table.say(name, "#ops", f"{name} {number}")
+    table.part({"ayse"}, {"cem"}, {"burak", "deniz"})
+    table.drop = lambda one, _other, frame: isinstance(frame, Head)
+    table.link("burak", "deniz")  # they have not shown each other whom they follow
+    table.drop = lambda *_: False
+    lacking(table, group, asker, (place, place + 5))
+    table.run(5)
+    assert table.state(asker, group).healing.pull == (place, place + 5)
+    assert not [text for text in table.words(asker) if text.startswith("cem" if asker == "burak" else "ayse")]

@@ -66,7 +66,7 @@ def test_nobody_waits_for_who_is_not_linked_or_asks_no_more(table: Table, group:
     assert ask(table, group, "deniz") == ["deniz"]  # burak had three seconds
 
 
-def test_who_asks_of_a_member_is_shown_whom_it_follows_and_a_stranger_nothing(table: Table, group: bytes) -> None:
+def test_who_asks_of_a_member_is_shown_whom_it_follows_and_a_stranger_no_order(table: Table, group: bytes) -> None:
     table.link("burak", "cem")
     table.link("burak", "elif")
     before = len(table.frames)
@@ -78,13 +78,15 @@ def test_who_asks_of_a_member_is_shown_whom_it_follows_and_a_stranger_nothing(ta
     assert table.view("burak").leader == "ayse"
 
 
-def test_who_is_out_is_told_by_which_entry_and_given_nothing(table: Table, group: bytes) -> None:
+@pytest.mark.parametrize("of", ["ayse", "burak"], ids=["who leads", "who leads no more, for all that it knows"])
+def test_who_is_out_is_told_by_which_entry_and_given_nothing(table: Table, group: bytes, of: str) -> None:
     table.put("ayse", ev.RemoveFrom("ops", "deniz"))
     table.run(2)
-    table.link("ayse", "elif")
+    for one in ("deniz", "elif"):
+        table.link(of, one)
     out_by, _ = table.state("ayse", group).healing.gone["deniz"]
     before = len(table.frames)
-    assert ask(table, group, "deniz", "elif") == []
+    assert ask(table, group, "deniz", "elif", of=of) == []
     told = [(other, frame.number) for _, other, frame in table.frames[before:] if isinstance(frame, Refused)]
     assert told == [("deniz", out_by), ("elif", 0)]
 

@@ -11,6 +11,7 @@ from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Leave, pack_parcel
 from tests.chat.desks import Table
+from tests.chat.test_succession import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -76,3 +77,38 @@ def test_a_stranger_who_was_linked_leaves_nothing_on_disk_and_one_who_said_somet
     assert known(table) == on_disk(table) - set(ALL) == {"feride"}
     table.restart("burak")
     assert known(table) == {"feride"}
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_two_leaders_who_never_met_hear_of_each_other_by_members_and_the_halves_come_together(before: bool) -> None:
+    """Each was let in in its own half, and leads it as a deputy. They are linked ``before`` they hear, or because."""
+    table = Table("elif", *ALL, "fatma")
+    everybody = ("elif", *ALL, "fatma")
+    for one in ("cem", "burak", "deniz"):
+        table.link("elif", one)
+    table.lobby("elif", "cem", "burak", "deniz")
+    table.run(70, 10)
+    one, other = {"elif", "cem", "ayse"}, {"burak", "deniz", "fatma"}
+    table.part(one, other)
+    table.run(30)
+    for host, newcomer in (("elif", "ayse"), ("burak", "fatma")):
+        table.put(host, ev.InviteTo("ops", (newcomer,)))
+        table.run(2)
+        table.put(newcomer, ev.AnswerRequest(host, accept=True, lobby="ops"))
+        table.run(3)
+        table.put(host, ev.SetDeputies("ops", (newcomer,)))
+        table.run(3)
+    table.part(one - {"elif"}, other - {"burak"})  # the deputies lead
+    table.run(40)
+    table.part(one, other)
+    table.run(60)
+    assert [table.view(name).leader for name in ("cem", "deniz")] == ["ayse", "fatma"]
+    for name in everybody:
+        table.say(name, "#ops", f"{name} apart")
+    table.part()
+    if before:
+        table.link("ayse", "fatma")
+    table.run(180)
+    agreed(table, *everybody, lines=False)
+    for name in ("elif", "burak", "cem", "deniz"):
+        assert sorted(table.words(name)) == sorted(f"{one} apart" for one in everybody)

@@ -268,3 +268,36 @@ def test_a_clock_that_is_set_back_does_not_keep_a_lost_leader() -> None:
     table.part({"burak", "cem"}, {"ayse"})
     table.run(30)
     assert {table.view(name).leader for name in ("burak", "cem")} == {"burak"}
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_who_leaves_leads_where_its_leader_does_no_more_and_the_others_follow_another_order(back: bool) -> None:
+    """cem follows ayse, whose term counts; she is away for good, or ``back`` in the other half, which put her out."""
+    table = Table("burak", "ayse", "cem", "deniz")
+    for one in ("ayse", "cem", "deniz"):
+        table.link("burak", one)
+    table.lobby("burak", "ayse", "cem", "deniz")
+    table.run(70, 10)
+    table.part({"ayse", "cem"}, {"burak", "deniz"})
+    table.run(30)
+    assert (table.view("cem").leader, table.view("cem").term) == ("ayse", 2)
+    table.part({"ayse"}, {"cem"}, {"burak", "deniz"})
+    table.say("cem", "#ops", "my last words")
+    table.put("cem", ev.LeaveLobby("ops"))
+    if back:
+        table.put("burak", ev.RemoveFrom("ops", "ayse"))
+        table.part({"cem"}, {"ayse", "burak", "deniz"})
+        table.run(150)
+        table.put("burak", ev.InviteTo("ops", ("ayse",)))
+        table.put("ayse", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+        table.run(5)
+        table.part()
+    else:
+        table.part({"ayse"}, {"cem", "burak", "deniz"})
+    table.run(240)
+    assert table.stages()["cem"] == "ended"
+    rest = [name for name in ("ayse", "burak", "deniz") if back or name != "ayse"]
+    agreed(table, *rest, lines=False)
+    assert "cem" not in table.view("burak").roster
+    for name in rest:
+        assert "my last words" in table.words(name)

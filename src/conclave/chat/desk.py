@@ -208,9 +208,11 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
             catching_up.head_arrived(work, peer, frame)
         case Refused(reason=Refusal.NOT_IN):
             membership.absent(work, peer, frame.group)
+            rejoining.absent(work, peer, frame.group)
         case Refused():
             speaking.refused(work, peer, frame)
         case AskInfo():
+            membership.refused(work, peer, frame.group)  # who was to let us in lost its home, and our yes
             meaning.followed(work, peer, frame.group)
             rejoining.info_asked(work, peer, frame)
         case Info():

@@ -152,6 +152,7 @@ class Healing:
     terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.lobbies.terms``
     terms_at: int = 0  # UNIX seconds of that; 0: we know of no change yet
     had: int = 0  # the entry up to which we had everything when we were let in once more
+    forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -186,6 +187,7 @@ class Watch:
     parting: float = 0.0  # when we last said that we leave
     forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once

@@ -110,7 +110,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.met.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
     w.uint64(healing.terms).uint64(healing.terms_at).uint64(lobby.timed)
     w.vector(lobby.timers_before, lambda each, it: each.uint32(it[0]).uint64(it[1]))
-    return w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).uint64(lobby.forsaken).done()
+    w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).uint64(lobby.forsaken)
+    return w.uint8(healing.forked).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -138,7 +139,8 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     intents = replace(intents, judged=frozenset(r.vector(_handle) if r.remaining else ()))
     had = r.uint64() if r.remaining else 0
     forsaken = r.uint64() if r.remaining else 0
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had)
+    forked = bool(r.uint8()) if r.remaining else False
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer, timed, before, forsaken,

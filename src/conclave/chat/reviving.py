@@ -2,13 +2,15 @@
 
 Its old keys are gone on purpose. In each lobby its old leaf still stands, so it comes in again by an external commit,
 as a member of a half that lost does; others are told of the new certificate by that commit. Where it led, it asks
-those who were in to let another lead. With people it speaks in new groups. Left out: what a backup keeps
-(``chat.restoring``).
+those who were in to let another lead; where nobody else was, it is out. With people it speaks in new groups. Left
+out: what a backup keeps (``chat.restoring``).
 """
 
 from __future__ import annotations
 
 from conclave.chat.effects import DropState
+from conclave.chat.hearing import own_notice
+from conclave.chat.lobbies.ending import end
 from conclave.chat.lobby_state import Healing, Lobby, Stage, Step
 from conclave.chat.pair import Pair
 from conclave.chat.restoring import RESTORED_KEY
@@ -29,20 +31,21 @@ def revive(work: Work) -> None:
             work.keep(replace(peer, pair=Pair(ours)))
     for one in remains.lobbies:
         if work.lobby(one.group) is None:
-            work.keep_lobby(
-                Lobby(
-                    one.group,
-                    one.name,
-                    one.label,
-                    Stage.MEMBER,
-                    one.leader,
-                    one.people,
-                    order=orders.begin(one.group, one.leader),
-                    lead=Run(0, 0, one.leader, 0, 0),
-                    healing=Healing(Step.REJOIN),
-                ),
-                reworded=True,
+            lobby = Lobby(
+                one.group,
+                one.name,
+                one.label,
+                Stage.MEMBER,
+                one.leader,
+                one.people,
+                order=orders.begin(one.group, one.leader),
+                lead=Run(0, 0, one.leader, 0, 0),
+                healing=Healing(Step.REJOIN),
             )
+            work.keep_lobby(lobby, reworded=True)
+            if one.people == (work.me,):
+                own_notice(work, one.label, "nobody was in with you: whoever came since the backup can ask you in")
+                end(work, lobby)
             work.stir(one.group)
     work.record(DropState(RESTORED_KEY))
     work.remains = None

@@ -209,7 +209,8 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
     runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
     recent = tuple(one for one in order.recent if one[0] <= seq)
     doubted = tuple(one for one in order.doubted if one[0] <= seq)
-    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent, order.base, doubted)
+    base = min(order.base, seq)  # what comes from here on is kept
+    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent, base, doubted)
 
 
 def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import ending, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit
 from conclave.chat.lobby_state import Lobby, Stage, Step
@@ -58,7 +58,12 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     told = {
         one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < RUMOUR_KEPT_SECONDS
     }
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)})))
+    lobby = replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)}))
+    work.keep_lobby(lobby)
+    if work.peer(run.leader).linked:
+        audience.show_head(
+            work, lobby, run.leader
+        )  # it may never have met us: then it shows us its own for ours alone
     work.wake(work.now + RUMOUR_KEPT_SECONDS)
     work.stir(lobby.group)
 
@@ -83,18 +88,18 @@ def leaderless(work: Work, lobby: Lobby) -> bool:
 def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
-    Where there is no such leader, two of those who were in have to say so, if there were two: one may have been put
-    out since.
+    Where there is no such leader, two of those who were in have to say so, if there are two who do not say that they
+    are out: one may have been put out since. Who follows ourselves is asked to lead, whoever it is: it may have come
+    in since.
     """
     if handle == lobby.leader:
         return True
-    if not leaderless(work, lobby) or handle not in lobby.asked or run.leader == work.me:
+    if not leaderless(work, lobby) or (handle not in lobby.asked and run.leader != work.me):
         return False
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
-    return sum(orders.same(one, run) for one in known.values()) >= min(
-        2, len(set(lobby.asked) - {work.me, lobby.leader})
-    )
+    others = set(lobby.asked) - {work.me, lobby.leader} - (lobby.watch.absent - known.keys())
+    return run.leader != work.me and sum(orders.same(one, run) for one in known.values()) >= min(2, len(others))
 
 
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
@@ -114,23 +119,28 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         lobby = replace(lobby, stage=Stage.MEMBER, ended=0.0)
     assert lobby.order is not None
     place = lobby.order.seq
-    if common == place:
+    again = lobby.healing.step is Step.UNWIND and lobby.healing.forked
+    anew = again or lobby.healing.step in (Step.REJOIN, Step.ENTER)
+    if common == place and not again:
         if lobby.healing.step is Step.UNWIND:
             lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))
         work.keep_lobby(lobby, reworded=True)
         work.stir(lobby.group)
         return
-    if common < 0 and lobby.healing.step in (Step.SOUND, Step.UNWIND):
-        common = place  # we cannot tell what they have of ours, and say nothing of it again
-        healing = replace(lobby.healing, step=Step.REJOIN, common=common)
-        lobby = replace(lobby, healing=healing, timed=0, timers_before=())
-    if lobby.healing.step in (Step.REJOIN, Step.ENTER):
-        common = min(lobby.healing.common, common) if common >= 0 else lobby.healing.common
-        healing = replace(lobby.healing, step=Step.REJOIN, asked=0.0, unknown=0.0, common=common)
-        work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
-    else:
-        healing = replace(lobby.healing, step=Step.UNWIND, common=common)
-        work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if common < 0 and not anew:
+        anew, common = True, place  # we cannot tell what they have of ours, and say nothing of it again
+        lobby = replace(lobby, timed=0, timers_before=())
+    elif anew:
+        before = lobby.healing.common
+        common = min(before, common) if common >= 0 else before
+        again = again or common < before  # what we have between the two is in neither half
+    if anew:
+        lobby = replace(lobby, voice=without_commit(work, lobby.voice))
+        lobby = replace(lobby, healing=replace(lobby.healing, asked=0.0, unknown=0.0))
+    step = Step.REJOIN if anew and not again else Step.UNWIND
+    healing = replace(lobby.healing, step=step, common=common, forked=anew)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    if step is Step.UNWIND:
         work.deed(Unwind(lobby.group, lobby.label, common))
     work.stir(lobby.group)
 
@@ -154,7 +164,9 @@ def unwound(
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
     floor = lobby.healing.since(lobby.leader)  # whoever leads now was no member before: it reads no more
     said = [(author, identity) for author, identity, seq in lines if seq > floor]
-    orphans = tuple(dict.fromkeys((*lobby.healing.orphans, *said)))
+    orphans = lobby.healing.orphans
+    both = (*said, *orphans) if lobby.healing.forked else (*orphans, *said)  # as they were said
+    orphans = tuple(dict.fromkeys(both))
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
@@ -162,7 +174,7 @@ def unwound(
     work.record(UnplaceLines(lobby.label, common))
     entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
     late = {handle: seq for handle, seq in lobby.healing.entered.items() if seq > common}
-    forked = any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
+    forked = lobby.healing.forked or any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
@@ -181,6 +193,7 @@ def unwound(
         asked=0.0,
         unknown=0.0,
         met={**lobby.healing.met, **late},
+        forked=forked,
     )
     ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
     voice = without_commit(work, lobby.voice) if forked else lobby.voice
@@ -215,7 +228,7 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
 
 def rejoin(work: Work, lobby: Lobby, common: int) -> None:
     """What the leader shows does not follow what we have: come in anew."""
-    healing = replace(lobby.healing, step=Step.UNWIND, common=common)
+    healing = replace(lobby.healing, step=Step.UNWIND, common=common, forked=False)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.deed(Unwind(lobby.group, lobby.label, common))
 

@@ -22,6 +22,8 @@ from conclave.wire.posts import Leave
 _IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
 HEAL_FIRST = 20.0
 """Who was about to come into another half waits so much longer (seconds) for somebody of that half to lead."""
+LEAVING_LAST = 60.0
+"""Who leaves waits so much longer (seconds): it leads where others follow an order that counts behind its own."""
 _WATCHING = (Stage.MEMBER, Stage.LEAVING)
 
 
@@ -120,11 +122,14 @@ def _succession(work: Work, lobby: Lobby) -> list[str]:
 
 
 def linked(work: Work, handle: str, *, up: bool) -> None:
-    """A link came or went: two who are in the same lobby tell each other where their orders stand."""
+    """A link came or went: two who are in the same lobby tell each other where their orders stand.
+
+    So is whoever leads its other half, as members say, though we never met it.
+    """
     for lobby in work.lobbies():
         if lobby.order is None or lobby.stage not in _IN:
             continue
-        if not audience.known(work, lobby, handle):
+        if not audience.known(work, lobby, handle) and handle not in healing.sought(work, lobby):
             continue
         audience.linked(work, lobby, handle, up=up)
         current = work.lobby(lobby.group) or lobby
@@ -167,12 +172,16 @@ def passed(work: Work, group: bytes) -> None:
     _tie(work, group)
     _prod(work, group)
     lobby = work.lobby(group) or lobby
-    if lobby.healing.step is Step.UNWIND or lobby.stage is not Stage.MEMBER or work.session(group) is None:
+    if lobby.healing.step is Step.UNWIND or work.session(group) is None:
         return
     if lobby.healing.step is not Step.SOUND:
         lost_for -= HEAL_FIRST
+    leaving = lobby.stage is Stage.LEAVING  # alone it leads nobody: it only waits to be put out
+    if leaving:
+        lost_for -= LEAVING_LAST
     people = _succession(work, lobby)
-    handed = lobby.watch.handed == lobby.lead or lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    left = lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    handed = not leaving and (lobby.watch.handed == lobby.lead or left)
     if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
         return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
@@ -227,7 +236,10 @@ def _take(work: Work, group: bytes) -> None:
         order = replace(order, epoch=state.number)
         common = lobby.healing.common
         pull = (common, order.seq + 1) if common < order.seq else lobby.healing.pull
-        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={})
+        place = lobby.order.seq  # what has a place behind it from now on is not what our half had there
+        met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
+        gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}
+        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone)
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
     lobby = terms.spent(work, lobby, term)

@@ -57,7 +57,8 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
     elif lobby.healing.step is Step.REJOIN:
-        others = lobby.asked if leaderless(work, lobby) else ()  # who does not lead tells whom it follows
+        others = (*lobby.asked, *lobby.watch.vouched)  # who does not lead tells whom it follows
+        others = others if leaderless(work, lobby) else ()
         for handle in dict.fromkeys((lobby.leader, *others)):
             if work.peer(handle).linked:
                 work.deed(Send(handle, AskInfo(group)))
@@ -67,6 +68,8 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     """A member of a half that lost wants in: one after the other, so that their commits do not compete."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
+    if lobby is not None and state is None and handle == lobby.leader and lobby.lead is not None:
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lobby.lead)))  # it has no keys either
     if lobby is None or state is None or lobby.order is None:
         return
     if groups.outlived(work, state, handle, work.device(handle)):  # it is out by the commit of the device that is in
@@ -76,13 +79,13 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
         leaderless = replace(lobby.watch, handed=lobby.lead, heard=work.now - work.settings.patience.silence)
         work.keep_lobby(replace(lobby, watch=leaderless))  # it lost its home: another leads, and lets it in
         work.stir(frame.group)
-    if not audience.leads(work, lobby):
-        if handle in groups.roster(state):
-            audience.show_head(work, lobby, handle)  # and so whom we follow
-        return
     if handle not in groups.roster(state):
-        out_by, _ = lobby.healing.gone.get(handle, (0, ""))
-        send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
+        if lobby.healing.step is Step.SOUND:  # else we are on our way in ourselves
+            out_by, _ = lobby.healing.gone.get(handle, (0, ""))
+            send(work, handle, Refused(frame.group, out_by, state.number, Refusal.OUTSIDER))
+        return
+    if not audience.leads(work, lobby):
+        audience.show_head(work, lobby, handle)  # and so whom we follow
         return
     turn, until = lobby.watch.turn
     queue = [one for one in lobby.watch.queue if work.peer(one).linked]
@@ -98,6 +101,18 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     work.keep_lobby(followed(replace(lobby, watch=watch), handle))
     data = mls.group_info(state, random=work.random, external_pub=True)
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
+
+
+def absent(work: Work, handle: str, group: bytes) -> None:
+    """Somebody is not in. Where we come from a backup, and all say so who were in then, nobody is to let us in."""
+    lobby = work.lobby(group)
+    if lobby is None or lobby.healing.step is not Step.REJOIN or work.session(group) is not None:
+        return
+    lobby = replace(lobby, watch=replace(lobby.watch, absent=lobby.watch.absent | {handle}))
+    work.keep_lobby(lobby)
+    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent:
+        own_notice(work, lobby.label, "nobody is in any more who was in with you: whoever is in can ask you in")
+        ending.end(work, lobby)
 
 
 def info_arrived(work: Work, handle: str, info: Info) -> None:

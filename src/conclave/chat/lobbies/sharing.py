@@ -15,6 +15,7 @@ from conclave.chat import groups
 from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.links import send
+from conclave.chat.lobbies import audience
 from conclave.chat.lobbies.voice import say_content, wait
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words import gaps
@@ -24,6 +25,7 @@ from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, RemoteError, VerificationError
+from conclave.lobby import order as orders
 from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Credential
@@ -294,6 +296,7 @@ def ask(work: Work, group: bytes) -> None:
     source = min(linked, key=lambda one: poor.get(one, 0) + silent.get(one, 0))
     healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent)
     work.keep_lobby(replace(lobby, healing=healing))
+    audience.show_head(work, lobby, source)  # the places are of this order: it may have another
     send(work, source, Recall(group, after, before))
 
 
@@ -319,7 +322,7 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     """A member asks for what was said between two entries: only since it came in, and what is not taken back."""
     lobby = work.lobby(recall.group)
     state = work.session(recall.group)
-    if lobby is None or state is None or handle not in groups.roster(state):
+    if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(lobby, handle):
         return
     since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
@@ -330,6 +333,12 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
         end = before if before == recall.before else before + 1
         whole = after >= edge and _has_all(lobby, after, end)
         work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
+
+
+def _elsewhere(lobby: Lobby, handle: str) -> bool:
+    """Whether somebody follows an order that counts before ours: its places are not those of ours."""
+    known = lobby.watch.rumours.get(handle)
+    return known is not None and lobby.lead is not None and orders.counts_before(known[0], lobby.lead)
 
 
 def _has_all(lobby: Lobby, after: int, before: int) -> bool:
@@ -351,8 +360,8 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     state = work.session(frame.group)
     if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
         return
-    if handle != lobby.healing.source:
-        return  # nobody asked it
+    if handle != lobby.healing.source or _elsewhere(lobby, handle):
+        return  # nobody asked it, or it answered of other places
     after, before = lobby.healing.pull
     take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before], ordered=False)
     lobby = work.lobby(frame.group) or lobby

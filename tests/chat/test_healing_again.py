@@ -1,0 +1,119 @@
+"""A half of a lobby loses, and before it is in the other one something else happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.lobby_state import Step
+from conclave.chat.records import decode_lobby, encode_lobby, encode_place
+from conclave.wire.order import AskInfo, Info, Refusal, Refused
+from tests.chat.desks import Table
+from tests.chat.test_succession import agreed
+
+ALL = ("ayse", "burak", "cem", "deniz")
+
+
+@pytest.fixture
+def table() -> Table:
+    """ayse leads; everybody reaches everybody."""
+    table = Table(*ALL, "elif")
+    for one in ALL[1:]:
+        table.link("ayse", one)
+    table.lobby("ayse", *ALL[1:])
+    table.run(70, 10)  # keys are renewed after joining
+    table.say("ayse", "#ops", "together")
+    return table
+
+
+def ask_in(table: Table, host: str, newcomer: str) -> None:
+    table.put(host, ev.InviteTo("ops", (newcomer,)))
+    table.run(2)
+    table.put(newcomer, ev.AnswerRequest(host, accept=True, lobby="ops"))
+    table.run(3)
+
+
+def hear_of(table: Table, one: str, other: str) -> None:
+    """``one`` hears that the half of ``other`` counts; the link is gone before anybody can come in there."""
+    drop, table.drop = table.drop, lambda _one, _other, frame: isinstance(frame, AskInfo | Info)
+    table.link(one, other)
+    table.cut(one, other)
+    table.drop = drop
+
+
+@pytest.mark.parametrize("leader", ["burak", "elif"])
+def test_where_the_half_that_counts_is_gone_a_newcomer_of_the_other_lacks_nothing_said_there_since(
+    table: Table, leader: str
+) -> None:
+    """elif was met by an entry of the half that lost; its places are those of other words now."""
+    table.part({"ayse", "burak", "elif"}, {"cem", "deniz"})
+    table.run(30)
+    for number in range(12):
+        table.say("ayse", "#ops", f"apart {number}")
+    ask_in(table, "ayse", "elif")
+    if leader == "elif":
+        table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+        table.run(3)
+    table.part({"ayse"}, {"burak", "elif"}, {"cem"}, {"deniz"})
+    for name in ("burak", "elif"):
+        hear_of(table, name, "cem")
+        assert table.view(name).healing
+    while table.stages()[leader] != "leading":
+        table.run(1)
+    for number in range(4):
+        table.say(leader, "#ops", f"since {number}")
+    assert table.statuses(leader, "#ops")[-4:] == ["sent"] * 4
+    table.run(60)
+    gone = [frame for _, _, frame in table.frames if isinstance(frame, Refused) and frame.reason is Refusal.GONE]
+    assert not gone, "what is said since is kept, be its places before the one by which the newcomer came in"
+    table.part()
+    table.run(120)
+    agreed(table, *ALL, "elif", lines=False)
+    for name in (*ALL, "elif"):
+        assert [text for text in table.words(name) if text.startswith("since")] == [f"since {n}" for n in range(4)]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_then(
+    table: Table, restarts: bool
+) -> None:
+    """ayse, before she is in cem's half, loses to deniz's, of the same term, which parted from hers before."""
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"burak", "deniz"}, {"ayse", "cem", "elif"})
+    table.run(30)
+    assert table.view("burak").term == 2
+    for name in ("ayse", "cem", "ayse"):
+        table.say(name, "#ops", f"{name} between {len(table.words(name))}")
+    table.run(3)
+    ask_in(table, "ayse", "elif")
+    table.part({"burak", "deniz"}, {"ayse"}, {"cem", "elif"})
+    table.run(30)
+    assert (table.view("cem").leader, table.view("cem").term) == ("cem", 2)
+    table.put("ayse", ev.SetDeputies("ops", ("cem",)))
+    table.say("ayse", "#ops", "ayse behind")
+    table.run(2)
+    hear_of(table, "ayse", "cem")
+    assert table.state("ayse", group).healing.step is Step.REJOIN
+    later = table.state("ayse", group).healing.common
+    if restarts:
+        hear_of(table, "ayse", "burak")
+        kept = table.state("ayse", group)
+        table.restart("ayse")
+        assert table.state("ayse", group).healing.forked
+        older = decode_lobby(group, encode_lobby(kept)[:-1], encode_place(kept))
+        assert not older.healing.forked
+        assert older.forsaken == kept.forsaken
+    table.part({"ayse", "burak", "deniz"}, {"cem"}, {"elif"})
+    table.run(120)
+    agreed(table, "ayse", "burak", "deniz", lines=False)
+    assert table.state("ayse", group).healing.common < later
+    said = ["together", "ayse between 1", "cem between 2", "ayse between 3", "ayse behind"]
+    for name in ("ayse", "burak", "deniz"):
+        assert sorted(table.words(name)) == sorted(said)
+    places = {one.text: one.seq for one in table.lines("burak", "#ops")}
+    assert places["ayse between 1"] < places["ayse between 3"] < places["ayse behind"]
+    table.part()
+    table.run(120)
+    agreed(table, *ALL, lines=False)
+    for name in ALL:
+        assert sorted(table.words(name)) == sorted(said)

@@ -1,0 +1,121 @@
+"""A home restored from a backup, where those who were in with it then are not, or have no keys either."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.words.line import Status
+from conclave.wire.delivery import Post
+from tests.chat.desks import Table
+from tests.chat.test_reviving import _restored as restored
+from tests.chat.test_succession import agreed
+
+
+@pytest.mark.parametrize("others", [(), ("deniz",)], ids=["alone", "with one who left since"])
+def test_who_came_in_after_the_backup_of_its_leader_leads_on(others: tuple[str, ...]) -> None:
+    """It waits for the leader's link alone, and that one, which knows of nobody who is in now, for others."""
+    table = Table("burak", "cem", "deniz")
+    for one in ("cem", "deniz"):
+        table.link("burak", one)
+    table.lobby("burak", *others)
+    backup = copy.deepcopy(table.stores["burak"])
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.run(5)
+    for name in others:
+        table.put(name, ev.LeaveLobby("ops"))
+    table.run(70, 10)
+    table.stores["burak"] = backup
+    restored(table, "burak")
+    table.say("cem", "#ops", "are you there?")
+    table.run(120)
+    assert (table.stages()["cem"], table.statuses("cem", "#ops")[-1] != "waiting") == ("leading", True)
+    assert table.stages()["burak"] == "ended"
+    assert table.view("cem").roster == ("cem",)
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(30)
+    agreed(table, "burak", "cem", lines=False)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_who_says_that_it_is_out_is_not_waited_for_to_say_who_leads(left: bool) -> None:
+    """ayse, who led, was in with burak, who leads now, and with cem, who is out."""
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    backup = copy.deepcopy(table.stores["ayse"])
+    table.part({"ayse"}, {"burak", "cem"})
+    table.run(30)
+    assert table.view("cem").leader == "burak"
+    if left:
+        table.put("cem", ev.LeaveLobby("ops"))
+        table.run(5)
+    else:
+        table.part({"ayse"}, {"burak"}, {"cem"})
+    table.stores["ayse"] = backup
+    restored(table, "ayse")
+    table.part(*() if left else ({"ayse", "burak"}, {"cem"}))
+    table.run(120)
+    assert table.view("ayse").healing is not left  # one alone is not believed while another may be in
+    table.part()
+    table.run(60)
+    agreed(table, "ayse", "burak", *() if left else ("cem",), lines=False)
+
+
+def test_two_who_come_from_backups_do_not_wait_for_each_other() -> None:
+    """ayse led, and burak believes her alone; she has no keys either."""
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one in ("burak", "cem", "deniz"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem", "deniz")
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.put("deniz", ev.LeaveLobby("ops"))
+    table.run(5)
+    for name in ("ayse", "burak"):
+        restored(table, name)
+    table.part()
+    table.run(180)
+    agreed(table, "ayse", "burak", "cem", lines=False)
+
+
+def test_where_all_are_out_who_were_in_with_it_it_is_out_too() -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    backup = copy.deepcopy(table.stores["ayse"])
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(5)
+    table.stores["ayse"] = backup
+    restored(table, "ayse")
+    table.say("ayse", "#ops", "is anybody here?")
+    table.run(30)
+    assert table.stages() == {"ayse": "ended", "burak": "ended"}
+    (line,) = [line for line in table.lines("ayse", "#ops") if line.text == "is anybody here?"]
+    assert line.status is Status.FAILED
+    assert table.texts("ayse", "#ops")[-1].startswith("nobody is in any more who was in with you")
+
+
+def test_who_said_yes_to_a_home_that_is_lost_does_not_wait_for_its_welcome() -> None:
+    """cem was in when the backup was made, went, and said yes once more: the home from the backup knows of no yes."""
+    table = Table("ayse", "cem")
+    table.link("ayse", "cem")
+    table.lobby("ayse", "cem")
+    backup = copy.deepcopy(table.stores["ayse"])
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(5)
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.drop = lambda one, _other, frame: one == "ayse" and isinstance(frame, Post)
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.stages()["cem"] == "joining"
+    table.drop = lambda *_: False
+    table.stores["ayse"] = backup
+    restored(table, "ayse")
+    table.run(30)
+    assert table.stages() == {"ayse": "ended", "cem": "ended"}
