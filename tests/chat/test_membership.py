@@ -9,6 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import groups, views
 from conclave.chat.notices import RequestAnswered, RequestArrived
+from conclave.chat.packages import HANDED_SECONDS
 from conclave.chat.settings import Settings
 from conclave.chat.words.content import Content, Text, encode_content
 from conclave.chat.words.originals import read_kept
@@ -16,6 +17,7 @@ from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.pki.revocation import Revocation
 from conclave.wire.delivery import Post, PostKind
+from conclave.wire.order import Submit
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
@@ -307,3 +309,21 @@ def test_who_was_let_in_by_somebody_who_is_gone_does_not_wait_for_its_welcome_fo
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(5)
     assert table.view("deniz").roster == ("ayse", "burak", "deniz")
+
+
+def test_who_answers_with_another_key_package_while_it_is_let_in_comes_in(table: Table) -> None:
+    """cem's commit that lets deniz in is under way; deniz's package is no longer young, and cem asks once more."""
+    group = table.lobby("ayse", "burak", "cem")
+    table.link("cem", "deniz")
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "ayse") and isinstance(frame, Submit)
+    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.wait(1)
+    flies = table.state("cem", group)
+    assert flies.voice.staged is not None
+    table.wait(HANDED_SECONDS)
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    assert table.state("cem", group).intents.adds != flies.intents.adds
+    table.drop = lambda *_: False
+    table.run(60, 3)
+    assert table.view("deniz").roster == table.view("ayse").roster == ALL
