@@ -281,3 +281,36 @@ def test_the_half_that_counts_changes_its_leader_while_others_come_in(table: Tab
     agreed(table, "ayse", "burak", "deniz", lines=False)
     heal(table, 90)
     once(table, *(f"{name} apart" for name in ALL), lines=False)
+
+
+def test_who_is_asked_into_a_half_that_loses_while_it_waits_to_come_in_lacks_nothing() -> None:
+    """elif waits to come into burak's half, is put out there and asked in; cem's half, which had it in, counts."""
+    table = Table(*ALL, "elif", "fatma")
+    others = {"burak", "cem", "deniz", "fatma"}
+    for one in (*ALL[1:], "elif", "fatma"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", *ALL[1:], "elif", "fatma")
+    table.run(70, 10)
+    table.part({"ayse", "elif"}, others)
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.say("deniz", "#ops", "missed")
+    table.run(5)
+    table.drop = lambda _one, _other, frame: isinstance(frame, Info)
+    table.part({"elif", "burak"}, others)
+    table.link("elif", "burak")
+    assert table.state("elif", group).healing.step is Step.REJOIN
+    table.drop = lambda *_: False
+    table.part({"burak", "fatma"}, {"cem", "deniz"})
+    table.run(40)
+    table.put("burak", ev.RemoveFrom("ops", "elif"))
+    table.run(3)
+    table.put("fatma", ev.InviteTo("ops", ("elif",)))
+    table.part({"burak", "fatma"}, {"elif", "fatma"}, {"cem", "deniz"})
+    table.run(10)
+    assert not table.view("elif").healing
+    assert table.view("elif").leader == table.view("fatma").leader == "burak"
+    table.part()
+    table.run(120)
+    assert table.view("elif").leader == "cem"
+    assert table.words("elif") == ["missed"]

@@ -330,9 +330,9 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
             common = lobby.order.seq  # what we lack follows what we have
-            pull, had = lobby.healing.pull, lobby.healing.had
-            had = min(common, pull[0] if pull else common, had or common)
-            lobby = replace(lobby, healing=replace(lobby.healing, had=had))
+        pull, had = lobby.healing.pull, lobby.healing.had
+        had = min(common, pull[0] if pull else common, had or common)
+        lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
