@@ -106,7 +106,9 @@ def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float, j
     state = work.session(lobby.group)
     if state is None or handle not in groups.roster(state):
         return
-    intents = lobby.intents.put_out(handle, reason, judged=judged)
+    intents = lobby.intents
+    if intents.removes.get(handle) != groups.LEFT:  # who left has left, whatever else is said of it
+        intents = intents.put_out(handle, reason, judged=judged)
     due = work.now + (0.0 if lobby.leader == work.me else delay)
     watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
     if handle == lobby.leader:
