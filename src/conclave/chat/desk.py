@@ -163,9 +163,9 @@ def _happened(work: Work, event: ev.Event) -> None:
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
-            work.judges = judges
+            anew, work.judges = judges is not work.judges, judges
             duet.judged(work)
-            purging.judged(work)
+            purging.judged(work, anew=anew)
         case _:
             _command(work, event)
 
