@@ -128,6 +128,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             links.linked(work, peer, window, device, version)
             renewing.came_back(work, peer)
             duet.came_back(work, peer)
+            membership.came_back(work, peer)
             leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):
             leadership.linked(work, peer, up=False)
