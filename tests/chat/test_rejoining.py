@@ -266,6 +266,15 @@ def test_a_lobby_that_was_closed_in_the_half_that_lost_goes_on(table: Table) -> 
     assert table.words("ayse") == ["together", "still here"]
 
 
+def test_whose_half_lost_to_one_that_is_closed_is_not_let_in(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.put("cem", ev.CloseLobby("ops"))
+    heal(table, 90)
+    assert set(table.stages().values()) == {"ended"}
+    assert not [frame for _, _, frame in table.frames if isinstance(frame, Info)]
+
+
 def test_the_half_that_counts_changes_its_leader_while_others_come_in(table: Table) -> None:
     cut(table)
     table.put("ayse", ev.SetDeputies("ops", ("burak",)))
