@@ -332,6 +332,20 @@ def test_who_leaves_after_its_leader_with_last_words_goes_though_it_restarts_aga
     assert table.stages()["cem"] == "ended"
 
 
+@pytest.mark.parametrize("event", [ev.Expelled("ayse", "certificate revoked"), ev.RemoveFrom("ops", "ayse")])
+def test_a_leader_that_left_has_left_whatever_it_is_to_be_put_out_for_since(event: ev.Event) -> None:
+    table = all_linked("ayse", "burak", "cem")
+    table.reach = lambda _one, _other: False
+    table.cut("ayse", "burak")
+    table.cut("burak", "cem")
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.put("cem", event)
+    table.cut("ayse", "cem")
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(150)
+    assert table.stages()["cem"] == "ended"
+
+
 @pytest.mark.parametrize("wanted", ["left", "put out"])
 def test_who_goes_as_all_others_are_to_posts_nothing_to_a_leader_that_left(wanted: str) -> None:
     """A post might wait, and come when both are in again; a leader that left hears so when it shows its order."""

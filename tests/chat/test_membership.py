@@ -9,13 +9,15 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import groups, views
 from conclave.chat.notices import RequestAnswered, RequestArrived
+from conclave.chat.packages import HANDED_SECONDS
 from conclave.chat.settings import Settings
 from conclave.chat.words.content import Content, Text, encode_content
 from conclave.chat.words.originals import read_kept
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.pki.revocation import Revocation
-from conclave.wire.delivery import Post, PostKind
+from conclave.wire.delivery import Ack, Post, PostKind
+from conclave.wire.order import Submit
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
@@ -307,3 +309,53 @@ def test_who_was_let_in_by_somebody_who_is_gone_does_not_wait_for_its_welcome_fo
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(5)
     assert table.view("deniz").roster == ("ayse", "burak", "deniz")
+
+
+def test_who_answers_with_another_key_package_while_it_is_let_in_comes_in(table: Table) -> None:
+    """cem's commit that lets deniz in is under way; deniz's package is no longer young, and cem asks once more."""
+    group = table.lobby("ayse", "burak", "cem")
+    table.link("cem", "deniz")
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "ayse") and isinstance(frame, Submit)
+    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.wait(1)
+    flies = table.state("cem", group)
+    assert flies.voice.staged is not None
+    table.wait(HANDED_SECONDS)
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    assert table.state("cem", group).intents.adds != flies.intents.adds
+    table.drop = lambda *_: False
+    table.run(60, 3)
+    assert table.view("deniz").roster == table.view("ayse").roster == ALL
+
+
+@pytest.mark.parametrize("welcomed", [False, True], ids=["before it was let in", "its welcome under way"])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_who_was_suspended_while_it_waits_to_be_let_in_does_not_wait_for_ever(
+    *, welcomed: bool, acknowledged: bool
+) -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("cem", "ayse")
+    table.part({"ayse", "burak"})
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.drop = lambda _one, other, frame: isinstance(frame, Ack) and other == "burak" and not acknowledged
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(1)
+    table.part({"ayse", "cem"} if welcomed else {"cem"})
+    table.run(5)
+    assert ("burak" in table.view("cem").roster) is welcomed
+    table.drop = lambda *_: False
+    for name in ("ayse", "cem"):
+        table.put(name, ev.Expelled("burak", "suspended"))
+    table.run(60)
+    for name in ("ayse", "cem"):
+        table.put(name, ev.Readmitted("burak"))
+    table.part()
+    table.run(60)
+    assert table.stages() == {"ayse": "member", "burak": "ended", "cem": "leading"}
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(10)
+    assert "burak" in table.view("burak").roster

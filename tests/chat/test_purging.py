@@ -6,9 +6,11 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Stage
+from conclave.chat.records import decode_lobby, encode_lobby
 from conclave.chat.state import Judges
 from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
+from conclave.wire.codec import Writer
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
@@ -157,3 +159,33 @@ def test_the_time_of_the_word_is_the_authoritys(table: Table, skew: float) -> No
     table.put("cem", ev.Expelled("burak", "certificate revoked", skew))
     _shows(table, table.now - 6600)
     assert _back(table) is (skew < 0)
+
+
+@pytest.mark.parametrize("reason", ["certificate revoked", "suspended"])
+@pytest.mark.parametrize("then", ["nothing", "another list", "online", "another certificate"])
+def test_whom_the_word_alone_names_is_put_out_also_after_a_restart(table: Table, reason: str, then: str) -> None:
+    """No list names the certificate in the lobby; cem hears of the authority once it is started anew, or never."""
+    table.put("cem", ev.Expelled("burak", reason))
+    table.restart("cem")
+    table.put("cem", ev.JudgesChanged(table.desks["cem"].judges))
+    table.say("cem", "#ops", "not for burak")
+    if then == "another list":
+        table.put("cem", ev.JudgesChanged(replace(JUDGES)))
+    elif then == "online":
+        table.put("cem", ev.Readmitted("burak"))
+    elif then == "another certificate":
+        _shows(table, table.now + 10)
+    holds = then == "nothing" or (then == "another list" and reason != "suspended")
+    assert _back(table) is not holds
+    assert ("not for burak" in table.words("burak")) is not holds
+
+
+def test_a_lobby_from_before_is_read_that_has_no_words_of_the_authority(table: Table) -> None:
+    group = table.desks["cem"].labels["#ops"]
+    table.put("cem", ev.Expelled("burak", "certificate revoked"))
+    lobby = table.state("cem", group)
+    data = encode_lobby(lobby)
+    assert decode_lobby(group, data, b"").intents == lobby.intents
+    words = Writer().vector([("burak", int(table.now))], lambda w, it: w.text(it[0]).uint64(it[1])).done()
+    before = decode_lobby(group, data.removesuffix(words), b"")
+    assert before.intents.judged == {"burak": 0}

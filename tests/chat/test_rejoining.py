@@ -268,6 +268,15 @@ def test_a_lobby_that_was_closed_in_the_half_that_lost_goes_on(table: Table) -> 
     assert table.words("ayse") == ["together", "still here"]
 
 
+def test_whose_half_lost_to_one_that_is_closed_is_not_let_in(table: Table) -> None:
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.put("cem", ev.CloseLobby("ops"))
+    heal(table, 90)
+    assert set(table.stages().values()) == {"ended"}
+    assert not [frame for _, _, frame in table.frames if isinstance(frame, Info)]
+
+
 def test_the_half_that_counts_changes_its_leader_while_others_come_in(table: Table) -> None:
     cut(table)
     table.put("ayse", ev.SetDeputies("ops", ("burak",)))
@@ -283,3 +292,36 @@ def test_the_half_that_counts_changes_its_leader_while_others_come_in(table: Tab
     agreed(table, "ayse", "burak", "deniz", lines=False)
     heal(table, 90)
     once(table, *(f"{name} apart" for name in ALL), lines=False)
+
+
+def test_who_is_asked_into_a_half_that_loses_while_it_waits_to_come_in_lacks_nothing() -> None:
+    """elif waits to come into burak's half, is put out there and asked in; cem's half, which had it in, counts."""
+    table = Table(*ALL, "elif", "fatma")
+    others = {"burak", "cem", "deniz", "fatma"}
+    for one in (*ALL[1:], "elif", "fatma"):
+        table.link("ayse", one)
+    group = table.lobby("ayse", *ALL[1:], "elif", "fatma")
+    table.run(70, 10)
+    table.part({"ayse", "elif"}, others)
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.say("deniz", "#ops", "missed")
+    table.run(5)
+    table.drop = lambda _one, _other, frame: isinstance(frame, Info)
+    table.part({"elif", "burak"}, others)
+    table.link("elif", "burak")
+    assert table.state("elif", group).healing.step is Step.REJOIN
+    table.drop = lambda *_: False
+    table.part({"burak", "fatma"}, {"cem", "deniz"})
+    table.run(40)
+    table.put("burak", ev.RemoveFrom("ops", "elif"))
+    table.run(3)
+    table.put("fatma", ev.InviteTo("ops", ("elif",)))
+    table.part({"burak", "fatma"}, {"elif", "fatma"}, {"cem", "deniz"})
+    table.run(10)
+    assert not table.view("elif").healing
+    assert table.view("elif").leader == table.view("fatma").leader == "burak"
+    table.part()
+    table.run(120)
+    assert table.view("elif").leader == "cem"
+    assert table.words("elif") == ["missed"]

@@ -347,6 +347,19 @@ def test_a_lobby_that_closes_waits_for_no_device_whose_person_is_back_on_an_olde
     assert table.stages()["burak"] == "ended"
 
 
+def test_who_comes_from_a_backup_into_a_lobby_that_closes_is_not_in_any_more() -> None:
+    table = Table("ayse", "burak", "cem")
+    for one in ("burak", "cem"):
+        table.link("ayse", one)
+    table.lobby("ayse", "burak", "cem")
+    table.part({"ayse"}, {"burak", "cem"})
+    table.put("ayse", ev.CloseLobby("ops"))
+    _restored(table, "burak")
+    table.part()
+    table.run(60)
+    assert set(table.stages().values()) == {"ended"}
+
+
 def test_an_old_device_that_is_linked_keeps_no_mail_from_the_new_one() -> None:
     table, new = _with_the_old_one_up()
     assert frozenset(("ayse", "burak")) in table.links

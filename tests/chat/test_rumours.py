@@ -88,8 +88,8 @@ def test_two_leaders_who_never_met_hear_of_each_other_by_members_and_the_halves_
         table.link("elif", one)
     table.lobby("elif", "cem", "burak", "deniz")
     table.run(70, 10)
-    one, other = {"elif", "cem", "ayse"}, {"burak", "deniz", "fatma"}
-    table.part(one, other)
+    half, rest = {"elif", "cem", "ayse"}, {"burak", "deniz", "fatma"}
+    table.part(half, rest)
     table.run(30)
     for host, newcomer in (("elif", "ayse"), ("burak", "fatma")):
         table.put(host, ev.InviteTo("ops", (newcomer,)))
@@ -98,9 +98,9 @@ def test_two_leaders_who_never_met_hear_of_each_other_by_members_and_the_halves_
         table.run(3)
         table.put(host, ev.SetDeputies("ops", (newcomer,)))
         table.run(3)
-    table.part(one - {"elif"}, other - {"burak"})  # the deputies lead
+    table.part(half - {"elif"}, rest - {"burak"})  # the deputies lead
     table.run(40)
-    table.part(one, other)
+    table.part(half, rest)
     table.run(60)
     assert [table.view(name).leader for name in ("cem", "deniz")] == ["ayse", "fatma"]
     for name in everybody:

@@ -110,6 +110,20 @@ def test_what_is_said_again_of_a_timer_undoes_no_later_one(table: Table) -> None
     assert table.texts("cem", "#ops")[-1] == "ayse set messages to disappear after 1 hour"
 
 
+def test_what_a_leader_said_again_undoes_no_later_one_though_it_is_ordered_by_the_next(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    set_by = table.view("cem").seq
+    table.part({"ayse"}, {"burak", "cem"})
+    table.run(30)
+    utter(table, "cem", "#ops", c.Timer(60))
+    table.part()
+    table.run(30)
+    assert table.view("ayse").leader == "burak"
+    utter(table, "ayse", "#ops", c.Timer(HOUR, set_by))
+    assert [table.view(name).timer for name in ("ayse", "burak", "cem")] == [60] * 3
+
+
 def test_who_does_not_lead_says_no_timer_again_and_is_named(table: Table) -> None:
     table.lobby("ayse", "burak", "cem")
     utter(table, "burak", "#ops", c.Timer(60, 1))
@@ -162,7 +176,7 @@ def test_a_lobby_of_before_is_read(table: Table) -> None:
     group = table.lobby("ayse", "burak")
     utter(table, "burak", "#ops", c.Timer(HOUR))
     lobby = table.state("ayse", group)
-    read = decode_lobby(group, encode_lobby(lobby)[:-27], encode_place(lobby))
+    read = decode_lobby(group, encode_lobby(lobby)[:-28], encode_place(lobby))
     assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 

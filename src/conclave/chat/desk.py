@@ -128,6 +128,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             links.linked(work, peer, window, device, version)
             renewing.came_back(work, peer)
             duet.came_back(work, peer)
+            membership.came_back(work, peer)
             leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):
             leadership.linked(work, peer, up=False)
@@ -163,9 +164,9 @@ def _happened(work: Work, event: ev.Event) -> None:
             for lobby in work.lobbies():
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
-            work.judges = judges
+            anew, work.judges = judges is not work.judges, judges
             duet.judged(work)
-            purging.judged(work)
+            purging.judged(work, anew=anew)
         case _:
             _command(work, event)
 

@@ -59,30 +59,33 @@ class Flying:
 class Intents:
     """Changes of the group that we want to commit: key packages by handle, reasons by handle, our keys anew.
 
-    ``judged`` are those to be put out because the authority says so, and nobody else.
+    ``judged`` are those to be put out because the authority says so, and nobody else: when it said so (UNIX seconds
+    by its clock), or 0 where a list of it does.
     """
 
     adds: Mapping[str, bytes] = field(default_factory=dict)
     removes: Mapping[str, str] = field(default_factory=dict)
     deputies: tuple[str, ...] | None = None
     update: bool = False
-    judged: frozenset[str] = frozenset()
+    judged: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def some(self) -> bool:
         """Whether there are any."""
         return bool(self.adds or self.removes or self.update or self.deputies is not None)
 
-    def put_out(self, handle: str, reason: str, *, judged: bool = False) -> Intents:
-        """The same, and ``handle`` is to be put out."""
-        alone = judged and (handle in self.judged or handle not in self.removes)
-        named = self.judged | {handle} if alone else self.judged - {handle}
+    def put_out(self, handle: str, reason: str, *, judged: int | None = None) -> Intents:
+        """The same, and ``handle`` is to be put out; ``judged``: by the authority's word of then, or its list."""
+        named = {one: at for one, at in self.judged.items() if one != handle}
+        if judged is not None and (handle in self.judged or handle not in self.removes):
+            named[handle] = judged
         return replace(self, removes={**self.removes, handle: reason}, judged=named)
 
     def keep_in(self, handles: Collection[str]) -> Intents:
         """The same, and ``handles`` are not to be put out, or are out already."""
         removes = {handle: why for handle, why in self.removes.items() if handle not in handles}
-        return replace(self, removes=removes, judged=self.judged.difference(handles))
+        judged = {handle: at for handle, at in self.judged.items() if handle not in handles}
+        return replace(self, removes=removes, judged=judged)
 
 
 @dataclass(frozen=True, slots=True)

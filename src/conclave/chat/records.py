@@ -111,7 +111,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.uint64(healing.terms).uint64(healing.terms_at).uint64(lobby.timed)
     w.vector(lobby.timers_before, lambda each, it: each.uint32(it[0]).uint64(it[1]))
     w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).uint64(lobby.forsaken)
-    return w.uint8(healing.forked).done()
+    w.uint8(healing.forked)
+    return w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -136,10 +137,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     reach = (r.uint64(), r.uint64()) if r.remaining else (0, 0)
     timed = r.uint64() if r.remaining else 0
     before = r.vector(lambda each: (each.uint32(), each.uint64())) if r.remaining else ()
-    intents = replace(intents, judged=frozenset(r.vector(_handle) if r.remaining else ()))
+    judged = dict.fromkeys(r.vector(_handle) if r.remaining else (), 0)
     had = r.uint64() if r.remaining else 0
     forsaken = r.uint64() if r.remaining else 0
     forked = bool(r.uint8()) if r.remaining else False
+    intents = replace(intents, judged=judged | dict(r.vector(_number) if r.remaining else ()))
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,

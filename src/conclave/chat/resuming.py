@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from conclave.chat import package_records, peer_records, records
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
+from conclave.chat.lobbies.purging import SUSPENDED
 from conclave.chat.lobby_state import Flying, Lobby
 from conclave.chat.pairs.certificates import decode_met
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.settings import Settings
-from conclave.chat.state import Desk, Holder, Judges, Own, Peer
+from conclave.chat.state import Desk, Holder, Judges, Own, Peer, Word
 from conclave.chat.words.content import Unsaid
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
@@ -102,7 +103,13 @@ def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
         lobby = _with_voice(lobby, kept, name)
         lobbies = lobbies.put(group, lobby)
         labels[lobby.label] = group
-    return replace(desk, lobbies=lobbies, labels=labels)
+    expelled = {
+        handle: Word(at, lobby.intents.removes.get(handle) == SUSPENDED)
+        for lobby in lobbies.values()
+        for handle, at in lobby.intents.judged.items()
+        if at
+    }  # until the authority says otherwise
+    return replace(desk, lobbies=lobbies, labels=labels, expelled=expelled)
 
 
 def _with_voice(lobby: Lobby, kept: dict[str, bytes], name: str) -> Lobby:

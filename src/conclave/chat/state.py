@@ -156,6 +156,6 @@ class Desk:
     last: tuple[bytes, ...] = ()  # references of our last-resort packages, the newest first
     holders: Shelf[bytes, Holder] = field(default_factory=Shelf)  # who has those that are not the authority's stock
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)  # kept by this process, by signature key
-    expelled: Mapping[str, Word] = field(default_factory=dict)  # by handle, as told since our start
+    expelled: Mapping[str, Word] = field(default_factory=dict)  # by handle, as told since our start or not done yet
     remains: Remains | None = None  # of a home that came from a backup, until it is taken up again
     alarm: float = 0.0

@@ -7,7 +7,7 @@ once per step. The desk that the step began with is never touched. Left out: eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from conclave.chat import delivery, package_records, peer_records, records
 from conclave.chat.effects import (
@@ -79,7 +79,7 @@ class Work:
         self._touched_lobbies: dict[bytes, Lobby | None] = {}
         self._reworded: set[bytes] = set()
         self._stirred: dict[bytes, None] = {}
-        self.welcomes: list[tuple[Order, bytes, dict[str, bytes]]] = []
+        self.welcomes: list[tuple[Order, bytes, Sequence[str]]] = []
         self._touched_sessions: dict[bytes, State | None] = {}
 
     # What there is.
@@ -265,9 +265,9 @@ class Work:
         """Something of a lobby changed: see, once the event is done with, what can be done now."""
         self._stirred[group] = None
 
-    def welcome(self, order: Order, welcome: bytes, added: Mapping[str, bytes]) -> None:
+    def welcome(self, order: Order, welcome: bytes, added: Sequence[str]) -> None:
         """A commit of ours let people in at this place of the order: they are to be welcomed."""
-        self.welcomes.append((order, welcome, dict(added)))
+        self.welcomes.append((order, welcome, added))
 
     def stirred(self) -> bytes | None:
         """A lobby of which something changed; None where all is settled."""

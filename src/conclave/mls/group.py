@@ -157,13 +157,13 @@ def invited(welcome: bytes) -> tuple[bytes, ...]:
     return tuple(each.new_member for each in _read_welcome(welcome).secrets)
 
 
-def welcomes(welcome: bytes) -> dict[bytes, bytes]:
-    """For each newcomer's package the same Welcome with that one's secrets alone (RFC 9420 section 12.4.3.1).
+def welcomes(welcome: bytes) -> list[bytes]:
+    """For each newcomer the same Welcome with that one's secrets alone (RFC 9420 section 12.4.3.1).
 
-    Raises ``DecodeError``.
+    Of a commit of ours in the order of ``Changes.added``. Raises ``DecodeError``.
     """
     whole = _read_welcome(welcome)
-    return {each.new_member: encode_message(replace(whole, secrets=(each,))) for each in whole.secrets}
+    return [encode_message(replace(whole, secrets=(each,))) for each in whole.secrets]
 
 
 def _read_welcome(welcome: bytes) -> Welcome:

@@ -347,7 +347,7 @@ class Node:
 
     def _moved(self, handle: str, address: str) -> None:
         """The directory says where somebody is (empty: offline). Who is online has a certificate that holds."""
-        if address and self._expelled.pop(handle, None) is not None:
+        if address and (self._expelled.pop(handle, "") or handle in self.pump.desk.expelled):
             self.pump.put(Readmitted(handle))
         self.peers.at(handle, address)
 

@@ -5,6 +5,8 @@ Left out: what is to change (``chat.lobbies.membership``, ``chat.lobbies.departi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from conclave.chat import groups
 from conclave.chat.lobbies import audience, purging, speaking
 from conclave.chat.lobby_state import Lobby, Stage, Step
@@ -162,14 +164,14 @@ def _proposals(
     return proposals, reasons, late
 
 
-def let_in(work: Work, order: Order, welcome: bytes, added: dict[str, bytes]) -> None:
-    """Our commit has its place: welcome those whom it added, each with its own secrets alone."""
+def let_in(work: Work, order: Order, welcome: bytes, added: Sequence[str]) -> None:
+    """Our commit has its place: welcome those whom it added, each with its own secrets alone.
+
+    ``added`` are their handles, in the order of the commit; empty where one is to be put out again.
+    """
     lobby = work.lobby(order.group)
     if lobby is None:
         return
-    welcomes = mls.welcomes(welcome)
-    for handle, data in added.items():
-        reference = mls.reference(mls.read_key_package(data))
-        own = welcomes.get(reference)
-        if own is not None:
+    for handle, own in zip(added, mls.welcomes(welcome), strict=True):
+        if handle:
             work.post(handle, Welcome(order.group, lobby.name, order.seq, order.hash, order.runs, own))

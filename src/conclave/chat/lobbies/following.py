@@ -252,7 +252,9 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
         work.keep_lobby(lobby)
         before, after = state, mls.merge(state, staged)
         if staged.welcome and lobby.order is not None:
-            work.welcome(lobby.order, staged.welcome, lobby.intents.adds)
+            # By leaf: who is in by one key package may have answered with another since.
+            awaited = {leaf: one for one, leaf in groups.roster(after).items() if one in lobby.intents.adds}
+            work.welcome(lobby.order, staged.welcome, [awaited.get(leaf, "") for leaf in staged.changes.added])
     else:
         try:
             staged = staged or examine(work, lobby, entry.sender, entry.number, entry.payload, work.judges.members)

@@ -61,9 +61,7 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     lobby = replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)}))
     work.keep_lobby(lobby)
     if work.peer(run.leader).linked:
-        audience.show_head(
-            work, lobby, run.leader
-        )  # it may never have met us: then it shows us its own for ours alone
+        audience.show_head(work, lobby, run.leader)  # one that never met us shows its own only for ours
     work.wake(work.now + RUMOUR_KEPT_SECONDS)
     work.stir(lobby.group)
 

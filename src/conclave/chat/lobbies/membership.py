@@ -50,6 +50,8 @@ from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
 INVITERS_MOST = 8
 """So many people at most may let us into one lobby, while we wait for one of them."""
+AGAIN_MOST = 8
+"""Where so many posts wait for somebody, a link to it that comes and goes adds none."""
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
 
@@ -135,6 +137,8 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
         work.post(handle, Answer(answer.group, Choice.REJECT))
         return
     if answer.choice is Choice.ACCEPT:
+        if lobby.intents.adds.get(handle) == answer.package:
+            return
         try:
             package = mls.read_key_package(answer.package)
             whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now, group=state)
@@ -204,6 +208,15 @@ def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
         _accept(work, lobby, handle)
     else:
         work.post(handle, Answer(lobby.group, Choice.REJECT))
+
+
+def came_back(work: Work, handle: str) -> None:
+    """A link to somebody who is to let us in: it hears again that we want to be, as it may have forgotten us."""
+    if work.peer(handle).out.count >= AGAIN_MOST:
+        return
+    for lobby in work.lobbies():
+        if lobby.stage is Stage.JOINING and _waited_for(work, lobby, handle):
+            _accept(work, lobby, handle)
 
 
 def _accept(work: Work, lobby: Lobby, handle: str) -> None:
@@ -330,9 +343,9 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
             common = lobby.order.seq  # what we lack follows what we have
-            pull, had = lobby.healing.pull, lobby.healing.had
-            had = min(common, pull[0] if pull else common, had or common)
-            lobby = replace(lobby, healing=replace(lobby.healing, had=had))
+        pull, had = lobby.healing.pull, lobby.healing.had
+        had = min(common, pull[0] if pull else common, had or common)
+        lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,

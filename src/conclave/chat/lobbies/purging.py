@@ -33,16 +33,21 @@ def purge_expelled(work: Work, group: bytes) -> None:
         if state is None or lobby is None:
             continue
         if _is_out(work, handle, groups.certificate(state, people[handle])):
-            purge(work, lobby, handle, "put out by the authority", delay=2.0, judged=True)
+            reason = SUSPENDED if work.expelled[handle].suspended else "put out by the authority"
+            purge(work, lobby, handle, reason, delay=2.0, judged=True)
         else:
             readmitted(work, handle)
 
 
-def judged(work: Work) -> None:
-    """Who is believed changed: whoever is in a lobby by a revoked certificate is put out, and nobody else for one."""
-    work.expelled = {
-        one: word._replace(at=0.0) if word.suspended else word for one, word in work.expelled.items()
-    }  # a list names all certificates of who is suspended
+def judged(work: Work, *, anew: bool) -> None:
+    """Who is believed changed: whoever is in a lobby by a revoked certificate is put out, and nobody else for one.
+
+    ``anew``: by other lists than before.
+    """
+    if anew:  # a list names all certificates of who is suspended
+        work.expelled = {
+            one: word._replace(at=0.0) if word.suspended else word for one, word in work.expelled.items()
+        }
     for lobby in work.lobbies():
         state = work.session(lobby.group)
         if state is None:
@@ -79,7 +84,7 @@ def withdraw(work: Work, lobby: Lobby) -> Lobby:
     if state is None or not lobby.intents.judged:
         return lobby
     people = groups.roster(state)
-    there = lobby.intents.judged & people.keys()
+    there = lobby.intents.judged.keys() & people.keys()
     good = {one for one in there if not _is_out(work, one, groups.certificate(state, people[one]))}
     if good:
         lobby = replace(lobby, intents=lobby.intents.keep_in(good))
@@ -98,6 +103,12 @@ def _is_out(work: Work, handle: str, certificate: bytes) -> bool:
         return True
 
 
+def _said_at(work: Work, handle: str, certificate: bytes) -> int:
+    """When the authority said that ``handle`` is out (UNIX seconds by its clock); 0 where a list says so."""
+    word = work.expelled.get(handle)
+    return 0 if word is None or work.judges.revoked(certificate) is not None else int(word.at)
+
+
 def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float, judged: bool = False) -> None:
     """``handle`` is to be put out: by us after ``delay`` seconds, unless somebody else has by then.
 
@@ -106,7 +117,10 @@ def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float, j
     state = work.session(lobby.group)
     if state is None or handle not in groups.roster(state):
         return
-    intents = lobby.intents.put_out(handle, reason, judged=judged)
+    intents = lobby.intents
+    if intents.removes.get(handle) != groups.LEFT:  # who left has left, whatever else is said of it
+        said = _said_at(work, handle, groups.certificate(state, groups.roster(state)[handle]))
+        intents = intents.put_out(handle, reason, judged=said if judged else None)
     due = work.now + (0.0 if lobby.leader == work.me else delay)
     watch = replace(lobby.watch, purge={**lobby.watch.purge, handle: due})
     if handle == lobby.leader:

@@ -72,7 +72,8 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lobby.lead)))  # it has no keys either
     if lobby is None or state is None or lobby.order is None:
         return
-    if groups.outlived(work, state, handle, work.device(handle)):  # it is out by the commit of the device that is in
+    # Nobody comes into a lobby that closes; a device is out by the commit of a later one that is in.
+    if lobby.stage is Stage.CLOSING or groups.outlived(work, state, handle, work.device(handle)):
         send(work, handle, Refused(frame.group, lobby.order.seq, state.number, Refusal.OUTSIDER))
         return
     if handle == lobby.leader and handle in groups.roster(state) and lobby.watch.handed != lobby.lead:

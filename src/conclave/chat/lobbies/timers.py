@@ -24,8 +24,9 @@ TIMERS_KEPT = 8
 
 
 def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) -> None:
-    """Entry ``seq`` sets the timer; or whoever leads says again by it what an earlier one set that we do not know."""
-    again = timer.number > 0 and lobby.order is not None and author == lobby.order.run.leader
+    """Entry ``seq`` sets the timer; or who leads, or led, says again by it what an earlier one set."""
+    led = {run.leader for run in lobby.order.runs} if lobby.order is not None else set()
+    again = timer.number > 0 and author in led  # it may be ordered under the next leader
     timed = timer.number if again else seq
     if again and not lobby.timed < timed < seq:
         known = {entry: seconds for seconds, entry in (*lobby.timers_before, (lobby.timer, lobby.timed))}
