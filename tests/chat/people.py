@@ -24,12 +24,14 @@ UNTIL = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @cache
-def own(handle: str, serial: int = 1, suite: int = CLASSICAL.code, since: float = 0.0) -> Own:
-    """Who ``handle`` is, with the certificate of that serial and since then, on the device of that number."""
+def own(
+    handle: str, serial: int = 1, suite: int = CLASSICAL.code, since: float = 0.0, number: int | None = None
+) -> Own:
+    """Who ``handle`` is, with the certificate of that serial and since then, on device ``number`` or the serial's."""
     key = Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, handle)])
     person = x509.UniformResourceIdentifier(f"im:{handle}@ward-7.example")
-    device = x509.DNSName(f"d{serial}.{handle}.ward-7.example")
+    device = x509.DNSName(f"d{serial if number is None else number}.{handle}.ward-7.example")
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

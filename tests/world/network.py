@@ -37,7 +37,7 @@ from conclave.chat.effects import (
     Want,
 )
 from conclave.chat.reading import originals, recollected, unwound
-from conclave.chat.state import Desk, Own
+from conclave.chat.state import Desk, Judges, Own
 from conclave.errors import StorageError
 from conclave.node.turn import FACTS, decide, news
 from conclave.store.memory import MemoryStore
@@ -97,6 +97,12 @@ class Node:
         self.lives = 0
         self.fetched: set[tuple[int, int]] = set()
         self.alarm = 0.0
+        self.skew = 0.0
+        """Seconds by which its clock is ahead."""
+
+    def judges(self) -> Judges:
+        """Whom it believes, by the lists that it holds."""
+        return JUDGES
 
     def put(self, event: ev.Event) -> None:
         if not self.up:
@@ -123,7 +129,7 @@ class Node:
 
     def _turn(self, batch: list[ev.Event]) -> None:
         world = self.world
-        turn, answers = decide(self.desk, batch, world.now, world.random.randbytes)
+        turn, answers = decide(self.desk, batch, world.now + self.skew, world.random.randbytes)
         for event, refusal in zip(batch, answers, strict=True):
             if refusal is not None:
                 assert isinstance(event, ev.Command), f"{event} raised {refusal!r}"
@@ -203,7 +209,9 @@ class Node:
                     self.world.later(self.world.random.uniform(0.0, 2.0), self.world.dial)
                 case Wake(at):
                     self.alarm = at
-                    self.world.later(max(0.0, at - self.world.now), self._when_alive(partial(self._ring, at)))
+                    self.world.later(
+                        max(0.0, at - self.skew - self.world.now), self._when_alive(partial(self._ring, at))
+                    )
                 case Tell(notice):
                     self.notices.append(notice)
                     self.world.told(self, notice)
@@ -228,7 +236,7 @@ class Node:
         if not self.world.authority_up(self.name):
             self.put(ev.DepositFailed(peer, upto, "away", group, entry))
             return
-        if {self.name, peer} & self.world.expelled:
+        if {self.name, peer} & (self.world.expelled | self.world.suspended):
             self.put(ev.DepositFailed(peer, upto, "refused", group, entry))
             return
         if frames:
@@ -254,14 +262,14 @@ class Node:
         self.world.later(self.world.random.uniform(0.1, 15.0), self.start)
 
     def restored(self) -> Desk:
-        return restore(
-            self.name, self.store.states(), self.store.posts, SETTINGS, self.own, JUDGES, self.store.certificates
-        )
+        store = self.store
+        return restore(self.name, store.states(), store.posts, SETTINGS, self.own, self.judges(), store.certificates)
 
     def start(self) -> None:
         if not self.up:
             self.up = True
             self.desk = self.restored()
+            self.put(ev.JudgesChanged(self.desk.judges))
             self.put(ev.Tick())
             for handle in sorted(self.world.expelled - {self.name}):
                 self.put(ev.Expelled(handle, "revoked"))
@@ -276,6 +284,8 @@ def decode(data: bytes) -> Frame:
 class World:
     """All nodes, the links between them, and the clock."""
 
+    node = Node
+
     def __init__(self, seed: int, names: tuple[str, ...], faults: Faults, suite: int) -> None:
         self.suite = suite
         self.random = random.Random(seed)
@@ -288,8 +298,9 @@ class World:
         self.mail: dict[str, dict[int, tuple[str, tuple[bytes, ...]]]] = {}
         self.mails = 0
         self.expelled: set[str] = set()
+        self.suspended: set[str] = set()
         self.keys = witness.Keys()
-        self.nodes = {name: Node(name, self) for name in names}
+        self.nodes = {name: self.node(name, self) for name in names}
         self.links: dict[frozenset[str], Link] = {}
         self.crashes = 0
         self.posts_sent: Counter[tuple[str, str]] = Counter()
@@ -350,7 +361,7 @@ class World:
                 ends = frozenset((name, peer))
                 if ends in self.links or not (node.up and self.nodes[peer].up):
                     continue
-                if self.cell(name) != self.cell(peer) or ends & self.expelled:
+                if self.cell(name) != self.cell(peer) or ends & (self.expelled | self.suspended):
                     continue
                 link = self.links[ends] = Link((name, peer))
                 for one, other in (link.ends, link.ends[::-1]):

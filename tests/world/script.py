@@ -28,11 +28,14 @@ ROUND_SECONDS = 10.0
 class Town(World):
     """A world in which people talk. ``said``: every line that somebody asked to say, by its id."""
 
+    size = (2, len(NAMES))
+    """So many people there are at least, and at most."""
+
     def __init__(self, seed: int, *, suite: int = CLASSICAL.code, send_before_commit: bool = False) -> None:
         super().__init__(seed, NAMES, Faults(), suite)
-        witness.forget()
+        witness.forget(lambda: self.now)
         draw = self.random
-        names = NAMES[: draw.randint(2, len(NAMES))]
+        names = NAMES[: draw.randint(*self.size)]
         self.nodes = {name: self.nodes[name] for name in names}
         self.unfriendly = draw.random() < 0.3
         self.splits = draw.random() < 0.6

@@ -6,7 +6,8 @@ counts is what is on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from conclave.chat import groups
@@ -31,11 +32,13 @@ SEALED: dict[bytes, bytes] = {}
 WORDS: dict[bytes, tuple[bytes, ...]] = {}
 """By the MLS message: the ids of the words that are sealed in it, what is said and what is shared."""
 ORDERED: dict[bytes, tuple[bytes, float]] = {}
-"""By the id of words: in which lobby somebody who leads gave them a place, and when for the last time (UNIX seconds).
+"""By the id of words: in which lobby somebody who leads gave them a place, and when for the last time (by ``CLOCK``).
 
 Their author says them again where its half of a lobby lost, or others share them: then they have another place, and
 are for those who are in by then.
 """
+CLOCK: list[Callable[[], float]] = [time.time]
+"""The world's, as those of its people may be off (UNIX seconds)."""
 
 
 def watch() -> None:
@@ -70,14 +73,15 @@ def listen() -> None:
         staged: Staged | None = None,
     ) -> None:
         put_in_order(work, lobby, sender, number, epoch, kind, payload, staged)
-        ORDERED.update(dict.fromkeys(WORDS.get(payload, ()), (lobby.group, work.now)))
+        ORDERED.update(dict.fromkeys(WORDS.get(payload, ()), (lobby.group, CLOCK[0]())))
 
     groups.seal = sealing
     ordering.put_in_order = placing
 
 
-def forget() -> None:
-    """Another world begins."""
+def forget(clock: Callable[[], float]) -> None:
+    """Another world begins, with this clock."""
+    CLOCK[0] = clock
     WORDS.clear()
     ORDERED.clear()
 

@@ -1,0 +1,57 @@
+"""Rougher worlds (``rough``), which become one again as well, and of which the same holds.
+
+Run one again: python -m tests.world.test_rough_worlds SEED
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.world.conftest import ROUNDS
+from tests.world.invariants import violations
+from tests.world.rough import RoughTown
+from tests.world.standin import standing_in
+
+WORLDS = 30
+MANY_WORLDS = 530
+CHUNK = 10
+
+
+def outcome(seed: int, rounds: list[int] | None = None) -> list[str]:
+    """Play the rough world of ``seed``; what was wrong in the end. ``rounds`` takes how many it needed to heal."""
+    with standing_in() as suite:
+        town = RoughTown(seed, suite=suite)
+        if not town.play():
+            return ["it never became quiet"]
+        if rounds is not None:
+            rounds.append(town.rounds)
+        return violations(town)
+
+
+def check(seeds: range, record_property: Callable[[str, object], None]) -> None:
+    rounds: list[int] = []
+    for seed in seeds:
+        wrong = outcome(seed, rounds)
+        assert not wrong, f"seed {seed}; again: python -m tests.world.test_rough_worlds {seed}\n" + "\n".join(wrong)
+    record_property(ROUNDS, rounds)
+
+
+@pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
+def test_halves_suspensions_and_clocks_that_are_off_leave_one_lobby(
+    first: int, record_property: Callable[[str, object], None]
+) -> None:
+    check(range(first, first + CHUNK), record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))
+def test_many_more_rough_worlds(first: int, record_property: Callable[[str, object], None]) -> None:
+    check(range(first, first + 5 * CHUNK), record_property)
+
+
+if __name__ == "__main__":
+    print("\n".join(outcome(int(sys.argv[1]))) or "nothing is wrong")  # noqa: T201 - it is run by hand
