@@ -119,3 +119,17 @@ def test_who_said_yes_to_a_home_that_is_lost_does_not_wait_for_its_welcome() -> 
     restored(table, "ayse")
     table.run(30)
     assert table.stages() == {"ayse": "ended", "cem": "ended"}
+
+
+def test_who_leaves_leads_a_leader_without_keys_in_again() -> None:
+    """Nobody else is in, and ayse can put out nobody before she is in."""
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    table.cut("ayse", "burak")
+    table.say("burak", "#ops", "my last words")
+    table.put("burak", ev.LeaveLobby("ops"))
+    restored(table, "ayse")
+    table.run(180)
+    assert table.stages() == {"ayse": "leading", "burak": "ended"}
+    assert table.words("ayse") == ["my last words"]

@@ -172,8 +172,8 @@ def _unmailed(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> Lobby:
 def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
     """Somebody lacks entries: whoever has them gives them, to members only."""
     lobby = work.lobby(fetch.group)
-    if lobby is None or lobby.order is None:
-        return
+    if lobby is None or lobby.order is None or work.session(fetch.group) is None:
+        return  # from a backup we have nothing, and do not know who is in
     people = lobby.watch.followers
     one = people.get(handle) if people is not None else None
     since = one.since if one is not None else lobby.healing.entered.get(handle, 0) + 1

@@ -176,12 +176,12 @@ def passed(work: Work, group: bytes) -> None:
         return
     if lobby.healing.step is not Step.SOUND:
         lost_for -= HEAL_FIRST
-    leaving = lobby.stage is Stage.LEAVING  # alone it leads nobody: it only waits to be put out
+    leaving = lobby.stage is Stage.LEAVING  # where the leader left too, it waits for others alone
     if leaving:
         lost_for -= LEAVING_LAST
     people = _succession(work, lobby)
     left = lobby.intents.removes.get(lobby.leader) == groups.LEFT
-    handed = not leaving and (lobby.watch.handed == lobby.lead or left)
+    handed = lobby.watch.handed == lobby.lead or (left and not leaving)
     if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
         return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
