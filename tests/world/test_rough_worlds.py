@@ -46,6 +46,11 @@ def test_halves_suspensions_and_clocks_that_are_off_leave_one_lobby(
     check(range(first, first + CHUNK), record_property)
 
 
+@pytest.mark.parametrize("seed", [508])
+def test_rough_worlds_that_went_wrong_once(seed: int) -> None:
+    assert not outcome(seed)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))

@@ -31,6 +31,8 @@ RUMOUR_SECONDS = 5.0
 """A member's rumour gives way to its next after so long: where halves meet, who leads may change twice in seconds."""
 RUMOUR_KEPT_SECONDS = 60.0
 """A rumour that is not told again is looked into for so long."""
+OUTSIDE_SECONDS = 60.0
+"""Who leads us has so long to give us what put us out, where it says that we are not in."""
 SHUNNED_SECONDS = 60.0
 """A member in whose half we are out has so long to follow the order that counts ..."""
 SHUNNED_STEP_SECONDS = 10.0
@@ -241,6 +243,18 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
     healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0)
     work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
     work.stir(lobby.group)
+
+
+def outside(work: Work, lobby: Lobby, handle: str) -> None:
+    """Our leader says that we are not in, and gives us no entry that put us out: that may be from before it came in.
+
+    Where it goes on to say so, we ask to come in anew, and hear that we are out.
+    """
+    waited = work.now - lobby.healing.unknown
+    if waited > OUTSIDE_SECONDS and waited < 10 * OUTSIDE_SECONDS:
+        too_late(work, lobby, handle)
+    elif not 0 <= waited <= OUTSIDE_SECONDS:
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, unknown=work.now)))
 
 
 def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:

@@ -198,7 +198,10 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if lobby.healing.step is Step.ENTER and frame.reason in (Refusal.OUTSIDER, Refusal.GONE):
         rejoining.ask_again(work, frame.group)  # what is answered then says whether we are out
         return
-    if frame.reason is Refusal.GONE or (frame.reason is Refusal.OUTSIDER and handle != lobby.leader):
+    if frame.reason is Refusal.OUTSIDER and handle == lobby.leader:
+        healing.outside(work, lobby, handle)
+        return
+    if frame.reason in (Refusal.OUTSIDER, Refusal.GONE):
         healing.too_late(work, lobby, handle)
         return
     if frame.reason is Refusal.NO_LEADER:
