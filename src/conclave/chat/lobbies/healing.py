@@ -97,8 +97,9 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     if not leaderless(work, lobby) or (handle not in lobby.asked and run.leader != work.me):
         return False
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, vouched=known)))
-    others = set(lobby.asked) - {work.me, lobby.leader} - (lobby.watch.absent - known.keys())
+    watch = replace(lobby.watch, vouched=known, absent=lobby.watch.absent - {handle})
+    work.keep_lobby(replace(lobby, watch=watch))
+    others = set(lobby.asked) - {work.me, lobby.leader} - watch.absent
     return run.leader != work.me and sum(orders.same(one, run) for one in known.values()) >= min(2, len(others))
 
 

@@ -109,7 +109,9 @@ def absent(work: Work, handle: str, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.REJOIN or work.session(group) is not None:
         return
-    lobby = replace(lobby, watch=replace(lobby.watch, absent=lobby.watch.absent | {handle}))
+    vouched = {one: run for one, run in lobby.watch.vouched.items() if one != handle}
+    watch = replace(lobby.watch, absent=lobby.watch.absent | {handle}, vouched=vouched)
+    lobby = replace(lobby, watch=watch)
     work.keep_lobby(lobby)
     if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent:
         own_notice(work, lobby.label, "nobody is in any more who was in with you: whoever is in can ask you in")
