@@ -105,7 +105,7 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
 
 
 def absent(work: Work, handle: str, group: bytes) -> None:
-    """Somebody is not in. Where we come from a backup, and all say so who were in then, nobody is to let us in."""
+    """Somebody is out, or says that we are: where all say so who were in when our backup was made, that is so."""
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.REJOIN or work.session(group) is not None:
         return
@@ -114,7 +114,7 @@ def absent(work: Work, handle: str, group: bytes) -> None:
     lobby = replace(lobby, watch=watch)
     work.keep_lobby(lobby)
     if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent:
-        own_notice(work, lobby.label, "nobody is in any more who was in with you: whoever is in can ask you in")
+        own_notice(work, lobby.label, "nobody who was in with you lets you in: whoever is in can ask you in")
         ending.end(work, lobby)
 
 

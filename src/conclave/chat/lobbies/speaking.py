@@ -186,6 +186,9 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
         healing.shunned(work, lobby, handle, frame.number)
         return
+    if frame.reason is Refusal.OUTSIDER and state is None and handle != lobby.leader:
+        rejoining.absent(work, handle, frame.group)  # it lets us in as little as one who is out itself
+        return
     if handle not in (lobby.leader, lobby.watch.goal_by):
         return
     if frame.reason is Refusal.OUTSIDER and lobby.stage is Stage.LEAVING:
