@@ -15,9 +15,9 @@ from tests.world.invariants import violations
 from tests.world.rough import RoughTown
 from tests.world.standin import standing_in
 
-WORLDS = 30
-MANY_WORLDS = 530
-CHUNK = 10
+WORLDS = 10
+MANY_WORLDS = 510
+CHUNK = 5
 
 
 def outcome(seed: int, rounds: list[int] | None = None) -> list[str]:
@@ -53,9 +53,9 @@ def test_rough_worlds_that_went_wrong_once(seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))
+@pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 10 * CHUNK))
 def test_many_more_rough_worlds(first: int, record_property: Callable[[str, object], None]) -> None:
-    check(range(first, first + 5 * CHUNK), record_property)
+    check(range(first, first + 10 * CHUNK), record_property)
 
 
 if __name__ == "__main__":
