@@ -291,3 +291,14 @@ class Table:
             self.put(member, ev.AnswerRequest(leader, accept=True, lobby=label.label))
         self.wait(1.0)
         return group
+
+
+def together(leader: str, *others: str, beside: tuple[str, ...] = ()) -> Table:
+    """``leader`` leads a lobby of all but those ``beside``; everybody reaches everybody, and something was said."""
+    table = Table(leader, *others, *beside)
+    for one in others:
+        table.link(leader, one)
+    table.lobby(leader, *others)
+    table.run(70, 10)  # keys are renewed after joining
+    table.say(leader, "#ops", "together")
+    return table

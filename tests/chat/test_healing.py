@@ -11,7 +11,7 @@ from conclave.chat import views
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.wire.order import Fetch, Info, Ordered, Refusal, Refused, Run, Submit
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -20,14 +20,7 @@ ONE, OTHER = {"ayse", "burak"}, {"cem", "deniz"}
 
 @pytest.fixture
 def table() -> Table:
-    """ayse leads; everybody reaches everybody."""
-    table = Table(*ALL, "elif")
-    for one in ALL[1:]:
-        table.link("ayse", one)
-    table.lobby("ayse", *ALL[1:])
-    table.run(70, 10)  # keys are renewed after joining
-    table.say("ayse", "#ops", "together")
-    return table
+    return together(*ALL, beside=("elif",))
 
 
 def cut(table: Table) -> None:

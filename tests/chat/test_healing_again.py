@@ -8,7 +8,7 @@ from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.wire.order import AskInfo, Info, Refusal, Refused
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -16,14 +16,7 @@ ALL = ("ayse", "burak", "cem", "deniz")
 
 @pytest.fixture
 def table() -> Table:
-    """ayse leads; everybody reaches everybody."""
-    table = Table(*ALL, "elif")
-    for one in ALL[1:]:
-        table.link("ayse", one)
-    table.lobby("ayse", *ALL[1:])
-    table.run(70, 10)  # keys are renewed after joining
-    table.say("ayse", "#ops", "together")
-    return table
+    return together(*ALL, beside=("elif",))
 
 
 def ask_in(table: Table, host: str, newcomer: str) -> None:

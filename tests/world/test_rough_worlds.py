@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.world.conftest import ROUNDS
-from tests.world.invariants import violations
+from tests.world.playing import check_all, play
 from tests.world.rough import RoughTown
 from tests.world.standin import standing_in
 
@@ -23,20 +22,11 @@ CHUNK = 5
 def outcome(seed: int, rounds: list[int] | None = None) -> list[str]:
     """Play the rough world of ``seed``; what was wrong in the end. ``rounds`` takes how many it needed to heal."""
     with standing_in() as suite:
-        town = RoughTown(seed, suite=suite)
-        if not town.play():
-            return ["it never became quiet"]
-        if rounds is not None:
-            rounds.append(town.rounds)
-        return violations(town)
+        return play(RoughTown(seed, suite=suite), rounds)
 
 
 def check(seeds: range, record_property: Callable[[str, object], None]) -> None:
-    rounds: list[int] = []
-    for seed in seeds:
-        wrong = outcome(seed, rounds)
-        assert not wrong, f"seed {seed}; again: python -m tests.world.test_rough_worlds {seed}\n" + "\n".join(wrong)
-    record_property(ROUNDS, rounds)
+    check_all(seeds, outcome, "tests.world.test_rough_worlds", record_property)
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))

@@ -23,8 +23,7 @@ from conclave.chat.lobby_state import Healing, Lobby
 from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
 from conclave.wire.posts import Welcome
-from tests.world.conftest import ROUNDS
-from tests.world.invariants import violations
+from tests.world.playing import check_all, play
 from tests.world.script import Town
 from tests.world.standin import standing_in
 
@@ -41,19 +40,11 @@ def outcome(seed: int, *, send_before_commit: bool = False, rounds: list[int] | 
     """Play the world of ``seed``; what was wrong in the end. ``rounds`` takes how many it needed to heal."""
     with nullcontext(CLASSICAL.code) if seed % REAL_EVERY == 0 else standing_in() as suite:
         town = Town(seed, suite=suite, send_before_commit=send_before_commit)
-        if not town.play():
-            return ["it never became quiet"]
-        if rounds is not None:
-            rounds.append(town.rounds)
-        return violations(town)
+        return play(town, rounds)
 
 
 def check(seeds: range, record_property: Callable[[str, object], None]) -> None:
-    rounds: list[int] = []
-    for seed in seeds:
-        wrong = outcome(seed, rounds=rounds)
-        assert not wrong, f"seed {seed}; again: python -m tests.world.test_worlds {seed}\n" + "\n".join(wrong)
-    record_property(ROUNDS, rounds)  # the whole run prints them: see conftest.py
+    check_all(seeds, lambda seed, rounds: outcome(seed, rounds=rounds), "tests.world.test_worlds", record_property)
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
