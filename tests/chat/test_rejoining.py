@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat.effects import Send
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
+from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Fetch, Head, Info, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table

@@ -11,7 +11,6 @@ import random  # noqa: TID251 - seeded
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,7 @@ from conclave.node.files_ports import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import LineName
+from conclave.values import replace
 from conclave.wire.codec import Reader
 from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileFrame, FileKind, Lack, Leaves, Part, Why, file_body
 from conclave.wire.frames import Frame, decode_frame, encode_frame

@@ -16,9 +16,9 @@ from conclave.chat.lobby_state import Stage
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges
 from conclave.chat.words.line import Status
-from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
 from conclave.store.memory import MemoryStore
+from conclave.values import replace
 from tests.chat.people import JUDGES, own
 from tests.world.network import Node
 from tests.world.script import Town

@@ -49,7 +49,7 @@ from conclave.chat.words.content import Body, Roll, Text
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.limits import ID_BYTES

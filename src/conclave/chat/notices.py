@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.chat.words.line import Line, Status
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from conclave.chat.pair import Pair
 from conclave.chat.restoring import RESTORED_KEY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Run
 
 

@@ -6,7 +6,6 @@ Left out: what changes it (``chat.desk`` and the rooms below it) and how it is k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from conclave.chat.delivery import Flight, Inbound, Outbound
@@ -19,6 +18,7 @@ from conclave.errors import VerificationError
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Credential, OwnKeyPackage, State, Verify
 from conclave.pki.revocation import Revocation
+from conclave.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

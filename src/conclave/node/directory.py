@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.errors import ConclaveError, NetworkError, Refused, VerificationError
@@ -39,6 +38,7 @@ from conclave.pki.policy import BACKDATE, renewal_due
 from conclave.pki.profile import Profile
 from conclave.pki.request import build_request
 from conclave.pki.revocation import in_words
+from conclave.values import dataclass
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from conclave.node.files_standing import Standing
 from conclave.node.files_views import shown
 from conclave.node.notices import FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
+from conclave.values import replace
 from conclave.wire.files import Ask, FileFrame
 from conclave.wire.limits import ID_BYTES
 

@@ -7,7 +7,6 @@ A line is named by its position, by the first letters of its id (at least 4), or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat import views
@@ -20,6 +19,7 @@ from conclave.node.preferences import Preferences
 from conclave.node.pump import Pump
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore, StoredLine
+from conclave.values import dataclass
 
 ID_LETTERS = 4
 """The fewest letters of an id that name a line."""

@@ -14,7 +14,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from conclave.chat.events import Arrived, Event, Linked, Unlinked
@@ -25,6 +24,7 @@ from conclave.net.backoff import Backoff
 from conclave.net.streams import LinkStream
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
 from conclave.pki.policy import BACKDATE
+from conclave.values import dataclass, field
 from conclave.wire.frames import Frame
 from conclave.wire.link import CloseReason
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat import events as ev
@@ -25,6 +24,7 @@ from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress
 from conclave.node.signs import is_sign
 from conclave.store.ports import StoredLine
+from conclave.values import dataclass
 from conclave.wire.limits import ID_BYTES
 
 GRACE_SECONDS = 1.0

@@ -7,12 +7,11 @@ refused rather than corrected, since its sender is mistaken or lying. Left out: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.errors import LocalError, Refused
 from conclave.pki.names import Identity, quote
 from conclave.pki.profile import Profile
 from conclave.pki.request import ProvenRequest
+from conclave.values import dataclass
 
 DAY = 86_400.0
 LIFETIME = 10 * DAY

@@ -8,7 +8,6 @@ stand in ``docs/validation.md``. Verification needs no network; how old the revo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -22,6 +21,7 @@ from conclave.pki.policy import BACKDATE, DAY
 from conclave.pki.profile import RULES, Profile, key_usage
 from conclave.pki.revocation import Revocation, Revoked, because
 from conclave.pki.trust import Trust
+from conclave.values import dataclass
 
 GRACE_SECONDS = 14 * DAY
 """Longest time after its end for which a certificate still vouches for what was signed with it while it was valid,

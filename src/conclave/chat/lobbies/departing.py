@@ -16,7 +16,7 @@ from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Closing, Leaving, decode_content
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.posts import Answer, Choice
 
 FORSAKEN_SECONDS = 120.0

@@ -41,9 +41,9 @@ from conclave.chat.work import Work, need_lobby
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import State
+from conclave.values import replace
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome

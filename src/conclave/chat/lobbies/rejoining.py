@@ -22,9 +22,9 @@ from conclave.chat.pairs import certificates
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
+from conclave.values import replace
 from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Answer, Choice, Invite
 

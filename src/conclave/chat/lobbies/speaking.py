@@ -19,8 +19,8 @@ from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
-from conclave.lobby.values import replace
 from conclave.mls.group import Staged
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Refusal, Submit
 from conclave.wire.order import Refused as RefusedFrame
 

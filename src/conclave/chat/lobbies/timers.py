@@ -16,7 +16,7 @@ from conclave.chat.lobby_state import Lobby
 from conclave.chat.timers import phrase, words
 from conclave.chat.words.content import Content, Offer, Text, Timer
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Ordered
 
 TIMERS_KEPT = 8
