@@ -801,6 +801,20 @@ async def test_an_offer_that_was_taken_back_while_we_were_down_is_gone(
         assert list(burak.into.iterdir()) == []
 
 
+async def test_an_offer_that_is_taken_back_as_the_node_ends_is_left_to_the_next_start(
+    tmp_path: Path, source: Path
+) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        await offered(ayse, burak, source)
+        [record] = ayse.records()
+    ayse.ends[record.message] = (0.0, "ayse took it back")
+    with pytest.raises(StorageError, match="the node is ending"):
+        await ayse.files.changed("@burak", record.message)
+    async with filers(ayse, burak):
+        await ayse.until(lambda: not ayse.records())
+
+
 async def test_an_offer_that_was_taken_back_before_it_came_is_not_listed(tmp_path: Path, source: Path) -> None:
     ayse, burak = both(tmp_path)
     async with filers(ayse, burak):
