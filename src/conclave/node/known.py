@@ -76,6 +76,19 @@ class Known:
         if why:
             raise LocalError(why, remedy=remedy)
 
+    def muted(self, conversation: str) -> bool:
+        """Whether nothing is to ring for a conversation."""
+        return self._lasting(conversation) in self.preferences.muted
+
+    async def mute(self, conversation: str, *, on: bool) -> None:
+        """Ring no more for a conversation, or again. Raises ``StorageError``."""
+        await self.preferences.mute(self._lasting(conversation), on=on)
+
+    def _lasting(self, conversation: str) -> str:
+        """``@burak``, or a lobby's group in hex."""
+        group = self.pump.desk.labels.get(conversation)
+        return conversation if group is None else group.hex()
+
     def protection(self, conversation: str) -> str:
         """How it is protected, in words."""
         if conversation.startswith("#"):

@@ -298,13 +298,12 @@ class Words:
 
     def conversations(self) -> dict[str, Any]:
         """Everything with history."""
-        muted = self._known.preferences.muted
         return {
             "conversations": [
                 {
                     "conversation": one.name,
                     "lines": one.count,
-                    "muted": one.name in muted,
+                    "muted": self._known.muted(one.name),
                     "last": line_as_json(one.last.line, one.last.position)
                     | ({"deleted": True} if one.last.deleted else {}),
                 }
@@ -330,7 +329,7 @@ class Words:
         conversation = self._known.conversation(command.conversation)
         if command.on and conversation.startswith("@"):
             await self._known.demand_known(conversation[1:])
-        await self._known.preferences.mute(conversation, on=command.on)
+        await self._known.mute(conversation, on=command.on)
         return {"conversation": conversation, "muted": command.on}
 
 
