@@ -160,3 +160,31 @@ def test_who_has_the_groups_state_asks_again_where_nobody_puts_in_order_what_bri
         agreed(table, "burak", "cem", "deniz", lines=False)
     else:
         assert set(table.stages().values()) == {"ended"}
+
+
+@pytest.mark.parametrize("leader", ["ayse", "burak"])
+def test_who_was_leaving_when_the_backup_was_made_is_out(leader: str) -> None:
+    """Nobody heard that it leaves; what was said in the lobby can be read still."""
+    other, *rest = [name for name in ("ayse", "burak", "cem") if name != leader]
+    table = together(leader, other, *rest)
+    table.part({"burak"}, {"ayse", "cem"})
+    table.put("burak", ev.LeaveLobby("ops"))
+    assert table.stages()["burak"] == "leaving"
+    restored(table, "burak")
+    assert table.stages()["burak"] == "ended"
+    assert table.texts("burak", "#ops")[-2:] == ["together", "burak left"]
+    table.part()
+    table.run(60)
+    agreed(table, "ayse", "cem", lines=False)
+    assert set(table.view("cem").roster) == {"ayse", "cem"}
+    assert "burak left" in table.texts("cem", "#ops")
+
+
+def test_a_lobby_that_ended_before_the_backup_is_none_anew_and_is_known() -> None:
+    table = together("ayse", "burak")
+    table.put("ayse", ev.CloseLobby("ops"))
+    restored(table, "burak")
+    assert table.stages() == {"ayse": "ended", "burak": "ended"}
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    assert table.stages() == {"ayse": "leading", "burak": "member"}
