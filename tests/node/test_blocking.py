@@ -12,6 +12,7 @@ from conclave.chat.effects import PutState
 from conclave.cli import people
 from conclave.errors import Refused
 from conclave.node import commands as ask
+from conclave.node.directory import Person
 from conclave.node.preferences import KEY
 from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, running
@@ -72,14 +73,27 @@ async def muted(one: Running) -> dict[str, bool]:
     return {lobby["lobby"]: lobby["muted"] for lobby in (await one.serve(ask.LobbyList()))["lobbies"]}
 
 
-async def test_nobody_who_does_not_exist_is_blocked_or_muted(ayse: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_who_does_not_exist_is_blocked_muted_or_read(
+    ayse: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nobody(monkeypatch, ayse)
-    for command in (ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx")):
+    for command in (ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx"), ask.Lines("@nobodyx")):
         with pytest.raises(Refused, match="nobody is called nobodyx") as no:
             await ayse.serve(command)
         assert no.value.reason == "not-found"
     assert not await users(ayse)
     await ayse.serve(ask.Mute("@nobodyx", on=False))
+
+
+async def test_of_whom_nothing_is_known_that_is_said_where_the_authority_cannot_be_asked(ayse: Running) -> None:
+    answer = await ayse.serve(ask.Lines("@burak"))
+    assert answer["outside"] == "nothing is known of burak here, and the authority cannot be asked"
+    ayse.node.directory._people["burak"] = Person("burak", "", online=False, address="", since=0.0)
+    assert "outside" not in await ayse.serve(ask.Lines("@burak"))
+    ayse.node.directory._people.clear()
+    await ayse.serve(ask.Say("@burak", "hello"))
+    for after in (None, 7):
+        assert "outside" not in await ayse.serve(ask.Lines("@burak", after=after))
 
 
 def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,7 +144,7 @@ class Service:
             case ask.Timer():
                 return await words.timer(command)
             case ask.Lines():
-                return words.lines(command)
+                return await words.history(command)
             case ask.Pins():
                 return words.pins(command)
             case ask.Read():

@@ -237,6 +237,17 @@ class Words:
                 row["file"] = {"id": record.id.hex(), "size": record.offered.size, "status": record.stage.word}
         return row
 
+    async def history(self, command: ask.Lines) -> dict[str, Any]:
+        """A part of the history; where there is none with a peer, whether there is such a one."""
+        answer = self.lines(command)
+        conversation = answer["conversation"]
+        if conversation.startswith("@") and not self._known.store.lines(conversation, limit=1):
+            peer = conversation[1:]
+            if not await self._known.demand_known(peer):
+                why = f"nothing is known of {peer} here, and the authority cannot be asked"
+                answer |= {"outside": why, "remedy": "conclave who"}
+        return answer
+
     def lines(self, command: ask.Lines) -> dict[str, Any]:
         """A part of the history."""
         known = self._known
