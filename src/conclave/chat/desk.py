@@ -245,7 +245,7 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
             talk.answered(work, peer, choice)
         case Answer(group, choice):
             lobby = work.lobby(group)
-            if choice is Choice.REJECT and lobby is not None and lobby.stage is Stage.JOINING:
+            if choice is Choice.REJECT and lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
                 membership.refused(work, peer, group)
             else:
                 membership.answered(work, peer, parcel)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
-from conclave.chat.lobby_state import Lobby
+from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.settings import Settings
 from conclave.chat.words.content import FOR_GOOD, Timer, Unsaid
@@ -115,13 +115,17 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class RemainingLobby:
-    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all."""
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all.
+
+    Not in ``MEMBER`` we were on our way out of it, or out.
+    """
 
     group: bytes
     name: str
     label: str
     leader: str
     people: tuple[str, ...] = ()
+    stage: Stage = Stage.MEMBER
 
 
 @dataclass(frozen=True, slots=True)

@@ -307,7 +307,7 @@ class Node:
             case LineMarked(conversation, identity) if not self._is_line(conversation, identity):
                 return
         shown = self.service.as_json(notice)
-        if shown.get("conversation", shown.get("lobby")) in self.service.muted:
+        if self.service.muted(shown.get("conversation", shown.get("lobby", ""))):
             shown["muted"] = True
         self._socket.tell(shown)
         self._tell_front(shown)

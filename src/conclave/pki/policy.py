@@ -79,6 +79,14 @@ def judge(
     return Grant(identity, request.profile, request.public, since, now + rules.lifetime)
 
 
+def made_at(not_before: float) -> float:
+    """When a certificate with this ``notBefore`` was made at the earliest (UNIX seconds both).
+
+    A renewed one may have been made a day later (``RENEWED_BACKDATE``).
+    """
+    return not_before + BACKDATE
+
+
 def renewal_due(not_before: float, not_after: float, spread: float) -> float:
     """Tell when to renew (UNIX seconds): at two thirds of the life, give or take; ``spread`` is random in [0, 1)."""
     share = 2 / 3 + RENEWAL_SPREAD * (spread - 0.5)

@@ -127,6 +127,7 @@ def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
     if author != work.me:
         ending.end(work, lobby)
         return
+    ending.ask_no_more(work, lobby)
     people = lobby.watch.followers
     for handle in tuple(people) if people is not None else ():
         people = followers.part(people, handle, seq)  # type: ignore[arg-type]

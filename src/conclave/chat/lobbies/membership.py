@@ -248,7 +248,11 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
 def refused(work: Work, handle: str, group: bytes) -> None:
     """Who asked us in does not let us in any more."""
     lobby = work.lobby(group)
-    if lobby is not None and lobby.stage is Stage.JOINING:
+    if lobby is not None and lobby.stage is Stage.INVITED and handle == lobby.inviter:
+        if not lobby.hushed:
+            work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
+        work.drop_lobby(lobby)
+    elif lobby is not None and lobby.stage is Stage.JOINING:
         _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
 
 

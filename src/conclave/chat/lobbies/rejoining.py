@@ -62,6 +62,8 @@ def passed(work: Work, group: bytes) -> None:
         for handle in dict.fromkeys((lobby.leader, *others)):
             if work.peer(handle).linked:
                 work.deed(Send(handle, AskInfo(group)))
+    elif leaderless(work, lobby):
+        ask_again(work, group)  # nobody puts in order what brings us in
 
 
 def info_asked(work: Work, handle: str, frame: AskInfo) -> None:

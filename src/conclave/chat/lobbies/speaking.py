@@ -209,6 +209,8 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         return
     if frame.reason is Refusal.NO_LEADER:
         audience.show_head(work, lobby, handle)
+        if handle == lobby.leader:
+            rejoining.ask_again(work, frame.group)  # it says whom it follows, or that the lobby is closed
     if frame.reason is not Refusal.STALE:
         return
     one = next((each for each in lobby.voice.flying if each.number == frame.number), None)
