@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import random as deterministic  # noqa: TID251 - seeded choices of a test, nothing secret
 from dataclasses import replace
-from functools import lru_cache
 
 import pytest
 
-from conclave.crypto.signature import EdDSA
 from conclave.crypto.suite import HYBRID, SUITES
 from conclave.errors import ConclaveError
 from conclave.mls import group
@@ -21,6 +19,7 @@ from conclave.mls.psk import PreSharedKeyID
 from conclave.mls.staged import Opened
 from conclave.mls.state import State
 from tests.mls.world import NOW, World, find_psk, trusting
+from tests.once import remember
 
 
 class Play(World):
@@ -191,12 +190,12 @@ def play(seed: int, size: int, steps: int) -> None:
 
 
 @pytest.fixture
-def verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one member found to hold, holds for the forty others who look at the same signature."""
-    monkeypatch.setattr(EdDSA, "verify", lru_cache(4096)(EdDSA.verify))
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one member found out, holds for the forty others who look at the same bytes."""
+    remember(monkeypatch)
 
 
-@pytest.mark.usefixtures("verified_once")
+@pytest.mark.usefixtures("remembered")
 @pytest.mark.parametrize("decade", range(20))
 def test_random_groups(decade: int) -> None:
     for seed in range(10 * decade, 10 * decade + 10):
