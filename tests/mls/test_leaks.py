@@ -15,6 +15,7 @@ from conclave.mls.staged import Opened, Staged
 from conclave.mls.state import State
 from tests.mls.test_properties import Play, blind
 from tests.mls.world import NOW, find_psk, trusting
+from tests.once import remember
 
 
 class Watched(Play):
@@ -90,6 +91,7 @@ def leak(seed: int) -> None:
 
 
 @pytest.mark.parametrize("decade", range(20))
-def test_random_leaks(decade: int) -> None:
+def test_random_leaks(decade: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember(monkeypatch)
     for seed in range(10 * decade, 10 * decade + 10):
         leak(seed)
