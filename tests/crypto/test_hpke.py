@@ -63,6 +63,15 @@ def test_no_public_key_is_taken_that_is_none(suite: CipherSuite) -> None:
             suite.kem.load_public(bad)
 
 
+@pytest.mark.parametrize("curve", [kem.P256, kem.P384, kem.P521])
+def test_a_candidate_that_is_no_key_is_passed_over(curve: kem.Weierstrass, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is drawn in practice, so they are handed in: no scalar at all, the order, and what is above it."""
+    order = curve._curve.group_order
+    drawn = iter([0, order, order + 1, order - 1])
+    monkeypatch.setattr(kem, "_labeled_expand", lambda *_: next(drawn).to_bytes(curve.private_size))
+    assert int.from_bytes(curve.derive(bytes(curve.private_size))) == order - 1
+
+
 @pytest.mark.parametrize("sign", [0, 1 << 255])
 def test_points_of_small_order_are_refused(sign: int) -> None:
     """In every form, also above the prime and with the bit that RFC 7748 ignores."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conclave.errors import LocalError
+from conclave.errors import DecodeError, LocalError
 from conclave.mls import group
 from conclave.mls.extensions import Extension
 from conclave.mls.keypackage import KeyPackage
+from conclave.mls.leafnode import Capabilities
 from conclave.mls.rules import RuleError
 from conclave.values import replace
 from tests.mls.world import NOW, World, resigned, trusting
@@ -20,6 +21,16 @@ def forgetful(world: World) -> tuple[KeyPackage, KeyPackage]:
     unlisted = resigned(replace(own.package, leaf=replace(own.package.leaf, capabilities=can)), own)
     extended = replace(other.package, extensions=(Extension(0xF00D, b""),))
     return unlisted, extended.sign(other.suite, other.signature_key)
+
+
+def test_a_list_with_half_a_number_in_it_is_refused() -> None:
+    """In whichever of the five lists."""
+    for at in range(5):
+        lists = [b"\2\0\1"] * 5
+        assert Capabilities.decode(b"".join(lists)) == Capabilities(*[(1,)] * 5)
+        lists[at] = b"\3\0\1\0"
+        with pytest.raises(DecodeError):
+            Capabilities.decode(b"".join(lists))
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["suite", "extension"])

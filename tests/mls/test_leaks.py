@@ -14,6 +14,7 @@ from conclave.mls.state import State
 from conclave.values import replace
 from tests.mls.test_properties import Play, blind
 from tests.mls.world import NOW, find_psk, trusting
+from tests.once import remember
 
 
 class Watched(Play):
@@ -89,6 +90,7 @@ def leak(seed: int) -> None:
 
 
 @pytest.mark.parametrize("decade", range(20))
-def test_random_leaks(decade: int) -> None:
+def test_random_leaks(decade: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember(monkeypatch)
     for seed in range(10 * decade, 10 * decade + 10):
         leak(seed)

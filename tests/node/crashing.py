@@ -225,7 +225,7 @@ async def meet(folder: Path, play: str, one: Running) -> None:
                 if role != one.me and known.get(role) != address:
                     known[role] = address
                     one.node.peers.at(role, address)
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.03)
 
 
 def fork(folder: Path, play: str, who: str, point: int) -> int:
@@ -257,7 +257,7 @@ def perform(folder: Path, play: str, who: str, point: int) -> dict[str, object]:
             if time.monotonic() > end:
                 for late in lives:
                     os.kill(late, signal.SIGKILL)
-            time.sleep(0.002)
+            time.sleep(0.01)
             continue
         role = lives.pop(pid)
         if os.waitstatus_to_exitcode(status) == -signal.SIGKILL and role == who and not died:

@@ -129,9 +129,11 @@ class Running:
         return [notice for notice in self.notices if notice["notice"] == kind]
 
     async def until(self, true: Callable[[], object], patience: float = PATIENCE) -> None:
+        pause = 0.005
         async with asyncio.timeout(patience):
-            while not true():  # noqa: ASYNC110 - what it waits for happens in many places
-                await asyncio.sleep(0.005)
+            while not true():
+                await asyncio.sleep(pause)
+                pause = min(1.2 * pause, 0.05)  # many read the disk to know
 
     async def serve(self, command: Command) -> Any:
         return await self.node.serve(command)

@@ -28,6 +28,7 @@ class Theatre:
         self.folder = folder
         for handle in ("ayse", "burak", "cem"):
             make_home(folder / "enrolled" / handle, handle)
+            open_store(folder / "enrolled" / handle, handle).close()  # its tables are made once
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.node.crashing"],
             cwd=SOURCE,

@@ -178,11 +178,8 @@ class Weierstrass(_DhKem):
         for counter in range(256):
             raw = _labeled_expand(self._kdf, self._suite, prk, b"candidate", counter.to_bytes(1), self.private_size)
             candidate = bytes([raw[0] & self._mask]) + raw[1:]
-            try:
-                self.load_private(candidate)
-            except DecodeError:
-                continue
-            return candidate
+            if 0 < int.from_bytes(candidate) < self._curve.group_order:
+                return candidate
         raise DecodeError("no key can be derived of this key material")
 
     def load_private(self, private: bytes) -> ec.EllipticCurvePrivateKey:
