@@ -248,9 +248,12 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
     mine = ours is not None and ours.kind is EntryKind.COMMIT and ours.payload == entry.payload
     if mine and lobby.voice.staged is not None:
         staged = lobby.voice.staged
-        lobby = replace(flown, voice=replace(flown.voice, staged=None))
-        work.keep_lobby(lobby)
         before, after = state, mls.merge(state, staged)
+        done = lobby.intents.deputies == groups.deputies(after)
+        intents = replace(lobby.intents, deputies=None) if done else lobby.intents
+        watch = replace(lobby.watch, renew=work.now + work.settings.update_every)
+        lobby = replace(flown, voice=replace(flown.voice, staged=None), intents=intents, watch=watch)
+        work.keep_lobby(lobby)
         if staged.welcome and lobby.order is not None:
             # By leaf: who is in by one key package may have answered with another since.
             awaited = {leaf: one for one, leaf in groups.roster(after).items() if one in lobby.intents.adds}
