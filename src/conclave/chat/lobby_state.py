@@ -191,6 +191,8 @@ class Watch:
     forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
+    keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
