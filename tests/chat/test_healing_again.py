@@ -7,7 +7,8 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
-from conclave.wire.order import AskInfo, Info, Refusal, Refused
+from conclave.chat.words.content import Timer
+from conclave.wire.order import AskInfo, EntryKind, Info, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed
 
@@ -93,7 +94,7 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
         kept = table.state("ayse", group)
         table.restart("ayse")
         assert table.state("ayse", group).healing.forked
-        older = decode_lobby(group, encode_lobby(kept)[:-2], encode_place(kept))
+        older = decode_lobby(group, encode_lobby(kept)[:-3], encode_place(kept))
         assert not older.healing.forked
         assert older.forsaken == kept.forsaken
     table.part({"ayse", "burak", "deniz"}, {"cem"}, {"elif"})
@@ -110,3 +111,36 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
     agreed(table, *ALL, lines=False)
     for name in ALL:
         assert sorted(table.words(name)) == sorted(said)
+
+
+@pytest.mark.parametrize("step", [Step.REJOIN, Step.ENTER])
+def test_who_set_a_timer_sets_it_again_though_its_entries_are_gone_when_an_order_counts_that_parted_before(
+    table: Table, step: Step
+) -> None:
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"burak", "deniz"}, {"ayse", "cem", "elif"})
+    table.run(30)
+    table.put("ayse", ev.Utter("#ops", table.random(16), Timer(3600)))
+    table.run(3)
+    ask_in(table, "ayse", "elif")
+    table.part({"burak", "deniz"}, {"ayse"}, {"cem", "elif"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("cem",)))
+    table.run(2)
+    if step is Step.REJOIN:
+        hear_of(table, "ayse", "cem")
+    else:
+        table.drop = lambda _one, _other, frame: isinstance(frame, Submit) and frame.kind is EntryKind.COMMIT
+        table.part({"burak", "deniz"}, {"ayse", "cem"}, {"elif"})
+        table.link("ayse", "cem")
+        table.run(10)
+    assert table.state("ayse", group).healing.step is step
+    table.part({"burak", "deniz"}, {"ayse"}, {"cem"}, {"elif"})
+    table.drop = lambda *_: False
+    table.restart("ayse")
+    table.part({"ayse", "burak", "deniz"}, {"cem"}, {"elif"})
+    table.run(120)
+    table.part()
+    table.run(120)
+    assert [table.view(name).timer for name in ALL] == [3600] * 4
+    assert sum("disappear" in text for text in table.texts("burak", "#ops")) == 1

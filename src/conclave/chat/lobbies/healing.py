@@ -182,7 +182,7 @@ def unwound(
     pull, had = lobby.healing.pull, lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
         pull = (min(had, pull[0] if pull else had), common + 1)
-    lobby = _carry_over(work, timers.lost(work, lobby, common, cut), common, set(late))
+    lobby = _carry_over(work, timers.lost(work, lobby, common), common, set(late))
     healing = replace(
         lobby.healing,
         step=step,
