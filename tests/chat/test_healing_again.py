@@ -8,6 +8,7 @@ from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.words.content import Timer
+from conclave.wire.delivery import Post
 from conclave.wire.order import AskInfo, EntryKind, Info, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed
@@ -144,3 +145,31 @@ def test_who_set_a_timer_sets_it_again_though_its_entries_are_gone_when_an_order
     table.run(120)
     assert [table.view(name).timer for name in ALL] == [3600] * 4
     assert sum("disappear" in text for text in table.texts("burak", "#ops")) == 1
+
+
+def test_who_waits_to_be_let_in_goes_on_to_where_who_asked_it_in_takes_it_for_its_leader() -> None:
+    """burak asked cem in, whom his half put out; then he hears that cem's own counts, which cem leaves."""
+    table = together(*ALL)
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.run(2)
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.drop = lambda _one, _other, frame: isinstance(frame, AskInfo | Info | Post)
+    for other in ("deniz", "cem"):
+        table.link("burak", other)
+        table.wait(1)
+        table.cut("burak", other)
+    table.drop = lambda *_: False
+    assert table.view("burak").leader == "cem"
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(10)
+    table.part({"ayse"}, {"burak", "cem"}, {"deniz"})
+    table.run(3)
+    table.put("cem", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.run(120)
+    assert table.stages()["cem"] == "joining"
+    table.part()
+    table.run(120)
+    agreed(table, *ALL, lines=False)
