@@ -62,6 +62,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
+    if handle == lobby.leader and lobby.healing.unknown:  # who is out for it gets none
+        lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)

@@ -241,7 +241,7 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
     if handle != lobby.leader:
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, goal_by=lobby.leader, fetching=0)))
         return
-    healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0)
+    healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0, unknown=0.0)
     work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
     work.stir(lobby.group)
 
