@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 
 from benchmarks._mls_floor import Floor, best, each, floor, lowest
 from benchmarks._mls_groups import NOW, commit, founded, one_by_one, process, trusting, warm
@@ -21,6 +20,7 @@ from conclave.crypto.suite import CLASSICAL, HYBRID, CipherSuite
 from conclave.mls import group
 from conclave.mls.staged import Opened
 from conclave.mls.state import State
+from conclave.values import replace
 
 NAME = "mls"
 WORDS = bytes(200)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.authority.directory import look_up, search
@@ -10,6 +8,7 @@ from conclave.authority.records import Account
 from conclave.authority.settings import AuthoritySettings
 from conclave.errors import LocalError, Refused
 from conclave.pki.names import Device, Handle
+from conclave.values import replace
 from tests.authority.desk import Desk
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -11,6 +9,7 @@ from conclave.chat import views
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
+from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, Fetch, Have, Head, Refusal, Refused, Run
 from tests.chat.desks import Table

@@ -203,6 +203,19 @@ def test_a_renewal_in_a_lobby_is_said_gently_and_vouches_in_a_pair(lobby: Table)
     assert said(lobby, "burak", "@cem") == []
 
 
+@pytest.mark.parametrize("away", ["ayse", "burak"])
+def test_a_renewal_is_said_gently_to_who_was_away_and_follows_the_commits(lobby: Table, away: str) -> None:
+    lobby.part(set(LOBBY) - {away}, {away})
+    lobby.run(40)
+    lobby.own["cem"] = own("cem", 2)
+    lobby.put("cem", ev.OwnChanged(lobby.own["cem"]))
+    lobby.run(40)
+    lobby.restart(away)
+    lobby.part()
+    lobby.run(60)
+    assert said(lobby, away, "#ops") == [RENEWED]
+
+
 def test_a_renewal_that_a_pair_knows_is_no_other_key_where_its_owner_comes_in_anew() -> None:
     table = Table("ayse", "burak", "cem", "deniz", "eda")
     for one, other in itertools.combinations(table.desks, 2):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from conclave.chat import delivery
 from conclave.chat.delivery import Flight, Inbound, Outbound, Place
 from conclave.chat.fifo import Fifo
+from conclave.values import replace
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post, PostKind
 
 S1, S2 = b"stream-1", b"stream-2"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -17,6 +15,7 @@ from conclave.chat.words.content import Timer
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.mls import group as mls
+from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Begin, Handshake, Message, open_post, pack_parcel

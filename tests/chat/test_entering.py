@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.effects import Send
 from conclave.chat.lobby_state import Lobby, Step
+from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Run, Submit, decode_ordered

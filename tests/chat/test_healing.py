@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
+from conclave.values import replace
 from conclave.wire.order import Fetch, Info, Ordered, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed

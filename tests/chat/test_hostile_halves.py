@@ -15,8 +15,8 @@ from conclave.chat.lobbies.healing import RUMOUR_KEPT_SECONDS
 from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
+from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame
 from conclave.wire.order import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers
 from conclave.lobby.shelf import Shelf
+from conclave.values import replace
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Refusal, Refused, Submit
 from tests.chat.desks import Table

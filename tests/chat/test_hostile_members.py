@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from conclave.chat.words.content import Content, Delete, Edit, Term, encode_cont
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.lobby.order import Order
+from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -16,6 +14,7 @@ from conclave.chat.words.originals import read_kept
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.pki.revocation import Revocation
+from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.order import Submit
 from tests.chat.desks import Table

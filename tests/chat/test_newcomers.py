@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -16,6 +14,7 @@ from conclave.crypto.suite import HYBRID
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
+from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Answer, Choice, Invite, pack_parcel

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
 from conclave.lobby.order import Order
+from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table

@@ -8,8 +8,8 @@ from conclave.chat import events as ev
 from conclave.chat.lobby_state import Stage
 from conclave.chat.records import decode_lobby, encode_lobby
 from conclave.chat.state import Judges
-from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
+from conclave.values import replace
 from conclave.wire.codec import Writer
 from tests.chat.desks import Table, together
 from tests.chat.people import JUDGES, own

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups
+from conclave.values import replace
 from tests.chat.desks import Table, together
 
 ALL = ("ayse", "burak", "cem", "deniz")

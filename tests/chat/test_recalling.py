@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -12,6 +10,7 @@ from conclave.chat.effects import SendOriginals
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Timer
 from conclave.chat.words.gaps import Gap
+from conclave.values import replace
 from conclave.wire.order import Head, Originals, Recall
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room

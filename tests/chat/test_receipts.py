@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
+from conclave.values import replace
 from conclave.wire.order import Have, Ordered, Submit
 from tests.chat.desks import Table
 

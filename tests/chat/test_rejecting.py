@@ -8,7 +8,7 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.pairs.duet import ASK_AGAIN
 from conclave.errors import Refused
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.packages import Package
 from tests.chat.desks import Table

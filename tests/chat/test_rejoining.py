@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat.effects import Send
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
+from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Fetch, Head, Info, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table
@@ -350,3 +350,15 @@ def test_who_is_asked_into_a_half_that_loses_while_it_waits_to_come_in_lacks_not
     table.run(120)
     assert table.view("elif").leader == "cem"
     assert table.words("elif") == ["missed"]
+
+
+def test_who_comes_into_a_half_whose_leader_closes_the_lobby_is_out(table: Table, group: bytes) -> None:
+    """burak has the group's state from before the lobby was closed, and lacks the entry that says so."""
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
+    table.run(5)
+    assert table.state("burak", group).healing.step is Step.ENTER
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.run(30)
+    assert set(table.stages().values()) == {"ended"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -22,6 +20,7 @@ from conclave.chat.state import PairGroup, Peer
 from conclave.chat.words.content import Timer
 from conclave.errors import DecodeError, StorageError
 from conclave.store.memory import MemoryStore
+from conclave.values import replace
 from tests.chat.desks import Table
 
 LINES = 3 * RESTORED_POSTS + 5

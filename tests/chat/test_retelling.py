@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -13,6 +11,7 @@ from conclave.chat.words.line import Status
 from conclave.chat.words.originals import Signed
 from conclave.errors import LocalError
 from conclave.lobby.order import LAST_SEQ
+from conclave.values import replace
 from tests.chat.desks import Table
 
 GROUP_LABEL = "#ops"

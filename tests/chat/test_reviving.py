@@ -12,9 +12,9 @@ from conclave.chat.restoring import RESTORED_KEY, forget
 from conclave.chat.state import Desk, Own
 from conclave.chat.words.line import LineKind
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
 from conclave.store.memory import MemoryStore
+from conclave.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Refusal, Refused, Run, Submit
 from conclave.wire.posts import Leave, pack_parcel

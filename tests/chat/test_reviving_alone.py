@@ -7,10 +7,11 @@ import copy
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.lobby_state import Step
 from conclave.chat.words.line import Status
 from conclave.wire.delivery import Post
-from conclave.wire.order import AskInfo
-from tests.chat.desks import Table
+from conclave.wire.order import AskInfo, Ordered, Submit
+from tests.chat.desks import Table, together
 from tests.chat.test_reviving import _restored as restored
 from tests.chat.test_succession import agreed
 
@@ -159,3 +160,56 @@ def test_who_leaves_leads_a_leader_without_keys_in_again() -> None:
     table.run(180)
     assert table.stages() == {"ayse": "leading", "burak": "ended"}
     assert table.words("ayse") == ["my last words"]
+
+
+@pytest.mark.parametrize("how", ["closes", "closed", "left", "gone"])
+def test_who_has_the_groups_state_asks_again_where_nobody_puts_in_order_what_brings_it_in(how: str) -> None:
+    """The leader closes the lobby, or goes, before the commit is there; what it ordered last may have come."""
+    table = together("ayse", "burak", "cem", "deniz")
+    group = table.desks["ayse"].labels["#ops"]
+    restored(table, "burak")
+    table.drop = lambda one, other, frame: (
+        (one == "burak" and isinstance(frame, Submit))
+        or (how == "closes" and other == "burak" and isinstance(frame, Ordered))
+    )
+    table.part()
+    table.run(6)
+    assert table.state("burak", group).healing.step is Step.ENTER
+    if how != "gone":
+        table.put("ayse", ev.LeaveLobby("ops") if how == "left" else ev.CloseLobby("ops"))
+    table.run(3)
+    table.drop = lambda *_: False
+    table.part(*[{"burak", "cem", "deniz"}, {"ayse"}] if how == "gone" else [])
+    table.run(180)
+    if how in ("left", "gone"):
+        agreed(table, "burak", "cem", "deniz", lines=False)
+    else:
+        assert set(table.stages().values()) == {"ended"}
+
+
+@pytest.mark.parametrize("leader", ["ayse", "burak"])
+def test_who_was_leaving_when_the_backup_was_made_is_out(leader: str) -> None:
+    """Nobody heard that it leaves; what was said in the lobby can be read still."""
+    other, *rest = [name for name in ("ayse", "burak", "cem") if name != leader]
+    table = together(leader, other, *rest)
+    table.part({"burak"}, {"ayse", "cem"})
+    table.put("burak", ev.LeaveLobby("ops"))
+    assert table.stages()["burak"] == "leaving"
+    restored(table, "burak")
+    assert table.stages()["burak"] == "ended"
+    assert table.texts("burak", "#ops")[-2:] == ["together", "burak left"]
+    table.part()
+    table.run(60)
+    agreed(table, "ayse", "cem", lines=False)
+    assert set(table.view("cem").roster) == {"ayse", "cem"}
+    assert "burak left" in table.texts("cem", "#ops")
+
+
+def test_a_lobby_that_ended_before_the_backup_is_none_anew_and_is_known() -> None:
+    table = together("ayse", "burak")
+    table.put("ayse", ev.CloseLobby("ops"))
+    restored(table, "burak")
+    assert table.stages() == {"ayse": "ended", "burak": "ended"}
+    table.link("ayse", "burak")
+    table.lobby("ayse", "burak")
+    assert table.stages() == {"ayse": "leading", "burak": "member"}

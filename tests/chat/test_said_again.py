@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -12,6 +10,7 @@ from conclave.chat.lobbies import sharing
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Shared, decode_content
 from conclave.chat.words.gaps import Gap
+from conclave.values import replace
 from conclave.wire.order import Info, Submit
 from tests.chat.desks import Table
 from tests.chat.test_healing import ONE, OTHER, cut, heal, once, table

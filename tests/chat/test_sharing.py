@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -31,6 +29,7 @@ from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.files.record import PREFIX, Stage, decode_record, encode_record
 from conclave.mls import group as mls
+from conclave.values import replace
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table
 from tests.chat.people import judge

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.chat import events as ev
@@ -16,6 +14,7 @@ from conclave.chat.words.line import LineKind
 from conclave.errors import LocalError, Refused
 from conclave.files.record import record_of
 from conclave.node.files_standing import TIME_IS_OVER, by_line
+from conclave.values import replace
 from tests.chat.desks import Table
 
 PEOPLE = ("ayse", "burak", "cem")

@@ -11,7 +11,7 @@ from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.words import content as c
 from conclave.chat.words.line import LineKind
 from conclave.errors import DecodeError
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Submit
 from tests.chat.desks import Table
 from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal

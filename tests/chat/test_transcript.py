@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -26,6 +25,7 @@ from conclave.chat.words.transcript_proof import (
 from conclave.crypto.signature import ED25519
 from conclave.errors import ConclaveError, DecodeError, StorageError, VerificationError
 from conclave.mls.group import Original
+from conclave.values import replace
 from tests.chat.recorded import GROUP, Talk, talk
 from tests.pki.ward import NOW, make_ward, ward
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -41,6 +40,7 @@ from conclave.errors import StorageError
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase
 from conclave.store.ports import Conversation, LineName, PeerStore, StoredLine
+from conclave.values import replace
 
 KEY = bytes(range(32))
 GROUP = b"g" * 16

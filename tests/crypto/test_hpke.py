@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from conclave.crypto import kem
 from conclave.crypto.hpke import Hpke
 from conclave.crypto.suite import HYBRID, SUITES, CipherSuite
 from conclave.errors import DecodeError, VerificationError
+from conclave.values import replace
 
 EVERY = pytest.mark.parametrize("suite", SUITES.values(), ids=lambda suite: str(suite.name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from conclave.chat.words.content import Offer
 from conclave.errors import DecodeError, VerificationError
 from conclave.files.offer import LARGEST_BYTES, Offered, open_chunk, open_into, read_offer, seal_chunk
 from conclave.files.tree import leaf_hash
+from conclave.values import replace
 from conclave.wire.files import CHUNK_BYTES
 
 KEY = bytes(range(32))

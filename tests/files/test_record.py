@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from conclave.chat.words.content import Offer
 from conclave.errors import DecodeError
 from conclave.files.offer import LARGEST_BYTES, Offered
 from conclave.files.record import FileRecord, Stage, decode_record, encode_record, record_of
+from conclave.values import replace
 from conclave.wire.files import CHUNK_BYTES
 
 OFFER = Offer("../plan.pdf", 70_000, CHUNK_BYTES, b"r" * 32, b"k" * 32)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_SEQ, LAST_TERM, RECENT, Order, Place
+from conclave.values import replace
 from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16

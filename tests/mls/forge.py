@@ -6,7 +6,6 @@ Everything made here is correctly signed, encrypted and tagged by whoever sends 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +39,7 @@ from conclave.mls.state import State
 from conclave.mls.tree import Tree
 from conclave.mls.treekem import UpdatePath, create_path
 from conclave.mls.welcome import GroupInfo, describe, seal_welcome
+from conclave.values import replace
 from tests.mls.world import NOW, World, find_psk, seeded, trusting
 
 RANDOM = seeded("forger")

@@ -12,7 +12,6 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -46,6 +45,7 @@ from conclave.mls.struct import Struct
 from conclave.mls.tree import Node, ParentNode, Tree
 from conclave.mls.treekem import HPKECiphertext, UpdatePath, UpdatePathNode
 from conclave.mls.welcome import GroupInfo, GroupSecrets, describe
+from conclave.values import replace
 from conclave.wire.codec import Writer
 from tests.mls.forge import RANDOM, FakeGroup, forge_commit
 from tests.mls.world import LIFETIME, NOW, World

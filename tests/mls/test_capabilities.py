@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.errors import LocalError
@@ -11,6 +9,7 @@ from conclave.mls import group
 from conclave.mls.extensions import Extension
 from conclave.mls.keypackage import KeyPackage
 from conclave.mls.rules import RuleError
+from conclave.values import replace
 from tests.mls.world import NOW, World, resigned, trusting
 
 

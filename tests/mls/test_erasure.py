@@ -5,8 +5,6 @@ A leak is the whole encoded state of a member. What a thief could do with it is 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.errors import ConclaveError, LocalError
@@ -15,6 +13,7 @@ from conclave.mls.credentials import Credential
 from conclave.mls.secrettree import APPLICATION, Fork, Member, SecretTree
 from conclave.mls.staged import Staged
 from conclave.mls.state import State
+from conclave.values import replace
 from tests.mls.forge import refused
 from tests.mls.world import NOW, World, find_psk, trusting
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from conclave.errors import ConclaveError
 from conclave.mls.message import decode_message
 from conclave.mls.proposals import Add
 from conclave.mls.tree import ParentNode, Tree
+from conclave.values import replace
 from conclave.wire.codec import Writer
 from tests.mls.forge import forge_commit
 from tests.mls.fuzz import Bench, fuzz

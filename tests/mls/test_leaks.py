@@ -5,14 +5,13 @@ The thief has the whole state and follows the group with it, commit by commit, a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.errors import ConclaveError
 from conclave.mls import group
 from conclave.mls.staged import Opened, Staged
 from conclave.mls.state import State
+from conclave.values import replace
 from tests.mls.test_properties import Play, blind
 from tests.mls.world import NOW, find_psk, trusting
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random as deterministic  # noqa: TID251 - seeded choices of a test, nothing secret
-from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -20,6 +19,7 @@ from conclave.mls.proposals import Add, ExternalInit, GroupContextExtensions, Pr
 from conclave.mls.psk import PreSharedKeyID
 from conclave.mls.staged import Opened
 from conclave.mls.state import State
+from conclave.values import replace
 from tests.mls.world import NOW, World, find_psk, trusting
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -17,6 +16,7 @@ from conclave.mls.proposallist import Judged
 from conclave.mls.rules import RuleError
 from conclave.mls.tree import Tree
 from conclave.mls.treekem import HPKECiphertext, UpdatePath, merge_path
+from conclave.values import replace
 from tests.mls.forge import RANDOM, forge_commit, refused
 from tests.mls.world import NOW, World, find_psk, trusting
 

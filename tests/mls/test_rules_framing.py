@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -28,6 +27,7 @@ from conclave.mls.protection import SenderData, protect_private, sender_data_key
 from conclave.mls.rules import RuleError
 from conclave.mls.secrettree import APPLICATION, SecretTree
 from conclave.mls.state import State
+from conclave.values import replace
 from conclave.wire.codec import Writer
 from tests.mls.forge import RANDOM, envelope, forge_commit, forge_proposal, refused, sign
 from tests.mls.world import NOW, World, find_psk, trusting

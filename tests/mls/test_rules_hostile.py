@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -28,6 +26,7 @@ from conclave.mls.secrettree import APPLICATION, Fork, Member, Ratchet, SecretTr
 from conclave.mls.staged import Staged
 from conclave.mls.tree import Node, ParentNode, Tree
 from conclave.mls.welcome import GroupSecrets
+from conclave.values import replace
 from tests.mls.forge import RANDOM, forge_commit, forge_proposal, not_joined, refused
 from tests.mls.test_rules_joining import Trap, resealed
 from tests.mls.test_rules_leaves import add_refused, certificate_for

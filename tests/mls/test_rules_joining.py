@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -21,6 +20,7 @@ from conclave.mls.state import State
 from conclave.mls.tree import Node, ParentNode, Tree
 from conclave.mls.treekem import HPKECiphertext
 from conclave.mls.welcome import GroupInfo, GroupSecrets, Welcome
+from conclave.values import replace
 from tests.mls.forge import RANDOM, FakeGroup, not_joined
 from tests.mls.test_rules_leaves import suspicious
 from tests.mls.world import NOW, World, trusting

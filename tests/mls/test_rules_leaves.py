@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -27,6 +26,7 @@ from conclave.mls.message import encode_message
 from conclave.mls.proposals import Add, GroupContextExtensions, Update
 from conclave.mls.rules import RuleError
 from conclave.mls.treekem import UpdatePath
+from conclave.values import replace
 from tests.mls.forge import RANDOM, forge_commit, forge_proposal, refused
 from tests.mls.world import LIFETIME, NOW, World, resigned, trusting
 

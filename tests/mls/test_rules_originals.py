@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from conclave.mls.proposals import Remove
 from conclave.mls.rules import RuleError
 from conclave.mls.staged import Opened
 from conclave.mls.state import State
+from conclave.values import replace
 from tests.mls.forge import sign
 from tests.mls.world import World
 

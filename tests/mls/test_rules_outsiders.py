@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from conclave.mls.proposals import Add, ExternalInit, PreSharedKey, Remove
 from conclave.mls.psk import PreSharedKeyID
 from conclave.mls.rules import RuleError
 from conclave.mls.welcome import GroupInfo
+from conclave.values import replace
 from tests.mls.forge import RANDOM, envelope, forge_commit, refused, sign, signed_info
 from tests.mls.world import NOW, World, find_psk, trusting
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.errors import DecodeError, LocalError
@@ -26,6 +24,7 @@ from conclave.mls.proposals import (
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.rules import RuleError
 from conclave.mls.sending import choose
+from conclave.values import replace
 from conclave.wire.codec import Reader
 from tests.mls.forge import RANDOM, forge_commit, forge_proposal, refused
 from tests.mls.test_rules_leaves import changed_update

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.crypto.suite import CLASSICAL, HYBRID, CipherSuite
@@ -12,6 +10,7 @@ from conclave.mls import group
 from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.treekem import HPKECiphertext
+from conclave.values import replace
 from tests.mls.world import NOW, World, resigned, trusting
 
 LABEL, CONTEXT, WORDS = b"Conclave file key", b"ward-7", b"a key of 32 bytes, or a few words"

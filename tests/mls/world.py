@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from conclave.crypto.suite import CLASSICAL, CipherSuite
 from conclave.mls import group
@@ -16,6 +15,7 @@ from conclave.mls.proposals import Add, Proposal
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.staged import Held, Opened, Staged
 from conclave.mls.state import State
+from conclave.values import replace
 
 NOW = 1_800_000_000.0
 LIFETIME = (int(NOW) - 3600, int(NOW) + 86400)

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,7 @@ from conclave.pki.profile import Profile
 from conclave.pki.request import build_request
 from conclave.pki.revocation import Reason
 from conclave.store.authority import AuthorityStore
+from conclave.values import replace
 from tests.pki.ward import Ward, make_ward
 
 AYSE, BURAK = Handle("ayse"), Handle("burak")

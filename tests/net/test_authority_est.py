@@ -9,7 +9,6 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +32,7 @@ from conclave.pki.profile import Profile
 from conclave.pki.request import build_request, request_pem
 from conclave.pki.revocation import Reason
 from conclave.store.authority import AuthorityStore
+from conclave.values import replace
 from tests.authority.desk import CONSOLE
 from tests.net.house import FAST, NAME, House, csr, open_house
 from tests.pki.ward import make_ward, rsa_key

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from conclave.net.backoff import Backoff
 from conclave.pki.envelope import SEALED_BYTES
 from conclave.pki.names import Handle
 from conclave.pki.revocation import Reason
+from conclave.values import replace
 from tests.authority.desk import CONSOLE
 from tests.net.house import FAST, House, open_house
 from tests.net.test_authority_packages import Members

@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from conclave.net.packages import BODY_BYTES
 from conclave.pki.credentials import Credentials
 from conclave.pki.names import Handle
 from conclave.pki.revocation import Reason
+from conclave.values import replace
 from tests.authority.desk import CONSOLE
 from tests.net.house import FAST, House, open_house
 

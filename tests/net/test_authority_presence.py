@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -21,6 +20,7 @@ from conclave.net.backoff import Backoff
 from conclave.pki.names import Handle
 from conclave.pki.revocation import Reason
 from conclave.store.authority import AuthorityStore
+from conclave.values import replace
 from tests.authority.desk import CONSOLE
 from tests.net.house import FAST, House, Watcher, open_house
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from conclave.pki.credentials import Credentials
 from conclave.pki.keys import PrivateKey, generate_key
 from conclave.pki.profile import KeyKind, Profile
 from conclave.store import vault as vaults
+from conclave.values import replace
 from tests.node.homes import PASSPHRASE, Running, make_home, realm, running
 from tests.pki.ward import Ward
 

@@ -207,6 +207,7 @@ async def live(folder: Path, play: str, who: str, point: int) -> None:
             await PLAYS[play][who](one)
             await one.until(lambda: settled(one), LIFE_SECONDS)
             done = {role: folder / f"{role}.done" for role in PLAYS[play]}
+            fuse.point = NEVER  # the others leave once all are done: a second life would have nobody to speak with
             done[who].write_text(str(fuse.passed))
             await one.until(lambda: all(file.exists() for file in done.values()), LIFE_SECONDS)
         meeting.cancel()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
@@ -41,6 +40,7 @@ from conclave.store import peer as stores
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
 from conclave.store.vault import unlock
+from conclave.values import replace
 from tests.net.house import open_house
 from tests.node.homes import CHEAP, PASSPHRASE, database_key, make_home, open_store, realm
 from tests.pki.ward import make_ward

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from conclave.chat.effects import PutState
 from conclave.cli import people
 from conclave.errors import Refused
 from conclave.node import commands as ask
+from conclave.node.directory import Person
+from conclave.node.preferences import KEY
 from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, running
 from tests.node.screen import conclave
@@ -49,14 +52,48 @@ async def test_who_shows_whom_we_blocked_and_muted(ayse: Running) -> None:
     assert [one["muted"] for one in (await ayse.serve(ask.LobbyList()))["lobbies"]] == [True]
 
 
-async def test_nobody_who_does_not_exist_is_blocked_or_muted(ayse: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["by its group", "by its label, as it was kept before"])
+async def test_a_lobby_that_takes_the_label_of_a_muted_one_is_told(tmp_path: Path, *, before: bool) -> None:
+    make_home(tmp_path / "ayse", "ayse")
+    async with running(tmp_path / "ayse") as ayse:
+        await ayse.serve(ask.LobbyOpen("ops"))
+        if before:
+            await ayse.node.pump.keep([PutState(KEY, b'{"muted": ["#ops"]}')])
+        else:
+            await ayse.serve(ask.Mute("#ops"))
+    async with running(tmp_path / "ayse") as ayse:
+        assert await muted(ayse) == {"#ops": True}
+        await ayse.serve(ask.LobbyClose("ops"))
+        await ayse.serve(ask.LobbyOpen("ops"))
+        assert await muted(ayse) == {"#ops": False}
+        assert not ayse.notices[-1].get("muted")
+
+
+async def muted(one: Running) -> dict[str, bool]:
+    return {lobby["lobby"]: lobby["muted"] for lobby in (await one.serve(ask.LobbyList()))["lobbies"]}
+
+
+async def test_nobody_who_does_not_exist_is_blocked_muted_or_read(
+    ayse: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nobody(monkeypatch, ayse)
-    for command in (ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx")):
+    for command in (ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx"), ask.Lines("@nobodyx")):
         with pytest.raises(Refused, match="nobody is called nobodyx") as no:
             await ayse.serve(command)
         assert no.value.reason == "not-found"
     assert not await users(ayse)
     await ayse.serve(ask.Mute("@nobodyx", on=False))
+
+
+async def test_of_whom_nothing_is_known_that_is_said_where_the_authority_cannot_be_asked(ayse: Running) -> None:
+    answer = await ayse.serve(ask.Lines("@burak"))
+    assert answer["outside"] == "nothing is known of burak here, and the authority cannot be asked"
+    ayse.node.directory._people["burak"] = Person("burak", "", online=False, address="", since=0.0)
+    assert "outside" not in await ayse.serve(ask.Lines("@burak"))
+    ayse.node.directory._people.clear()
+    await ayse.serve(ask.Say("@burak", "hello"))
+    for after in (None, 7):
+        assert "outside" not in await ayse.serve(ask.Lines("@burak", after=after))
 
 
 def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

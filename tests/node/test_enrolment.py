@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from conclave.pki.request import read_request
 from conclave.pki.revocation import Reason
 from conclave.store import vault as vaults
 from conclave.store.vault import VaultContent
+from conclave.values import replace
 from tests.authority.desk import CONSOLE
 from tests.net.house import House, open_house
 from tests.node.homes import CHEAP, PASSPHRASE

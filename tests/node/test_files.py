@@ -11,7 +11,6 @@ import random  # noqa: TID251 - seeded
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,7 @@ from conclave.node.files_ports import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import LineName
+from conclave.values import replace
 from conclave.wire.codec import Reader
 from conclave.wire.files import CHUNK_BYTES, Ask, Chunk, FileFrame, FileKind, Lack, Leaves, Part, Why, file_body
 from conclave.wire.frames import Frame, decode_frame, encode_frame
@@ -799,6 +799,20 @@ async def test_an_offer_that_was_taken_back_while_we_were_down_is_gone(
             await one.until(lambda one=one: not one.records())  # type: ignore[misc]
             assert not one.store.states(PREFIX)
         assert list(burak.into.iterdir()) == []
+
+
+async def test_an_offer_that_is_taken_back_as_the_node_ends_is_left_to_the_next_start(
+    tmp_path: Path, source: Path
+) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        await offered(ayse, burak, source)
+        [record] = ayse.records()
+    ayse.ends[record.message] = (0.0, "ayse took it back")
+    with pytest.raises(StorageError, match="the node is ending"):
+        await ayse.files.changed("@burak", record.message)
+    async with filers(ayse, burak):
+        await ayse.until(lambda: not ayse.records())
 
 
 async def test_an_offer_that_was_taken_back_before_it_came_is_not_listed(tmp_path: Path, source: Path) -> None:

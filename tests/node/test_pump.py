@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +26,7 @@ from conclave.node.pump import Pump
 from conclave.node.sendings import latest
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import LineName, PeerStore
+from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, decode_frame
 from conclave.wire.order import Have

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from conclave.node.files_commands import FileAccept, FileList, FileOffer
 from conclave.node.progress import in_lobby, in_pair, shown
 from conclave.node.words import shorten
 from conclave.store.ports import StoredLine
+from conclave.values import replace
 from tests.node.homes import Running, befriend, make_home, running
 from tests.node.test_lobby_links import gather
 

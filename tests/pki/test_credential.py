@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from conclave.pki.profile import IM_URI, Profile
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import Trust, pin_root
 from conclave.pki.verify import GRACE_SECONDS, verify_credential
+from conclave.values import replace
 from tests.pki.forge import forge
 from tests.pki.ward import NOW, make_ward, rsa_key, ward
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from conclave.errors import DecodeError, Refused
 from conclave.pki.invite import Address, Invite, decode_base32, encode_base32, parse_address, parse_invite
 from conclave.pki.names import parse_handle, parse_realm
+from conclave.values import replace
 
 ROOT = bytes(range(32))
 TOKEN = bytes(range(16))

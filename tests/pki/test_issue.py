@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from conclave.pki.names import Handle, parse_realm
 from conclave.pki.policy import DAY, Grant, judge
 from conclave.pki.profile import CLASSIC_SUITE, IM_URI, KeyKind, Profile
 from conclave.pki.request import build_request, read_request
+from conclave.values import replace
 from tests.pki.ward import NOW, make_ward, rsa_key, ward
 
 AT = str(int(NOW))

@@ -5,7 +5,7 @@ import pytest
 from conclave.errors import LocalError, Refused
 from conclave.pki.keys import generate_device_key
 from conclave.pki.names import Handle
-from conclave.pki.policy import BACKDATE, DAY, LIFETIME, GrantSettings, judge, renewal_due
+from conclave.pki.policy import BACKDATE, DAY, LIFETIME, GrantSettings, judge, made_at, renewal_due
 from conclave.pki.profile import Profile
 from conclave.pki.request import ProvenRequest, build_request, read_request
 from tests.pki.ward import NOW, ward
@@ -21,6 +21,7 @@ def test_a_grant_takes_its_name_from_the_account() -> None:
     assert grant.identity == ward().identity("ayse")
     assert (grant.public, grant.profile) == (request.public, Profile.TLS)
     assert (grant.not_before, grant.not_after) == (NOW - BACKDATE, NOW + LIFETIME)
+    assert made_at(grant.not_before) == NOW
     assert grant.not_after - NOW == 10 * DAY
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from conclave.errors import DecodeError, VerificationError
@@ -9,6 +7,7 @@ from conclave.pki.issue import make_issuing, make_root
 from conclave.pki.names import parse_realm
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import pin_root
+from conclave.values import replace
 from tests.pki.ward import NOW, make_ward, ward
 
 ROOT = ward().root.certificate

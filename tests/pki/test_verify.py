@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,6 +20,7 @@ from conclave.pki.profile import CLASSIC_SUITE, IM_URI, KeyKind, Profile, key_us
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import Trust, pin_root
 from conclave.pki.verify import VerifiedPeer, revocation, verify_peer
+from conclave.values import replace
 from conclave.wire.link import CloseReason
 from tests.pki.forge import TLS_PURPOSES, forge
 from tests.pki.ward import NOW, make_ward, rsa_key, ward

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,3 +188,29 @@ def test_a_file_that_is_no_database(path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         AuthorityStore(tmp_path / "no" / "authority.db")
+
+
+@pytest.mark.parametrize("broken", ["connecting", "bringing up to date"])
+def test_what_does_not_open_leaves_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def kept(*where: Any, **how: Any) -> sqlite3.Connection:
+        made.append(connect(*where, **how))
+        return made[-1]
+
+    path = tmp_path / "authority.db"
+    if broken == "connecting":
+        path.write_text("these are my notes\n" * 1000)
+    else:
+        with closing(connect(path)) as newer:
+            newer.execute("PRAGMA user_version = 99")
+    monkeypatch.setattr(sqlite3, "connect", kept)
+    with pytest.raises(ConclaveError):
+        AuthorityStore(path)
+    assert made
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")

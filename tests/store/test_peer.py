@@ -10,7 +10,6 @@ import sys
 import tempfile
 import textwrap
 import time
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -42,6 +41,7 @@ from conclave.store import peer_rows, sqlcipher
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
+from conclave.values import replace
 
 KEY = bytes(range(32))
 WORDS = "the-unmistakable-marker"

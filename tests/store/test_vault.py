@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from conclave.crypto.seal import Cost, derive, seal
 from conclave.errors import LocalError, StorageError
 from conclave.store import vault as module
 from conclave.store.vault import CRL_BYTES, Pending, Profile, Trust, VaultContent, create, unlock
+from conclave.values import replace
 from conclave.wire.codec import Writer, decode
 
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
@@ -139,7 +139,7 @@ def test_a_disk_that_refuses_leaves_the_old_vault(tmp_path: Path) -> None:
     create(tmp_path / "vault", "p", CONTENT)
     script = """
         import resource, sys
-        from dataclasses import replace
+        from conclave.values import replace
         from pathlib import Path
         from conclave.errors import StorageError
         from conclave.store.vault import unlock

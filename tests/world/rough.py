@@ -12,13 +12,12 @@ from functools import partial
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.lobby_state import Stage
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges
 from conclave.chat.words.line import Status
-from conclave.lobby.values import replace
 from conclave.pki.revocation import Revocation
 from conclave.store.memory import MemoryStore
+from conclave.values import replace
 from tests.chat.people import JUDGES, own
 from tests.world.network import Node
 from tests.world.script import Town
@@ -121,12 +120,11 @@ class RoughTown(Town):
     def _back_up(self, node: RoughNode) -> None:
         """Somebody's home is lost a while later, and comes back as it was now, as another device.
 
-        Nothing waits to be said there now, as it would not be; nor is its owner leaving a lobby, or went out since.
+        Nothing waits to be said there now, as it would not be; nor went its owner out since.
         """
         said = (one.line for label in node.desk.labels for one in node.store.lines(label, limit=1_000_000))
         waits = any(one.sender == node.name and one.status in (Status.WAITING, Status.MAILED) for one in said)
-        leaves = any(lobby.stage is Stage.LEAVING for lobby in node.desk.lobbies.values())
-        if node.up and not (self.restored or waits or leaves):
+        if node.up and not (self.restored or waits):
             self.restored = node.name
             store, inside = copy.deepcopy(node.store), self._places(node)
             self.later(self.random.uniform(1.0, 60.0), partial(self._restore, node, store, inside))

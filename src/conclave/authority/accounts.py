@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import Future
-from dataclasses import replace
 
 from conclave.authority.audit import Actor, entry, on_refusal
 from conclave.authority.members import demand_active
@@ -13,6 +12,7 @@ from conclave.authority.records import Account, Action, Invitation
 from conclave.errors import LocalError
 from conclave.pki.invite import TOKEN_BYTES
 from conclave.pki.names import Handle
+from conclave.values import replace
 
 NAME_CHARACTERS = 64
 

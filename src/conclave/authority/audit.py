@@ -7,12 +7,12 @@ are never changed is the store's promise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from conclave.authority.ports import Transaction
 from conclave.authority.records import DONE, Action, AuditEntry
 from conclave.errors import Refused
 from conclave.pki.names import quote
+from conclave.values import dataclass
 
 TEXT_CHARACTERS = 200
 """Longest ``what`` of a row."""

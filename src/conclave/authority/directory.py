@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.authority.ports import Reads
 from conclave.authority.presence import Roster
 from conclave.authority.records import Account
 from conclave.errors import Refused
 from conclave.pki.names import HANDLE_CHARACTERS, Handle, quote
+from conclave.values import dataclass
 
 QUERY_CHARACTERS = 64
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 
 from conclave.authority.accounts import ensure_account, hash_token
 from conclave.authority.audit import Actor, claimed, entry, on_refusal
@@ -27,6 +26,7 @@ from conclave.pki.names import Device, Handle, Identity, parse_handle
 from conclave.pki.policy import judge
 from conclave.pki.request import ProvenRequest
 from conclave.pki.revocation import because
+from conclave.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

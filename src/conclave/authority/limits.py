@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from conclave.errors import LocalError, Refused
+from conclave.values import dataclass
 
 BUCKETS = 20_000
 """Most buckets of one kind (about 3 MB)."""

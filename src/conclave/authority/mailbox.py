@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from conclave.authority.members import Member, demand_active, find_member
 from conclave.authority.ports import Reads, Store, Transaction
@@ -18,6 +17,7 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.errors import Refused
 from conclave.pki.envelope import SEALED_BYTES
 from conclave.pki.names import Handle
+from conclave.values import dataclass
 
 SHARE = 3
 """One sender has at most one part in so many of a mailbox."""

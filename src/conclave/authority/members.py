@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.authority.ports import Reads
 from conclave.authority.records import Account
 from conclave.errors import Refused
 from conclave.pki.names import HANDLE_CHARACTERS, Device, Handle, quote
 from conclave.pki.revocation import because
 from conclave.pki.verify import VerifiedPeer
+from conclave.values import dataclass
 
 NEW_INVITE = "ask whoever runs the authority for a new invite, then: conclave join '<invite>'"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 from conclave.authority.audit import Actor, entry, on_refusal
 from conclave.authority.members import Member, demand_active, find_member
@@ -18,6 +17,7 @@ from conclave.authority.ports import Reads, Store, Transaction
 from conclave.authority.records import Action
 from conclave.errors import Refused
 from conclave.pki.names import Handle
+from conclave.values import dataclass, field
 
 PACKAGE_BYTES = 16 * 1024
 STOCK_MOST = 100

@@ -8,9 +8,9 @@ how long they may be silent (``net.presence``), and the log.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from conclave.pki.names import Device, Handle
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conclave.pki.names import Device, Handle
 from conclave.pki.profile import Profile
+from conclave.values import dataclass, field
 
 OPERATOR = "operator"
 """Who acts when a command on the authority's own machine does."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 
 from conclave.authority.audit import Actor, entry, on_refusal
 from conclave.authority.ports import Reads, Store, Transaction
@@ -21,6 +20,7 @@ from conclave.pki.names import Handle, quote
 from conclave.pki.policy import DAY
 from conclave.pki.revocation import Reason, RevocationList, Revoked, make_crl, read_crl
 from conclave.pki.verify import GRACE_SECONDS
+from conclave.values import dataclass, replace
 
 KEPT_SECONDS = GRACE_SECONDS + DAY
 """For how long an expired certificate stays on the list: as long as anybody may still take it for good, and a day

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from conclave.authority.limits import Rate
 from conclave.errors import LocalError
 from conclave.pki.policy import DAY, GrantSettings
 from conclave.pki.verify import GRACE_SECONDS
+from conclave.values import dataclass, field
 
 ADDRESS_RATE = Rate(burst=300, per_second=10.0)
 ACCOUNT_RATE = Rate(burst=2000, per_second=200.0)

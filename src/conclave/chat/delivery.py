@@ -18,11 +18,10 @@ numbers, so late posts of an old one are known as repeated. Left out: what posts
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from enum import Enum
 
 from conclave.chat.fifo import Fifo
-from conclave.lobby.values import replace
+from conclave.values import dataclass, field, replace
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post
 
 STREAM_BYTES = 8

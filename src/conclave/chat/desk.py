@@ -49,7 +49,7 @@ from conclave.chat.words.content import Body, Roll, Text
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.limits import ID_BYTES
@@ -244,7 +244,7 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
             talk.answered(work, peer, choice)
         case Answer(group, choice):
             lobby = work.lobby(group)
-            if choice is Choice.REJECT and lobby is not None and lobby.stage is Stage.JOINING:
+            if choice is Choice.REJECT and lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
                 membership.refused(work, peer, group)
             else:
                 membership.answered(work, peer, parcel)

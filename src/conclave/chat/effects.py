@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from conclave.chat.words.line import Line, Status
 from conclave.files.record import FileRecord
+from conclave.values import dataclass, field
 from conclave.wire.frames import Frame
 
 # Records: committed together, in order.

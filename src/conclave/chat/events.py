@@ -6,10 +6,9 @@ that a peer sends can make ``step`` raise. Conversations are named as people wri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.chat.state import Judges, Own
 from conclave.chat.words.content import About, Body
+from conclave.values import dataclass
 from conclave.wire.frames import Frame
 from conclave.wire.order import Ordered
 

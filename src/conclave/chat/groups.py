@@ -9,7 +9,6 @@ the present run, entry and hash, by which a leader that shows two orders is foun
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from conclave.chat.lobby_state import PAYLOAD_NAME_BYTES
@@ -22,6 +21,7 @@ from conclave.mls import group as mls
 from conclave.mls.group import Extension, Opened, OwnKeyPackage, State
 from conclave.pki.names import device_number
 from conclave.pki.verify import claimed_identity
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import Run

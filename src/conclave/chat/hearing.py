@@ -6,8 +6,6 @@ who claims to. Left out: what only lobbies know (``chat.lobbies.following``, ``c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
 from conclave.chat.notices import LineChanged
 from conclave.chat.words.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
@@ -15,6 +13,7 @@ from conclave.chat.words.line import Line, LineKind, Status
 from conclave.chat.work import Work
 from conclave.errors import DecodeError
 from conclave.files.record import encode_record, record_of
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

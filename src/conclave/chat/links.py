@@ -15,7 +15,7 @@ from conclave.chat.state import Peer
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.posts import Parcel, open_post
 

@@ -7,7 +7,6 @@ Left out: whose it is among (``chat.state``), what changes it (the rooms beside 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -17,8 +16,8 @@ from conclave.chat.words.gaps import Gaps
 from conclave.lobby.leader import Followers
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
-from conclave.lobby.values import replace
 from conclave.mls.group import Staged
+from conclave.values import dataclass, field, replace
 from conclave.wire.order import Boxes, EntryKind, Run
 
 

@@ -21,7 +21,7 @@ from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.order import LAST_SEQ
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Submit

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.chat.words.line import Line, Status
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,10 @@ class RequestArrived:
 
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
-    """``peer`` answered what we asked: ``accepted``, ``rejected``, ``busy`` or ``free``."""
+    """``peer`` answered what we asked: ``accepted``, ``rejected``, ``busy`` or ``free``.
+
+    ``withdrawn`` is no answer: it does not ask us in any more.
+    """
 
     peer: str
     lobby: str

@@ -15,9 +15,9 @@ from conclave.chat.lobby_state import Stage
 from conclave.chat.state import Holder
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import OwnKeyPackage
+from conclave.values import replace
 from conclave.wire.packages import Package
 
 LAST_KEPT = 2

@@ -25,8 +25,9 @@ is marked as not sent, also where it was on its way before the rejection was hea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, Flag, IntEnum, auto
+
+from conclave.values import dataclass
 
 
 class Ours(IntEnum):

@@ -15,7 +15,7 @@ from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.records import PEER_KEY, VERSION, read
 from conclave.chat.state import PairGroup, Peer
 from conclave.chat.words.content import FOR_GOOD, Timer
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.codec import Reader, Writer
 from conclave.wire.limits import ID_BYTES
 

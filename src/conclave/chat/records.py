@@ -32,8 +32,8 @@ from conclave.chat.words.content import Unsaid
 from conclave.errors import DecodeError
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
-from conclave.lobby.values import replace
 from conclave.mls.group import State
+from conclave.values import replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import EntryKind, read_runs, write_runs

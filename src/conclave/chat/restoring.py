@@ -34,8 +34,8 @@ RESTORED_KEY = "restored"
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
 So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
-VERSION = 2
-"""1 is read too: it says of no lobby who was in."""
+VERSION = 3
+"""Older ones are read too: 1 says of no lobby who was in, and both know of none that we were leaving, or out of."""
 _ALL = (1 << 63) - 1
 
 
@@ -76,9 +76,11 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
                 name = key.removeprefix(LOBBY_KEY)
                 lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
                 lobbies.pop(lobby.group, None)
-                if lobby.stage in (Stage.MEMBER, Stage.LEAVING):
+                if lobby.stage not in (Stage.INVITED, Stage.JOINING):
                     people = _people(held, name) or lobby.asked
-                    lobbies[lobby.group] = RemainingLobby(lobby.group, lobby.name, lobby.label, lobby.leader, people)
+                    lobbies[lobby.group] = RemainingLobby(
+                        lobby.group, lobby.name, lobby.label, lobby.leader, people, lobby.stage
+                    )
         except (DecodeError, ValueError):
             continue
     return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)))
@@ -105,7 +107,7 @@ def decode_remains(data: bytes) -> Remains:
 
     def remains(r: Reader) -> Remains:
         version = r.uint8()
-        if version not in (1, VERSION):
+        if not 1 <= version <= VERSION:
             raise DecodeError("a state of an unknown version")
         try:
             return Remains(r.vector(peer), r.vector(lambda each: _lobby(each, version)))
@@ -117,9 +119,10 @@ def decode_remains(data: bytes) -> Remains:
 
 def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
-    w.vector(lobby.people, Writer.text)
+    w.vector(lobby.people, Writer.text).uint8(lobby.stage)
 
 
 def _lobby(r: Reader, version: int) -> RemainingLobby:
     names = r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
-    return RemainingLobby(*names, r.vector(lambda each: each.text(HANDLE_BYTES)) if version > 1 else ())
+    people = r.vector(lambda each: each.text(HANDLE_BYTES)) if version > 1 else ()
+    return RemainingLobby(*names, people, Stage(r.uint8()) if version > 2 else Stage.MEMBER)

@@ -20,8 +20,8 @@ from conclave.chat.words.content import Unsaid
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, StorageError
 from conclave.lobby.shelf import Shelf
-from conclave.lobby.values import replace
 from conclave.mls.group import OwnKeyPackage, Staged, State
+from conclave.values import replace
 from conclave.wire.delivery import PostKind
 from conclave.wire.limits import ID_BYTES
 

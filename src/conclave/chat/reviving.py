@@ -2,8 +2,8 @@
 
 Its old keys are gone on purpose. In each lobby its old leaf still stands, so it comes in again by an external commit,
 as a member of a half that lost does; others are told of the new certificate by that commit. Where it led, it asks
-those who were in to let another lead; where nobody else was, it is out. With people it speaks in new groups. Left
-out: what a backup keeps (``chat.restoring``).
+those who were in to let another lead; where nobody else was, or it was leaving, it is out. With people it speaks in
+new groups. Left out: what a backup keeps (``chat.restoring``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conclave.chat.pair import Pair
 from conclave.chat.restoring import RESTORED_KEY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Run
 
 
@@ -30,7 +30,12 @@ def revive(work: Work) -> None:
         if peer.pair == Pair():
             work.keep(replace(peer, pair=Pair(ours)))
     for one in remains.lobbies:
-        if work.lobby(one.group) is None:
+        if work.lobby(one.group) is None and one.stage is not Stage.MEMBER:
+            if one.stage is Stage.LEAVING:  # those who did not hear so are told when they show their order
+                own_notice(work, one.label, f"{work.me} left")
+            ended = Lobby(one.group, one.name, one.label, Stage.ENDED, one.leader, ended=work.now)
+            work.keep_lobby(ended, reworded=True)
+        elif work.lobby(one.group) is None:
             lobby = Lobby(
                 one.group,
                 one.name,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from conclave.lobby.succession import Patience
+from conclave.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

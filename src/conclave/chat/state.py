@@ -6,12 +6,11 @@ Left out: what changes it (``chat.desk`` and the rooms below it) and how it is k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
-from conclave.chat.lobby_state import Lobby
+from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.settings import Settings
 from conclave.chat.words.content import FOR_GOOD, Timer, Unsaid
@@ -19,6 +18,7 @@ from conclave.errors import VerificationError
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Credential, OwnKeyPackage, State, Verify
 from conclave.pki.revocation import Revocation
+from conclave.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,17 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class RemainingLobby:
-    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all."""
+    """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all.
+
+    Not in ``MEMBER`` we were on our way out of it, or out.
+    """
 
     group: bytes
     name: str
     label: str
     leader: str
     people: tuple[str, ...] = ()
+    stage: Stage = Stage.MEMBER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from conclave.chat.hearing import own_notice
 from conclave.chat.state import Peer
 from conclave.chat.words.content import Body, Offer, Text, Timer
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
+from conclave.values import replace
 
 _LAST = (1 << 32) - 1
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))

@@ -6,7 +6,6 @@ Left out: history, which is the store's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from conclave.chat import groups
@@ -14,6 +13,7 @@ from conclave.chat.lobby_state import Lobby, Mailed, Mark, Stage, Step
 from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import Desk
 from conclave.mls.group import State
+from conclave.values import dataclass, field
 
 SEALED = "end-to-end encrypted"
 """How every conversation is protected, in plain words."""

@@ -34,8 +34,8 @@ from conclave.chat.words import originals
 from conclave.chat.words.line import Line, Status
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
-from conclave.lobby.values import replace
 from conclave.mls.group import OwnKeyPackage, State
+from conclave.values import replace
 from conclave.wire.delivery import Post
 from conclave.wire.order import Have
 from conclave.wire.posts import Parcel, pack_parcel

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from conclave.classic.events import Answer
 from conclave.classic.lobby import Lobby
+from conclave.values import dataclass, field, replace
 
 LEGACY = "legacy:"
 """What the names of classic conversations begin with; those of all others begin with ``@`` or ``#``."""

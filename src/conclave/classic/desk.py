@@ -9,8 +9,6 @@ members (``lobby``), history.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.classic import lobby as lobbies
 from conclave.classic.calls import LEGACY, Call, Desk, Line, Stage
 from conclave.classic.events import Answer, Ending
@@ -41,6 +39,7 @@ from conclave.classic.happenings import (
 )
 from conclave.classic.lobby import MEMBERS_MOST, Lobby
 from conclave.errors import LocalError
+from conclave.values import replace
 
 WAITING_TEXTS = 32
 """Texts that wait for one link to be made."""

@@ -6,9 +6,10 @@ Left out: how it came about (``machine``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from conclave.values import dataclass
 
 
 class Peer(Protocol):

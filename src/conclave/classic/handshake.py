@@ -8,13 +8,13 @@ time and the answer of a person (``machine``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from conclave.classic.events import Peer, Verify
 from conclave.classic.keys import NONCE_BYTES, SECRET_BYTES, Keys, derive_keys
 from conclave.classic.state import State, Step, follow
 from conclave.crypto.classic import RsaPrivate, RsaPublic
 from conclave.errors import DecodeError, LocalError, Refused, RemoteError, VerificationError
+from conclave.values import dataclass, field
 
 HELLO, OK, BUSY, ACK, DENIED, REJECT = b"HELLO", b"OK", b"BUSY", b"ACK", b"DENIED", b"REJECT"
 PEM_BEGIN = b"-----BEGIN CERTIFICATE-----"

@@ -6,10 +6,10 @@ A link is known by its number: positive where it was accepted, negative where th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from conclave.classic.events import Answer, Ending
+from conclave.values import dataclass
 
 # What people ask.
 

@@ -6,10 +6,9 @@ them, and whoever knows how a message begins knows the next IV. Left out: where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from conclave.crypto.classic import BLOCK_BYTES, hkdf
 from conclave.errors import DecodeError
+from conclave.values import dataclass, field
 
 NONCE_BYTES = 16
 SECRET_BYTES = 32

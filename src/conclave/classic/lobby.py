@@ -10,7 +10,8 @@ Left out: links (``machine``), each of which has six keys of its own, and histor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from conclave.values import dataclass, field, replace
 
 MARK = "* "
 """What an announcement begins with."""

@@ -11,13 +11,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from conclave.errors import LocalError
+from conclave.values import dataclass
 from conclave.wire.safe_text import safe_text
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]

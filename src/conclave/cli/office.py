@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from conclave.authority.audit import Actor, entry
@@ -31,6 +30,7 @@ from conclave.pki.issue import make_issuing, make_root
 from conclave.pki.names import Realm, parse_realm, realm_from_name
 from conclave.pki.trust import Trust, pin_root
 from conclave.store.authority import AuthorityStore
+from conclave.values import dataclass
 
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -176,4 +176,5 @@ _ANSWERS = {
     "rejected": "said no",
     "busy": "is busy: what you said waits",
     "free": "is free again",
+    "withdrawn": "does not ask you in any more",
 }

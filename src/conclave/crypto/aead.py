@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from conclave.errors import VerificationError
+from conclave.values import dataclass
 
 NONCE_SIZE = 12
 """Bytes of a nonce, in all three."""

@@ -8,7 +8,6 @@ one message, for which MLS has no use. The library's seal draws its own ephemera
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +18,7 @@ from conclave.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, NO
 from conclave.crypto.kdf import SHA256, SHA384, SHA512, Kdf
 from conclave.crypto.kem import Kem
 from conclave.errors import VerificationError
+from conclave.values import dataclass
 
 _KDFS = {SHA256.code: hpke.KDF.HKDF_SHA256, SHA384.code: hpke.KDF.HKDF_SHA384, SHA512.code: hpke.KDF.HKDF_SHA512}
 _AEADS = {

@@ -5,13 +5,12 @@ For whoever derives keys: HPKE, the MLS labels. Left out: labels and their encod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from conclave.errors import VerificationError
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

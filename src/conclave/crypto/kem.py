@@ -8,7 +8,6 @@ ML-KEM encapsulation draws its own. Left out: the HPKE key schedule (``crypto.hp
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import hashes, hpke
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from conclave.crypto.kdf import SHA256, SHA384, SHA512, Kdf
 from conclave.errors import DecodeError
+from conclave.values import dataclass
 
 LIBRARY = hpke.KEM
 

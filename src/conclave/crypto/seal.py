@@ -8,13 +8,12 @@ passphrase good, and files (``store.vault``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from conclave.errors import DecodeError, LocalError, VerificationError
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer
 
 MAGIC = b"conclave seal\n"

@@ -7,7 +7,6 @@ private keys as field elements. Left out: labels (``crypto.labels``) and certifi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from conclave.errors import DecodeError, VerificationError
+from conclave.values import dataclass
 
 PRIVATE_CACHE = 64
 PUBLIC_CACHE = 4096

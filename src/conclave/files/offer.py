@@ -9,13 +9,13 @@ chunk against its tag or its leaf (``is_offered``) before it leaves the house. L
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from conclave.crypto.aead import AES_256_GCM
 from conclave.errors import DecodeError, VerificationError
 from conclave.files.names import safe_name
 from conclave.files.tree import leaf_hash
+from conclave.values import dataclass
 from conclave.wire.files import CHUNK_BYTES, DIGEST_BYTES
 
 KEY_BYTES = 32

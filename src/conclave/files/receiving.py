@@ -20,12 +20,12 @@ is not asked again. Left out: what is done with the bytes (``node.files_fetching
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from conclave.files.limits import FileLimits
 from conclave.files.offer import Offered
 from conclave.files.tree import LeafList
+from conclave.values import dataclass, field
 from conclave.wire.files import ASK_CHUNKS, ASK_LEAVES, DIGEST_BYTES, Ask, Chunk, Leaves, Part, Why
 
 HELD_CHUNKS = 128

@@ -7,12 +7,12 @@ which lie in a file of their own, and what is on disk of a file under way, which
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 
 from conclave.errors import DecodeError
 from conclave.files.offer import KEY_BYTES, Offered, OfferLike, read_offer
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.files import DIGEST_BYTES
 from conclave.wire.limits import ID_BYTES, TEXT_BYTES

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from conclave.errors import Refused
 from conclave.files.limits import FileLimits
+from conclave.values import dataclass, field
 from conclave.wire.files import CHUNK_BYTES, Ask, Part
 
 TURN_CHUNKS = 8

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.errors import ConclaveError, LocalError
@@ -25,6 +24,7 @@ from conclave.lab import (
 from conclave.lab.lesson import Lesson
 from conclave.lab.scene import Scene
 from conclave.lab.story import LinkKind, Story
+from conclave.values import dataclass
 
 _TAUGHT = (
     tls_stream, tls_bytes, tls_identity, tls_relay, tls_lobby, tls_secrets,

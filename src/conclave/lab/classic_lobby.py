@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 from conclave.classic.lobby import Lobby, enter, relay
 from conclave.lab.classic_peer import ClassicPeer
@@ -20,6 +19,7 @@ from conclave.lab.scene import Scene
 from conclave.lab.story import LinkKind
 from conclave.lab.tls_identity import SECRET
 from conclave.pki.profile import Profile
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True)

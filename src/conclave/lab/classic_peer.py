@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
@@ -33,6 +32,7 @@ from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
 from conclave.pki.trust import Trust
+from conclave.values import dataclass
 
 LIMITS = ClassicLimits(handshake_seconds=5.0, answer_seconds=5.0)
 

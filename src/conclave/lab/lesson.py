@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from conclave.lab.scene import Scene
 from conclave.lab.story import LinkKind
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

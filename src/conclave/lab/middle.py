@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
 from conclave.errors import Truncated
+from conclave.values import dataclass
 
 LOOPBACK: Final = "127.0.0.1"
 PATIENCE_SECONDS: Final = 5.0

@@ -6,7 +6,6 @@ Its keys exist for the length of one run and are good for nothing else. Left out
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from cryptography import x509
@@ -27,6 +26,7 @@ from conclave.pki.profile import RSA_BITS_LEAST, RULES, KeyKind, Profile, key_us
 from conclave.pki.request import build_request, read_request
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import Trust, pin_root
+from conclave.values import dataclass, field
 
 NAME = "Ward 7"
 
@@ -37,7 +37,7 @@ def _key(profile: Profile) -> PrivateKey:
     return generate_key(kind, RSA_BITS_LEAST) if kind is KeyKind.RSA else generate_key(kind)
 
 
-@dataclass
+@dataclass()
 class Realm:
     """A root, an issuing authority, and whoever it certified. ``name`` may be another organisation's, too."""
 

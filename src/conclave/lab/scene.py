@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 
 from conclave.lab.classic_peer import ClassicWire, classic_wire
 from conclave.lab.realm import Realm
 from conclave.lab.story import Story
 from conclave.lab.tls_peer import TlsWire, tls_wire
+from conclave.values import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from conclave.errors import LocalError
+from conclave.values import dataclass, field
 
 
 class LinkKind(StrEnum):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from conclave.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, Aead
 from conclave.crypto.kdf import SHA256, SHA384, Kdf
 from conclave.lab.tls_wire import HEADER_BYTES, SEALED, TAG_BYTES
+from conclave.values import dataclass
 
 SUITES: dict[int, tuple[Kdf, Aead]] = {
     0x1301: (SHA256, AES_128_GCM),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from conclave.lab.careless import verifier
 from conclave.lab.fields import Span, paint
@@ -23,6 +22,7 @@ from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import find_span, record_spans
 from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
+from conclave.values import dataclass
 
 SECRET = "the code is 1234"  # noqa: S105 - what mallory would like to read
 

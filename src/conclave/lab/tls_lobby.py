@@ -6,8 +6,6 @@ Two things stand against him: the order is a hash chain (``lobby``), and the wor
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.errors import ConclaveError
 from conclave.lab.circle import Circle
 from conclave.lab.fields import cut_spans, flip, paint
@@ -17,6 +15,7 @@ from conclave.lab.story import Attempt, Field, LinkKind
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Ordered
 
 ENGINE = "Shown with the two parts that every lobby stands on: its order (a hash chain) and MLS."

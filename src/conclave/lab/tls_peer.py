@@ -10,7 +10,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from conclave.errors import ConclaveError
 from conclave.lab import careless
@@ -23,6 +22,7 @@ from conclave.net.dialling import dial
 from conclave.net.listener import Listener, listen
 from conclave.net.streams import LinkStream
 from conclave.pki.credentials import Credentials
+from conclave.values import dataclass
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.link import CloseReason

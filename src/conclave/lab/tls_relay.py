@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 
 from conclave.errors import RemoteError, VerificationError
 from conclave.lab import tls13
@@ -21,6 +20,7 @@ from conclave.lab.scene import Scene
 from conclave.lab.story import LinkKind
 from conclave.lab.tls_peer import TlsPeer
 from conclave.lab.tls_wire import HANDSHAKE, HEADER_BYTES, SEALED, RecordCutter
+from conclave.values import dataclass
 from conclave.wire.frames import encode_frame
 from conclave.wire.limits import FRAME_BYTES
 from conclave.wire.link import Hello

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,6 +25,7 @@ from conclave.lab.story import LinkKind
 from conclave.lab.tls_stream import shown
 from conclave.lab.tls_wire import HEADER_BYTES, SEALED, RecordCutter, find_span
 from conclave.pki.credentials import Credentials
+from conclave.values import dataclass
 
 SECRET = "the code is 1234"  # noqa: S105 - what mallory would like to read
 X25519 = 0x001D

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from conclave.values import dataclass
 from conclave.wire.frames import Frame
 from conclave.wire.link import CloseReason, Hello
 

@@ -12,14 +12,13 @@ gets entries (``lobby.leader``), when a term begins (``lobby.succession``), and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
 
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
-from conclave.lobby.values import replace
+from conclave.values import dataclass, field, replace
 from conclave.wire.limits import HASH_BYTES
 from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 

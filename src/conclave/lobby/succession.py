@@ -11,8 +11,9 @@ that is not to be put out leads alone. Left out: links, and what a term says (``
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from conclave.values import dataclass
 
 CANDIDATES = 3
 """So many candidates, the first ones, are dialled at once."""

@@ -7,7 +7,6 @@ they give is the next epoch, which counts only once it is merged. Left out: enve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from conclave.crypto.suite import CipherSuite
@@ -40,6 +39,7 @@ from conclave.mls.rules import RuleError
 from conclave.mls.tree import Tree
 from conclave.mls.treekem import UpdatePath, create_path, merge_path, open_path
 from conclave.mls.treemath import in_subtree
+from conclave.values import replace
 
 FindPsk = Callable[[PreSharedKeyID], bytes | None]
 """Looks up a pre-shared key by name; None where it is not known."""

@@ -7,13 +7,13 @@ service. Here stands only what MLS itself demands: that the signature key of an 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, Refused, RemoteError
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 BASIC = 0x0001

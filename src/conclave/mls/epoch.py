@@ -6,7 +6,6 @@ An ``Epoch`` never changes; the next commit makes another. Left out: message key
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -19,6 +18,7 @@ from conclave.mls.proposals import ReInit
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, put
 from conclave.mls.tree import Tree
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer
 
 

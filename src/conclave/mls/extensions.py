@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 from conclave.mls.credentials import Credential
 from conclave.mls.limits import MAX_EXTERNAL_SENDERS
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, put, read_uint16s, write_uint16s
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 
 APPLICATION_ID = 0x0001

@@ -5,7 +5,6 @@ Left out: making and checking signatures, tags and ciphertexts (``protection``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Self
@@ -16,6 +15,7 @@ from conclave.mls.limits import MAX_GROUP_ID
 from conclave.mls.proposals import Proposal, read_proposal, write_proposal
 from conclave.mls.struct import Struct
 from conclave.mls.treekem import UpdatePath
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 PUBLIC_MESSAGE = 1

@@ -14,7 +14,6 @@ has its paragraph here, and its logic in the file of its section.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 from conclave.crypto.suite import CipherSuite
 from conclave.crypto.suite import suite as suite_of
@@ -47,6 +46,7 @@ from conclave.mls.staged import Changes, Held, Opened, Sending, Staged, merge
 from conclave.mls.state import State
 from conclave.mls.tree import Tree
 from conclave.mls.welcome import GroupInfo, Welcome, describe
+from conclave.values import replace
 
 Random = Callable[[int], bytes]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -19,6 +18,7 @@ from conclave.mls.leafnode import MLS10, Capabilities, LeafNode, Source, check_l
 from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
+from conclave.values import dataclass, replace
 from conclave.wire.codec import Reader, Writer
 
 

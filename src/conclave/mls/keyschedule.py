@@ -7,7 +7,6 @@ initialisation (8.3) and the exporter (8.5). Left out: pre-shared keys (``psk``)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -18,6 +17,7 @@ from conclave.mls.extensions import Extensions, read_extensions, write_extension
 from conclave.mls.leafnode import MLS10
 from conclave.mls.limits import MAX_GROUP_ID
 from conclave.mls.struct import Struct
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 

@@ -7,7 +7,6 @@ parameters. Left out: what a leaf must not share with its neighbours (``roster``
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import NamedTuple, Self
@@ -27,6 +26,7 @@ from conclave.mls.extensions import (
 from conclave.mls.limits import Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, read_uint16s, write_uint16s
+from conclave.values import dataclass, replace
 from conclave.wire.codec import Reader, Writer
 
 MLS10 = 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-
 from conclave.errors import LocalError
+from conclave.values import astuple, dataclass
 
 MAX_LEAVES = 1 << 13
 """Leaves of a ratchet tree, blank ones included."""

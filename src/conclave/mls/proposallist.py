@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from conclave.mls.credentials import Verify, identify
@@ -28,6 +27,7 @@ from conclave.mls.proposals import (
 )
 from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.rules import RuleError
+from conclave.values import dataclass, field
 
 T = TypeVar("T", GroupContextExtensions, ReInit)
 
@@ -47,7 +47,7 @@ class Sent:
     by_reference: bool = False
 
 
-@dataclass
+@dataclass()
 class Judged:
     """A list of proposals that may be committed. ``members`` are those that ``adds`` bring, in order."""
 

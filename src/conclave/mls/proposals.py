@@ -5,7 +5,6 @@ Left out: which of them may stand together (``proposallist``) and what they do (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from conclave.errors import DecodeError
@@ -15,6 +14,7 @@ from conclave.mls.leafnode import LeafNode
 from conclave.mls.limits import MAX_GROUP_ID
 from conclave.mls.psk import PreSharedKeyID
 from conclave.mls.struct import Struct
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 

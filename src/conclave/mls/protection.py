@@ -7,7 +7,6 @@ that nobody has vouched for; ``verify_content`` then proves it. Every path to a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from conclave.crypto.aead import NONCE_SIZE
 from conclave.crypto.labels import expand_with_label, sign_with_label, verify_with_label
@@ -33,6 +32,7 @@ from conclave.mls.limits import Policy
 from conclave.mls.original import Original
 from conclave.mls.rules import RuleError
 from conclave.mls.secrettree import APPLICATION, HANDSHAKE, SecretTree
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
@@ -11,6 +10,7 @@ from conclave.crypto.labels import expand_with_label
 from conclave.crypto.suite import CipherSuite
 from conclave.errors import DecodeError
 from conclave.mls.struct import Struct
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 

@@ -6,8 +6,6 @@ at what it says. Whatever fails raises, and the state that was handed in is stil
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from conclave.crypto.labels import ref_hash
 from conclave.mls.commit import Advanced, FindPsk, receive
 from conclave.mls.extensions import external_senders
@@ -30,6 +28,7 @@ from conclave.mls.psk import PreSharedKeyID, Usage
 from conclave.mls.rules import RuleError
 from conclave.mls.staged import Changes, Held, Opened, Staged
 from conclave.mls.state import State
+from conclave.values import replace
 
 
 def process(state: State, data: bytes, find: FindPsk, terms: Terms) -> Opened | Held | Staged:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from conclave.errors import LocalError
 from conclave.mls import creation, sending
@@ -18,6 +17,7 @@ from conclave.mls.receiving import resumption_first
 from conclave.mls.rules import RuleError
 from conclave.mls.staged import Staged
 from conclave.mls.state import State
+from conclave.values import replace
 
 
 def follow(

@@ -7,7 +7,6 @@ ratchets of that member; so the cost of a message grows with the depth of the gr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from conclave.crypto.aead import NONCE_SIZE
@@ -17,6 +16,7 @@ from conclave.errors import DecodeError, LocalError
 from conclave.mls.limits import MAX_MESSAGES, Policy
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 HANDSHAKE, APPLICATION = 0, 1

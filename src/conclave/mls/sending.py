@@ -7,7 +7,6 @@ message is sent: the key that the message used is no longer in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from conclave.errors import LocalError, RemoteError
 from conclave.mls.commit import Advanced, FindPsk, create, find_psks
@@ -32,6 +31,7 @@ from conclave.mls.receiving import changes_of, proposal_reference, resumption_fi
 from conclave.mls.staged import Sending, Staged
 from conclave.mls.state import State
 from conclave.mls.welcome import describe, seal_welcome
+from conclave.values import replace
 
 Random = Callable[[int], bytes]
 

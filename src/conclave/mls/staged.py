@@ -6,7 +6,6 @@ A ``Staged`` commit becomes state by ``merge`` alone, and can be written down un
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 from conclave.errors import LocalError
@@ -18,6 +17,7 @@ from conclave.mls.proposals import Proposal
 from conclave.mls.secrettree import SecretTree
 from conclave.mls.state import PastEpoch, State
 from conclave.mls.struct import Struct, put
+from conclave.values import dataclass, replace
 from conclave.wire.codec import Reader, Writer
 
 

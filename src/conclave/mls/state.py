@@ -8,7 +8,6 @@ group and changes only by a merge, and the small ``traffic_part``, which changes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field, fields
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +19,7 @@ from conclave.mls.proposallist import Sent
 from conclave.mls.proposals import read_proposal, write_proposal
 from conclave.mls.secrettree import SecretTree
 from conclave.mls.struct import Struct
+from conclave.values import astuple, dataclass, field, fields
 from conclave.wire.codec import Reader, Writer
 
 FORMAT = 2
@@ -129,7 +129,7 @@ class State(Struct):
 
 
 def _read_policy(reader: Reader) -> Policy:
-    values: Any = [bool(reader.uint64()) if each.type == "bool" else reader.uint64() for each in fields(Policy)]
+    values: Any = [bool(reader.uint64()) if each.type is bool else reader.uint64() for each in fields(Policy)]
     return Policy(*values)
 
 

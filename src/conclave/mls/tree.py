@@ -7,7 +7,6 @@ Left out: parent hashes (``parenthash``) and secrets (``treekem``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Self
 
 from conclave.crypto.kdf import Kdf
@@ -17,6 +16,7 @@ from conclave.mls.leafnode import LeafNode
 from conclave.mls.limits import MAX_LEAVES
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, encode_varint
 
 

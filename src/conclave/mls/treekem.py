@@ -7,7 +7,6 @@ the secret half. Left out: parent hashes (``parenthash``) and who may send a pat
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 from conclave.crypto.labels import decrypt_with_label, derive_secret, encrypt_with_label
@@ -19,6 +18,7 @@ from conclave.mls.parenthash import chain
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, put
 from conclave.mls.tree import Tree
+from conclave.values import dataclass, replace
 from conclave.wire.codec import Reader, Writer
 
 PrivateKeys = Mapping[int, bytes]

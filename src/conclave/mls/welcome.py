@@ -6,7 +6,6 @@ Left out: what a joiner must check before it believes one (``join``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from conclave.crypto.aead import NONCE_SIZE
@@ -38,6 +37,7 @@ from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct, put
 from conclave.mls.tree import Tree
 from conclave.mls.treekem import HPKECiphertext
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 
 

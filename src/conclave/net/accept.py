@@ -12,7 +12,6 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -20,6 +19,7 @@ from conclave.authority.limits import origin_of
 from conclave.errors import LocalError
 from conclave.net.authority_limits import ServerLimits
 from conclave.pki.verify import VerifiedPeer
+from conclave.values import dataclass
 
 _BACKLOG = 512
 _EXHAUSTED_PAUSE = 0.1

@@ -12,7 +12,6 @@ import binascii
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from aiohttp import web  # noqa: TC002 - aiohttp reads handlers' annotations
 
@@ -33,6 +32,7 @@ from conclave.pki.names import Handle, parse_handle
 from conclave.pki.profile import Profile
 from conclave.pki.trust import Trust
 from conclave.pki.verify import VerifiedPeer, verify_peer
+from conclave.values import dataclass
 
 BASIC_CHARACTERS = 1024
 log = logging.getLogger("conclave.authority")

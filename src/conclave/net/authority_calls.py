@@ -12,7 +12,6 @@ import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +21,7 @@ import aiohttp
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, RemoteError, VerificationError
 from conclave.pki.certificate import moment
 from conclave.pki.invite import Address
+from conclave.values import dataclass
 
 TEXT_CHARACTERS = 500
 """Longest text of an error that is passed on."""

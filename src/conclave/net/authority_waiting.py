@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import quote as percent
@@ -20,6 +19,7 @@ from conclave.net.authority_calls import Caller, read_json
 from conclave.net.authority_watch import bytes_of, handle_of, number, whole
 from conclave.pki.envelope import SEALED_BYTES
 from conclave.pki.names import Handle
+from conclave.values import dataclass, field
 
 ID_MOST = (1 << 63) - 1
 COUNT_BYTES = 1024

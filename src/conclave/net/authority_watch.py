@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.errors import ConclaveError, DecodeError, Refused, RemoteError
@@ -17,6 +16,7 @@ from conclave.pki.invite import Address, parse_address
 from conclave.pki.names import Handle, parse_handle
 from conclave.pki.revocation import CRL_BYTES, RevocationList
 from conclave.pki.trust import Trust
+from conclave.values import dataclass
 
 MESSAGE_BYTES = CRL_BYTES * 4 // 3 + 1024
 """A revocation list in base64 is by far the largest."""

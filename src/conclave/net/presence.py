@@ -13,7 +13,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from conclave.pki.invite import Address, parse_address
 from conclave.pki.names import Handle
 from conclave.pki.revocation import RevocationList
 from conclave.pki.verify import VerifiedPeer
+from conclave.values import dataclass, field
 
 _END: Final = ()
 """In a queue: close after what stands before."""

@@ -13,9 +13,9 @@ from typing import Any
 from conclave.chat.lobby_state import Mark
 from conclave.chat.views import LobbyView
 from conclave.chat.words.line import Status
-from conclave.lobby.values import replace
 from conclave.node.known import Known
 from conclave.node.progress import Progress, has
+from conclave.values import replace
 
 
 def member(known: Known, view: LobbyView, handle: str) -> dict[str, Any]:

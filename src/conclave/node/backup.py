@@ -15,7 +15,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from conclave.crypto import stream
@@ -27,6 +26,7 @@ from conclave.node.paths import database_path, vault_path
 from conclave.store import vault as vaults
 from conclave.store.copying import copy_database, demand_whole, strip_database
 from conclave.store.peer import PeerDatabase
+from conclave.values import dataclass
 
 TOLD_BYTES = 64 << 20
 """Of what is longer, every tenth is told."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from conclave.crypto import stream
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, Cost, derive, seal, unseal
 from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.store.vault import CRL_BYTES, DATABASE_KEY_BYTES, DER_BYTES, Trust, prepared
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, TEXT_BYTES
 

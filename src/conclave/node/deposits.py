@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from conclave.chat.effects import Deposit
 from conclave.chat.events import Deposited, DepositFailed, Event
@@ -24,6 +23,7 @@ from conclave.pki.names import Handle, parse_handle
 from conclave.pki.profile import Profile
 from conclave.pki.trust import Trust
 from conclave.pki.verify import GRACE_SECONDS
+from conclave.values import dataclass
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.errors import ConclaveError, NetworkError, Refused, VerificationError
@@ -35,10 +34,11 @@ from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
 from conclave.pki.keys import generate_device_key
 from conclave.pki.names import parse_handle
-from conclave.pki.policy import BACKDATE, renewal_due
+from conclave.pki.policy import made_at, renewal_due
 from conclave.pki.profile import Profile
 from conclave.pki.request import build_request
 from conclave.pki.revocation import in_words
+from conclave.values import dataclass
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ class Directory:
         while True:
             due = {p: identity.credentials(p).certificate for p in identity.profiles}
             times = {
-                p: renewal_due(min(c.not_before + BACKDATE, c.not_after), c.not_after, spread) for p, c in due.items()
+                p: renewal_due(min(made_at(c.not_before), c.not_after), c.not_after, spread) for p, c in due.items()
             }
             profile = min(times, key=lambda p: times[p])
             while (left := times[profile] - time.time()) > 0:  # noqa: ASYNC110 - the wall clock moves while we sleep

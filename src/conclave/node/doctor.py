@@ -9,7 +9,6 @@ import os
 import shutil
 import stat
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from conclave.errors import ConclaveError
 from conclave.node.client import NodeClient, NoNode
 from conclave.node.config import load
 from conclave.node.paths import config_path, database_path, vault_path
+from conclave.values import asdict, dataclass
 
 CLOCK_SECONDS = 60.0
 """A clock that is off by as much is worth a warning."""

@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conclave.errors import DecodeError, LocalError, Refused, VerificationError
@@ -36,6 +35,7 @@ from conclave.pki.trust import Trust, pin_root
 from conclave.pki.verify import VerifiedPeer, verify_peer
 from conclave.store import vault as vaults
 from conclave.store.vault import DATABASE_KEY_BYTES, OpenVault, VaultContent
+from conclave.values import dataclass, replace
 
 STANDARD = (Profile.TLS, Profile.IM)
 """What every device gets; ``classic`` is asked for by name."""

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from conclave.node.files_standing import Standing
 from conclave.node.files_views import shown
 from conclave.node.notices import FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
+from conclave.values import replace
 from conclave.wire.files import Ask, FileFrame
 from conclave.wire.limits import ID_BYTES
 
@@ -64,7 +64,7 @@ class Files:
         self._clock = clock
         self._random = random
         self._deciding = asyncio.Lock()  # what becomes of a file is said by one at a time
-        self._ending = False
+        self._ending = self._ended = False
         self._pool = ThreadPoolExecutor(THREADS, "files", initializer=lambda: bytes(KEPT_BYTES))
         self._loop = asyncio.get_running_loop()
         self._records = Records(store, home / "files", self._on_thread)
@@ -90,6 +90,7 @@ class Files:
                     self._ending = True
                     self._downloads.end()
         finally:
+            self._ended = True
             self._pool.shutdown(wait=True)
 
     # What the links tell.
@@ -253,6 +254,8 @@ class Files:
 
     async def _on_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Its result. Whoever is cancelled meanwhile goes on only once it is over: nothing is closed beneath it."""
+        if self._ended:
+            raise StorageError("the node is ending: the next start looks at it again")
         work = self._loop.run_in_executor(self._pool, function, *arguments)
         try:
             return await asyncio.shield(work)

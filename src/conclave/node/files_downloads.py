@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from conclave.node.files_ports import FileLinks
 from conclave.node.files_records import ON_THE_WAY, Records
 from conclave.node.files_serving import OnThread
 from conclave.node.notices import FileDone, FileFailed, FileProgress, Notice, Trouble
+from conclave.values import replace
 from conclave.wire.files import Chunk, Lack, Leaves
 
 log = logging.getLogger(__name__)

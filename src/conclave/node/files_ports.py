@@ -6,13 +6,13 @@ Left out: who gives it (``node.run``).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
 from conclave.files.offer import Offered
 from conclave.node.files_serving import Sender
 from conclave.node.files_standing import Until
+from conclave.values import dataclass
 
 
 class FileLinks(Sender, Protocol):

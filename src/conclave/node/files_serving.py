@@ -13,7 +13,6 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +22,7 @@ from conclave.files.record import FileRecord
 from conclave.files.sending import Turn, Uploads
 from conclave.files.tree import LeafList, check_leaves
 from conclave.node import files_disk as disk
+from conclave.values import dataclass
 from conclave.wire.files import DIGEST_BYTES, Ask, Lack, Leaves, Part, Why
 from conclave.wire.frames import encode_chunk, encode_frame
 

@@ -62,7 +62,7 @@ class Folk:
             "linked": person.handle in self._known.peers.linked(),
             "me": person.handle == self._known.me,
             "blocked": views.pair(self._known.pump.desk, person.handle).ours == "blocked",
-            "muted": f"@{person.handle}" in self._known.preferences.muted,
+            "muted": self._known.muted(f"@{person.handle}"),
         }
 
     async def verify(self, command: ask.Verify) -> dict[str, Any]:

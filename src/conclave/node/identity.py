@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from conclave.chat.state import Judges, Own
@@ -28,6 +27,7 @@ from conclave.pki.revocation import RevocationList
 from conclave.pki.trust import Trust
 from conclave.pki.verify import GRACE_SECONDS, VerifiedPeer, revocation, verify_peer
 from conclave.store import vault as vaults
+from conclave.values import replace
 
 log = logging.getLogger(__name__)
 

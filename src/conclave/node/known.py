@@ -7,7 +7,6 @@ A line is named by its position, by the first letters of its id (at least 4), or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat import views
@@ -20,6 +19,7 @@ from conclave.node.preferences import Preferences
 from conclave.node.pump import Pump
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore, StoredLine
+from conclave.values import dataclass
 
 ID_LETTERS = 4
 """The fewest letters of an id that name a line."""
@@ -76,6 +76,19 @@ class Known:
         if why:
             raise LocalError(why, remedy=remedy)
 
+    def muted(self, conversation: str) -> bool:
+        """Whether nothing is to ring for a conversation."""
+        return self._lasting(conversation) in self.preferences.muted
+
+    async def mute(self, conversation: str, *, on: bool) -> None:
+        """Ring no more for a conversation, or again. Raises ``StorageError``."""
+        await self.preferences.mute(self._lasting(conversation), on=on)
+
+    def _lasting(self, conversation: str) -> str:
+        """``@burak``, or a lobby's group in hex."""
+        group = self.pump.desk.labels.get(conversation)
+        return conversation if group is None else group.hex()
+
     def protection(self, conversation: str) -> str:
         """How it is protected, in words."""
         if conversation.startswith("#"):
@@ -117,16 +130,17 @@ class Known:
             raise LocalError(f"that is {found[0].line.sender}'s line", remedy="only its author can change it")
         return found[0]
 
-    async def demand_known(self, peer: str) -> None:
-        """Refuse a handle that nobody has; where the authority is out of reach, anybody may exist."""
+    async def demand_known(self, peer: str) -> bool:
+        """Refuse a handle that nobody has. Whether somebody has it, as far as we know where the authority is away."""
         if self.pump.desk.peers.get(peer) is not None:
-            return
+            return True
         try:
             person = await self.directory.find(peer)
         except (NetworkError, Refused):
-            return
+            return self.directory.remembered(peer) is not None
         if person is None:
             raise Refused(f"nobody is called {peer}", reason="not-found", remedy="conclave who")
+        return True
 
     def here(self, handle: str) -> bool:
         """Whether somebody is there now, as far as we know: our own link outranks what the directory said before."""

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat.notices import (
@@ -23,6 +21,7 @@ from conclave.chat.notices import (
 )
 from conclave.chat.words.line import Line
 from conclave.node.classic_notices import LegacyNotice
+from conclave.values import dataclass, fields
 
 __all__ = [
     "AuthorityReached",
@@ -178,7 +177,7 @@ def line_as_json(line: Line, position: int = 0) -> dict[str, Any]:
 def as_json(notice: Notice) -> dict[str, Any]:
     """``LinkOpened("burak", …)`` as ``{"notice": "link-opened", "peer": "burak", …}``."""
     shown: dict[str, Any] = {"notice": re.sub(r"(?<!^)(?=[A-Z])", "-", type(notice).__name__).lower()}
-    for field in dataclasses.fields(notice):
+    for field in fields(notice):
         value = getattr(notice, field.name)
         if isinstance(value, Line):
             value = line_as_json(value)

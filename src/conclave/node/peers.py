@@ -14,7 +14,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from conclave.chat.events import Arrived, Event, Linked, Unlinked
@@ -24,7 +23,8 @@ from conclave.link.events import Closed, Peer
 from conclave.net.backoff import Backoff
 from conclave.net.streams import LinkStream
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
-from conclave.pki.policy import BACKDATE
+from conclave.pki.policy import made_at
+from conclave.values import dataclass, field
 from conclave.wire.frames import Frame
 from conclave.wire.link import CloseReason
 
@@ -162,7 +162,7 @@ class Peers:
         if self._held:
             stream.pause()
         self._tell(LinkOpened(handle, stream.address))
-        made = stream.peer.not_before + BACKDATE
+        made = made_at(stream.peer.not_before)
         self._put(Linked(handle, stream.window, stream.peer.device, made, stream.version))
 
     def on_frames(self, stream: LinkStream, frames: Sequence[Frame]) -> None:

@@ -1,12 +1,13 @@
 """What our person prefers of conversations, kept in the node's database: which are muted.
 
-Left out: what is done with it (``node.words``).
+A lobby is named by its group, as its label may be another one's later. Left out: what is done with it
+(``node.words``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from conclave.chat.effects import PutState
@@ -26,17 +27,20 @@ class Keep(Protocol):
 class Preferences:
     """Read once, and written whenever they change."""
 
-    def __init__(self, store: PeerStore, pump: Keep) -> None:
+    def __init__(self, store: PeerStore, pump: Keep, labels: Mapping[str, bytes]) -> None:
+        """``labels`` are the lobbies' groups by what people here call them."""
         self._pump = pump
         kept = dict(store.states(KEY)).get(KEY)
         try:
             content: dict[str, Any] = json.loads(kept) if kept else {}
         except ValueError as error:
             raise StorageError("what you prefer cannot be read", remedy="restore the home from a backup") from error
-        self.muted: frozenset[str] = frozenset(content.get("muted", ()))
+        muted: list[str] = content.get("muted", [])
+        # A home from before has labels.
+        self.muted = frozenset(labels[one].hex() if one in labels else one for one in muted)
 
     async def mute(self, conversation: str, *, on: bool) -> None:
-        """Ring no more for a conversation, or again. Raises ``StorageError``."""
+        """Ring no more for ``@handle``, or a group in hex, or again. Raises ``StorageError``."""
         muted = self.muted | {conversation} if on else self.muted - {conversation}
         await self._pump.keep([PutState(KEY, json.dumps({"muted": sorted(muted)}).encode())])
         self.muted = muted

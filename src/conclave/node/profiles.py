@@ -10,7 +10,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from conclave.errors import LocalError, StorageError
@@ -26,6 +25,7 @@ from conclave.pki.names import parse_handle
 from conclave.pki.profile import Profile
 from conclave.pki.request import build_request
 from conclave.store import vault as vaults
+from conclave.values import replace
 
 KEY_FILE, CERTIFICATE_FILE, AUTHORITY_FILE = "key.pem", "certificate.pem", "authority.pem"
 

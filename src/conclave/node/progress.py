@@ -7,7 +7,6 @@ themselves (``chat.lobbies.receipts``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat.lobby_state import Mark
@@ -15,6 +14,7 @@ from conclave.chat.views import LobbyView
 from conclave.chat.words.line import LineKind, Status
 from conclave.node.notices import line_as_json
 from conclave.store.ports import StoredLine
+from conclave.values import dataclass
 
 FAR = (Status.DELIVERED, Status.READ)
 

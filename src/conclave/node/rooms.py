@@ -185,9 +185,8 @@ class Rooms:
 
     def list(self) -> dict[str, Any]:
         """The lobbies that we are in, or were asked into."""
-        muted = self._known.preferences.muted
         lobbies = (one for one in views.lobbies(self._known.pump.desk) if one.stage != "ended")
-        return {"lobbies": [_row(one) | {"muted": one.label in muted} for one in lobbies]}
+        return {"lobbies": [_row(one) | {"muted": self._known.muted(one.label)} for one in lobbies]}
 
     def who(self, command: ask.LobbyWho) -> dict[str, Any]:
         """Who is in, who is there now, and who has all up to where."""

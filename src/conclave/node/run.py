@@ -279,6 +279,8 @@ class Node:
             else:
                 await self.files.changed(deed.conversation, deed.message)
         except StorageError as error:  # its record and its line are on disk: the next start looks at both
+            if self._ended.is_set():
+                return
             log.error("what was said of a file is not heeded yet: %s", error)  # noqa: TRY400 - the text is for people
 
     async def _offer(self, conversation: str, message: bytes, offered: Offered) -> None:
@@ -305,7 +307,7 @@ class Node:
             case LineMarked(conversation, identity) if not self._is_line(conversation, identity):
                 return
         shown = self.service.as_json(notice)
-        if shown.get("conversation", shown.get("lobby")) in self.service.muted:
+        if self.service.muted(shown.get("conversation", shown.get("lobby", ""))):
             shown["muted"] = True
         self._socket.tell(shown)
         self._tell_front(shown)

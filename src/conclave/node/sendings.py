@@ -7,7 +7,6 @@ The same frames as on a link go into mailboxes, as much at once as an envelope t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from conclave.chat import reading
 from conclave.chat.effects import (
@@ -25,6 +24,7 @@ from conclave.chat.effects import (
 from conclave.chat.events import Deposited, DepositFailed
 from conclave.pki.envelope import fits
 from conclave.store.ports import PeerStore
+from conclave.values import dataclass
 from conclave.wire.codec import encode_varint
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame

@@ -58,7 +58,7 @@ class Service:
         files: Callable[[FileCommand], Awaitable[dict[str, Any]]],
         offered: Offered,
     ) -> None:
-        self._known = Known(me, pump, store, peers, directory, expelled, Preferences(store, pump))
+        self._known = Known(me, pump, store, peers, directory, expelled, Preferences(store, pump, pump.desk.labels))
         self._words = Words(self._known, offered)
         self._rooms = Rooms(self._known)
         self._folk = Folk(self._known)
@@ -67,10 +67,9 @@ class Service:
         self._export = export
         self._files = files
 
-    @property
-    def muted(self) -> frozenset[str]:
-        """Conversations for which nothing is to ring."""
-        return self._known.preferences.muted
+    def muted(self, conversation: str) -> bool:
+        """Whether nothing is to ring for a conversation."""
+        return self._known.muted(conversation)
 
     def noticed(self, notice: Notice) -> None:
         """Every notice passes here, for whoever waits for one."""
@@ -145,7 +144,7 @@ class Service:
             case ask.Timer():
                 return await words.timer(command)
             case ask.Lines():
-                return words.lines(command)
+                return await words.history(command)
             case ask.Pins():
                 return words.pins(command)
             case ask.Read():

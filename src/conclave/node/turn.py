@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from conclave.chat import events as ev
@@ -17,6 +16,7 @@ from conclave.chat.notices import LineAdded
 from conclave.errors import ConclaveError, LocalError
 from conclave.node.sendings import latest
 from conclave.store.ports import LineName
+from conclave.values import dataclass, field
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from conclave.chat import events as ev
@@ -25,6 +24,7 @@ from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress
 from conclave.node.signs import is_sign
 from conclave.store.ports import StoredLine
+from conclave.values import dataclass
 from conclave.wire.limits import ID_BYTES
 
 GRACE_SECONDS = 1.0
@@ -237,6 +237,17 @@ class Words:
                 row["file"] = {"id": record.id.hex(), "size": record.offered.size, "status": record.stage.word}
         return row
 
+    async def history(self, command: ask.Lines) -> dict[str, Any]:
+        """A part of the history; where there is none with a peer, whether there is such a one."""
+        answer = self.lines(command)
+        conversation = answer["conversation"]
+        if conversation.startswith("@") and not self._known.store.lines(conversation, limit=1):
+            peer = conversation[1:]
+            if not await self._known.demand_known(peer):
+                why = f"nothing is known of {peer} here, and the authority cannot be asked"
+                answer |= {"outside": why, "remedy": "conclave who"}
+        return answer
+
     def lines(self, command: ask.Lines) -> dict[str, Any]:
         """A part of the history."""
         known = self._known
@@ -298,13 +309,12 @@ class Words:
 
     def conversations(self) -> dict[str, Any]:
         """Everything with history."""
-        muted = self._known.preferences.muted
         return {
             "conversations": [
                 {
                     "conversation": one.name,
                     "lines": one.count,
-                    "muted": one.name in muted,
+                    "muted": self._known.muted(one.name),
                     "last": line_as_json(one.last.line, one.last.position)
                     | ({"deleted": True} if one.last.deleted else {}),
                 }
@@ -330,7 +340,7 @@ class Words:
         conversation = self._known.conversation(command.conversation)
         if command.on and conversation.startswith("@"):
             await self._known.demand_known(conversation[1:])
-        await self._known.preferences.mute(conversation, on=command.on)
+        await self._known.mute(conversation, on=command.on)
         return {"conversation": conversation, "muted": command.on}
 
 

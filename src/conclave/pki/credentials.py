@@ -6,8 +6,6 @@ PKCS#8 from the library would use 2,048 rounds. Left out: files and passphrase p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -21,6 +19,7 @@ from conclave.pki.certificate import Certificate, wrap
 from conclave.pki.keys import PrivateKey, wrap_private
 from conclave.pki.names import Realm, parse_realm
 from conclave.pki.profile import KeyKind
+from conclave.values import dataclass
 
 PKCS12_ROUNDS = 600_000
 """OWASP's figure for PBKDF2-HMAC-SHA-256; 0.12 s on the class of machine that this is made for."""

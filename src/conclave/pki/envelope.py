@@ -9,7 +9,6 @@ this order. Left out: repetition and order, which the frames' own numbers tell; 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -18,6 +17,7 @@ from conclave.pki.credentials import Credentials
 from conclave.pki.names import Device, Handle
 from conclave.pki.trust import Trust
 from conclave.pki.verify import GRACE_SECONDS, verify_credential
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer
 
 VERSION = 1

@@ -12,12 +12,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from conclave.errors import DecodeError, Refused
 from conclave.pki.certificate import moment
 from conclave.pki.names import Handle, Realm, parse_handle, parse_realm, quote
+from conclave.values import dataclass, field
 
 SCHEME = "conclave"
 TOKEN_BYTES = 16

@@ -8,10 +8,10 @@ realm is a DNS name. Left out: who may have which handle (``authority``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NewType
 
 from conclave.errors import DecodeError
+from conclave.values import dataclass
 
 Handle = NewType("Handle", str)
 Device = NewType("Device", str)

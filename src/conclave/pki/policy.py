@@ -7,12 +7,11 @@ refused rather than corrected, since its sender is mistaken or lying. Left out: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from conclave.errors import LocalError, Refused
 from conclave.pki.names import Identity, quote
 from conclave.pki.profile import Profile
 from conclave.pki.request import ProvenRequest
+from conclave.values import dataclass
 
 DAY = 86_400.0
 LIFETIME = 10 * DAY
@@ -78,6 +77,14 @@ def judge(
     if renewed is not None:
         since = min(since, max(renewed, now - min(DAY, RENEWED_BACKDATE * rules.lifetime)))
     return Grant(identity, request.profile, request.public, since, now + rules.lifetime)
+
+
+def made_at(not_before: float) -> float:
+    """When a certificate with this ``notBefore`` was made at the earliest (UNIX seconds both).
+
+    A renewed one may have been made a day later (``RENEWED_BACKDATE``).
+    """
+    return not_before + BACKDATE
 
 
 def renewal_due(not_before: float, not_after: float, spread: float) -> float:

@@ -8,7 +8,6 @@ one of the others; it carries a key purpose of our own, so that every TLS stack 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -17,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from conclave.errors import DecodeError
 from conclave.pki.names import quote
+from conclave.values import dataclass
 
 
 class KeyKind(StrEnum):

@@ -7,8 +7,6 @@ carry the invite's token as PKCS#9 challengePassword (RFC 2985 section 5.4.1), s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -19,6 +17,7 @@ from conclave.pki.certificate import PARSE_ERRORS, demand_whole_bytes
 from conclave.pki.keys import PrivateKey, demand_kind
 from conclave.pki.names import Handle
 from conclave.pki.profile import RULES, KeyKind, Profile
+from conclave.values import dataclass
 
 REQUEST_BYTES = 8 * 1024
 """Largest request read; an RSA key of 4,096 bits makes one of 1.2 KB, in PEM 1.6 KB."""

@@ -9,7 +9,6 @@ is shown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cryptography import x509
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from conclave.errors import DecodeError, VerificationError
 from conclave.pki.certificate import PARSE_ERRORS, Certificate, demand_whole_bytes, utc
 from conclave.pki.credentials import Issuer
+from conclave.values import dataclass, field
 
 CRL_BYTES = 4 * 1024 * 1024
 """Largest list read: about 80,000 revoked certificates that have not expired."""

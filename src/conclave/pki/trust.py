@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidSignature
 
@@ -17,6 +16,7 @@ from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment
 from conclave.pki.credentials import authority_realm
 from conclave.pki.names import Realm
 from conclave.pki.revocation import RevocationList, Revoked, read_crl
+from conclave.values import dataclass, replace
 
 ISSUING_MOST = 8
 """How many issuing authorities a realm may have at once."""

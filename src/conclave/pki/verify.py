@@ -8,7 +8,6 @@ stand in ``docs/validation.md``. Verification needs no network; how old the revo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -18,10 +17,11 @@ from conclave.errors import ConclaveError, DecodeError, VerificationError
 from conclave.pki.certificate import PARSE_ERRORS, Certificate, moment, read_certificate, read_serial, utc
 from conclave.pki.keys import demand_kind
 from conclave.pki.names import Device, Handle, Identity, Realm, parse_identity, quote
-from conclave.pki.policy import BACKDATE, DAY
+from conclave.pki.policy import DAY, made_at
 from conclave.pki.profile import RULES, Profile, key_usage
 from conclave.pki.revocation import Revocation, Revoked, because
 from conclave.pki.trust import Trust
+from conclave.values import dataclass
 
 GRACE_SECONDS = 14 * DAY
 """Longest time after its end for which a certificate still vouches for what was signed with it while it was valid,
@@ -90,11 +90,8 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
 
 
 def issued_at(der: bytes) -> float:
-    """When a certificate was made at the earliest (UNIX seconds), nothing of it proven. Raises ``VerificationError``.
-
-    A renewed one may have been made a day later (``RENEWED_BACKDATE``).
-    """
-    return _read(der).not_before + BACKDATE
+    """``made_at`` of a certificate (DER), nothing of it proven. Raises ``VerificationError``."""
+    return made_at(_read(der).not_before)
 
 
 def revocation(leaf_der: bytes, trust: Trust) -> Revocation | None:

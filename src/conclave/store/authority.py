@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -66,11 +67,14 @@ class _Task:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA secure_delete = ON")  # mail that was fetched is to be gone
+    with ExitStack() as failing:
+        failing.callback(connection.close)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA secure_delete = ON")  # mail that was fetched is to be gone
+        failing.pop_all()
     return connection
 
 
@@ -80,9 +84,11 @@ class AuthorityStore:
     def __init__(self, path: Path) -> None:
         try:
             path.touch(mode=0o600, exist_ok=True)
-            self._writer = _connect(path)
-            migrate(self._writer, STEPS)
-            self._reader = _connect(path)
+            with ExitStack() as failing:
+                self._writer = failing.enter_context(closing(_connect(path)))
+                migrate(self._writer, STEPS)
+                self._reader = failing.enter_context(closing(_connect(path)))
+                failing.pop_all()
         except sqlite3.Error as error:
             raise storage_error(error) from error
         except OSError as error:

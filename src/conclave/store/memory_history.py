@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 
 from conclave.chat.effects import (
     AddLine,
@@ -24,6 +23,7 @@ from conclave.chat.words.line import Line, LineKind
 from conclave.store.bounds import EARLY_KEPT
 from conclave.store.ports import StoredLine
 from conclave.store.reactions import Times, reacted
+from conclave.values import dataclass, field, replace
 
 Undo = list[Callable[[], object]]
 Name = tuple[str, bytes]

@@ -23,11 +23,11 @@ Left out: what the states and bodies mean (``chat``), keys and passphrases (``st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from conclave.chat.effects import AddLine, Record
 from conclave.chat.words.line import Line
+from conclave.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

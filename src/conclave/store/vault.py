@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unicodedata import normalize
 
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, seal, unseal
 from conclave.errors import DecodeError, LocalError, NotEnrolled, StorageError, VerificationError
+from conclave.values import dataclass, field, replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, TEXT_BYTES
 

@@ -6,12 +6,12 @@ Left out: what a post carries (``wire.posts``), streams and their numbers (``cha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception class
 
 from conclave.errors import DecodeError, LocalError
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, encode_varint
 from conclave.wire.kinds import Kind
 from conclave.wire.limits import FRAME_BYTES

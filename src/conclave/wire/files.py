@@ -7,10 +7,10 @@ gets these or a *lack* with its reason. Kinds 48 to 51. Left out: what is asked 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 
 from conclave.errors import DecodeError
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 
 DIGEST_BYTES = 32

@@ -6,9 +6,9 @@ Left out: which of them goes when (``link``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 from conclave.wire.kinds import Kind
 from conclave.wire.limits import TEXT_BYTES

@@ -6,11 +6,11 @@ Left out: what makes a chain of the entries (``lobby.order``), who may send what
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
 from conclave.errors import DecodeError
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.kinds import Kind
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES

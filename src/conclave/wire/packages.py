@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer
 from conclave.wire.kinds import Kind
 from conclave.wire.limits import PAYLOAD_BYTES

@@ -7,10 +7,10 @@ Each is the body of a ``Post`` of the kind of the same name. Protected payloads 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 
 from conclave.errors import DecodeError
+from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES, TEXT_BYTES

@@ -16,7 +16,7 @@ from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.limits import HASH_BYTES
 from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refused
 

@@ -9,7 +9,7 @@ from conclave.chat.links import send
 from conclave.chat.lobbies import audience
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import BOXES, BOXES_SINCE, Boxes
 
 

@@ -14,7 +14,7 @@ from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Fetch, Head, Refusal, Refused
 
 IN = (Stage.MEMBER, Stage.LEAVING)

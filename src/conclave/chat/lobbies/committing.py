@@ -13,9 +13,9 @@ from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
 from conclave.lobby.order import Order
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, Staged, State
+from conclave.values import replace
 from conclave.wire.order import EntryKind
 from conclave.wire.posts import Answer, Choice, Welcome
 

@@ -16,7 +16,7 @@ from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Closing, Leaving, decode_content
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.posts import Answer, Choice
 
 FORSAKEN_SECONDS = 120.0
@@ -69,14 +69,13 @@ def remove(work: Work, command: RemoveFrom) -> None:
 
 
 def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:
-    """An invitation is taken back: who accepted already hears so, and is put out again if its commit flies."""
+    """An invitation is taken back: who accepted already is put out again if its commit flies."""
     accepted = handle in lobby.intents.adds
     adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
     intents = replace(lobby.intents, adds=adds)
     if accepted and lobby.voice.staged is not None:
         intents = intents.put_out(handle, f"by {work.me}")
-    if accepted:
-        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    work.post(handle, Answer(lobby.group, Choice.REJECT))
     work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}, intents=intents), reworded=True)
     work.stir(lobby.group)
 

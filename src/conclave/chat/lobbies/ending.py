@@ -40,8 +40,7 @@ def end(work: Work, lobby: Lobby) -> None:
     for flying in lobby.voice.flying:
         if flying.id:
             work.mark_line(lobby.label, flying.id, Status.FAILED)
-    for handle in lobby.intents.adds:
-        work.post(handle, Answer(lobby.group, Choice.REJECT))  # it accepted, and we cannot let it in any more
+    ask_no_more(work, lobby)
     for author, identity in lobby.healing.orphans:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.FAILED)
@@ -52,6 +51,12 @@ def end(work: Work, lobby: Lobby) -> None:
         work.tie(handle, lobby.group, tied=False)
     ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.inviter, ended=work.now)
     work.keep_lobby(ended, reworded=True)
+
+
+def ask_no_more(work: Work, lobby: Lobby) -> None:
+    """Whom we asked in hears that we cannot let it in any more, whether it accepted or not."""
+    for handle in sorted({*lobby.invited, *lobby.intents.adds}):
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
 
 
 def finish(work: Work, group: bytes) -> None:

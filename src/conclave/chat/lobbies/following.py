@@ -26,9 +26,9 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Ordered
 from conclave.wire.posts import Answer, Choice
 

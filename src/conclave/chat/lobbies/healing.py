@@ -22,7 +22,7 @@ from conclave.chat.work import Work
 from conclave.errors import VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_handle
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Head, Ordered, Run
 
 KNOWN_MOST = 1024

@@ -11,7 +11,7 @@ from conclave.chat.notices import RequestArrived
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle, check_name
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.posts import Answer, Choice, Leave
 
 ENDED_KEPT = 100

@@ -15,7 +15,7 @@ from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby import succession
 from conclave.lobby.succession import Move
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Run
 from conclave.wire.posts import Leave
 

@@ -14,7 +14,7 @@ from conclave.chat.notices import LeaderChanged, Receipted
 from conclave.chat.words.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.work import Work
 from conclave.lobby import leader as followers
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import Have, Head, Refusal, Refused
 
 WELCOME_SECONDS = 300.0
@@ -127,6 +127,7 @@ def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
     if author != work.me:
         ending.end(work, lobby)
         return
+    ending.ask_no_more(work, lobby)
     people = lobby.watch.followers
     for handle in tuple(people) if people is not None else ():
         people = followers.part(people, handle, seq)  # type: ignore[arg-type]

@@ -41,9 +41,9 @@ from conclave.chat.work import Work, need_lobby
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_name
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import State
+from conclave.values import replace
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
@@ -248,7 +248,11 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
 def refused(work: Work, handle: str, group: bytes) -> None:
     """Who asked us in does not let us in any more."""
     lobby = work.lobby(group)
-    if lobby is not None and lobby.stage is Stage.JOINING:
+    if lobby is not None and lobby.stage is Stage.INVITED and handle == lobby.inviter:
+        if not lobby.hushed:
+            work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
+        work.drop_lobby(lobby)
+    elif lobby is not None and lobby.stage is Stage.JOINING:
         _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
 
 

@@ -17,9 +17,9 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.order import Place
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
 FRESH_EPOCHS = 2

@@ -12,8 +12,8 @@ from conclave.chat.lobby_state import Lobby
 from conclave.chat.state import Word
 from conclave.chat.work import Work
 from conclave.errors import VerificationError
-from conclave.lobby.values import replace
 from conclave.pki.verify import issued_at
+from conclave.values import replace
 
 SUSPENDED = "suspended"
 """Why somebody is put out whom the authority may let in again by the same certificate."""

@@ -13,7 +13,7 @@ from conclave.chat.lobby_state import Stage, Step
 from conclave.chat.words import gaps
 from conclave.chat.words.content import Receipt
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
+from conclave.values import replace
 
 
 def passed(work: Work, group: bytes) -> None:

@@ -22,9 +22,9 @@ from conclave.chat.pairs import certificates
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
+from conclave.values import replace
 from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Answer, Choice, Invite
 
@@ -54,8 +54,8 @@ def passed(work: Work, group: bytes) -> None:
     # Who does not lead tells whom it follows.
     others = (*lobby.asked, *lobby.watch.vouched) if leaderless(work, lobby) else ()
     there = [one for one in dict.fromkeys((lobby.leader, *others)) if work.peer(one).linked]
-    every = KEYLESS_AGAIN if there and lobby.watch.keyless.keys() >= set(there) else ASK_AGAIN
-    if abs(work.now - lobby.healing.asked) < every:
+    rarely = lobby.healing.step is Step.REJOIN and there and lobby.watch.keyless.keys() >= set(there)
+    if abs(work.now - lobby.healing.asked) < (KEYLESS_AGAIN if rarely else ASK_AGAIN):
         return
     work.keep_lobby(
         replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5)))
@@ -65,6 +65,8 @@ def passed(work: Work, group: bytes) -> None:
     elif lobby.healing.step is Step.REJOIN:
         for handle in there:
             work.deed(Send(handle, AskInfo(group)))
+    elif leaderless(work, lobby):
+        ask_again(work, group)  # nobody puts in order what brings us in
 
 
 def info_asked(work: Work, handle: str, frame: AskInfo) -> None:

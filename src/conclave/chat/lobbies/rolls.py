@@ -12,7 +12,7 @@ from conclave.chat.notices import RollCalled
 from conclave.chat.words.content import Present
 from conclave.chat.work import Work
 from conclave.errors import Refused
-from conclave.lobby.values import replace
+from conclave.values import replace
 
 CALLS_KEPT = 8
 """Roll calls of a lobby whose answers are collected at once."""

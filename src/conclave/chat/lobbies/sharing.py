@@ -26,9 +26,9 @@ from conclave.chat.work import Work
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, RemoteError, VerificationError
 from conclave.lobby import order as orders
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Credential
+from conclave.values import replace
 from conclave.wire.order import Originals, Recall
 
 SHARED_BYTES = 40 * 1024

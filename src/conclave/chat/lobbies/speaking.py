@@ -19,8 +19,8 @@ from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
-from conclave.lobby.values import replace
 from conclave.mls.group import Staged
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Refusal, Submit
 from conclave.wire.order import Refused as RefusedFrame
 
@@ -209,6 +209,8 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         return
     if frame.reason is Refusal.NO_LEADER:
         audience.show_head(work, lobby, handle)
+        if handle == lobby.leader:
+            rejoining.ask_again(work, frame.group)  # it says whom it follows, or that the lobby is closed
     if frame.reason is not Refusal.STALE:
         return
     one = next((each for each in lobby.voice.flying if each.number == frame.number), None)

@@ -11,7 +11,7 @@ from conclave.chat import groups
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.work import Work
 from conclave.lobby.order import LAST_TERM
-from conclave.lobby.values import replace
+from conclave.values import replace
 
 AT_FIRST = LAST_TERM // 2
 """So far are believed the Welcome to a newcomer and most of the others; as many terms are left behind it."""

@@ -14,7 +14,7 @@ from conclave.chat.lobby_state import Lobby
 from conclave.chat.timers import phrase, words
 from conclave.chat.words.content import Content, Offer, Text, Timer
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
+from conclave.values import replace
 
 TIMERS_KEPT = 8
 """Timers of a lobby before the present one, in case that the half in which later ones were set loses."""

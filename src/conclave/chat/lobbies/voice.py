@@ -10,7 +10,7 @@ from conclave.chat.effects import PutState
 from conclave.chat.lobby_state import Flying, Lobby, Voice
 from conclave.chat.words.content import Body, Content, Seen, Unsaid, encode_content
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.order import EntryKind
 
 FORMER_KEPT = 16

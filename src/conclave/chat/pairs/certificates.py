@@ -17,8 +17,8 @@ from conclave.chat.lobby_state import Lobby
 from conclave.chat.state import Peer
 from conclave.chat.words.originals import FINGERPRINT_BYTES, fingerprint
 from conclave.chat.work import Work
-from conclave.lobby.values import replace
 from conclave.mls.group import Changes, State
+from conclave.values import replace
 from conclave.wire.codec import Reader, Writer
 
 CERTIFICATES_KEPT = 8

@@ -22,9 +22,9 @@ from conclave.chat.words.line import Status
 from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import State
+from conclave.values import replace
 from conclave.wire.delivery import Ack
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.packages import AskPackage

@@ -12,9 +12,9 @@ from conclave.chat.pairs import certificates, duet
 from conclave.chat.state import PairGroup, Peer
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
-from conclave.lobby.values import replace
 from conclave.mls import group as mls
 from conclave.mls.group import Staged
+from conclave.values import replace
 from conclave.wire.posts import Handshake
 
 

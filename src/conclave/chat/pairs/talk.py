@@ -15,7 +15,7 @@ from conclave.chat.state import Peer
 from conclave.chat.words.content import REACTION_BYTES, WORDS_BYTES, Body, Edit, Reaction, Text
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
-from conclave.lobby.values import replace
+from conclave.values import replace
 from conclave.wire.posts import Answer, Choice, Message
 
 HEARD = {Choice.ACCEPT: Heard.ACCEPT, Choice.REJECT: Heard.REJECT, Choice.BUSY: Heard.BUSY, Choice.FREE: Heard.FREE}

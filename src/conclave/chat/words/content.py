@@ -8,10 +8,10 @@ protected (``chat.sessions``) and what it does (``chat.hearing``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from conclave.errors import DecodeError
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 

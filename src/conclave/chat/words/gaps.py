@@ -7,9 +7,8 @@ Left out: when messages are counted (``chat.lobbies.following``, ``chat.lobbies.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from conclave.lobby.values import replace
+from conclave.values import dataclass, replace
 
 GAPS_OF_ONE = 64
 """Ranges of one author that are remembered; what lacks beyond them is not told."""

@@ -8,13 +8,13 @@ way to somebody else (``Signed``) it brings the certificate along. Left out: whe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
 from conclave.mls import group as mls
 from conclave.mls.group import Original, State
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
 
 CONTENT_BYTES = 256 * 1024

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -22,6 +21,7 @@ from conclave.chat.words.originals import read_kept
 from conclave.errors import DecodeError, StorageError
 from conclave.mls.group import read_original
 from conclave.pki.verify import claimed_identity
+from conclave.values import dataclass, field
 
 FORMAT = 1
 LABEL = b"conclave transcript 1"

@@ -11,7 +11,6 @@ import json
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from typing import TypeVar
@@ -36,6 +35,7 @@ from conclave.mls.group import verify_original
 from conclave.pki.certificate import Certificate, read_certificate
 from conclave.pki.trust import ISSUING_MOST, Trust, pin_root
 from conclave.pki.verify import GRACE_SECONDS, claimed_identity, verify_credential
+from conclave.values import dataclass, field
 
 FINDINGS_MOST = 100
 """Findings that are told one by one."""
