@@ -60,6 +60,19 @@ def test_who_comes_later_is_told_too() -> None:
     assert _words(table)[1] == Status.MAILED.value
 
 
+def test_boxes_that_became_empty_before_their_leader_restarted_are_shown_no_more() -> None:
+    table = _told()
+    table.part({"ayse", "cem"}, {"burak"})
+    assert table.view("burak").mailed
+    table.collect("cem")
+    table.run(3)
+    table.restart("ayse")
+    table.part()
+    table.run(30)
+    assert (table.view("burak").term, table.view("burak").leader) == (1, "ayse")
+    assert not table.view("burak").mailed
+
+
 def test_an_older_peer_is_told_nothing() -> None:
     table = _told(version=1)
     assert _frames(table) == []

@@ -7,7 +7,9 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
-from conclave.wire.order import AskInfo, Info, Refusal, Refused
+from conclave.chat.words.content import Timer
+from conclave.wire.delivery import Post
+from conclave.wire.order import AskInfo, EntryKind, Info, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed
 
@@ -93,7 +95,7 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
         kept = table.state("ayse", group)
         table.restart("ayse")
         assert table.state("ayse", group).healing.forked
-        older = decode_lobby(group, encode_lobby(kept)[:-2], encode_place(kept))
+        older = decode_lobby(group, encode_lobby(kept)[:-3], encode_place(kept))
         assert not older.healing.forked
         assert older.forsaken == kept.forsaken
     table.part({"ayse", "burak", "deniz"}, {"cem"}, {"elif"})
@@ -110,3 +112,64 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
     agreed(table, *ALL, lines=False)
     for name in ALL:
         assert sorted(table.words(name)) == sorted(said)
+
+
+@pytest.mark.parametrize("step", [Step.REJOIN, Step.ENTER])
+def test_who_set_a_timer_sets_it_again_though_its_entries_are_gone_when_an_order_counts_that_parted_before(
+    table: Table, step: Step
+) -> None:
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"burak", "deniz"}, {"ayse", "cem", "elif"})
+    table.run(30)
+    table.put("ayse", ev.Utter("#ops", table.random(16), Timer(3600)))
+    table.run(3)
+    ask_in(table, "ayse", "elif")
+    table.part({"burak", "deniz"}, {"ayse"}, {"cem", "elif"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("cem",)))
+    table.run(2)
+    if step is Step.REJOIN:
+        hear_of(table, "ayse", "cem")
+    else:
+        table.drop = lambda _one, _other, frame: isinstance(frame, Submit) and frame.kind is EntryKind.COMMIT
+        table.part({"burak", "deniz"}, {"ayse", "cem"}, {"elif"})
+        table.link("ayse", "cem")
+        table.run(10)
+    assert table.state("ayse", group).healing.step is step
+    table.part({"burak", "deniz"}, {"ayse"}, {"cem"}, {"elif"})
+    table.drop = lambda *_: False
+    table.restart("ayse")
+    table.part({"ayse", "burak", "deniz"}, {"cem"}, {"elif"})
+    table.run(120)
+    table.part()
+    table.run(120)
+    assert [table.view(name).timer for name in ALL] == [3600] * 4
+    assert sum("disappear" in text for text in table.texts("burak", "#ops")) == 1
+
+
+def test_who_waits_to_be_let_in_goes_on_to_where_who_asked_it_in_takes_it_for_its_leader() -> None:
+    """burak asked cem in, whom his half put out; then he hears that cem's own counts, which cem leaves."""
+    table = together(*ALL)
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.run(2)
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    table.drop = lambda _one, _other, frame: isinstance(frame, AskInfo | Info | Post)
+    for other in ("deniz", "cem"):
+        table.link("burak", other)
+        table.wait(1)
+        table.cut("burak", other)
+    table.drop = lambda *_: False
+    assert table.view("burak").leader == "cem"
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(10)
+    table.part({"ayse"}, {"burak", "cem"}, {"deniz"})
+    table.run(3)
+    table.put("cem", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.run(120)
+    assert table.stages()["cem"] == "joining"
+    table.part()
+    table.run(120)
+    agreed(table, *ALL, lines=False)

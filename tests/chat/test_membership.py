@@ -168,6 +168,25 @@ def test_keys_in_a_lobby_are_renewed_daily_and_after_a_reconnect(table: Table) -
     assert table.view("burak").authenticator == table.view("ayse").authenticator
 
 
+def _key(table: Table, name: str, group: bytes) -> bytes:
+    """The key under which others encrypt for ``name``."""
+    state = table.desks[name].sessions.get(group)
+    assert state is not None
+    return state.epoch.tree.leaf(state.epoch.me).encryption_key
+
+
+def test_a_leader_renews_its_keys_daily_and_after_a_restart(table: Table) -> None:
+    group = table.lobby("ayse", "burak")
+    table.run(120, 10)
+    keys = [_key(table, "ayse", group)]
+    table.restart("ayse")
+    for seconds in (120, 90_000):
+        table.run(seconds, seconds / 30)
+        keys.append(_key(table, "ayse", group))
+    assert len(set(keys)) == 3
+    assert table.view("burak").leader == "ayse"
+
+
 def test_deputies_are_agreed_on(table: Table) -> None:
     table.lobby("ayse", "burak", "cem")
     table.put("ayse", ev.SetDeputies("ops", ("cem",)))

@@ -11,8 +11,9 @@ from conclave.chat.state import Judges
 from conclave.pki.revocation import Revocation
 from conclave.values import replace
 from conclave.wire.codec import Writer
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 from tests.chat.people import JUDGES, own
+from tests.chat.test_healing_again import hear_of
 
 EVERYBODY = ("ayse", "burak", "cem")
 
@@ -180,12 +181,30 @@ def test_whom_the_word_alone_names_is_put_out_also_after_a_restart(table: Table,
     assert ("not for burak" in table.words("burak")) is not holds
 
 
+def test_a_word_that_was_taken_back_while_we_come_into_another_half_does_not_come_back_with_a_restart() -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    table.run(3)
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    hear_of(table, "ayse", "cem")
+    assert table.view("ayse").healing
+    table.put("ayse", ev.Expelled("burak", "suspended"))
+    table.put("ayse", ev.Readmitted("burak"))
+    table.restart("ayse")
+    assert not table.desks["ayse"].expelled
+    table.part({"ayse", "cem", "deniz"}, {"burak"})
+    table.run(60)
+    assert "burak" in table.view("ayse").roster
+
+
 def test_a_lobby_from_before_is_read_that_has_no_words_of_the_authority(table: Table) -> None:
     group = table.desks["cem"].labels["#ops"]
     table.put("cem", ev.Expelled("burak", "certificate revoked"))
     lobby = table.state("cem", group)
     data = encode_lobby(lobby)
     assert decode_lobby(group, data, b"").intents == lobby.intents
-    words = Writer().vector([("burak", int(table.now))], lambda w, it: w.text(it[0]).uint64(it[1])).done()
-    before = decode_lobby(group, data.removesuffix(words), b"")
+    words = Writer().vector([("burak", int(table.now))], lambda w, it: w.text(it[0]).uint64(it[1]))
+    before = decode_lobby(group, data.removesuffix(words.vector((), Writer.uint64).done()), b"")
     assert before.intents.judged == {"burak": 0}

@@ -144,6 +144,31 @@ def test_who_asks_to_come_in_has_not_put_us_out_any_more(table: Table, group: by
     assert table.view("ayse").roster == ("ayse", "burak", "deniz")
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_leader_that_says_twice_that_we_are_out_and_gave_an_entry_between_does_not_go_on_to_say_so(
+    table: Table, group: bytes, given: bool
+) -> None:
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.OUTSIDER)))
+    table.drop = lambda *_: not given
+    table.say("ayse", "#ops", "an entry")
+    table.now += 200
+    table.drop = lambda *_: True
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.OUTSIDER)))
+    assert table.view("burak").healing is not given
+
+
+def test_who_asks_to_come_in_as_its_leader_says_that_it_is_out_waits_to_be_asked_in(
+    table: Table, group: bytes
+) -> None:
+    table.drop = lambda *_: True
+    for _ in range(3):
+        table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.OUTSIDER)))
+        table.now += 400
+    assert table.stages()["burak"] == "member"
+    table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.OUTSIDER)))
+    assert table.stages()["burak"] == "ended"
+
+
 def test_of_two_who_says_that_we_are_out_in_its_half_is_put_out_at_once() -> None:
     table = Table("ayse", "burak", "zeki")
     table.link("ayse", "burak")

@@ -10,7 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.line import Status
 from conclave.wire.delivery import Post
-from conclave.wire.order import Ordered, Submit
+from conclave.wire.order import AskInfo, Ordered, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_reviving import _restored as restored
 from tests.chat.test_succession import agreed
@@ -84,6 +84,31 @@ def test_two_who_come_from_backups_do_not_wait_for_each_other() -> None:
     table.part()
     table.run(180)
     agreed(table, "ayse", "burak", "cem", lines=False)
+
+
+@pytest.mark.parametrize("third", [False, True], ids=["two", "and one who has keys and is away"])
+def test_where_nobody_has_keys_any_more_the_lobby_ends(third: bool) -> None:
+    names = ("ayse", "burak", "cem") if third else ("ayse", "burak")
+    table = Table(*names)
+    for one in names[1:]:
+        table.link("ayse", one)
+    table.lobby(*names)
+    table.part({"ayse", "burak"}, {"cem"})
+    table.run(70, 10)
+    for name in ("ayse", "burak"):
+        restored(table, name)
+    before = len(table.frames)
+    table.run(600, 3)
+    asked = [one for one, _, frame in table.frames[before:] if isinstance(frame, AskInfo)]
+    assert len(asked) <= 80
+    if not third:
+        assert set(table.stages().values()) == {"ended"}
+        for name in names:
+            assert table.texts(name, "#ops")[-1].startswith("nobody who was in with you lets you in")
+        return
+    table.part()
+    table.run(180)
+    agreed(table, *names, lines=False)
 
 
 def test_where_all_are_out_who_were_in_with_it_it_is_out_too() -> None:

@@ -237,7 +237,7 @@ def test_of_many_who_call_the_roll_some_are_answered_and_ours_is_not_forgotten()
     heard = answers(table, first)
     assert sum("p6" in who for who in heard.values()) == ANSWERS_MOST
     table.drop = lambda *_: False
-    table.run(15)
+    table.run(20)
     assert answers(table, first)[first.encode() * 8] == set(names)
 
 

@@ -213,7 +213,6 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Refused():
             speaking.refused(work, peer, frame)
         case AskInfo():
-            membership.refused(work, peer, frame.group)  # who was to let us in lost its home, and our yes
             meaning.followed(work, peer, frame.group)
             rejoining.info_asked(work, peer, frame)
         case Info():

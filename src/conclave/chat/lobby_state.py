@@ -190,6 +190,8 @@ class Watch:
     forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
+    keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
     handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
@@ -240,6 +242,7 @@ class Lobby:
     timer: int = 0  # seconds after which what is said here disappears; 0: never
     timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
     timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
+    timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
     forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)

@@ -112,7 +112,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_before, lambda each, it: each.uint32(it[0]).uint64(it[1]))
     w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).uint64(lobby.forsaken)
     w.uint8(healing.forked)
-    return w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number).done()
+    w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number)
+    return w.vector(lobby.timers_ours, Writer.uint64).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -142,10 +143,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     forsaken = r.uint64() if r.remaining else 0
     forked = bool(r.uint8()) if r.remaining else False
     intents = replace(intents, judged=judged | dict(r.vector(_number) if r.remaining else ()))
+    ours = r.vector(Reader.uint64) if r.remaining else ()
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
-        healing, timer, timed, before, forsaken,
+        healing, timer, timed, before, ours, forsaken,
     )  # fmt: skip
 
 

@@ -36,6 +36,10 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     lobby = work.lobby(head.group) or lobby
     if state is None:
+        if head.seq and handle in lobby.watch.keyless:  # who has no keys has no entry either
+            keyless = {one: at for one, at in lobby.watch.keyless.items() if one != handle}
+            lobby = replace(lobby, watch=replace(lobby.watch, keyless=keyless))
+            work.keep_lobby(lobby)
         anew = lobby.healing.step is Step.REJOIN or orders.counts_before(top, lead)
         if anew and healing.vouched(work, lobby, handle, top):
             healing.adopt(work, work.lobby(head.group) or lobby, handle, head)

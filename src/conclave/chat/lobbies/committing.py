@@ -57,8 +57,8 @@ def act(work: Work, group: bytes) -> None:
         return
     if staged.state is not None:
         work.keep_session(staged.state)
-    renew = work.now + work.settings.update_every
-    intents = replace(lobby.intents, update=False, deputies=None)
+    renew = work.now + work.settings.update_spread * work.chance()  # if another's commit comes first
+    intents = replace(lobby.intents, update=False)
     work.keep_lobby(replace(lobby, intents=intents, watch=replace(lobby.watch, renew=renew)), reworded=True)
     speaking.commit(work, work.lobby(group) or lobby, staged, state.number)
 

@@ -117,7 +117,7 @@ def _has_words(lobby: Lobby) -> bool:
 
 
 def passed(work: Work, group: bytes) -> None:
-    """Time passed: who leaves says so again where the half that heard it lost.
+    """Time passed: who leaves says so again where the half that heard it lost, a leader where others are there.
 
     Who waited long enough for a leader goes. The others, who may be in another half, hear so when they show us where
     they are: a post might wait, and come when we are in again.
@@ -134,5 +134,8 @@ def passed(work: Work, group: bytes) -> None:
     said = lobby.voice.flying or len(lobby.voice.waiting)
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return
+    people = lobby.watch.followers
+    if people is not None and not any(one.linked and not one.until for one in people.values()):
+        return  # else each time fills the mailboxes of all who are away
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
     speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)

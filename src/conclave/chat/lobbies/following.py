@@ -62,6 +62,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
+    if handle == lobby.leader and lobby.healing.unknown:  # who is out for it gets none
+        lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)
@@ -248,9 +250,12 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
     mine = ours is not None and ours.kind is EntryKind.COMMIT and ours.payload == entry.payload
     if mine and lobby.voice.staged is not None:
         staged = lobby.voice.staged
-        lobby = replace(flown, voice=replace(flown.voice, staged=None))
-        work.keep_lobby(lobby)
         before, after = state, mls.merge(state, staged)
+        done = lobby.intents.deputies == groups.deputies(after)
+        intents = replace(lobby.intents, deputies=None) if done else lobby.intents
+        watch = replace(lobby.watch, renew=work.now + work.settings.update_every)
+        lobby = replace(flown, voice=replace(flown.voice, staged=None), intents=intents, watch=watch)
+        work.keep_lobby(lobby)
         if staged.welcome and lobby.order is not None:
             # By leaf: who is in by one key package may have answered with another since.
             awaited = {leaf: one for one, leaf in groups.roster(after).items() if one in lobby.intents.adds}

@@ -182,7 +182,7 @@ def unwound(
     pull, had = lobby.healing.pull, lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
         pull = (min(had, pull[0] if pull else had), common + 1)
-    lobby = _carry_over(work, timers.lost(work, lobby, common, cut), common, set(late))
+    lobby = _carry_over(work, timers.lost(work, lobby, common), common, set(late))
     healing = replace(
         lobby.healing,
         step=step,
@@ -241,7 +241,7 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
     if handle != lobby.leader:
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, goal_by=lobby.leader, fetching=0)))
         return
-    healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0)
+    healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0, unknown=0.0)
     work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)
     work.stir(lobby.group)
 

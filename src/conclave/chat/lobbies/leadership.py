@@ -139,9 +139,11 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
         if handle == lobby.leader:
             watch = replace(current.watch, fetching=0)
             if up and current.lead is not None:
-                watch = replace(watch, renew=_soon(work, watch.renew))
+                watch = replace(watch, renew=_soon(work, watch.renew), boxes=None)  # it tells those that it has
             work.keep_lobby(replace(current, watch=watch))
             speaking.again(work, lobby.group)
+        elif up and not current.watch.renew and audience.leads(work, current):  # since our start we have led
+            work.keep_lobby(replace(current, watch=replace(current.watch, renew=_soon(work, 0.0))))
         work.stir(lobby.group)
 
 

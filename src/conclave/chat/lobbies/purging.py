@@ -69,6 +69,8 @@ def readmitted(work: Work, handle: str) -> None:
     """Somebody whom the authority put out has a certificate that holds."""
     if handle in work.expelled:
         work.expelled = {one: at for one, at in work.expelled.items() if one != handle}
+        for lobby in work.lobbies():
+            withdraw(work, lobby)
 
 
 def linked(work: Work, handle: str, made: float) -> None:

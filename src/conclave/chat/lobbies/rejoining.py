@@ -32,12 +32,14 @@ POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.following`` checks."""
 ASK_AGAIN = 2.0
 """What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
+KEYLESS_AGAIN = 20.0
+"""... and after so long where nobody is there but those who ask us for the same."""
 TURN_SECONDS = 3.0
 """One member after the other comes in: so long is waited for its commit."""
 ANEW_SPREAD = 10.0
 """Those who came in again ask newcomers of their half in within so long (seconds), where they are many."""
 UNKNOWN_SECONDS = 300.0
-"""A newcomer of a half that lost waits so long to be asked into the other."""
+"""A newcomer of a half that lost waits so long to be asked into the other, and who comes from a backup for keys."""
 
 
 def passed(work: Work, group: bytes) -> None:
@@ -49,7 +51,11 @@ def passed(work: Work, group: bytes) -> None:
         _ask_in_anew(work, lobby)
         return
     work.wake(work.now + ASK_AGAIN)
-    if abs(work.now - lobby.healing.asked) < ASK_AGAIN:
+    # Who does not lead tells whom it follows.
+    others = (*lobby.asked, *lobby.watch.vouched) if leaderless(work, lobby) else ()
+    there = [one for one in dict.fromkeys((lobby.leader, *others)) if work.peer(one).linked]
+    rarely = lobby.healing.step is Step.REJOIN and there and lobby.watch.keyless.keys() >= set(there)
+    if abs(work.now - lobby.healing.asked) < (KEYLESS_AGAIN if rarely else ASK_AGAIN):
         return
     work.keep_lobby(
         replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5)))
@@ -57,11 +63,8 @@ def passed(work: Work, group: bytes) -> None:
     if lobby.healing.step is Step.UNWIND:
         work.deed(Unwind(group, lobby.label, lobby.healing.common))
     elif lobby.healing.step is Step.REJOIN:
-        others = (*lobby.asked, *lobby.watch.vouched)  # who does not lead tells whom it follows
-        others = others if leaderless(work, lobby) else ()
-        for handle in dict.fromkeys((lobby.leader, *others)):
-            if work.peer(handle).linked:
-                work.deed(Send(handle, AskInfo(group)))
+        for handle in there:
+            work.deed(Send(handle, AskInfo(group)))
     elif leaderless(work, lobby):
         ask_again(work, group)  # nobody puts in order what brings us in
 
@@ -70,8 +73,8 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     """A member of a half that lost wants in: one after the other, so that their commits do not compete."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
-    if lobby is not None and state is None and handle == lobby.leader and lobby.lead is not None:
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lobby.lead)))  # it has no keys either
+    if lobby is not None and state is None and lobby.lead is not None and handle in (lobby.leader, *lobby.asked):
+        _asked_too(work, lobby, handle)
     if lobby is None or state is None or lobby.order is None:
         return
     # Nobody comes into a lobby that closes; a device is out by the commit of a later one that is in.
@@ -106,8 +109,20 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
 
 
+def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
+    """We come from a backup, and so may who asks us: one that has keys, and took us for its leader, leads soon."""
+    waited, last = lobby.watch.keyless.get(handle, (0.0, work.now))
+    waited += min(abs(work.now - last), 2 * KEYLESS_AGAIN)  # either may have slept
+    watch = replace(lobby.watch, keyless={**lobby.watch.keyless, handle: (waited, work.now)})
+    if handle == lobby.leader:
+        watch = replace(watch, handed=lobby.lead)
+    lobby = replace(lobby, watch=watch)
+    work.keep_lobby(lobby)
+    _forlorn(work, lobby)
+
+
 def absent(work: Work, handle: str, group: bytes) -> None:
-    """Somebody is out, or says that we are: where all say so who were in when our backup was made, that is so."""
+    """Somebody is out, or says that we are, who come from a backup."""
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.REJOIN or work.session(group) is not None:
         return
@@ -115,7 +130,15 @@ def absent(work: Work, handle: str, group: bytes) -> None:
     watch = replace(lobby.watch, absent=lobby.watch.absent | {handle}, vouched=vouched)
     lobby = replace(lobby, watch=watch)
     work.keep_lobby(lobby)
-    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent:
+    _forlorn(work, lobby)
+
+
+def _forlorn(work: Work, lobby: Lobby) -> None:
+    """Where all who were in when our backup was made say that they or we are out, or have no keys, we are out."""
+    if lobby.healing.step is not Step.REJOIN:
+        return
+    keyless = {one for one, (waited, _) in lobby.watch.keyless.items() if waited > UNKNOWN_SECONDS}
+    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent | keyless:
         own_notice(work, lobby.label, "nobody who was in with you lets you in: whoever is in can ask you in")
         ending.end(work, lobby)
 

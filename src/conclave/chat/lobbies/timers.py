@@ -6,8 +6,6 @@ all the same. Left out: pairs, and the words for it (``chat.timers``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from conclave.chat.effects import ExpireLine, LookAtFile
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience
@@ -17,7 +15,6 @@ from conclave.chat.timers import phrase, words
 from conclave.chat.words.content import Content, Offer, Text, Timer
 from conclave.chat.work import Work
 from conclave.values import replace
-from conclave.wire.order import Ordered
 
 TIMERS_KEPT = 8
 """Timers of a lobby before the present one, in case that the half in which later ones were set loses."""
@@ -38,7 +35,10 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
     elif timer.seconds != lobby.timer:
         own_notice(work, lobby.label, f"{phrase(timer.seconds)} here, says {author}", seq)
     before = ((*lobby.timers_before, (lobby.timer, lobby.timed)) if lobby.timed else ())[-TIMERS_KEPT:]
-    work.keep_lobby(replace(lobby, timer=timer.seconds, timed=timed, timers_before=before), reworded=True)
+    lobby = replace(lobby, timer=timer.seconds, timed=timed, timers_before=before)
+    if author == work.me and not again:
+        lobby = replace(lobby, timers_ours=(*lobby.timers_ours, seq)[-TIMERS_KEPT:])
+    work.keep_lobby(lobby, reworded=True)
 
 
 def hold(work: Work, group: bytes, ours: Content) -> None:
@@ -58,20 +58,22 @@ def tell(work: Work, group: bytes) -> None:
         say_content(work, group, Timer(lobby.timer, max(lobby.timed, 1)))
 
 
-def lost(work: Work, lobby: Lobby, common: int, cut: Sequence[Ordered]) -> Lobby:
+def lost(work: Work, lobby: Lobby, common: int) -> Lobby:
     """What was set behind entry ``common`` was set in a half that lost: who set it says it again in the other.
 
     Until then the one before it counts, where that was set before.
     """
     if lobby.timed <= common:
         return lobby
-    if any(entry.seq == lobby.timed and entry.sender == work.me for entry in cut):
+    if lobby.timed in lobby.timers_ours:
         say_content(work, lobby.group, Timer(lobby.timer))
     before = tuple(one for one in lobby.timers_before if one[1] <= common)
     timer, timed = before[-1] if before else (0, 0)
-    return replace(work.lobby(lobby.group) or lobby, timer=timer, timed=timed, timers_before=before[:-1])
+    ours = tuple(seq for seq in lobby.timers_ours if seq <= common)
+    lobby = work.lobby(lobby.group) or lobby
+    return replace(lobby, timer=timer, timed=timed, timers_before=before[:-1], timers_ours=ours)
 
 
 def anew(lobby: Lobby) -> Lobby:
     """We are in anew, and whoever leads says what is set: what was set by no entry that we know counts no more."""
-    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0)
+    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0, timers_ours=())
