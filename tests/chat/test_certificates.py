@@ -326,6 +326,22 @@ def test_who_was_in_a_lobby_that_we_left_is_not_known_while_another_shows_anothe
     assert said(four, "ayse", "@cem") == [ANOTHER]
 
 
+def test_whom_a_home_knew_from_a_lobby_alone_it_knows_when_it_comes_from_a_backup(lobby: Table) -> None:
+    for name in ("ayse", "cem"):
+        lobby.cut("burak", name)
+    store = lobby.stores["burak"]
+    store.commit(forget(store.states(), store.outbox(), store.heads(), []))
+    assert not store.states(MET_KEY + "burak")
+    lobby.restart("burak")
+    somebody_else(lobby, own("cem", 2))
+    lobby.link("burak", "cem")
+    lobby.say("cem", "@burak", "it is me")
+    assert said(lobby, "burak", "@cem") == [ANOTHER]
+    lobby.link("burak", "ayse")
+    lobby.say("ayse", "@burak", "and me")
+    assert said(lobby, "burak", "@ayse") == []
+
+
 @pytest.mark.parametrize("first", [1, 2])
 def test_who_is_two_in_our_lobbies_is_known_from_neither(four: Table, first: int) -> None:
     four.lobby("deniz", "cem", "ayse", "mallory")

@@ -6,16 +6,18 @@ device. Left out: copying and sealing (``node.backup``), and what the core does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
 from conclave.chat.lobby_state import Stage
 from conclave.chat.pair import Ours
+from conclave.chat.pairs.certificates import encode_met, of_several
 from conclave.chat.peer_records import decode_peer
 from conclave.chat.records import (
     EPOCH,
     LOBBY_KEY,
+    MET_KEY,
     PEER_KEY,
     PLACE_KEY,
     SESSION_KEY,
@@ -24,6 +26,7 @@ from conclave.chat.records import (
 )
 from conclave.chat.state import RemainingLobby, Remains
 from conclave.chat.words.line import Status
+from conclave.chat.words.originals import fingerprint
 from conclave.errors import DecodeError
 from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode
@@ -55,6 +58,7 @@ def forget(
     records: list[Record] = [DropState(key) for key in gone]
     if gone or RESTORED_KEY not in dict(held):
         records.append(PutState(RESTORED_KEY, encode_remains(_remains(held))))
+    records += _met(dict(held))
     records += [DropPosts(peer, _ALL) for peer in outbox]
     records += [DropEntries(group) for group in orders]
     records += [MarkLine(name, sender, identity, Status.FAILED) for name, sender, identity in unsent]
@@ -86,9 +90,28 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
 
 def _people(held: Mapping[str, bytes], name: str) -> tuple[str, ...]:
     key = SESSION_KEY + name
-    if key + EPOCH not in held:
-        return ()
-    return tuple(groups.roster(State.join_parts(held[key + EPOCH], held.get(key + TRAFFIC, b""))))
+    return tuple(groups.roster(_keys(held, key))) if key + EPOCH in held else ()
+
+
+def _keys(held: Mapping[str, bytes], key: str) -> State:
+    return State.join_parts(held[key + EPOCH], held.get(key + TRAFFIC, b""))
+
+
+def _met(held: Mapping[str, bytes]) -> Iterator[PutState]:
+    """Which certificates those showed whom we knew by what goes alone."""
+    shown: dict[str, list[bytes]] = {}
+    for key in held:
+        if not (key.startswith(SESSION_KEY) and key.endswith(EPOCH)):
+            continue
+        try:
+            state = _keys(held, key.removesuffix(EPOCH))
+        except DecodeError:
+            continue
+        for handle, leaf in groups.roster(state).items():
+            if leaf != state.epoch.me and MET_KEY + handle not in held:
+                shown.setdefault(handle, []).append(fingerprint(groups.certificate(state, leaf)))
+    for handle, names in shown.items():
+        yield PutState(MET_KEY + handle, encode_met((of_several(names),)))
 
 
 def encode_remains(remains: Remains) -> bytes:
