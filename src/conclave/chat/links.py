@@ -62,6 +62,8 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
         timer = replace(peer.timer, number=1 if peer.timer.seconds else 0)
         peer = replace(peer, counts=0, told=0, timer=timer)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
+    if new_home:  # the one before took some of what was left there, or all
+        unheard(work, handle)
     if new_home and peer.refused and pair.theirs is not Theirs.REJECTED:
         work.deed(Recollect(b"", "@" + handle, tuple((work.me, identity) for identity in peer.refused)))
     try:
@@ -98,7 +100,7 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, unmailed=""))
     if delivery.full(ack.declined):
-        mail_anew(work, handle)  # it passed over what was behind
+        unheard(work, handle)  # it passed over what was behind
     work.send_outbox(handle)
 
 
@@ -160,8 +162,22 @@ def mail_anew(work: Work, handle: str) -> None:
     for line in peer.out.lines:
         if line.number <= peer.mailed:
             work.mark_line("@" + handle, line.id, Status.WAITING)
-    work.keep(replace(peer, mailed=0, mailing=0, mail_until=0))
+    anew = delivery.left_anew(peer.anew, work.now)
+    work.keep(replace(peer, mailed=0, mailing=0, mail_until=0, anew=anew))
     work.wake(work.now)
+
+
+def unheard(work: Work, handle: str) -> None:
+    """By what a peer says, what was left in its mailbox went unheard: it is left anew, ever more seldom."""
+    peer = work.peer(handle)
+    if max(peer.mailed, peer.mailing) < peer.out.base:
+        return
+    anew = delivery.asked_anew(peer.anew, work.now)
+    work.keep(replace(peer, anew=anew))
+    if anew.due <= work.now:
+        mail_anew(work, handle)
+    else:
+        work.wake(anew.due)
 
 
 def send(work: Work, handle: str, frame: object) -> None:
