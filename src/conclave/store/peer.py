@@ -57,9 +57,10 @@ class PeerDatabase:
         if not todo:
             return frozenset()
         added = {name_of(record) for record in records if isinstance(record, AddLine)}
+        drops = any(statement is sql.DROP_EXPIRED for statement, _ in todo)  # a line that is here may be one of them
         with self._writing, translated(self._path):
             try:  # nearly always all lines are new, and it is dear to look for each
-                stale = self._carried_out(todo, added, new=bool(added))
+                stale = self._carried_out(todo, added, new=bool(added) and not drops)
             except self._writer.IntegrityError:
                 stale = self._carried_out(todo, added, new=False)
             if self._unwiped:
