@@ -36,7 +36,7 @@ RESTORED_KEY = "restored"
 """The state by which the core knows that its home was restored; what it says is ``Remains``."""
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
-So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
+So go the outbox (lines of it are marked as not sent: nobody will say how they fare) and the lobbies' orders."""
 VERSION = 2
 """1 is read too: it says of no lobby who was in."""
 _ALL = (1 << 63) - 1
@@ -50,8 +50,8 @@ def forget(
 ) -> list[Record]:
     """What makes a copy of a store fit to be restored. Done twice it changes nothing more.
 
-    ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait:
-    conversation, sender, id.
+    ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait here or
+    in a mailbox: conversation, sender, id.
     """
     held = list(states)
     gone = [key for key, _ in held if key.startswith(GONE)]

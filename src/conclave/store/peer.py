@@ -195,10 +195,10 @@ class PeerDatabase:
         return {peer: (first, last, count) for peer, first, last, count in rows}
 
     def unsent(self) -> list[tuple[str, str, bytes]]:
-        """Lines that wait in the outbox: conversation, sender, id. Looks at all of history: for rare uses."""
+        """Lines that wait here or in a mailbox: conversation, sender, id. Looks at all of history: for rare uses."""
         rows = self._read(
             "SELECT c.name, l.sender, l.id FROM lines l JOIN conversations c ON c.key = l.conversation "
-            "WHERE l.status = 'waiting'"
+            "WHERE l.status IN ('waiting', 'in mailbox')"
         )
         return [(name, sender, identity) for name, sender, identity in rows]
 
