@@ -171,6 +171,16 @@ def test_a_timer_is_shown_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -
     assert conclave(None, "timer", "#ops").out == "#ops: lines disappear after 1 hour\n"
 
 
+def test_the_timer_of_a_lobby_that_one_is_not_in_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"conversation": "#ops", "timer": 0, "kept": "lines are kept"}
+    outside = {"outside": "you are not in #ops yet, ayse invites you", "remedy": "conclave accept ayse --lobby ops"}
+    monkeypatch.setattr(lines, "NodeClient", Answers(**there, **outside))
+    for options in ([], ["--json"]):
+        done = conclave(None, "timer", "#ops", *options)
+        assert (done.code, done.out) == (3, "")
+        assert "ayse invites you" in done.err
+
+
 def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"from": "ayse", "lobby": "#ops", "text": "", "since": 0.0, "lines": 0}
     monkeypatch.setattr(lobby, "NodeClient", Answers(requests=[asked]))
