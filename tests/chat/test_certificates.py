@@ -257,6 +257,22 @@ def test_a_renewal_that_one_lobby_vouched_for_is_known_when_another_ends(lobby: 
     assert said(lobby, "burak", "@cem") == []
 
 
+def test_whom_a_home_knew_from_a_lobby_alone_it_knows_when_it_comes_from_a_backup(lobby: Table) -> None:
+    for name in ("ayse", "cem"):
+        lobby.cut("burak", name)
+    store = lobby.stores["burak"]
+    store.commit(forget(store.states(), store.outbox(), store.heads(), []))
+    assert not store.states(MET_KEY + "burak")
+    lobby.restart("burak")
+    somebody_else(lobby, own("cem", 2))
+    lobby.link("burak", "cem")
+    lobby.say("cem", "@burak", "it is me")
+    assert said(lobby, "burak", "@cem") == [ANOTHER]
+    lobby.link("burak", "ayse")
+    lobby.say("ayse", "@burak", "and me")
+    assert said(lobby, "burak", "@ayse") == []
+
+
 # --- revoked ---
 
 

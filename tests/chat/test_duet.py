@@ -6,19 +6,21 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import timers, views
+from conclave.chat.effects import PutPost
 from conclave.chat.links import REFUSED_KEPT
 from conclave.chat.notices import Receipted
 from conclave.chat.pairs.duet import ASK_AGAIN, GROUPS_KEPT
 from conclave.chat.settings import Settings
 from conclave.chat.state import Peer
 from conclave.chat.words.content import Timer
+from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.mls import group as mls
 from conclave.values import replace
-from conclave.wire.delivery import Post, PostKind
+from conclave.wire.delivery import DECLINED_POSTS, Ack, Post, PostKind
 from conclave.wire.packages import AskPackage, Package
-from conclave.wire.posts import Begin, Handshake, Message, open_post, pack_parcel
+from conclave.wire.posts import Answer, Begin, Choice, Handshake, Message, open_post, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import own
 
@@ -144,6 +146,66 @@ def test_what_was_said_again_and_arrived_is_not_said_once_more_to_a_later_home(t
     table.say("ayse", "@burak", "my third")
     table.run(60, 5)
     assert table.words("ayse", "@burak") == ["my third"]
+
+
+def lost_home(table: Table, name: str) -> None:
+    """``name`` lost its home, and has key packages at the authority again."""
+    table.lose_home(name)
+    table.published.pop(name, None)
+    table.stock(name)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_line_that_is_said_again_already_is_not_said_once_more_for_another_reason(
+    table: Table, *, cut: bool
+) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    lost_home(table, "ayse")
+    line = table.say("burak", "@ayse", "to your lost home")
+    lost: list[object] = []
+
+    def on_its_way(_: str, other: str, frame: object) -> bool:
+        if other != "ayse" or not isinstance(frame, Post) or line not in peer(table, "burak").again:
+            return False
+        lost.append(frame)
+        return True
+
+    table.drop = on_its_way
+    table.link("ayse", "burak")
+    assert lost
+    table.say("ayse", "@burak", "I lost my home")  # crosses it
+    there = peer(table, "burak")
+    assert [one.id for one in (*there.out.lines, *there.waiting)].count(line) == 1
+    table.drop = lambda *_: False
+    if cut:
+        table.part({"ayse"}, {"burak"})
+    for _ in range(4):
+        table.run(30, 5)
+        for name in ("burak", "ayse"):
+            table.collect(name)
+    assert table.words("ayse", "@burak").count("to your lost home") == 1
+    assert [one.status for one in table.lines("burak", "@ayse") if one.id == line] == [Status.DELIVERED]
+
+
+def test_a_peer_that_takes_nothing_hears_a_line_again_once_whatever_streams_it_comes_with(table: Table) -> None:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Post)
+    lines = [table.say("ayse", "@burak", str(number)) for number in range(2 * REFUSED_KEPT)]
+    table.effects["ayse"].clear()
+    kind, body = pack_parcel(Answer(b"", Choice.ACCEPT))
+    for _ in range(6):
+        for _ in range(2):
+            out = peer(table, "ayse").out
+            numbers = tuple(range(out.base, out.next))[:DECLINED_POSTS]
+            if numbers:
+                table.put("ayse", ev.Arrived("burak", Ack(out.stream, numbers[-1], numbers)))
+        table.put("ayse", ev.Arrived("burak", Post(table.random(8), 1, 1, kind, body)))
+        table.wait(40)
+    again = [one for one in table.effects["ayse"] if isinstance(one, PutPost) and one.kind == PostKind.MESSAGE]
+    assert len(again) == len(lines)
+    assert peer(table, "ayse").again == frozenset()
 
 
 BOTH_WAYS = pytest.mark.parametrize(("who", "other"), [("ayse", "burak"), ("burak", "ayse")])

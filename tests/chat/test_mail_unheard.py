@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.chat.delivery import ANEW_MOST_SECONDS, ANEW_SECONDS
 from conclave.chat.effects import DepositPosts, Resend
 from conclave.chat.mail import POSTS_AT_ONCE
-from conclave.wire.delivery import DECLINED_POSTS, Post
-from conclave.wire.posts import Answer, Choice, pack_parcel
+from conclave.chat.pairs.talk import REJECTIONS_MOST
+from conclave.wire.delivery import DECLINED_POSTS, Ack, Post
+from conclave.wire.frames import Frame
+from conclave.wire.posts import Answer, Choice, Message, pack_parcel
 from tests.chat.desks import Table
 
 
@@ -89,7 +94,9 @@ def test_more_words_than_can_be_declined_at_once_all_fail(friends: Table) -> Non
     many = DECLINED_POSTS // 2 + POSTS_AT_ONCE
     for number in range(many):
         friends.say("ayse", "@burak", str(number))
-    fetch(friends, "ayse", "burak", "ayse", "burak", "ayse")
+    fetch(friends, "ayse", "burak", "ayse")
+    friends.run(ANEW_SECONDS, 5)
+    fetch(friends, "burak", "ayse")
     assert friends.statuses("ayse", "@burak")[1:] == ["not sent"] * many
     assert views.queued(friends.desks["ayse"]) == {}
 
@@ -184,3 +191,71 @@ def test_whoever_answers_the_same_on_and_on_gets_nothing_more_by_it(friends: Tab
         friends.wait(0.1)
     sent = [one for one in friends.effects["ayse"] if isinstance(one, Resend | DepositPosts)]
     assert sent == []
+
+
+def test_words_left_before_it_was_heard_that_a_home_was_lost_come_to_the_next(friends: Table) -> None:
+    friends.say("ayse", "@burak", "one")
+    fetch(friends, "burak")  # it took it, and says so by mail
+    friends.lose_home("burak")
+    friends.published.pop("burak")
+    friends.stock("burak")
+    friends.say("ayse", "@burak", "two")
+    friends.run(10, 5)  # left before ayse fetches what the lost home said
+    friends.say("burak", "@ayse", "I have another home")
+    fetch(friends, *("ayse", "burak") * 6)
+    assert friends.words("ayse", "@burak")[-1] == "I have another home"
+    assert friends.words("burak", "@ayse") == ["I have another home", "two"]
+
+
+def drawn(table: Table, *frames: Frame, seconds: float = 20) -> int:
+    """How many envelopes ayse leaves for burak after one of burak's with these."""
+    table.effects["ayse"].clear()
+    table.mails += 1
+    table.put("ayse", ev.Mailed("burak", frames, table.mails, "d1"))
+    for _ in range(int(seconds / 5)):
+        table.wait(5)
+    return sum(isinstance(one, DepositPosts) for one in table.effects["ayse"])
+
+
+def test_a_rejected_person_draws_a_few_answers_however_many_homes_it_has(apart: Table) -> None:
+    apart.put("ayse", ev.AnswerRequest("burak", accept=False, block=True))
+    kind, body = pack_parcel(Message(bytes(16), bytes(16), b"x"))
+    homes = [Post(apart.random(8), 1, 1, kind, body) for _ in range(1_000)]
+    assert drawn(apart, *homes[1:]) == 1
+    assert drawn(apart, homes[0]) <= 1
+    peer = apart.desks["ayse"].peers.get("burak")
+    assert peer is not None
+    assert peer.out.count == REJECTIONS_MOST
+
+
+def frames_of(table: Table, how: str) -> Iterator[tuple[Frame, ...]]:
+    """What burak says time and again, to have what waits for it left anew."""
+    mine, theirs = table.desks["burak"].peers.get("ayse"), table.desks["ayse"].peers.get("burak")
+    assert mine is not None
+    assert theirs is not None
+    number = mine.out.next
+    for time in range(40):
+        match how:
+            case "homes":
+                kind, body = pack_parcel(Answer(b"", Choice.ACCEPT))
+                yield (Post(table.random(8), 1, 1, kind, body),)
+            case "acknowledgements":
+                yield (Ack(theirs.out.stream, theirs.out.base + time, (0,) * DECLINED_POSTS),)
+            case _:
+                packed = [pack_parcel(Answer(b"", choice)) for choice in (Choice.BUSY, Choice.FREE, Choice.ACCEPT)]
+                yield tuple(
+                    Post(mine.out.stream, number + at, number, kind, body) for at, (kind, body) in enumerate(packed)
+                )
+                number += 3
+
+
+@pytest.mark.parametrize("how", ["homes", "answers", "acknowledgements"])
+def test_whoever_has_mail_left_anew_on_and_on_gets_it_ever_more_seldom(friends: Table, how: str) -> None:
+    for number in range(5 * POSTS_AT_ONCE):
+        friends.say("ayse", "@burak", f"{number}")
+    friends.run(120, 5)
+    mails = [drawn(friends, *frames) for frames in frames_of(friends, how)]  # in 800 s
+    assert 5 * 3 <= sum(mails) <= 5 * 5
+    peer = friends.desks["ayse"].peers.get("burak")
+    assert peer is not None
+    assert ANEW_SECONDS < peer.anew.wait <= ANEW_MOST_SECONDS

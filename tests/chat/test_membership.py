@@ -172,7 +172,7 @@ def _key(table: Table, name: str, group: bytes) -> bytes:
     """The key under which others encrypt for ``name``."""
     state = table.desks[name].sessions.get(group)
     assert state is not None
-    return state.epoch.tree.leaf(state.epoch.me).encryption_key
+    return state.epoch.leaf(state.epoch.me).encryption_key
 
 
 def test_a_leader_renews_its_keys_daily_and_after_a_restart(table: Table) -> None:

@@ -21,7 +21,7 @@ def _keys(table: Table) -> dict[str, bytes]:
     """Everybody's encryption key, as ayse has it."""
     state = table.desks["ayse"].sessions.get(table.desks["ayse"].labels["#ops"])
     assert state is not None
-    return {handle: state.epoch.tree.leaf(leaf).encryption_key for handle, leaf in groups.roster(state).items()}
+    return {handle: state.epoch.leaf(leaf).encryption_key for handle, leaf in groups.roster(state).items()}
 
 
 def test_deputies_that_lose_a_race_are_set_all_the_same(table: Table) -> None:

@@ -171,17 +171,58 @@ def test_a_timer_is_shown_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -
     assert conclave(None, "timer", "#ops").out == "#ops: lines disappear after 1 hour\n"
 
 
+def test_the_timer_of_a_lobby_that_one_is_not_in_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"conversation": "#ops", "timer": 0, "kept": "lines are kept"}
+    outside = {"outside": "you are not in #ops yet, ayse invites you", "remedy": "conclave accept ayse --lobby ops"}
+    monkeypatch.setattr(lines, "NodeClient", Answers(**there, **outside))
+    for options in ([], ["--json"]):
+        done = conclave(None, "timer", "#ops", *options)
+        assert (done.code, done.out) == (3, "")
+        assert "ayse invites you" in done.err
+
+
 def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"from": "ayse", "lobby": "#ops", "text": "", "since": 0.0, "lines": 0}
     monkeypatch.setattr(lobby, "NodeClient", Answers(requests=[asked]))
-    done = {"lobby": "#ops", "accepted": True, "stage": "member"}
+    done = {"from": "ayse", "lobby": "#ops", "accepted": True, "stage": "member"}
     monkeypatch.setattr(people, "NodeClient", Answers(answered=[done]))
-    assert "#ops" in conclave(None, "lobby", "join", "ops").err
+    assert conclave(None, "lobby", "join", "ops").err == "accepted: ayse's invitation to #ops\n"
     nowhere = conclave(None, "lobby", "join", "attic")
     assert (nowhere.code, nowhere.err.splitlines()[0]) == (
         3,
         "conclave: no invitation to #attic waits for your answer",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "invitations", "code", "words"),
+    [
+        (
+            "ops",
+            {"#ops": "mallory", "#ops@ayse": "ayse"},
+            3,
+            "mallory invites you to #ops; ayse invites you to #ops@ayse",
+        ),
+        ("ops", {"#ops@mallory": "mallory"}, 3, "mallory invites you to #ops@mallory"),
+        ("#ops@ayse", {"#ops": "mallory", "#ops@ayse": "ayse"}, 0, "accepted: ayse's invitation to #ops@ayse"),
+        ("ops", {"#ops": "mallory", "#attic": "ayse"}, 0, "accepted: mallory's invitation to #ops"),
+    ],
+)
+def test_of_several_lobbies_of_one_name_none_is_joined_by_that_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, invitations: dict[str, str], code: int, words: str
+) -> None:
+    class Node(Answers):
+        def call(self, *method: object, **asked: object) -> dict[str, Any]:
+            if method == ("requests",):
+                return {"requests": [{"from": one, "lobby": label} for label, one in invitations.items()]}
+            return {"answered": [{"from": asked["peer"], "lobby": asked["lobby"], "stage": "member"}]}
+
+    for module in (lobby, people):
+        monkeypatch.setattr(module, "NodeClient", Node())
+    done = conclave(None, "lobby", "join", name)
+    assert (done.code, done.err.splitlines()[0].removeprefix("conclave: ")) == (code, words)
+    commands = [f"conclave accept {one} --lobby {label[1:]}" for label, one in invitations.items()]
+    assert (" or: ".join(commands) in done.err) is (code == 3)
 
 
 def test_safety_numbers_are_of_two_people() -> None:

@@ -414,6 +414,9 @@ def test_a_commit_says_which_lines_are_no_news(store: PeerStore) -> None:
     assert store.commit([EraseLine(*two), EraseLine(*three)]) == frozenset()
     assert store.commit([AddLine("#ops", line(n)) for n in (2, 3, 4)]) == {two, three}
     assert store.commit([AddLine("@cem", line(1)), EraseLine("@cem", "ayse", line(1).id)]) == {("@cem", *one[1:])}
+    brief = AddLine("#ops", replace(line(5), expires=3.0))
+    assert store.commit([brief]) == frozenset()
+    assert store.commit([DropExpired(5.0), brief, AddLine("#ops", line(6))]) == {("#ops", "ayse", line(5).id)}
     assert store.commit([PutState("a", b"")]) == store.commit([]) == frozenset()
 
 

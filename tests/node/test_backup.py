@@ -124,6 +124,21 @@ def test_history_comes_back_and_keys_do_not(tmp_path: Path) -> None:
     new.close()
 
 
+def test_what_waited_here_or_in_a_mailbox_is_not_sent_as_the_restored_home_will_never_hear_of_it(
+    tmp_path: Path,
+) -> None:
+    home, path = home_of(tmp_path), tmp_path / "ayse.backup"
+    statuses = {Status.WAITING: Status.FAILED, Status.MAILED: Status.FAILED, Status.SENT: Status.SENT}
+    store = open_store(home, "ayse")
+    store.commit([AddLine("@cem", line(100 + n, status=status)) for n, status in enumerate(statuses)])
+    store.close()
+    backed_up(home, path)
+    restored(path, tmp_path / "new")
+    store = open_store(tmp_path / "new", "ayse")
+    assert [one.line.status for one in store.lines("@cem", limit=9)] == list(statuses.values())
+    store.close()
+
+
 def test_no_private_key_is_in_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the device's nor a conversation's: not in the manifest, and not in a free page of the database."""
     home, seen, manifests = home_of(tmp_path), list[bytes](), list[bytes]()

@@ -109,10 +109,10 @@ def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("stage", "code", "words"),
     [
-        ("member", 0, "accepted: the invitation to #ops"),
-        ("joining", 0, "accepted: the invitation to #ops; you are let in as soon as somebody there is online"),
-        ("ended", 1, "#ops was closed meanwhile, or the invitation taken back: you are not let in"),
-        ("", 1, "#ops was closed meanwhile, or the invitation taken back: you are not let in"),
+        ("member", 0, "accepted: ayse's invitation to #ops"),
+        ("joining", 0, "accepted: ayse's invitation to #ops; you are let in as soon as somebody there is online"),
+        ("ended", 1, "#ops was closed meanwhile, or ayse's invitation taken back: you are not let in"),
+        ("", 1, "#ops was closed meanwhile, or ayse's invitation taken back: you are not let in"),
     ],
 )
 def test_an_accepted_invitation_in_words(monkeypatch: pytest.MonkeyPatch, stage: str, code: int, words: str) -> None:

@@ -175,7 +175,9 @@ async def test_who_accepts_hears_whether_it_is_in(
         for name in ("bridge", "galley", "attic"):
             await ayse.serve(ask.LobbyOpen(name, ("deniz",)))
         await deniz.until(lambda: len(deniz.requested()) == 3)
-        assert (await deniz.serve(ask.Lines("#attic")))["remedy"] == "conclave lobby join attic"
+        outside = await deniz.serve(ask.Lines("#attic"))
+        assert outside["outside"] == "you are not in #attic yet, ayse invites you"
+        assert outside["remedy"] == "conclave accept ayse --lobby attic"
         with pytest.raises(LocalError, match="not in #attic yet"):
             await deniz.serve(ask.React("#attic", "last", "👍"))
         assert (await ayse.serve(ask.LobbyWho("attic")))["words"] == "nobody else is in"

@@ -330,10 +330,14 @@ def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
     how = in_lobby(later, stored(Status.SENT), "ayse")
     assert (how.status, how.words) == (Status.DELIVERED, "said before the others came in")
     assert of_line(how, 5, []) == how.words
+    left = in_lobby(replace(alone, gone={"burak": 6}), stored(Status.SENT), "ayse")
+    assert (left.status, left.words) == (Status.SENT, "sent; whoever was in then is out")
+    before = in_lobby(replace(alone, gone={"burak": 4}), stored(Status.SENT), "ayse")
+    assert (before.status, before.words) == (Status.DELIVERED, "nobody else is in")
     ended = replace(room(), roster=(), marks={})
     assert in_lobby(ended, stored(Status.SENT), "ayse").words == "sent"
-    left = replace(room(), roster=("burak",))
-    assert in_lobby(left, stored(Status.RECEIVED, sender="burak"), "ayse").words == "received"
+    outside = replace(room(), roster=("burak",))
+    assert in_lobby(outside, stored(Status.RECEIVED, sender="burak"), "ayse").words == "received"
 
 
 def test_a_line_is_in_mailboxes_in_words() -> None:

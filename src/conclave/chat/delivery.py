@@ -31,6 +31,9 @@ PATIENCE_DOUBLINGS = 5
 """An open link without progress is tried after 1, 2, 4 ... 32 times ``resend_after``."""
 PROBES_AFTER = 2
 """So many tries in vain send all that is in flight; the later ones send a single post."""
+ANEW_SECONDS = 60.0
+"""Between two times that mail is left anew for what its receiver says; doubled each time that this is soon again."""
+ANEW_MOST_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,15 @@ class Flight:
     handed: bytes = b""  # reference of our key package that went over it
     device: str = ""  # the label of the device at its other end
     version: int = 1  # of the link's protocol, as both ends speak it
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """When a peer last had what was left for it left anew, and when it will next. Not kept on disk."""
+
+    due: float = 0.0  # UNIX seconds; 0: it has not asked for it since
+    last: float = 0.0  # UNIX seconds
+    wait: float = 0.0  # seconds from the last to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +172,19 @@ def ack_for(inbound: Inbound, stream: bytes) -> Ack | None:
         if known == stream:
             return Ack(stream, last, inbound.declined if at == 0 else ()) if last > 0 else None
     return None
+
+
+def asked_anew(anew: Anew, now: float) -> Anew:
+    """By what a peer says, what was left for it is to be left anew: at once, or once it has not been for a while."""
+    return anew if anew.due else replace(anew, due=now + max(0.0, anew.wait - abs(now - anew.last)))
+
+
+def left_anew(anew: Anew, now: float) -> Anew:
+    """It is; what was due is done."""
+    if not anew.due:
+        return anew
+    often = abs(now - anew.last) < 2 * anew.wait
+    return Anew(0.0, now, min(2 * anew.wait, ANEW_MOST_SECONDS) if often else ANEW_SECONDS)
 
 
 def opened(out: Outbound, window: int, now: float) -> Flight:

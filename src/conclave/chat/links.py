@@ -5,10 +5,10 @@ Left out: what a post says, which ``chat.desk`` hands to the rooms that know.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from conclave.chat import delivery, records
-from conclave.chat.delivery import Fate, Flight, Place, Waiting
+from conclave.chat.delivery import Fate, Flight, Place
 from conclave.chat.effects import DropPosts, DropState, Recollect, Send
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
@@ -62,8 +62,10 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
         timer = replace(peer.timer, number=1 if peer.timer.seconds else 0)
         peer = replace(peer, counts=0, told=0, timer=timer)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
-    if new_home and peer.refused and pair.theirs is not Theirs.REJECTED:
-        work.deed(Recollect(b"", "@" + handle, tuple((work.me, identity) for identity in peer.refused)))
+    if new_home:  # the one before took some of what was left there, or all
+        unheard(work, handle)
+        _say_again(work, peer, peer.refused)
+        work.keep(replace(work.peer(handle), refused=()))  # once only: it may go on like this
     try:
         fate = take(work, handle, open_post(post))
     except DecodeError as error:
@@ -87,29 +89,30 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     work.record(DropPosts(handle, ack.number))
     unread, declined = delivery.unread(ack), set(ack.declined)
     for line in lines:
-        if line.number in unread:
-            not_taken(work, handle, line)
-        else:
-            work.mark_line("@" + handle, line.id, Status.FAILED if line.number in declined else Status.DELIVERED)
+        work.mark_line("@" + handle, line.id, Status.FAILED if line.number in declined else Status.DELIVERED)
+    _not_taken(work, handle, [line.id for line in lines if line.number in unread])
     peer = work.peer(handle)
-    if peer.refused:
-        done = {line.id for line in lines if line.number not in unread}
-        peer = replace(peer, refused=tuple(one for one in peer.refused if one not in done))
+    peer = replace(peer, again=peer.again.difference(line.id for line in lines))
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
     work.keep(replace(peer, out=out, flight=flight if peer.linked else peer.flight, unmailed=""))
     if delivery.full(ack.declined):
-        mail_anew(work, handle)  # it passed over what was behind
+        unheard(work, handle)  # it passed over what was behind
     work.send_outbox(handle)
 
 
-def not_taken(work: Work, handle: str, line: Waiting) -> None:
-    """The other side could not read a line: it is not sent, or said again, once, where its keys were lost there."""
+def _not_taken(work: Work, handle: str, lines: Iterable[bytes]) -> None:
+    """The other side could not read these: they are said again, once, where its keys were lost there."""
     peer = work.peer(handle)
-    if line.id not in peer.refused:
-        if any(group.dead for group in peer.groups) and peer.pair.theirs is not Theirs.REJECTED:
-            work.deed(Recollect(b"", "@" + handle, ((work.me, line.id),)))
-        work.keep(replace(peer, refused=(*peer.refused, line.id)[-REFUSED_KEPT:]))
-    work.mark_line("@" + handle, line.id, Status.FAILED)
+    lines = [one for one in lines if one not in peer.again]
+    if any(group.dead for group in peer.groups):
+        _say_again(work, peer, lines)
+    else:
+        work.keep(replace(peer, refused=(*peer.refused, *lines)[-REFUSED_KEPT:]))
+
+
+def _say_again(work: Work, peer: Peer, lines: Collection[bytes]) -> None:
+    if lines and peer.pair.theirs is not Theirs.REJECTED:
+        work.deed(Recollect(b"", "@" + peer.handle, tuple((work.me, one) for one in lines)))
 
 
 def resend(work: Work, peer: Peer) -> None:
@@ -141,7 +144,7 @@ def abandon(work: Work, handle: str) -> None:
         work.mark_line("@" + handle, line.id, Status.FAILED)
     out = delivery.Outbound(work.random(delivery.STREAM_BYTES), peer.out.next, peer.out.next)
     pair = replace(peer.pair, told=False)  # that we rejected it may be among it too
-    work.keep(replace(peer, out=out, pair=pair, flight=replace(peer.flight, sent=out.base - 1)))
+    work.keep(replace(peer, out=out, pair=pair, flight=replace(peer.flight, sent=out.base - 1), again=frozenset()))
 
 
 def drop_waiting(work: Work, handle: str) -> None:
@@ -151,7 +154,8 @@ def drop_waiting(work: Work, handle: str) -> None:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         work.mark_line("@" + handle, unsaid.id, Status.FAILED)
     if len(peer.waiting):
-        work.keep(replace(peer, waiting=type(peer.waiting)()))
+        again = peer.again.difference(unsaid.id for unsaid in peer.waiting)
+        work.keep(replace(peer, waiting=type(peer.waiting)(), again=again))
 
 
 def mail_anew(work: Work, handle: str) -> None:
@@ -160,8 +164,22 @@ def mail_anew(work: Work, handle: str) -> None:
     for line in peer.out.lines:
         if line.number <= peer.mailed:
             work.mark_line("@" + handle, line.id, Status.WAITING)
-    work.keep(replace(peer, mailed=0, mailing=0, mail_until=0))
+    anew = delivery.left_anew(peer.anew, work.now)
+    work.keep(replace(peer, mailed=0, mailing=0, mail_until=0, anew=anew))
     work.wake(work.now)
+
+
+def unheard(work: Work, handle: str) -> None:
+    """By what a peer says, what was left in its mailbox went unheard: it is left anew, ever more seldom."""
+    peer = work.peer(handle)
+    if max(peer.mailed, peer.mailing) < peer.out.base:
+        return
+    anew = delivery.asked_anew(peer.anew, work.now)
+    work.keep(replace(peer, anew=anew))
+    if anew.due <= work.now:
+        mail_anew(work, handle)
+    else:
+        work.wake(anew.due)
 
 
 def send(work: Work, handle: str, frame: object) -> None:

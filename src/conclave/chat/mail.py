@@ -83,7 +83,12 @@ def passed(work: Work, peer: Peer) -> None:
 
 
 def _lapsed(work: Work, peer: Peer) -> Peer:
-    """Where mail that was left has waited for as long as it may, it is gone, and is left anew."""
+    """Where mail that was left has waited for as long as it may, it is gone, and is left anew; or it went unheard."""
+    if peer.anew.due and work.now < peer.anew.due:
+        work.wake(peer.anew.due)
+    elif peer.anew.due:
+        links.mail_anew(work, peer.handle)
+        return work.peer(peer.handle)
     if not peer.mail_until or peer.mailed < peer.out.base:
         return peer
     if work.now < peer.mail_until:

@@ -6,16 +6,18 @@ device. Left out: copying and sealing (``node.backup``), and what the core does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
 from conclave.chat.lobby_state import Stage
 from conclave.chat.pair import Ours
+from conclave.chat.pairs.certificates import encode_met, of_several
 from conclave.chat.peer_records import decode_peer
 from conclave.chat.records import (
     EPOCH,
     LOBBY_KEY,
+    MET_KEY,
     PEER_KEY,
     PLACE_KEY,
     SESSION_KEY,
@@ -24,6 +26,7 @@ from conclave.chat.records import (
 )
 from conclave.chat.state import RemainingLobby, Remains
 from conclave.chat.words.line import Status
+from conclave.chat.words.originals import fingerprint
 from conclave.errors import DecodeError
 from conclave.mls.group import State
 from conclave.wire.codec import Reader, Writer, decode
@@ -33,7 +36,7 @@ RESTORED_KEY = "restored"
 """The state by which the core knows that its home was restored; what it says is ``Remains``."""
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
-So go the outbox (lines that waited in it are marked as not sent) and the lobbies' orders."""
+So go the outbox (lines of it are marked as not sent: nobody will say how they fare) and the lobbies' orders."""
 VERSION = 3
 """Older ones are read too: 1 says of no lobby who was in, and both know of none that we were leaving, or out of."""
 _ALL = (1 << 63) - 1
@@ -47,14 +50,15 @@ def forget(
 ) -> list[Record]:
     """What makes a copy of a store fit to be restored. Done twice it changes nothing more.
 
-    ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait:
-    conversation, sender, id.
+    ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait here or
+    in a mailbox: conversation, sender, id.
     """
     held = list(states)
     gone = [key for key, _ in held if key.startswith(GONE)]
     records: list[Record] = [DropState(key) for key in gone]
     if gone or RESTORED_KEY not in dict(held):
         records.append(PutState(RESTORED_KEY, encode_remains(_remains(held))))
+    records += _met(dict(held))
     records += [DropPosts(peer, _ALL) for peer in outbox]
     records += [DropEntries(group) for group in orders]
     records += [MarkLine(name, sender, identity, Status.FAILED) for name, sender, identity in unsent]
@@ -88,9 +92,28 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
 
 def _people(held: Mapping[str, bytes], name: str) -> tuple[str, ...]:
     key = SESSION_KEY + name
-    if key + EPOCH not in held:
-        return ()
-    return tuple(groups.roster(State.join_parts(held[key + EPOCH], held.get(key + TRAFFIC, b""))))
+    return tuple(groups.roster(_keys(held, key))) if key + EPOCH in held else ()
+
+
+def _keys(held: Mapping[str, bytes], key: str) -> State:
+    return State.join_parts(held[key + EPOCH], held.get(key + TRAFFIC, b""))
+
+
+def _met(held: Mapping[str, bytes]) -> Iterator[PutState]:
+    """Which certificates those showed whom we knew by what goes alone."""
+    shown: dict[str, list[bytes]] = {}
+    for key in held:
+        if not (key.startswith(SESSION_KEY) and key.endswith(EPOCH)):
+            continue
+        try:
+            state = _keys(held, key.removesuffix(EPOCH))
+        except DecodeError:
+            continue
+        for handle, leaf in groups.roster(state).items():
+            if leaf != state.epoch.me and MET_KEY + handle not in held:
+                shown.setdefault(handle, []).append(fingerprint(groups.certificate(state, leaf)))
+    for handle, names in shown.items():
+        yield PutState(MET_KEY + handle, encode_met((of_several(names),)))
 
 
 def encode_remains(remains: Remains) -> bytes:

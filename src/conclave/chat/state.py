@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from conclave.chat.delivery import Flight, Inbound, Outbound
+from conclave.chat.delivery import Anew, Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pair import Ours, Pair
@@ -104,8 +104,12 @@ class Peer:
     mailing: int = 0  # the highest post that is on its way there
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
     unmailed: str = ""  # why nothing can be left in the peer's mailbox, in words: people were told so
+    anew: Anew = field(default_factory=Anew)  # how often what was left there is left anew for what it says
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
+    again: frozenset[bytes] = (
+        frozenset()
+    )  # lines in the outbox, or waiting, that are said again: they are not once more
 
     @property
     def linked(self) -> bool:

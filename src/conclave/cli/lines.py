@@ -12,6 +12,7 @@ import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.cli.talk import To, seconds_of, show_line, text_of
+from conclave.errors import LocalError
 from conclave.node.client import NodeClient
 
 Line = Annotated[str, typer.Argument(metavar="LINE", help="last, or a line's name as read --ids shows it.")]
@@ -102,6 +103,8 @@ def timer(
     with NodeClient(context_of(ctx).home) as node:
         if not after:
             there = node.call("lines", conversation=conversation, limit=1)
+            if there.get("outside"):
+                raise LocalError(there["outside"], remedy=there["remedy"])
             if as_json:
                 emit([{"conversation": there["conversation"], "seconds": there["timer"]}])
             else:

@@ -57,13 +57,19 @@ def join(ctx: typer.Context, lobby: Lobby, as_json: Json = False) -> None:
     """Accept the invitation to a lobby, as conclave accept does."""
     label = "#" + lobby.removeprefix("#")
     with NodeClient(context_of(ctx).home) as node:
-        asking = [one["from"] for one in node.call("requests")["requests"] if one["lobby"] == label]
+        waiting = node.call("requests")["requests"]
+    asking = [one for one in waiting if label in (one["lobby"], one["lobby"].partition("@")[0])]
     if not asking:
         raise LocalError(
             f"no invitation to {label} waits for your answer",
             remedy="conclave lobby list shows where you are in; else ask somebody there to invite you",
         )
-    people.accept(ctx, asking[0], label, as_json=as_json)
+    if len(asking) > 1 or asking[0]["lobby"] != label:  # whoever asked first, or a lobby that we are in, has the name
+        raise LocalError(
+            "; ".join(f"{one['from']} invites you to {one['lobby']}" for one in asking),
+            remedy=" or: ".join(f"conclave accept {one['from']} --lobby {one['lobby'][1:]}" for one in asking),
+        )
+    people.accept(ctx, asking[0]["from"], label, as_json=as_json)
 
 
 @app.command(epilog="Example: conclave lobby share ops @deniz --last 20")

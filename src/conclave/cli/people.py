@@ -139,12 +139,14 @@ def _answer(ctx: typer.Context, peer: str, lobby: str, *, as_json: bool, **answe
 def _answered(done: dict[str, Any], *, accepted: bool) -> str:
     if done.get("blocked"):
         return f"blocked: {done['from']}; nothing of theirs reaches you outside lobbies"
+    what = f"{done['from']}'s invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
     match done.get("stage"):
         case "ended" | "":
-            return f"{done['lobby']} was closed meanwhile, or the invitation taken back: you are not let in"
+            return (
+                f"{done['lobby']} was closed meanwhile, or {done['from']}'s invitation taken back: you are not let in"
+            )
         case "joining":
-            return f"accepted: the invitation to {done['lobby']}; you are let in as soon as somebody there is online"
-    what = f"the invitation to {done['lobby']}" if done["lobby"] else f"chatting with {done['from']}"
+            return f"accepted: {what}; you are let in as soon as somebody there is online"
     return f"{'accepted' if accepted else 'rejected'}: {what}"
 
 

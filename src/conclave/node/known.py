@@ -61,7 +61,11 @@ class Known:
         """Why we are not in a lobby (yet, or any more), and what to do; empty where we are in, and of pairs."""
         stage = self.lobby(conversation).stage if conversation.startswith("#") else ""
         if stage == "invited":
-            return f"you are not in {conversation} yet", f"conclave lobby join {conversation[1:]}"
+            inviter = next(one.peer for one in views.requests(self.pump.desk) if one.lobby == conversation)
+            return (
+                f"you are not in {conversation} yet, {inviter} invites you",
+                f"conclave accept {inviter} --lobby {conversation[1:]}",
+            )
         if stage == "joining":
             return f"you are not in {conversation} yet", "you are let in as soon as somebody in the lobby is online"
         if stage == "leaving":

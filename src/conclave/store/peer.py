@@ -57,9 +57,10 @@ class PeerDatabase:
         if not todo:
             return frozenset()
         added = {name_of(record) for record in records if isinstance(record, AddLine)}
+        drops = any(statement is sql.DROP_EXPIRED for statement, _ in todo)  # a line that is here may be one of them
         with self._writing, translated(self._path):
             try:  # nearly always all lines are new, and it is dear to look for each
-                stale = self._carried_out(todo, added, new=bool(added))
+                stale = self._carried_out(todo, added, new=bool(added) and not drops)
             except self._writer.IntegrityError:
                 stale = self._carried_out(todo, added, new=False)
             if self._unwiped:
@@ -194,10 +195,10 @@ class PeerDatabase:
         return {peer: (first, last, count) for peer, first, last, count in rows}
 
     def unsent(self) -> list[tuple[str, str, bytes]]:
-        """Lines that wait in the outbox: conversation, sender, id. Looks at all of history: for rare uses."""
+        """Lines that wait here or in a mailbox: conversation, sender, id. Looks at all of history: for rare uses."""
         rows = self._read(
             "SELECT c.name, l.sender, l.id FROM lines l JOIN conversations c ON c.key = l.conversation "
-            "WHERE l.status = 'waiting'"
+            "WHERE l.status IN ('waiting', 'in mailbox')"
         )
         return [(name, sender, identity) for name, sender, identity in rows]
 

@@ -2,8 +2,9 @@
 
 Each renewal makes a new key, so a key alone does not tell a renewal from somebody else. What tells is how it came: a
 commit in a group is signed with the key of before, which so vouches for the new one; in another group nothing does.
-What is shown in a pair is remembered; of who is in none, what it shows in our lobbies counts, or showed last in one
-that it, or we, are out of. Left out: whether a certificate holds (``pki.verify``).
+What is shown in a pair is remembered; of who is in none, the first that is vouched for in a lobby, or what it showed
+in one that it, or we, are out of. Of whom nothing is remembered, what all our lobbies show counts: anybody may let
+anybody into one. Left out: whether a certificate holds (``pki.verify``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from conclave.wire.codec import Reader, Writer
 
 CERTIFICATES_KEPT = 8
 """Certificates of one peer that are known again, the last ones: what is known is not said twice."""
+NOBODYS = bytes(FINGERPRINT_BYTES)
+"""Is remembered of who shows several, as who is met next under that handle may be either: each is another one."""
 RENEWED = "{0} has a renewed certificate"
 KNOWN = "{0} has a new certificate, known from elsewhere"
 ANOTHER = "{0} has a new certificate (another key): compare safety numbers again: conclave verify @{0}"
@@ -33,23 +36,14 @@ def met(work: Work, handle: str, state: State, *, vouched: bool) -> None:
 
     ``vouched``: its key of before has signed that.
     """
-    peer = work.peer(handle)
-    name = fingerprint(_shown(handle, state))
-    known = _known(work, peer) or _elsewhere(work, {handle})[handle]
-    if name in known:
-        if peer.certificates:
-            return
-        known = tuple(one for one in known if one != name)
-        said = ""
-    elif not known:
-        said = ""
-    elif vouched:
-        said = RENEWED
-    else:
-        said = ANOTHER
-    _remember(work, peer, (*known, name))
-    if said:
-        own_notice(work, "@" + handle, said.format(handle))
+    peer, name = work.peer(handle), fingerprint(_shown(handle, state))
+    if name in peer.certificates:
+        return
+    known = _known(work, peer)
+    other = _is_other(name, known, () if known else _elsewhere(work, {handle})[handle])
+    _remember(work, peer, (*(one for one in known if one != name), name))
+    if other:
+        own_notice(work, "@" + handle, (RENEWED if vouched else ANOTHER).format(handle))
 
 
 def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: State, changes: Changes | None) -> None:
@@ -66,17 +60,18 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
     elsewhere = _elsewhere(work, newcomers, lobby.group) if newcomers else {}
     for handle, leaf in now.items():
         peer, name, vouched = work.peer(handle), fingerprint(groups.certificate(after, leaf)), leaf in signed
+        former: tuple[bytes, ...] = ()
         if before is not None and handle in was:
-            known: tuple[bytes, ...] = (fingerprint(groups.certificate(before, was[handle])),)
-        else:
-            known = _known(work, peer) or elsewhere[handle]
-        if not known or name in known or (handle == work.me and not vouched):
+            former = (fingerprint(groups.certificate(before, was[handle])),)
+        known = _known(work, peer)
+        other = _is_other(name, former or known, elsewhere.get(handle, ()))
+        if not other or (handle == work.me and not vouched):
             continue
-        met_before = (*_known(work, peer), *_elsewhere(work, {handle}, lobby.group)[handle])
-        said = (RENEWED if vouched else KNOWN if name in met_before else ANOTHER).format(handle)
+        said = (RENEWED if vouched else KNOWN if {*former, name} <= {*known} else ANOTHER).format(handle)
         own_notice(work, lobby.label, said, seq)
-        if vouched and peer.certificates[-1:] == known:
-            _remember(work, peer, (*peer.certificates, name))
+        known = known or former
+        if vouched and handle != work.me and known[-1:] == former:
+            _remember(work, peer, (*known, name))
             if peer.groups:
                 own_notice(work, "@" + handle, said)
 
@@ -84,11 +79,21 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
 def went_from(work: Work, before: State, handles: Iterable[str]) -> None:
     """They are out of a lobby, or we are: should we meet again, they are known."""
     leaves = groups.roster(before)
-    for handle in handles:
-        peer = work.peer(handle)
-        if handle != work.me and not _known(work, peer):
-            others = _elsewhere(work, {handle}, before.group_id)[handle]
-            _remember(work, peer, (fingerprint(groups.certificate(before, leaves[handle])), *others))
+    unknown = [one for one in handles if one != work.me and not _known(work, work.peer(one))]
+    elsewhere = _elsewhere(work, unknown, before.group_id) if unknown else {}
+    for handle in unknown:
+        name = fingerprint(groups.certificate(before, leaves[handle]))
+        _remember(work, work.peer(handle), (of_several((name, *elsewhere[handle])),))
+
+
+def of_several(names: Collection[bytes]) -> bytes:
+    """What is to be remembered of somebody who shows these in our lobbies, of which none vouches for another."""
+    return next(iter(names)) if len(set(names)) == 1 else NOBODYS
+
+
+def _is_other(name: bytes, known: Collection[bytes], elsewhere: Collection[bytes]) -> bool:
+    """Whether a certificate is none of those ``known``, or, where there are none, other than any shown elsewhere."""
+    return name not in known if known else any(one != name for one in elsewhere)
 
 
 def _known(work: Work, peer: Peer) -> tuple[bytes, ...]:

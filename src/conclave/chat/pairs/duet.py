@@ -64,11 +64,13 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
 
 def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
     """Say once more, in another group, what the peer could not read in the one that it has lost."""
-    if handle == work.me or not work.peer(handle).pair.speaks:
+    peer = work.peer(handle)
+    if handle == work.me or not peer.pair.speaks:
         return
-    for author, identity, data in items:
-        if author != work.me:
-            continue
+    under_way = {one.id for one in (*peer.out.lines, *peer.waiting)}
+    lost = {identity: data for author, identity, data in items if author == work.me and identity not in under_way}
+    work.keep(replace(peer, again=peer.again | lost.keys()))
+    for identity, data in lost.items():
         try:
             content = mls.read_original(Signed.decode(data).original).data
         except DecodeError:

@@ -21,6 +21,8 @@ from conclave.wire.posts import Answer, Choice, Message
 HEARD = {Choice.ACCEPT: Heard.ACCEPT, Choice.REJECT: Heard.REJECT, Choice.BUSY: Heard.BUSY, Choice.FREE: Heard.FREE}
 WORDS = {Choice.ACCEPT: "accepted", Choice.REJECT: "rejected", Choice.BUSY: "busy", Choice.FREE: "free"}
 """The words of ``RequestAnswered``."""
+REJECTIONS_MOST = 8
+"""Where so many posts wait for somebody, other homes of its are not told that it is rejected."""
 _TOLD = {
     Act.ANSWER_ACCEPT: Choice.ACCEPT,
     Act.ANSWER_REJECT: Choice.REJECT,
@@ -82,7 +84,8 @@ def turn(work: Work, handle: str, what: Input) -> None:
         work.keep(replace(peer, pair=replace(peer.pair, ours=ours, lines=0)))
     if ours in (Ours.REJECTED, Ours.BLOCKED):
         links.drop_waiting(work, handle)  # said behind the answer, it would take that back
-    _answer(work, handle, act)
+    if _answer(work, handle, act):
+        links.mail_anew(work, handle)  # it is not heard before what the other may have left
 
 
 _WHY_NOT = {
@@ -94,15 +97,14 @@ _WHY_NOT = {
 }
 
 
-def _answer(work: Work, handle: str, act: Act) -> None:
-    for flag, choice in _TOLD.items():
-        if flag in act:
-            work.post(handle, Answer(b"", choice))
-            links.mail_anew(work, handle)  # it is not heard before what the other may have left
-            peer = work.peer(handle)
-            told = choice is Choice.REJECT
-            if told != peer.pair.told:
-                work.keep(replace(peer, pair=replace(peer.pair, told=told)))
+def _answer(work: Work, handle: str, act: Act) -> bool:
+    choice = next((choice for flag, choice in _TOLD.items() if flag in act), None)
+    if choice is None:
+        return False
+    work.post(handle, Answer(b"", choice))
+    peer = work.peer(handle)
+    work.keep(replace(peer, pair=replace(peer.pair, told=choice is Choice.REJECT)))
+    return True
 
 
 def _heard(peer: Peer, what: Heard) -> Peer:
@@ -123,7 +125,7 @@ def message(work: Work, handle: str, said: Message) -> Fate:
     if Act.LEAVE in act:
         return Fate.LEFT
     if Act.DROP in act:
-        if not pair.told:
+        if not pair.told and peer.out.count < REJECTIONS_MOST:
             _answer(work, handle, Act.ANSWER_REJECT)
         return Fate.REJECTED
     fate = _take(work, handle, said)
@@ -148,7 +150,7 @@ def answered(work: Work, handle: str, choice: Choice) -> None:
 
 
 def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
-    """How ``handle`` holds us changed, perhaps; if so, people are told. What waits is sent again."""
+    """How ``handle`` holds us changed, perhaps; if so, people are told, and what waits is sent again."""
     before = work.peer(handle)
     after = _heard(before, what)
     if after is not before:
@@ -160,8 +162,5 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
     if not after.out.count or choice is Choice.BUSY:
         return
     if after is not before:  # what was left there is taken now, or declined
-        links.mail_anew(work, handle)
+        links.unheard(work, handle)
         work.send_outbox(handle, again=True)
-    elif not after.linked:  # it may have lost its home; whoever says so on and on gets no more mail by it
-        links.mail_anew(work, handle)
-        work.keep(replace(work.peer(handle), mail_at=work.now + work.settings.resend_after))
