@@ -11,7 +11,7 @@ from conclave.chat import events as ev
 from conclave.chat import groups, packages, views
 from conclave.chat.effects import Send
 from conclave.chat.lobbies import terms
-from conclave.chat.lobbies.healing import RUMOUR_KEPT_SECONDS
+from conclave.chat.lobbies.audience import RUMOUR_KEPT_SECONDS
 from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders

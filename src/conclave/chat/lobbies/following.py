@@ -12,7 +12,7 @@ from conclave.chat import groups
 from conclave.chat.effects import PutEntry
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
-from conclave.chat.lobbies import audience, ending, healing, meaning, rejoining, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, healing, lacks, meaning, rejoining, sharing, terms, timers
 from conclave.chat.lobbies.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import displaced, landed, sealed_as, without_commit
@@ -31,9 +31,6 @@ from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
 from conclave.wire.order import EntryKind, Ordered
 from conclave.wire.posts import Answer, Choice
-
-LOST_RANGES = 64
-"""Ranges of entries that could not be opened, at most, which a receipt names."""
 
 
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
@@ -188,12 +185,8 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
 
 
 def _lost(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> None:
-    ranges = lobby.ears.lost
-    if ranges and ranges[-1][1] == entry.seq - 1:
-        ranges = (*ranges[:-1], (ranges[-1][0], entry.seq))
-    else:
-        ranges = (*ranges, (entry.seq, entry.seq))[-LOST_RANGES:]
-    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, lost=ranges)))
+    lost = lacks.added(lobby.ears.lost, entry.seq, entry.seq)
+    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, lost=lost)))
     linked = entry.sender if lobby.leader == work.me else lobby.leader
     work.trouble(linked, f"a message from {entry.sender[:80]} in {lobby.label} could not be read: {error}")
 
