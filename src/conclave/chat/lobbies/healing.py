@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
-from conclave.chat.lobbies.voice import without_commit
+from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
@@ -191,8 +191,8 @@ def unwound(
         met={**lobby.healing.met, **late},
         forked=forked,
     )
-    ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
-    voice = without_commit(work, lobby.voice) if forked else lobby.voice
+    ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
+    voice = without_commit(work, voice) if forked else voice
     work.keep_lobby(
         replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True
     )

@@ -26,6 +26,11 @@ def added(ranges: Ranges, first: int, last: int) -> Ranges:
     return found if len(found) <= RANGES else ((found[0][0], found[1][1]), *found[2:])
 
 
+def until(ranges: Ranges, seq: int) -> Ranges:
+    """The same up to entry ``seq``."""
+    return tuple((first, min(last, seq)) for first, last in ranges if first <= seq)
+
+
 def without(ranges: Ranges, after: int, before: int) -> Ranges:
     """The same without what is between two entries."""
     left = []

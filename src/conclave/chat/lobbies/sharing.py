@@ -15,7 +15,7 @@ from conclave.chat import groups
 from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, lacks
+from conclave.chat.lobbies import audience, lacks, receipts
 from conclave.chat.lobbies.voice import say_content, wait
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words import gaps
@@ -369,7 +369,8 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, source="")))
         return
     after, before = lobby.healing.pull
-    take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before], ordered=False)
+    given = [(seq, data) for seq, data in frame.items if after < seq < before]
+    take(work, lobby, handle, given, ordered=False)
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
     source = "" if frame.before >= before else handle
@@ -382,9 +383,8 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
             before = frame.after + 1
         pull = (after, before) if after + 1 < before else None
         pulled = work.now if pull is not None else pulled
-        lobby = replace(
-            lobby, ears=replace(lobby.ears, lost=lacks.without(lobby.ears.lost, frame.after, frame.before))
-        )
+        lost = lacks.without(lobby.ears.lost, frame.after, frame.before)
+        lobby = receipts.regained(work, lobby, lost, [seq for seq, _ in given])
     silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
     if pull is None:
         poor, silent, source = {}, {}, ""
