@@ -7,8 +7,9 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
-from conclave.wire.order import AskInfo, Info, Refusal, Refused
+from conclave.wire.order import AskInfo, EntryKind, Info, Recall, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
+from tests.chat.test_sharing import lacking
 from tests.chat.test_succession import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -110,3 +111,29 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
     agreed(table, *ALL, lines=False)
     for name in ALL:
         assert sorted(table.words(name)) == sorted(said)
+
+
+def test_who_goes_on_with_its_own_half_still_asks_for_what_it_lacked_before() -> None:
+    """The half that ayse was coming into is gone, and she takes a term with her own keys."""
+    table = together("ayse", "burak", "cem", "deniz")
+    group = table.desks["ayse"].labels["#ops"]
+    seq = next(one.seq for one in table.lines("ayse", "#ops") if one.text == "together")
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    for number in range(3):
+        table.say("cem", "#ops", f"apart {number}")
+    table.run(3)
+    table.drop = lambda _one, _other, frame: (
+        isinstance(frame, Recall) or (isinstance(frame, Submit) and frame.kind is EntryKind.COMMIT)
+    )
+    lacking(table, group, "ayse", (seq - 1, seq + 1))
+    table.part({"ayse", "cem"}, {"burak"}, {"deniz"})
+    while table.state("ayse", group).healing.step is not Step.ENTER:
+        table.run(1)
+    table.part({"ayse", "burak"}, {"cem"}, {"deniz"})
+    table.run(90)
+    assert table.view("ayse").term == 3
+    pull = table.state("ayse", group).healing.pull
+    assert pull is not None
+    assert pull[0] < seq < pull[1]
