@@ -73,7 +73,7 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     """Whether an entry is its sender's, where it matters before it is read.
 
     A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
-    keys are not ours, we have to come in anew.
+    keys are not ours, or are older ones of ours, we have to come in anew.
     """
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
@@ -92,9 +92,10 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
         author, body = groups.look_into(work, state, entry.payload)
     except (RemoteError, LocalError):
         return False
-    return author == entry.sender and (
-        entry.kind is not EntryKind.TERM or (isinstance(body, Term) and body.term == entry.term)
-    )
+    if entry.kind is EntryKind.TERM:
+        epoch = mls.read_envelope(entry.payload).epoch
+        return author == entry.sender and epoch == state.number and isinstance(body, Term) and body.term == entry.term
+    return author == entry.sender
 
 
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
