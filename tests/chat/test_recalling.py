@@ -9,7 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.effects import SendOriginals
-from conclave.chat.lobbies.sharing import RARELY, SILENT_MOST
+from conclave.chat.lobbies.sharing import ASKED_MOST, RARELY, SILENT_MOST
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Timer
 from conclave.chat.words.gaps import Gap
@@ -74,6 +74,24 @@ def test_what_everybody_lacks_is_not_asked_for_any_more_and_lacks_still(room: Ro
     assert (state.healing.pull, state.ears.lost) == (None, ((1, 2),))
     deeds = table.put("burak", ev.Arrived("cem", Recall(group, 1, 4)))
     assert [one.whole for one in deeds if isinstance(one, SendOriginals)][-1:] == [False]
+
+
+def test_who_lacks_it_too_is_asked_again_later_while_somebody_else_is_away(room: Room) -> None:
+    """ayse got it meanwhile, of cem, whom burak does not reach."""
+    table, group = room.table, room.group
+    table.cut("burak", "cem")
+    table.reach = lambda *_: False
+    for name in ("ayse", "burak"):
+        lacking(table, group, name, (1, 3))
+    table.drop = lambda one, _other, frame: one == "ayse" and isinstance(frame, Recall)
+    table.run(60, 5)
+    assert table.state("burak", group).healing.poor["ayse"] >= ASKED_MOST
+    table.drop = lambda *_: False
+    table.run(60, 5)
+    assert table.state("ayse", group).healing.pull is None
+    table.run(table.settings.resend_after * 2**RARELY, 5)
+    assert table.state("burak", group).healing.pull is None
+    assert not table.state("burak", group).ears.lost
 
 
 def test_others_are_dialled_where_the_leader_does_not_answer(room: Room) -> None:

@@ -35,11 +35,11 @@ SHARED_BYTES = 40 * 1024
 ORPHANS_AT_ONCE = 256
 """Originals that are read from the store at once."""
 ASKED_MOST = 3
-"""A member that answers so often that it lacks some too is not asked again; where all do, nobody has them."""
+"""Where all others answer so often that they lack some too, nobody has them."""
 SILENT_MOST = 12
-"""One that is linked and so often in a row does not answer is asked half as often from then on each time ..."""
+"""Who said so, or did not answer so often in a row, is asked half as often from then on each time ..."""
 RARELY = 5
-"""... so many times: it may have them, and be on its way here from another half."""
+"""... so many times: it may get them, or come here from another half."""
 TIED_MOST = 3
 """Members to whom we want links at once to ask them, where the leader lacks it too."""
 STRANGERS_MOST = 8
@@ -281,8 +281,8 @@ def ask(work: Work, group: bytes) -> None:
     if lobby is None or lobby.healing.pull is None or state is None:
         return
     after, before = lobby.healing.pull
-    people = _askable(work, lobby)
-    if not people:
+    poor, silent, people = lobby.healing.poor, dict(lobby.healing.silent), _others(work, lobby)
+    if all(poor.get(one, 0) >= ASKED_MOST for one in people):
         ears = replace(lobby.ears, lost=lacks.added(lobby.ears.lost, after + 1, before - 1))
         healing = replace(lobby.healing, pull=None, poor={}, silent={}, source="")
         work.keep_lobby(replace(lobby, healing=healing, ears=ears), reworded=True)
@@ -290,11 +290,14 @@ def ask(work: Work, group: bytes) -> None:
     linked = [one for one in people if work.peer(one).linked and not _elsewhere(work, lobby, one)]
     if not linked:
         return
-    poor, silent = lobby.healing.poor, dict(lobby.healing.silent)
     if lobby.healing.source:
         silent[lobby.healing.source] = silent.get(lobby.healing.source, 0) + 1
-    source = min(linked, key=lambda one: poor.get(one, 0) + silent.get(one, 0))
-    pause = work.settings.resend_after * 2 ** min(max(0, silent.get(source, 0) - SILENT_MOST), RARELY)
+
+    def rarely(one: str) -> int:
+        return min(RARELY, max(0, silent.get(one, 0) - SILENT_MOST, poor.get(one, 0) - ASKED_MOST + 1))
+
+    source = min(linked, key=lambda one: (rarely(one), poor.get(one, 0) + silent.get(one, 0)))
+    pause = work.settings.resend_after * 2 ** rarely(source)
     if abs(work.now - lobby.healing.pulled) < pause:
         work.wake(lobby.healing.pulled + pause)
         return
@@ -305,22 +308,22 @@ def ask(work: Work, group: bytes) -> None:
     send(work, source, Recall(group, after, before))
 
 
-def _askable(work: Work, lobby: Lobby) -> list[str]:
-    """Who may have what we lack: the leader first, and last who does not answer, or not of our places."""
+def _others(work: Work, lobby: Lobby) -> list[str]:
+    """All others who are in, the leader first."""
     state = work.session(lobby.group)
     people = dict.fromkeys((lobby.leader, *groups.roster(state))) if state is not None else {}
-    poor, silent = lobby.healing.poor, lobby.healing.silent
-    return sorted(
-        (one for one in people if one != work.me and poor.get(one, 0) < ASKED_MOST),
-        key=lambda one: silent.get(one, 0) >= SILENT_MOST or _elsewhere(work, lobby, one),
-    )
+    return [one for one in people if one != work.me]
 
 
 def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
-    """To whom we want links because the leader lacks it too, or does not answer."""
+    """To whom we want links because the leader lacks it too, or does not answer: last to those who do not either."""
     if lobby.healing.pull is None or lobby.healing.step is not Step.SOUND:
         return frozenset()
-    people = _askable(work, lobby)
+    poor, silent = lobby.healing.poor, lobby.healing.silent
+    people = sorted(
+        (one for one in _others(work, lobby) if poor.get(one, 0) < ASKED_MOST),
+        key=lambda one: silent.get(one, 0) >= SILENT_MOST or _elsewhere(work, lobby, one),
+    )
     return frozenset(people[:TIED_MOST] if lobby.leader not in people[:1] else ())
 
 
