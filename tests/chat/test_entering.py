@@ -144,6 +144,26 @@ def test_where_the_half_that_counts_goes_on_from_an_earlier_entry_we_ask_anew(ta
     assert asked == ["deniz"]
 
 
+def test_where_it_goes_on_from_before_what_we_had_in_common_our_order_is_ours_there(
+    table: Table, group: bytes
+) -> None:
+    """Should nobody be left there, ours goes on from that entry: its hash is the one that the others have."""
+    there = table.state("burak", group).order
+    assert there is not None
+    held(table, Submit)
+    lobby = table.state("burak", group)
+    assert lobby.healing.common == there.seq
+    keep(table, replace(lobby, healing=replace(lobby.healing, unknown=table.now)))
+    table.drop = lambda *_: True
+    runs = (Run(9, 1, "deniz", there.seq, there.seq), replace(there.run, last=there.seq - 1))
+    table.link("burak", "deniz")
+    table.put("burak", ev.Arrived("deniz", Head(group, there.seq, bytes(32), runs)))
+    lobby = table.state("burak", group)
+    assert (lobby.leader, lobby.healing.step) == ("deniz", Step.REJOIN)
+    assert lobby.order is not None
+    assert (lobby.order.seq, lobby.order.hash) == (there.seq - 1, dict(there.recent)[there.seq - 1])
+
+
 def test_once_we_are_in_nothing_of_the_half_that_lost_is_left(table: Table, group: bytes) -> None:
     held(table, Submit)
     seq = come_in(table, group)

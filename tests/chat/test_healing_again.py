@@ -9,8 +9,9 @@ from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.words.content import Timer
 from conclave.wire.delivery import Post
-from conclave.wire.order import AskInfo, EntryKind, Info, Refusal, Refused, Submit
+from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Recall, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
+from tests.chat.test_sharing import lacking
 from tests.chat.test_succession import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -172,4 +173,56 @@ def test_who_waits_to_be_let_in_goes_on_to_where_who_asked_it_in_takes_it_for_it
     assert table.stages()["cem"] == "joining"
     table.part()
     table.run(120)
+
+
+def test_who_goes_on_with_its_own_half_still_asks_for_what_it_lacked_before() -> None:
+    """The half that ayse was coming into is gone, and she takes a term with her own keys."""
+    table = together("ayse", "burak", "cem", "deniz")
+    group = table.desks["ayse"].labels["#ops"]
+    seq = next(one.seq for one in table.lines("ayse", "#ops") if one.text == "together")
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    for number in range(3):
+        table.say("cem", "#ops", f"apart {number}")
+    table.run(3)
+    table.drop = lambda _one, _other, frame: (
+        isinstance(frame, Recall) or (isinstance(frame, Submit) and frame.kind is EntryKind.COMMIT)
+    )
+    lacking(table, group, "ayse", (seq - 1, seq + 1))
+    table.part({"ayse", "cem"}, {"burak"}, {"deniz"})
+    while table.state("ayse", group).healing.step is not Step.ENTER:
+        table.run(1)
+    table.part({"ayse", "burak"}, {"cem"}, {"deniz"})
+    table.run(90)
+    assert table.view("ayse").term == 3
+    pull = table.state("ayse", group).healing.pull
+    assert pull is not None
+    assert pull[0] < seq < pull[1]
+
+
+def test_who_goes_on_with_older_keys_that_both_halves_have_is_not_followed_with_newer_ones(table: Table) -> None:
+    """deniz's commit counts in both halves, and one of cem's in theirs alone; ayse goes on as she was before that."""
+    group = table.desks["ayse"].labels["#ops"]
+    table.drop = lambda one, other, frame: one == "ayse" and other in ("cem", "deniz") and isinstance(frame, Ordered)
+    table.put("deniz", ev.SetDeputies("ops", ("deniz",)))
+    both = table.view("burak").epoch
+    assert table.view("deniz").epoch == both - 1
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.drop = lambda *_: False
+    table.run(40)
+    table.put("cem", ev.SetDeputies("ops", ("cem", "deniz")))
+    table.run(10)
+    assert [table.view(name).epoch for name in ALL] == [both, both, both + 1, both + 1]
+    leader = table.view("cem").leader
+    table.drop = lambda _one, _other, frame: isinstance(frame, Submit) and frame.kind is EntryKind.COMMIT
+    table.part({"ayse", leader}, {"burak"})
+    while table.state("ayse", group).healing.step is not Step.ENTER:
+        table.run(1)
+    table.part({"ayse", "burak"}, {"cem"}, {"deniz"})
+    table.drop = lambda *_: False
+    table.run(90)
+    assert [table.view(name).term for name in ALL] == [3, 3, 2, 2]
+    table.part()
+    table.run(90)
     agreed(table, *ALL, lines=False)

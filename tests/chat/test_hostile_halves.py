@@ -11,7 +11,7 @@ from conclave.chat import events as ev
 from conclave.chat import groups, packages, views
 from conclave.chat.effects import Send
 from conclave.chat.lobbies import terms
-from conclave.chat.lobbies.healing import RUMOUR_KEPT_SECONDS
+from conclave.chat.lobbies.audience import RUMOUR_KEPT_SECONDS
 from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -72,7 +72,8 @@ def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str) ->
     table.put("burak", ev.Arrived("elif", lie))
     table.run(120)
     assert table.words("elif") == []
-    assert not [frame for who, _, frame in table.frames[before:] if isinstance(frame, Submit) and who == "deniz"]
+    said = [frame for who, _, frame in table.frames[before:] if isinstance(frame, Submit) and who == "deniz"]
+    assert len(said) <= 1, "a receipt, for what the others gave back"
     assert len({table.view(one).leader for one in ALL}) == 1  # she may make another one lead, as every member may
 
 

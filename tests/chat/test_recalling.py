@@ -7,6 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.effects import SendOriginals
+from conclave.chat.lobbies.sharing import ASKED_MOST, RARELY, SILENT_MOST
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Timer
 from conclave.chat.words.gaps import Gap
@@ -44,21 +45,62 @@ def lost(table: Table, group: bytes, name: str, *ranges: tuple[int, int]) -> Non
     table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
 
 
-def test_who_does_not_answer_is_asked_again_in_turn_with_others_and_not_for_ever(room: Room) -> None:
+def test_who_does_not_answer_is_asked_again_in_turn_with_others_and_ever_more_rarely(room: Room) -> None:
     table, group = room.table, room.group
-    lacking(table, group, "burak", (0, 3))
+    lacking(table, group, "burak", (1, 3))
     seen = silent(table, "burak")
     table.run(table.settings.resend_after * 4)
     assert seen[:4] == ["ayse", "cem", "ayse", "cem"]
     assert len(seen) <= 5
     table.run(table.settings.resend_after * 40, 5)
-    assert table.state("burak", group).healing.pull is None
-    assert seen.count("ayse") == 12
-    assert seen.count("cem") in (12, 13)
+    assert table.state("burak", group).healing.pull == (1, 3), "no answer is none"
+    assert len(seen) < 32
+    table.run(3000, 10)
     del seen[:]
-    lacking(table, group, "burak", (0, 3))  # something else: what was before does not count
-    table.run(15)
-    assert seen[0] == "ayse"
+    table.run(3200, 10)
+    assert sorted(seen) == ["ayse"] * 5 + ["cem"] * 5
+    table.drop = lambda *_: False
+    table.run(table.settings.resend_after * 2**RARELY, 5)
+    assert table.state("burak", group).healing.pull is None
+
+
+def test_what_everybody_lacks_is_not_asked_for_any_more_and_lacks_still(room: Room) -> None:
+    table, group = room.table, room.group
+    for name in ("ayse", "burak", "cem"):
+        lacking(table, group, name, (0, 3))
+    table.run(120, 5)
+    state = table.state("burak", group)
+    assert (state.healing.pull, state.ears.lost) == (None, ((1, 2),))
+    deeds = table.put("burak", ev.Arrived("cem", Recall(group, 1, 4)))
+    assert [one.whole for one in deeds if isinstance(one, SendOriginals)][-1:] == [False]
+
+
+def test_who_lacks_it_too_is_asked_again_later_while_somebody_else_is_away(room: Room) -> None:
+    """ayse got it meanwhile, of cem, whom burak does not reach."""
+    table, group = room.table, room.group
+    table.cut("burak", "cem")
+    table.reach = lambda *_: False
+    for name in ("ayse", "burak"):
+        lacking(table, group, name, (1, 3))
+    table.drop = lambda one, _other, frame: one == "ayse" and isinstance(frame, Recall)
+    table.run(60, 5)
+    assert table.state("burak", group).healing.poor["ayse"] >= ASKED_MOST
+    table.drop = lambda *_: False
+    table.run(60, 5)
+    assert table.state("ayse", group).healing.pull is None
+    table.run(table.settings.resend_after * 2**RARELY, 5)
+    assert table.state("burak", group).healing.pull is None
+    assert not table.state("burak", group).ears.lost
+
+
+def test_others_are_dialled_where_the_leader_does_not_answer(room: Room) -> None:
+    table, group = room.table, room.group
+    table.cut("burak", "cem")
+    table.reach = lambda *_: False
+    lacking(table, group, "burak", (0, 3))
+    silent(table, "burak")
+    table.run(table.settings.resend_after * (SILENT_MOST + 2), 5)
+    assert "cem" in views.wanted(table.desks["burak"])
 
 
 def test_who_is_not_linked_is_not_asked(room: Room) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.lobbies.healing import RUMOUR_KEPT_SECONDS, RUMOUR_SECONDS
+from conclave.chat.lobbies.audience import RUMOUR_KEPT_SECONDS
+from conclave.chat.lobbies.healing import RUMOUR_SECONDS
 from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Leave, pack_parcel

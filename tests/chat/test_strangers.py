@@ -12,8 +12,8 @@ from conclave.chat import events as ev
 from conclave.chat.delivery import STREAMS_KEPT
 from conclave.chat.desk import Desk, Settings, restore, step
 from conclave.chat.effects import Deed, Send
-from conclave.chat.lobbies.following import LOST_RANGES
 from conclave.chat.lobbies.invitations import ENDED_KEPT
+from conclave.chat.lobbies.lacks import RANGES
 from conclave.chat.lobbies.rolls import CALLS_KEPT
 from conclave.chat.lobby_state import Stage
 from conclave.chat.words import content as c
@@ -87,7 +87,7 @@ def check_bounds(desk: Desk, limits: Settings) -> None:
     assert all(one.label.isprintable() for one in lobbies)
     assert len(desk.packages) <= limits.packages + 2
     for one in lobbies:
-        assert len(one.ears.lost) <= LOST_RANGES
+        assert len(one.ears.lost) <= RANGES
         assert len(one.ears.calls) <= CALLS_KEPT
         assert one.order is None or (len(one.order.recent) <= RECENT and len(one.order.runs) <= RUNS)
 

@@ -11,6 +11,8 @@ from conclave.lobby import chain
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_SEQ, LAST_TERM, RECENT, Order, Place
 from conclave.values import replace
+from conclave.wire.codec import Reader
+from conclave.wire.frames import decode_frame, encode_frame
 from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16
@@ -152,6 +154,15 @@ def test_going_back_brings_no_number_below_none() -> None:
     cut = [Ordered(GROUP, 1, 3, order.hash, sender, 0, 0, EntryKind.MESSAGE, b"junk") for sender in ("burak", "cem")]
     back = orders.rewind(take_all(order, []), 0, order.hash, 0, cut)
     assert dict(back.numbers.items()) == {"burak": 0}
+
+
+def test_an_order_that_goes_back_to_its_beginning_can_be_shown_and_a_term_can_begin_there() -> None:
+    order, cut = write(orders.begin(GROUP, "ayse"), 3)
+    back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, cut)
+    after, _ = lead(back, "burak", 1)
+    for one in (back, after):
+        reader = Reader(encode_frame(orders.head(one)))
+        assert decode_frame(reader.uint8(), reader.opaque()) == orders.head(one)
 
 
 def test_a_term_begins_where_the_order_ends_and_runs_tell_by_whom() -> None:

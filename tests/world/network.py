@@ -361,7 +361,7 @@ class World:
                 ends = frozenset((name, peer))
                 if ends in self.links or not (node.up and self.nodes[peer].up):
                     continue
-                if self.cell(name) != self.cell(peer) or ends & (self.expelled | self.suspended):
+                if not self.reaches(name, peer) or ends & (self.expelled | self.suspended):
                     continue
                 link = self.links[ends] = Link((name, peer))
                 for one, other in (link.ends, link.ends[::-1]):
@@ -376,17 +376,25 @@ class World:
                     self.nodes[one].put(ev.Unlinked(other))
         self.later(self.random.uniform(0.5, 5.0), self.dial)
 
-    def partition(self, cells: dict[str, int]) -> None:
-        """The network falls apart, or comes together."""
-        self.cells = cells
+    def reaches(self, one: str, other: str) -> bool:
+        """Whether the network carries anything between two."""
+        return self.cell(one) == self.cell(other)
+
+    def reach_changed(self) -> None:
+        """Links that it carries no more are gone; others are dialled after a while."""
         for ends, link in list(self.links.items()):
             one, other = link.ends
-            if self.cell(one) != self.cell(other):
+            if not self.reaches(one, other):
                 del self.links[ends]
                 link.open = False
                 self.nodes[one].put(ev.Unlinked(other))
                 self.nodes[other].put(ev.Unlinked(one))
         self.later(self.random.uniform(0.1, 3.0), self.dial)
+
+    def partition(self, cells: dict[str, int]) -> None:
+        """The network falls apart, or comes together."""
+        self.cells = cells
+        self.reach_changed()
         for node in self.nodes.values():
             self.later(self.random.uniform(0.1, 3.0), node.collect)
 

@@ -30,6 +30,7 @@ class Town(World):
 
     size = (2, len(NAMES))
     """So many people there are at least, and at most."""
+    chaos = CHAOS_SECONDS
 
     def __init__(self, seed: int, *, suite: int = CLASSICAL.code, send_before_commit: bool = False) -> None:
         super().__init__(seed, NAMES, Faults(), suite)
@@ -74,12 +75,12 @@ class Town(World):
         """Chaos, healing, quiet. True: it became quiet."""
         draw = self.random
         for _ in range(draw.randint(10, 40)):
-            self.later(draw.uniform(0.0, CHAOS_SECONDS), self._somebody_acts)
+            self.later(draw.uniform(0.0, self.chaos), self._somebody_acts)
         for _ in range(draw.randint(0, 6)):
-            self.later(draw.uniform(0.0, CHAOS_SECONDS), self._misfortune)
+            self.later(draw.uniform(0.0, self.chaos), self._misfortune)
         self.later(draw.uniform(0.0, 5.0), self._open)
         start = self.now
-        self.run(start + CHAOS_SECONDS)
+        self.run(start + self.chaos)
         self.heal()
         healed = self.now
         while self.now < healed + QUIET_SECONDS:

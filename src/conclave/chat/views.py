@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from conclave.chat import groups
+from conclave.chat.lobbies import lacks
 from conclave.chat.lobby_state import Lobby, Mailed, Mark, Stage, Step
 from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import Desk
@@ -98,7 +99,7 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
     roster = (*(each for each in people if each == one.leader), *(each for each in people if each != one.leader))
     marks = dict(one.ears.marks.items())
     if order is not None:
-        marks[desk.me] = Mark(order.seq, one.ears.read, one.ears.lost)
+        marks[desk.me] = Mark(order.seq, one.ears.read, lacks.known(one))
     leading = one.watch.followers is not None and one.leader == desk.me and one.stage is Stage.MEMBER
     return LobbyView(
         one.label,

@@ -205,11 +205,12 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
         known = numbers.get(entry.sender)
         if known is not None:
             numbers = numbers.put(entry.sender, min(known, max(0, entry.number - 1)))
-    runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
+    kept = tuple(run for run in order.runs if run.first <= seq) or order.runs[-1:]
+    runs = tuple(replace(run, last=min(run.last, seq)) for run in kept)
     recent = tuple(one for one in order.recent if one[0] <= seq)
     doubted = tuple(one for one in order.doubted if one[0] <= seq)
     base = min(order.base, seq)  # what comes from here on is kept
-    return Order(order.group, seq, digest, runs or order.runs[-1:], epoch, numbers, recent, base, doubted)
+    return Order(order.group, seq, digest, runs, epoch, numbers, recent, base, doubted)
 
 
 def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:

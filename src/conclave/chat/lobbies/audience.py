@@ -18,10 +18,12 @@ from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
 from conclave.values import replace
 from conclave.wire.limits import HASH_BYTES
-from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refused
+from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refused, Run
 
 TELL_SECONDS = 0.5
 """Within so long of telling how far we are, few words more are not told."""
+RUMOUR_KEPT_SECONDS = 60.0
+"""What a member says of who leads is believed, and looked into, for so long, unless it says so again."""
 
 
 def leads(work: Work, lobby: Lobby) -> bool:
@@ -63,6 +65,13 @@ def known(work: Work, lobby: Lobby, handle: str) -> bool:
         or handle in lobby.healing.gone
         or (state is not None and handle in groups.roster(state))
     )
+
+
+def better(work: Work, lobby: Lobby, rumour: tuple[Run, float]) -> bool:
+    """Whether a member said a short while ago that it follows whom counts before our leader."""
+    run, at = rumour
+    recent = abs(work.now - at) < RUMOUR_KEPT_SECONDS
+    return recent and lobby.lead is not None and orders.counts_before(run, lobby.lead)
 
 
 def reachable(work: Work, lobby: Lobby) -> bool:

@@ -12,7 +12,7 @@ from conclave.chat import groups
 from conclave.chat.effects import PutEntry
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
-from conclave.chat.lobbies import audience, ending, healing, meaning, rejoining, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, healing, lacks, meaning, rejoining, sharing, terms, timers
 from conclave.chat.lobbies.catching_up import DEAF, IN, catch_up, leader_heard, noticed
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import displaced, landed, sealed_as, without_commit
@@ -31,9 +31,6 @@ from conclave.mls.group import Changes, Staged, State, Verify
 from conclave.values import replace
 from conclave.wire.order import EntryKind, Ordered
 from conclave.wire.posts import Answer, Choice
-
-LOST_RANGES = 64
-"""Ranges of entries that could not be opened, at most, which a receipt names."""
 
 
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
@@ -78,7 +75,7 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     """Whether an entry is its sender's, where it matters before it is read.
 
     A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
-    keys are not ours, we have to come in anew.
+    keys are not ours, or are older ones of ours, we have to come in anew.
     """
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
@@ -97,9 +94,10 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
         author, body = groups.look_into(work, state, entry.payload)
     except (RemoteError, LocalError):
         return False
-    return author == entry.sender and (
-        entry.kind is not EntryKind.TERM or (isinstance(body, Term) and body.term == entry.term)
-    )
+    if entry.kind is EntryKind.TERM:
+        epoch = mls.read_envelope(entry.payload).epoch
+        return author == entry.sender and epoch == state.number and isinstance(body, Term) and body.term == entry.term
+    return author == entry.sender
 
 
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
@@ -190,12 +188,8 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
 
 
 def _lost(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> None:
-    ranges = lobby.ears.lost
-    if ranges and ranges[-1][1] == entry.seq - 1:
-        ranges = (*ranges[:-1], (ranges[-1][0], entry.seq))
-    else:
-        ranges = (*ranges, (entry.seq, entry.seq))[-LOST_RANGES:]
-    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, lost=ranges)))
+    lost = lacks.added(lobby.ears.lost, entry.seq, entry.seq)
+    work.keep_lobby(replace(lobby, ears=replace(lobby.ears, lost=lost)))
     linked = entry.sender if lobby.leader == work.me else lobby.leader
     work.trouble(linked, f"a message from {entry.sender[:80]} in {lobby.label} could not be read: {error}")
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
-from conclave.chat.lobbies.voice import without_commit
+from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
@@ -29,8 +29,6 @@ KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
 RUMOUR_SECONDS = 5.0
 """A member's rumour gives way to its next after so long: where halves meet, who leads may change twice in seconds."""
-RUMOUR_KEPT_SECONDS = 60.0
-"""A rumour that is not told again is looked into for so long."""
 OUTSIDE_SECONDS = 60.0
 """Who leads us has so long to give us what put us out, where it says that we are not in."""
 SHUNNED_SECONDS = 60.0
@@ -50,30 +48,27 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
     run, old = replace(run, first=0, last=0), lobby.watch.rumours.get(handle)
     if run.leader == work.me:
         return
-    if old is not None and abs(work.now - old[1]) < (RUMOUR_KEPT_SECONDS if run == old[0] else RUMOUR_SECONDS):
+    kept = audience.RUMOUR_KEPT_SECONDS
+    if old is not None and abs(work.now - old[1]) < (kept / 2 if run == old[0] else RUMOUR_SECONDS):
         return
     try:
         check_handle(run.leader)
     except VerificationError as error:
         work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
         return
-    told = {
-        one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < RUMOUR_KEPT_SECONDS
-    }
+    told = {one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < kept}
     lobby = replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)}))
     work.keep_lobby(lobby)
     if work.peer(run.leader).linked:
         audience.show_head(work, lobby, run.leader)  # one that never met us shows its own only for ours
-    work.wake(work.now + RUMOUR_KEPT_SECONDS)
+    work.wake(work.now + kept)
     work.stir(lobby.group)
 
 
 def sought(work: Work, lobby: Lobby) -> frozenset[str]:
     """Whom members say to follow, and who would count before our leader: each is looked for, for a while."""
     return frozenset(
-        run.leader
-        for run, at in lobby.watch.rumours.values()
-        if abs(work.now - at) < RUMOUR_KEPT_SECONDS and lobby.lead and orders.counts_before(run, lobby.lead)
+        rumour[0].leader for rumour in lobby.watch.rumours.values() if audience.better(work, lobby, rumour)
     )
 
 
@@ -196,8 +191,8 @@ def unwound(
         met={**lobby.healing.met, **late},
         forked=forked,
     )
-    ears = replace(lobby.ears, told=(0, 0), words=min(lobby.ears.words, common), lost=())
-    voice = without_commit(work, lobby.voice) if forked else lobby.voice
+    ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
+    voice = without_commit(work, voice) if forked else voice
     work.keep_lobby(
         replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True
     )

@@ -237,7 +237,9 @@ def _take(work: Work, group: bytes) -> None:
     if alone:
         order = replace(order, epoch=state.number)
         common = lobby.healing.common
-        pull = (common, order.seq + 1) if common < order.seq else lobby.healing.pull
+        pull = lobby.healing.pull
+        if common < order.seq:
+            pull = (min(common, pull[0]) if pull else common, order.seq + 1)
         place = lobby.order.seq  # what has a place behind it from now on is not what our half had there
         met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
         gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}

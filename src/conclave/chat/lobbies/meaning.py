@@ -8,7 +8,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import ending, retelling, rolls, sharing, timers
+from conclave.chat.lobbies import ending, receipts, retelling, rolls, sharing, timers
 from conclave.chat.lobby_state import Lobby, Mark, Stage
 from conclave.chat.notices import LeaderChanged, Receipted
 from conclave.chat.words.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
@@ -49,12 +49,9 @@ def words(work: Work, group: bytes, seq: int) -> None:
     lobby = work.lobby(group)
     if lobby is None:
         return
-    ears = lobby.ears
-    state = work.session(group)
-    people = len(state.epoch.roster) if state is not None else 1
-    due = ears.due or work.now + work.settings.receipt_after * max(1.0, people / 10) * (0.5 + work.chance())
-    work.keep_lobby(replace(lobby, ears=replace(ears, words=max(ears.words, seq), due=due)))
-    work.wake(due)
+    ears = replace(lobby.ears, words=max(lobby.ears.words, seq), due=receipts.due(work, lobby))
+    work.keep_lobby(replace(lobby, ears=ears))
+    work.wake(ears.due)
 
 
 def common(work: Work, group: bytes, heard: Heard) -> None:

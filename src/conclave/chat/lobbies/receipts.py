@@ -1,15 +1,16 @@
 """Receipts: who has what, and who has read it, told by each device itself, sealed and batched.
 
-A lobby's receipt names the entry up to which a device has everything, the ranges that it could not open, and how far
-its person has read. It is sent a little after something arrived, later in a large lobby, and never for receipts.
+A lobby's receipt names the entry up to which a device has everything, the ranges that it could not open or still asks
+for, and how far its person has read. It is sent a little after something arrived, later in a large lobby, and never
+for receipts.
 Left out: taking them (``chat.lobbies.meaning``), and a pair's (``chat.pairs.duet``).
 """
 
 from __future__ import annotations
 
-from conclave.chat.lobbies import audience
+from conclave.chat.lobbies import audience, lacks
 from conclave.chat.lobbies.voice import say_content
-from conclave.chat.lobby_state import Stage, Step
+from conclave.chat.lobby_state import Ears, Lobby, Mark, Stage, Step
 from conclave.chat.words import gaps
 from conclave.chat.words.content import Receipt
 from conclave.chat.work import Work
@@ -38,7 +39,37 @@ def passed(work: Work, group: bytes) -> None:
             work.pending = True
         return
     work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0, told=now)))
-    say_content(work, group, Receipt(lobby.order.seq, now[1], ears.lost))
+    say_content(work, group, Receipt(lobby.order.seq, now[1], lacks.known(lobby)))
+
+
+def due(work: Work, lobby: Lobby) -> float:
+    """When what is heard now is told, in UNIX seconds: with what is to be told already, later where many are in."""
+    state = work.session(lobby.group)
+    people = len(state.epoch.roster) if state is not None else 1
+    return lobby.ears.due or work.now + work.settings.receipt_after * max(1.0, people / 10) * (0.5 + work.chance())
+
+
+def regained(work: Work, lobby: Lobby, lost: lacks.Ranges, seqs: list[int]) -> Lobby:
+    """The same where ``lost`` is left of what we lacked, and words of entries ``seqs`` came: it is told anew."""
+    ears = replace(lobby.ears, lost=lost)
+    if seqs or ears.told != (0, 0):
+        ears = replace(ears, words=max(ears.words, *seqs, 0), told=(0, 0), due=due(work, lobby))
+        work.wake(ears.due)
+    return replace(lobby, ears=ears)
+
+
+def cut(ears: Ears, common: int) -> Ears:
+    """What was heard up to entry ``common``: the places behind it are those of another order now."""
+    marks = ears.marks.update(
+        {
+            handle: Mark(min(mark.has, common), min(mark.read, common), lacks.until(mark.missing, common))
+            for handle, mark in ears.marks.items()
+        }
+    )
+    return replace(
+        ears, marks=marks, read=min(ears.read, common), lost=lacks.until(ears.lost, common),
+        words=min(ears.words, common), told=(0, 0),
+    )  # fmt: skip
 
 
 def _gaps(work: Work, group: bytes) -> None:

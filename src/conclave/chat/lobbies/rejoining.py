@@ -169,6 +169,9 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return
     order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
+    if lobby.order is not None:  # our half goes on from one of these where nobody is left in that one
+        recent = tuple(one for one in lobby.order.recent if one[0] <= lobby.healing.common)
+        order = replace(order, recent=recent)
     work.record(DropEntries(info.group))
     commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
     voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
@@ -205,7 +208,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         # A leaf of it is here already: if it is not in, it hears.
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
-    order = replace(lobby.order, epoch=state.number)
+    recent = tuple(one for one in lobby.order.recent if one[0] > lobby.order.base)
+    order = replace(lobby.order, epoch=state.number, recent=recent)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)

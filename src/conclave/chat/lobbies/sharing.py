@@ -15,7 +15,7 @@ from conclave.chat import groups
 from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience
+from conclave.chat.lobbies import audience, lacks, receipts
 from conclave.chat.lobbies.voice import say_content, wait
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words import gaps
@@ -25,7 +25,6 @@ from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, RemoteError, VerificationError
-from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Credential
 from conclave.values import replace
@@ -36,9 +35,11 @@ SHARED_BYTES = 40 * 1024
 ORPHANS_AT_ONCE = 256
 """Originals that are read from the store at once."""
 ASKED_MOST = 3
-"""A member that answers so often that it lacks some too is not asked again; where all do, nobody has them."""
+"""Where all others answer so often that they lack some too, nobody has them."""
 SILENT_MOST = 12
-"""Nor is one that is linked and so often in a row does not answer at all."""
+"""Who said so, or did not answer so often in a row, is asked half as often from then on each time ..."""
+RARELY = 5
+"""... so many times: it may get them, or come here from another half."""
 TIED_MOST = 3
 """Members to whom we want links at once to ask them, where the leader lacks it too."""
 STRANGERS_MOST = 8
@@ -279,50 +280,58 @@ def ask(work: Work, group: bytes) -> None:
     state = work.session(group)
     if lobby is None or lobby.healing.pull is None or state is None:
         return
-    people = _askable(work, lobby)
-    if not people:
-        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, pull=None, poor={}, silent={})), reworded=True)
+    after, before = lobby.healing.pull
+    poor, silent, people = lobby.healing.poor, dict(lobby.healing.silent), _others(work, lobby)
+    if all(poor.get(one, 0) >= ASKED_MOST for one in people):
+        ears = replace(lobby.ears, lost=lacks.added(lobby.ears.lost, after + 1, before - 1))
+        healing = replace(lobby.healing, pull=None, poor={}, silent={}, source="")
+        work.keep_lobby(replace(lobby, healing=healing, ears=ears), reworded=True)
         return
-    linked = [one for one in people if work.peer(one).linked]
+    linked = [one for one in people if work.peer(one).linked and not _elsewhere(work, lobby, one)]
     if not linked:
         return
-    work.pending = True
-    if abs(work.now - lobby.healing.pulled) < work.settings.resend_after:
-        return
-    after, before = lobby.healing.pull
-    poor, silent = lobby.healing.poor, dict(lobby.healing.silent)
     if lobby.healing.source:
         silent[lobby.healing.source] = silent.get(lobby.healing.source, 0) + 1
-    source = min(linked, key=lambda one: poor.get(one, 0) + silent.get(one, 0))
+
+    def rarely(one: str) -> int:
+        return min(RARELY, max(0, silent.get(one, 0) - SILENT_MOST, poor.get(one, 0) - ASKED_MOST + 1))
+
+    source = min(linked, key=lambda one: (rarely(one), poor.get(one, 0) + silent.get(one, 0)))
+    pause = work.settings.resend_after * 2 ** rarely(source)
+    if abs(work.now - lobby.healing.pulled) < pause:
+        work.wake(lobby.healing.pulled + pause)
+        return
+    work.pending = True
     healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent)
     work.keep_lobby(replace(lobby, healing=healing))
     audience.show_head(work, lobby, source)  # the places are of this order: it may have another
     send(work, source, Recall(group, after, before))
 
 
-def _askable(work: Work, lobby: Lobby) -> list[str]:
-    """Who may have what we lack, the leader first."""
+def _others(work: Work, lobby: Lobby) -> list[str]:
+    """All others who are in, the leader first."""
     state = work.session(lobby.group)
     people = dict.fromkeys((lobby.leader, *groups.roster(state))) if state is not None else {}
-    poor, silent = lobby.healing.poor, lobby.healing.silent
-    return [
-        one for one in people if one != work.me and poor.get(one, 0) < ASKED_MOST and silent.get(one, 0) < SILENT_MOST
-    ]
+    return [one for one in people if one != work.me]
 
 
 def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
-    """To whom we want links because the leader lacks it too."""
+    """To whom we want links because the leader lacks it too, or does not answer: last to those who do not either."""
     if lobby.healing.pull is None or lobby.healing.step is not Step.SOUND:
         return frozenset()
-    people = _askable(work, lobby)
-    return frozenset(people[:TIED_MOST] if lobby.leader not in people else ())
+    poor, silent = lobby.healing.poor, lobby.healing.silent
+    people = sorted(
+        (one for one in _others(work, lobby) if poor.get(one, 0) < ASKED_MOST),
+        key=lambda one: silent.get(one, 0) >= SILENT_MOST or _elsewhere(work, lobby, one),
+    )
+    return frozenset(people[:TIED_MOST] if lobby.leader not in people[:1] else ())
 
 
 def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     """A member asks for what was said between two entries: only since it came in, and what is not taken back."""
     lobby = work.lobby(recall.group)
     state = work.session(recall.group)
-    if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(lobby, handle):
+    if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):
         return
     since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
@@ -335,22 +344,19 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
         work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
 
 
-def _elsewhere(lobby: Lobby, handle: str) -> bool:
+def _elsewhere(work: Work, lobby: Lobby, handle: str) -> bool:
     """Whether somebody follows an order that counts before ours: its places are not those of ours."""
-    known = lobby.watch.rumours.get(handle)
-    return known is not None and lobby.lead is not None and orders.counts_before(known[0], lobby.lead)
+    told = lobby.watch.rumours.get(handle)
+    return told is not None and audience.better(work, lobby, told)
 
 
 def _has_all(lobby: Lobby, after: int, before: int) -> bool:
     """Whether we lack nothing, as far as we know, of what was said between two entries."""
-    lacking = [(first - 1, last + 1) for first, last in lobby.ears.lost]
-    if lobby.healing.pull is not None:
-        lacking.append(lobby.healing.pull)
     return (
         lobby.healing.step is Step.SOUND
         and lobby.order is not None
         and lobby.order.seq >= before - 1
-        and all(end <= after + 1 or start >= before - 1 for start, end in lacking)
+        and all(last <= after or first >= before for first, last in lacks.known(lobby))
     )
 
 
@@ -360,10 +366,14 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     state = work.session(frame.group)
     if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
         return
-    if handle != lobby.healing.source or _elsewhere(lobby, handle):
-        return  # nobody asked it, or it answered of other places
+    if handle != lobby.healing.source:
+        return  # nobody asked it
+    if _elsewhere(work, lobby, handle):  # it answers of other places
+        work.keep_lobby(replace(lobby, healing=replace(lobby.healing, source="")))
+        return
     after, before = lobby.healing.pull
-    take(work, lobby, handle, [(seq, data) for seq, data in frame.items if after < seq < before], ordered=False)
+    given = [(seq, data) for seq, data in frame.items if after < seq < before]
+    take(work, lobby, handle, given, ordered=False)
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
     source = "" if frame.before >= before else handle
@@ -376,7 +386,8 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
             before = frame.after + 1
         pull = (after, before) if after + 1 < before else None
         pulled = work.now if pull is not None else pulled
-        lobby = replace(lobby, ears=replace(lobby.ears, lost=_without(lobby.ears.lost, frame.after, frame.before)))
+        lost = lacks.without(lobby.ears.lost, frame.after, frame.before)
+        lobby = receipts.regained(work, lobby, lost, [seq for seq, _ in given])
     silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
     if pull is None:
         poor, silent, source = {}, {}, ""
@@ -384,11 +395,3 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     if pull is not None:
         work.pending = True
-
-
-def _without(ranges: tuple[tuple[int, int], ...], after: int, before: int) -> tuple[tuple[int, int], ...]:
-    """Ranges of entries (both ends belong to them) without those between ``after`` and ``before``."""
-    left = []
-    for first, last in ranges:
-        left += [(first, min(last, after)), (max(first, before), last)]
-    return tuple((first, last) for first, last in left if first <= last)

@@ -6,9 +6,10 @@ Left out: when things move on (``chat.lobbies.speaking``).
 from __future__ import annotations
 
 from conclave.chat import groups, records
-from conclave.chat.effects import PutState
+from conclave.chat.effects import DropState, PutState
+from conclave.chat.fifo import Fifo
 from conclave.chat.lobby_state import Flying, Lobby, Voice
-from conclave.chat.words.content import Body, Content, Seen, Unsaid, encode_content
+from conclave.chat.words.content import Body, Content, Receipt, Seen, Unsaid, decode_content, encode_content
 from conclave.chat.work import Work
 from conclave.values import replace
 from conclave.wire.order import EntryKind
@@ -76,6 +77,26 @@ def without_commit(work: Work, voice: Voice) -> Voice:
     )
     sent = min((one.number for one in voice.flying if one.kind is EntryKind.COMMIT), default=voice.sent + 1) - 1
     return replace(voice, flying=flying, staged=None, sent=min(voice.sent, sent))
+
+
+def without_receipts(work: Work, lobby: Lobby) -> Voice:
+    """What is to be said without receipts: they count entries of an order that does not count any more."""
+    nothing = encode_content(Content(groups.new_id(work), 0, work.now, Seen()))
+    flying = tuple(
+        replace(unsealed(one), id=b"", content=nothing) if _is_receipt(one.content) else one
+        for one in lobby.voice.flying
+    )
+    waiting: Fifo[Unsaid] = Fifo()
+    for unsaid in lobby.voice.waiting:
+        if _is_receipt(unsaid.content):
+            work.record(DropState(records.waiting_key(lobby.group.hex(), unsaid.key)))
+        else:
+            waiting = waiting.push(unsaid)
+    return replace(lobby.voice, flying=flying, waiting=waiting)
+
+
+def _is_receipt(content: bytes) -> bool:
+    return bool(content) and isinstance(decode_content(content).body, Receipt)
 
 
 def fly_again(voice: Voice, number: int) -> Voice:

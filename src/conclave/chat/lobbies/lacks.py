@@ -1,0 +1,39 @@
+"""Entries that somebody lacks, as ranges: the lowest first, apart from each other, both ends among them."""
+
+from __future__ import annotations
+
+from conclave.chat.lobby_state import Lobby
+
+Ranges = tuple[tuple[int, int], ...]
+
+RANGES = 64
+"""So many are named; more are made fewer by naming what is between the first two as well."""
+
+
+def known(lobby: Lobby) -> Ranges:
+    """What we lack, as far as we know: what we could not open, or gave up, and what we ask for."""
+    after, before = lobby.healing.pull or (0, 0)
+    return added(lobby.ears.lost, after + 1, before - 1)
+
+
+def added(ranges: Ranges, first: int, last: int) -> Ranges:
+    """The same, and those from ``first`` to ``last``; nothing where that is no range."""
+    if first > last:
+        return ranges
+    beside = [one for one in ranges if one[1] >= first - 1 and one[0] <= last + 1]
+    whole = min([first, *(one[0] for one in beside)]), max([last, *(one[1] for one in beside)])
+    found = tuple(sorted((*(one for one in ranges if one not in beside), whole)))
+    return found if len(found) <= RANGES else ((found[0][0], found[1][1]), *found[2:])
+
+
+def until(ranges: Ranges, seq: int) -> Ranges:
+    """The same up to entry ``seq``."""
+    return tuple((first, min(last, seq)) for first, last in ranges if first <= seq)
+
+
+def without(ranges: Ranges, after: int, before: int) -> Ranges:
+    """The same without what is between two entries."""
+    left = []
+    for first, last in ranges:
+        left += [(first, min(last, after)), (max(first, before), last)]
+    return tuple((first, last) for first, last in left if first <= last)

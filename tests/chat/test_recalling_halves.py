@@ -1,0 +1,94 @@
+"""What only somebody of another half has is asked for until the halves are one."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.wire.order import Originals, Recall
+from tests.chat.desks import Table, together
+from tests.chat.test_healing_again import ask_in
+from tests.chat.test_succession import agreed
+
+THREE = ("ayse", "burak", "cem")
+
+
+@pytest.fixture
+def table() -> Table:
+    """ayse and cem came into burak's half, and lack what deniz said there, who left; they go on under ayse."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif", "fatma"))
+    table.part({"ayse", "cem"}, {"burak", "deniz"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("cem",)))
+    table.say("deniz", "#ops", "from deniz")
+    table.run(3)
+    assert table.statuses("deniz", "#ops")[-1] == "sent"
+    table.put("deniz", ev.LeaveLobby("ops"))
+    table.run(10)
+    assert table.stages()["deniz"] == "ended"
+    table.drop = lambda _one, _other, frame: isinstance(frame, Recall | Originals)
+    table.part(set(THREE), {"elif"}, {"fatma"})
+    while len({table.view(name).hash for name in THREE}) > 1:
+        table.run(1)
+    table.run(3)
+    table.part({"ayse", "cem"}, {"burak", "elif", "fatma"})
+    table.drop = lambda *_: False
+    table.run(40)
+    assert [table.view(name).term for name in THREE] == [3, 2, 3]
+    return table
+
+
+def reach(table: Table, *pairs: str) -> None:
+    """These pairs reach each other from now on, and nobody else."""
+    known = {frozenset(pair.split()) for pair in pairs}
+    table.reach = lambda one, other: frozenset((one, other)) in known
+
+
+def pulls(table: Table) -> list[tuple[int, int] | None]:
+    """What ayse and cem ask for."""
+    group = table.desks["ayse"].labels["#ops"]
+    return [table.state(name, group).healing.pull for name in ("ayse", "cem")]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_is_reached_and_follows_an_order_that_does_not_count_is_asked_until_it_follows_ours(
+    table: Table, *, restarts: bool
+) -> None:
+    """burak reaches cem alone for some minutes, and answers nothing; ayse, who starts anew, asks cem again."""
+    reach(table, "ayse cem", "cem burak")
+    table.run(240)
+    if restarts:
+        table.restart("ayse")
+        table.run(60)
+    assert all(pulls(table))
+    table.part()
+    table.run(200)
+    agreed(table, *THREE, lines=False)
+    assert pulls(table) == [None, None]
+    assert all("from deniz" in table.words(name) for name in THREE)
+
+
+def test_who_follows_an_order_that_counts_is_neither_asked_nor_taken_for_silent(table: Table) -> None:
+    """burak's half counts again; ayse and cem reach him, and not fatma, who leads it and whom they never met."""
+    group = table.desks["ayse"].labels["#ops"]
+    for newcomer in ("elif", "fatma"):
+        ask_in(table, "burak", newcomer)
+    half = {"burak", "elif", "fatma"}
+    for host, deputy, away in (("burak", "elif", "burak"), ("burak", "fatma", "elif"), ("elif", "elif", "fatma")):
+        table.put(host, ev.SetDeputies("ops", (deputy,)))
+        table.run(5)
+        for there in (half - {away}, half):
+            table.part({"ayse", "cem"}, there)
+            table.run(30)
+    assert all(pulls(table))
+    reach(table, "ayse cem", "ayse burak", "cem burak", "burak elif", "burak fatma", "elif fatma")
+    since, silent = len(table.frames), table.state("cem", group).healing.silent
+    table.run(300)
+    asked = [other for one, other, frame in table.frames[since:] if isinstance(frame, Recall)]
+    assert all(pulls(table))
+    assert 0 < asked.count("burak") <= 10, "it may have come to follow our order"
+    assert table.state("cem", group).healing.silent == silent
+    table.part()
+    table.run(200)
+    agreed(table, *THREE, "elif", "fatma", lines=False)
+    assert all("from deniz" in table.words(name) for name in THREE)

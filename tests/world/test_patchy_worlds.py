@@ -1,0 +1,46 @@
+"""Patchy worlds (``patchy``), which become one again as well, and of which the same holds.
+
+Run one again: python -m tests.world.test_patchy_worlds SEED
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.world.patchy import PatchyTown
+from tests.world.playing import check_all, play
+from tests.world.standin import standing_in
+
+WORLDS = 5
+MANY_WORLDS = 305
+CHUNK = 50
+
+
+def outcome(seed: int, rounds: list[int] | None = None) -> list[str]:
+    """Play the patchy world of ``seed``; what was wrong in the end. ``rounds`` takes how many it needed to heal."""
+    with standing_in() as suite:
+        return play(PatchyTown(seed, suite=suite), rounds)
+
+
+def check(seeds: range, record_property: Callable[[str, object], None]) -> None:
+    check_all(seeds, outcome, "tests.world.test_patchy_worlds", record_property)
+
+
+def test_pairs_who_do_not_reach_each_other_leave_one_lobby(
+    record_property: Callable[[str, object], None],
+) -> None:
+    check(range(WORLDS), record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, CHUNK))
+def test_many_more_patchy_worlds(first: int, record_property: Callable[[str, object], None]) -> None:
+    check(range(first, first + CHUNK), record_property)
+
+
+if __name__ == "__main__":
+    print("\n".join(outcome(int(sys.argv[1]))) or "nothing is wrong")  # noqa: T201 - it is run by hand
