@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 from pathlib import Path
@@ -74,3 +75,19 @@ async def test_without_a_node_it_says_what_to_do(home: Path) -> None:
     code, _, told = await conclave(home, "export", "#ops")
     assert code == 3
     assert "conclave up" in told
+
+
+async def test_a_name_that_was_changed_is_told_in_our_words_alone(home: Path) -> None:
+    """Its library warns of a country of five letters, and goes on."""
+    record, root = home.parent / "ops.transcript", home.parent / "root.pem"
+    root.write_bytes(realm().trust.root.pem)
+    export(history(), Identity(unlock(vault_path(home), PASSPHRASE)), "#ops", record)
+    first, *others = record.read_bytes().splitlines(keepends=True)
+    certificate = json.loads(first)["certificate"].encode()
+    common_name, country = bytes.fromhex("0603550403"), bytes.fromhex("0603550406")
+    changed = base64.b64encode(base64.b64decode(certificate).replace(common_name, country))
+    record.write_bytes(first.replace(certificate, changed) + b"".join(others))
+    code, _, told = await conclave(home, "verify-transcript", str(record), "--root", str(root))
+    assert code == 6
+    assert "conclave: " in told
+    assert "Warning" not in told

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -125,6 +126,8 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown as its code
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's, of what strangers sent: what is wrong is told in words
     try:
         app(prog_name="conclave")
     except ConclaveError as error:
