@@ -10,7 +10,7 @@ library's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, StructMeta, structs
@@ -43,8 +43,10 @@ else:
             body["__annotations__"] = kind.__annotations__
             hidden = {name for name, value in body.items() if isinstance(value, _Hidden)}
             body |= {name: body[name].default for name in hidden}
-            if hidden or not repr:
-                body = _shown_without(hidden if repr else body["__annotations__"].keys()) | body
+            if not repr or "__repr__" in body:  # rich is to show no more than the class's own words do
+                hidden = set(body["__annotations__"])
+            if hidden:
+                body = _shown_without(hidden) | body
             bases = tuple(base for base in kind.__bases__ if base is not object)
             return StructMeta(kind.__name__, (Struct, *bases), body, frozen=frozen, eq=eq, dict=not slots)
 
@@ -58,7 +60,7 @@ else:
 
     _MADE_ANEW = {"__dict__", "__weakref__", "__annotations__", "__annotate_func__", "__annotations_cache__"}
 
-    def _shown_without(hidden: Collection[str]) -> dict[str, Any]:
+    def _shown_without(hidden: set[str]) -> dict[str, Any]:
         def shown(value: Any) -> Iterator[tuple[str, Any]]:
             return ((name, getattr(value, name)) for name in value.__struct_fields__ if name not in hidden)
 
