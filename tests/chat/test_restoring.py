@@ -25,17 +25,19 @@ from conclave.errors import DecodeError
 
 KEPT = {records.DESK_KEY, records.MET_KEY}
 """States that a restored home goes on with."""
-OPS, OLD = b"g" * 16, b"h" * 16
+OPS, OLD, AGAIN = b"g" * 16, b"h" * 16, b"i" * 16
 
 
 def states() -> list[tuple[str, bytes]]:
     lobby = Lobby(OPS, "ops", "#ops", Stage.MEMBER, "burak")
     asked = Lobby(b"a" * 16, "new", "#new", Stage.INVITED, "burak")
     ended = Lobby(OLD, "old", "#old", Stage.ENDED, "burak")
+    again = Lobby(AGAIN, "past", "#past", Stage.INVITED, "cem", former="burak")
     return [
         ("desk", records.encode_busy(busy=True)),
         ("lobby/" + OPS.hex(), records.encode_lobby(lobby)),
         ("lobby/" + OLD.hex(), records.encode_lobby(ended)),
+        ("lobby/" + AGAIN.hex(), records.encode_lobby(again)),
         ("lobby/" + asked.group.hex(), records.encode_lobby(asked)),
         ("mls/00/epoch", b"keys"),
         ("out/@burak/w/0", b"words"),
@@ -63,6 +65,7 @@ def test_what_is_dropped_and_what_remains() -> None:
         (
             RemainingLobby(OPS, "ops", "#ops", "burak"),
             RemainingLobby(OLD, "old", "#old", "burak", stage=Stage.ENDED),
+            RemainingLobby(AGAIN, "past", "#past", "burak", stage=Stage.ENDED),
         ),
     )
     assert made[-3:] == [

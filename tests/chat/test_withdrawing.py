@@ -9,7 +9,7 @@ from conclave.chat import views
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.wire.delivery import Post
 from conclave.wire.posts import Answer, Choice, pack_parcel
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 from tests.chat.test_leaving import table
 
 __all__ = ["table"]
@@ -53,3 +53,57 @@ def test_who_is_busy_is_not_told_of_an_invitation_that_went_meanwhile(table: Tab
     table.put("deniz", ev.SetBusy(on=False))
     assert views.requests(table.desks["deniz"]) == ()
     assert not table.notices("deniz", RequestArrived) + table.notices("deniz", RequestAnswered)
+
+
+def asked_again() -> Table:
+    """burak left ayse's lobby, and cem asks him in again."""
+    table = together("ayse", "burak", "cem", beside=("deniz",))
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(5)
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    table.run(3)
+    assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
+    return table
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+@pytest.mark.parametrize("how", ["taken back", "declined", "blocked", "put out"])
+@pytest.mark.parametrize("whose", ["cem", "deniz"])
+def test_where_one_had_been_before_nobody_elses_lobby_goes_on_with_its_history(
+    how: str, whose: str, *, accepted: bool
+) -> None:
+    table = asked_again()
+    old = table.desks["burak"].labels["#ops"]
+    if accepted:
+        table.cut("burak", "cem")
+        table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.restart("burak")
+    match how:
+        case "taken back":
+            table.put("cem", ev.RemoveFrom("ops", "burak"))
+        case "declined":
+            table.put("burak", ev.AnswerRequest("cem", accept=False, lobby="ops"))
+        case "blocked":
+            table.put("burak", ev.AnswerRequest("cem", accept=False, block=True))
+            table.put("burak", ev.Unblock("cem"))
+        case _:
+            table.put("burak", ev.Expelled("cem", "lost"))
+            table.put("burak", ev.Readmitted("cem"))
+    table.run(5)
+    assert table.stages()["burak"] == "ended"
+    table.put(whose, ev.OpenLobby("ops", table.random(16), ("burak",)))
+    table.run(5)
+    assert [one.lobby for one in views.requests(table.desks["burak"])] == [f"#ops@{whose}"]
+    assert table.desks["burak"].labels["#ops"] == old
+    table.put("ayse", ev.CloseLobby("ops"))  # it is still hers to go on with
+    table.put("ayse", ev.OpenLobby("ops", table.random(16), ("burak",)))
+    table.run(5)
+    assert views.Request("ayse", "#ops") in views.requests(table.desks["burak"])
+
+
+def test_who_came_in_again_is_in_as_any_other() -> None:
+    table = asked_again()
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(5)
+    lobby = table.state("burak", table.desks["burak"].labels["#ops"])
+    assert (table.stages()["burak"], lobby.former, lobby.ended) == ("member", "", 0)

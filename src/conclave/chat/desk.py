@@ -290,7 +290,7 @@ def _expelled(work: Work, peer: str, reason: str) -> None:
     for lobby in work.lobbies():
         if lobby.stage in (Stage.INVITED, Stage.JOINING):
             if not invitations.still_awaited(work, lobby, peer):
-                work.drop_lobby(lobby)
+                invitations.drop(work, lobby)
             continue
         if peer in lobby.invited:
             adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}

@@ -244,6 +244,7 @@ class Lobby:
     timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
     timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
     forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
+    former: str = ""  # who had asked us in before, where it had ended and we are asked in again
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
@@ -253,3 +254,9 @@ class Lobby:
     def leader(self) -> str:
         """Who leads it, as far as we know; empty while we are not in."""
         return self.lead.leader if self.lead is not None else self.inviter
+
+    def before(self) -> Lobby | None:
+        """What it was before we were asked in: ended, with its history under its label; None: nothing to us."""
+        if not self.former:
+            return None
+        return Lobby(self.group, self.name, self.label, Stage.ENDED, self.former, ended=self.ended)

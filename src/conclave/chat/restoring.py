@@ -79,6 +79,7 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
             elif key.startswith(LOBBY_KEY):
                 name = key.removeprefix(LOBBY_KEY)
                 lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
+                lobby = lobby.before() or lobby
                 lobbies.pop(lobby.group, None)
                 if lobby.stage not in (Stage.INVITED, Stage.JOINING):
                     people = _people(held, name) or lobby.asked

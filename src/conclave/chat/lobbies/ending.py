@@ -49,7 +49,7 @@ def end(work: Work, lobby: Lobby) -> None:
         send(work, lobby.leader, Have(lobby.group, lobby.order.seq))
     for handle in lobby.watch.tied:
         work.tie(handle, lobby.group, tied=False)
-    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.inviter, ended=work.now)
+    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.former or lobby.inviter, ended=work.now)
     work.keep_lobby(ended, reworded=True)
 
 

@@ -57,7 +57,16 @@ def decline(work: Work, lobby: Lobby) -> None:
     packages.taken_back(work, lobby.group)
     for handle in lobby.watch.tied:
         work.tie(handle, lobby.group, tied=False)
-    work.drop_lobby(lobby)
+    drop(work, lobby)
+
+
+def drop(work: Work, lobby: Lobby) -> None:
+    """We are not asked in any more. One that had ended is that again: else another goes on with its history."""
+    before = lobby.before()
+    if before is None:
+        work.drop_lobby(lobby)
+    else:
+        work.keep_lobby(before, reworded=True)
 
 
 def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:

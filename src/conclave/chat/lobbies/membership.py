@@ -22,6 +22,7 @@ from conclave.chat.lobbies.invitations import (
     check_roster,
     decline,
     demand_in,
+    drop,
     free_label,
     full,
     own_handle,
@@ -194,8 +195,9 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     if known is not None and known.stage is not Stage.ENDED:
         return  # one invitation is enough; who asked first is answered
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
-    name = known.name if known is not None else question.name
-    ask(work, Lobby(question.group, name, label, Stage.INVITED, handle, question.roster))
+    lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
+    former = lobby.inviter  # of one that had ended
+    ask(work, replace(lobby, stage=Stage.INVITED, inviter=handle, asked=question.roster, former=former))
 
 
 def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
@@ -251,7 +253,7 @@ def refused(work: Work, handle: str, group: bytes) -> None:
     if lobby is not None and lobby.stage is Stage.INVITED and handle == lobby.inviter:
         if not lobby.hushed:
             work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
-        work.drop_lobby(lobby)
+        drop(work, lobby)
     elif lobby is not None and lobby.stage is Stage.JOINING:
         _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
 
@@ -352,7 +354,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
-        timers.anew(lobby), stage=Stage.MEMBER, order=order, lead=lead, asked=(), voice=voice,
+        timers.anew(lobby), stage=Stage.MEMBER, former="", ended=0.0, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
