@@ -6,9 +6,10 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.chat.lobbies.invitations import WITHDRAWN_SECONDS
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.wire.delivery import Post
-from conclave.wire.posts import Answer, Choice, pack_parcel
+from conclave.wire.posts import Answer, Choice, Invite, pack_parcel
 from tests.chat.desks import Table, together
 from tests.chat.test_leaving import table
 
@@ -53,6 +54,30 @@ def test_who_is_busy_is_not_told_of_an_invitation_that_went_meanwhile(table: Tab
     table.put("deniz", ev.SetBusy(on=False))
     assert views.requests(table.desks["deniz"]) == ()
     assert not table.notices("deniz", RequestArrived) + table.notices("deniz", RequestAnswered)
+
+
+def test_who_takes_each_invitation_back_asks_no_more_often_than_who_does_not() -> None:
+    table = Table("burak", "mallory", "cem")
+    table.link("burak", "mallory")
+    table.link("burak", "cem")
+    most, numbers = table.settings.invitations_per_peer, iter(range(1, 1_000))
+
+    def rings(seed: int) -> int:
+        before = len(table.notices("burak", RequestArrived))
+        for one in range(seed, seed + 50):
+            group = one.to_bytes(16)
+            for parcel in (Invite(group, f"room{one}", ("mallory",)), Answer(group, Choice.REJECT)):
+                number = next(numbers)
+                table.put("burak", ev.Arrived("mallory", Post(b"evilevil", number, number, *pack_parcel(parcel))))
+        return len(table.notices("burak", RequestArrived)) - before
+
+    assert rings(0) == most
+    assert len(table.notices("burak", RequestAnswered)) == most
+    assert rings(50) == 0
+    table.put("cem", ev.OpenLobby("ops", table.random(16), ("burak",)))
+    assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
+    table.wait(WITHDRAWN_SECONDS)
+    assert rings(100) == most
 
 
 def asked_again() -> Table:

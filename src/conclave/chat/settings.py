@@ -29,7 +29,7 @@ class Settings:
     invitations: int = 100
     """Invitations that wait for our answer; more are rejected."""
     invitations_per_peer: int = 5
-    """Of these, those of one peer: whoever invites without end takes nobody else's place."""
+    """Of these, those of one peer, and what it took back within the hour: so it takes nobody else's place."""
     trouble_every: float = 60.0
     """One peer's misbehaviour is told to people at most so often."""
     patience: Patience = field(default_factory=Patience)

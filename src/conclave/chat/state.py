@@ -97,6 +97,7 @@ class Peer:
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link
     wanted: bool = False
     troubled: float = 0.0  # UNIX seconds when we last told people of its misbehaviour
+    withdrawn: tuple[float, ...] = ()  # UNIX seconds when it took invitations back, of the last hour
     sought: float = 0.0  # UNIX seconds when we last asked for a key package
     away: float = 0.0  # UNIX seconds since when it is not linked, though wanted
     mailed: int = 0  # the highest post that is in the peer's mailbox

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from conclave.chat import packages
 from conclave.chat.lobby_state import Lobby, Stage
-from conclave.chat.notices import RequestArrived
+from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle, check_name
@@ -17,6 +17,9 @@ from conclave.wire.posts import Answer, Choice, Leave
 ENDED_KEPT = 100
 """Ended lobbies whose labels stay taken; the ones that ended first are forgotten first."""
 
+WITHDRAWN_SECONDS = 3600.0
+"""For so long an invitation that is taken back keeps its place: else who asks and takes it back rings without end."""
+
 
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
@@ -25,9 +28,13 @@ def full(work: Work, handle: str, group: bytes) -> bool:
     limits = work.settings
     return (
         len(waiting) >= limits.invitations
-        or waiting.count(handle) >= limits.invitations_per_peer
+        or waiting.count(handle) + len(_withdrawn(work, handle)) >= limits.invitations_per_peer
         or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
     )
+
+
+def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
+    return tuple(at for at in work.peer(handle).withdrawn if abs(work.now - at) < WITHDRAWN_SECONDS)
 
 
 def ask(work: Work, lobby: Lobby) -> None:
@@ -57,6 +64,16 @@ def decline(work: Work, lobby: Lobby) -> None:
     packages.taken_back(work, lobby.group)
     for handle in lobby.watch.tied:
         work.tie(handle, lobby.group, tied=False)
+    drop(work, lobby)
+
+
+def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
+    """``handle`` does not ask us in any more, before our people answered: they hear so if they heard that it did."""
+    if handle != lobby.inviter:
+        return
+    work.keep(replace(work.peer(handle), withdrawn=(*_withdrawn(work, handle), work.now)))
+    if not lobby.hushed:
+        work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
     drop(work, lobby)
 
 

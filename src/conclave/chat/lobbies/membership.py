@@ -22,12 +22,12 @@ from conclave.chat.lobbies.invitations import (
     check_roster,
     decline,
     demand_in,
-    drop,
     free_label,
     full,
     own_handle,
     own_name,
     still_awaited,
+    withdrawn,
 )
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
@@ -250,10 +250,8 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
 def refused(work: Work, handle: str, group: bytes) -> None:
     """Who asked us in does not let us in any more."""
     lobby = work.lobby(group)
-    if lobby is not None and lobby.stage is Stage.INVITED and handle == lobby.inviter:
-        if not lobby.hushed:
-            work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
-        drop(work, lobby)
+    if lobby is not None and lobby.stage is Stage.INVITED:
+        withdrawn(work, lobby, handle)
     elif lobby is not None and lobby.stage is Stage.JOINING:
         _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
 
