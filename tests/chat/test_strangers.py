@@ -79,9 +79,9 @@ def check_bounds(desk: Desk, limits: Settings) -> None:
         assert len(peer.inbound.declined) <= DECLINED_POSTS
         assert peer.pair.lines <= limits.request_messages
     lobbies = list(desk.lobbies.values())
-    inviting = [one.inviter for one in lobbies if one.stage is Stage.INVITED]
+    inviting = [(one.inviter, *one.watch.inviters) for one in lobbies if one.stage is Stage.INVITED]
     assert len(inviting) <= limits.invitations
-    assert all(inviting.count(one) <= limits.invitations_per_peer for one in inviting)
+    assert all(sum(one in them for them in inviting) <= limits.invitations_per_peer for one in desk.peers)
     assert sum(one.stage is Stage.ENDED for one in lobbies) <= ENDED_KEPT
     assert sorted(desk.labels) == sorted(one.label for one in lobbies)
     assert all(one.label.isprintable() for one in lobbies)

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.lobbies.invitations import WITHDRAWN_SECONDS
+from conclave.chat.lobbies.invitations import INVITERS_MOST, WITHDRAWN_SECONDS
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.wire.delivery import Post
 from conclave.wire.posts import Answer, Choice, Invite, pack_parcel
@@ -78,6 +78,78 @@ def test_who_takes_each_invitation_back_asks_no_more_often_than_who_does_not() -
     assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
     table.wait(WITHDRAWN_SECONDS)
     assert rings(100) == most
+
+
+@pytest.fixture
+def asked_by_two() -> Table:
+    table = together("ayse", "cem", "deniz", beside=("burak",))
+    for one in ("cem", "deniz"):
+        table.put(one, ev.InviteTo("ops", ("burak",)))
+        table.run(3)
+    assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
+    return table
+
+
+@pytest.mark.parametrize("how", ["taken back", "left", "put out", "blocked"])
+def test_where_one_asks_no_more_the_other_does(asked_by_two: Table, how: str) -> None:
+    table = asked_by_two
+    match how:
+        case "taken back":
+            table.put("cem", ev.RemoveFrom("ops", "burak"))
+        case "left":
+            table.put("cem", ev.LeaveLobby("ops"))
+        case "put out":
+            table.put("burak", ev.Expelled("cem", "lost"))
+        case _:
+            table.put("burak", ev.AnswerRequest("cem", accept=False, block=True))
+    table.run(5)
+    assert views.requests(table.desks["burak"]) == (views.Request("deniz", "#ops"),)
+    assert table.notices("burak", RequestArrived) == [RequestArrived(one, "#ops") for one in ("cem", "deniz")]
+    table.put("burak", ev.AnswerRequest("deniz", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.stages()["burak"] == "member"
+
+
+def test_where_the_other_asks_no_more_nobody_hears_of_it(asked_by_two: Table) -> None:
+    table = asked_by_two
+    table.put("deniz", ev.RemoveFrom("ops", "burak"))
+    table.run(3)
+    assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.run(3)
+    assert "burak" not in table.stages()
+    assert table.notices("burak", RequestAnswered) == [RequestAnswered("cem", "#ops", "withdrawn")]
+
+
+def test_whoever_asked_is_answered(asked_by_two: Table) -> None:
+    table = asked_by_two
+    table.put("burak", ev.AnswerRequest("cem", accept=False, lobby="ops"))
+    table.run(3)
+    assert [table.view(one).invited for one in ("cem", "deniz")] == [(), ()]
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_whoever_is_there_lets_in_who_was_asked_by_two(asked_by_two: Table, *, away: bool) -> None:
+    table = asked_by_two
+    if away:
+        table.part({"ayse", "deniz", "burak"}, {"cem"})
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(10)
+    assert table.stages()["burak"] == "member"
+    table.part()
+    table.run(60)
+    together_now = [table.view(one) for one in table.desks]
+    assert len({(one.seq, one.epoch, one.authenticator, one.invited) for one in together_now}) == 1
+    assert together_now[0].invited == ()
+    assert not [trouble for one in table.desks for trouble in table.troubles(one)]
+
+
+def test_so_many_are_remembered(table: Table) -> None:
+    group, names = table.random(16), tuple(f"p{number}" for number in range(INVITERS_MOST + 2))
+    for one in names:
+        kind, body = pack_parcel(Invite(group, "ops", names))
+        table.put("deniz", ev.Arrived(one, Post(bytes(8), 1, 1, kind, body)))
+    assert table.state("deniz", group).watch.inviters == names[1:INVITERS_MOST]
 
 
 def asked_again() -> Table:

@@ -289,8 +289,7 @@ def _passed(work: Work) -> None:
 def _expelled(work: Work, peer: str, reason: str) -> None:
     for lobby in work.lobbies():
         if lobby.stage in (Stage.INVITED, Stage.JOINING):
-            if not invitations.still_awaited(work, lobby, peer):
-                invitations.drop(work, lobby)
+            invitations.expelled(work, lobby, peer)
             continue
         if peer in lobby.invited:
             adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}

@@ -209,6 +209,7 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
+    inviters: tuple[str, ...] = ()  # who asked us in too, until our people answer
 
 
 class Mailed(NamedTuple):

@@ -16,7 +16,8 @@ from conclave.wire.posts import Answer, Choice, Leave
 
 ENDED_KEPT = 100
 """Ended lobbies whose labels stay taken; the ones that ended first are forgotten first."""
-
+INVITERS_MOST = 8
+"""So many people at most may let us into one lobby, while our people are asked, or we wait for one of them."""
 WITHDRAWN_SECONDS = 3600.0
 """For so long an invitation that is taken back keeps its place: else who asks and takes it back rings without end."""
 
@@ -24,13 +25,18 @@ WITHDRAWN_SECONDS = 3600.0
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
     others = [one for one in work.lobbies() if one.group != group]
-    waiting = [one.inviter for one in others if one.stage is Stage.INVITED]
+    waiting = [_inviters(one) for one in others if one.stage is Stage.INVITED]
+    asking = sum(handle in one for one in waiting)
     limits = work.settings
     return (
         len(waiting) >= limits.invitations
-        or waiting.count(handle) + len(_withdrawn(work, handle)) >= limits.invitations_per_peer
+        or asking + len(_withdrawn(work, handle)) >= limits.invitations_per_peer
         or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
     )
+
+
+def _inviters(lobby: Lobby) -> tuple[str, ...]:
+    return (lobby.inviter, *lobby.watch.inviters)
 
 
 def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
@@ -46,6 +52,16 @@ def ask(work: Work, lobby: Lobby) -> None:
         work.tell(RequestArrived(lobby.inviter, lobby.label))
 
 
+def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) -> None:
+    """Our people are asked by one alone, who asked first; the next one is told of where that one asks no more."""
+    if handle == lobby.inviter:
+        if lobby.asked != roster:
+            work.keep_lobby(replace(lobby, asked=roster), reworded=True)
+    elif handle not in lobby.watch.inviters and len(_inviters(lobby)) < INVITERS_MOST:
+        inviters = (*lobby.watch.inviters, handle)
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, inviters=inviters)))
+
+
 def check_roster(work: Work, roster: tuple[str, ...]) -> None:
     """Raise ``VerificationError`` for more people, or others, than a lobby can have."""
     if len(roster) > work.settings.lobby_members + 1:
@@ -57,7 +73,8 @@ def check_roster(work: Work, roster: tuple[str, ...]) -> None:
 def decline(work: Work, lobby: Lobby) -> None:
     """We do not want to be in, though perhaps we said so before."""
     if lobby.stage is Stage.INVITED:
-        work.post(lobby.inviter, Answer(lobby.group, Choice.REJECT))
+        for handle in _inviters(lobby):
+            work.post(handle, Answer(lobby.group, Choice.REJECT))
     else:
         for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
             work.post(handle, Leave(lobby.group))
@@ -69,12 +86,32 @@ def decline(work: Work, lobby: Lobby) -> None:
 
 def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
     """``handle`` does not ask us in any more, before our people answered: they hear so if they heard that it did."""
-    if handle != lobby.inviter:
+    if handle == lobby.inviter:
+        work.keep(replace(work.peer(handle), withdrawn=(*_withdrawn(work, handle), work.now)))
+        if not lobby.hushed:
+            work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
+    _without(work, lobby, handle)
+
+
+def _without(work: Work, lobby: Lobby, handle: str) -> None:
+    """Our people are asked by the next one, if there is any."""
+    others = tuple(one for one in _inviters(lobby) if one != handle)
+    if not others:
+        drop(work, lobby)
         return
-    work.keep(replace(work.peer(handle), withdrawn=(*_withdrawn(work, handle), work.now)))
-    if not lobby.hushed:
-        work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
-    drop(work, lobby)
+    rest = replace(lobby, inviter=others[0], watch=replace(lobby.watch, inviters=others[1:]))
+    if handle == lobby.inviter:
+        ask(work, rest)
+    else:
+        work.keep_lobby(rest)
+
+
+def expelled(work: Work, lobby: Lobby, handle: str) -> None:
+    """The authority put ``handle`` out: it does not let us in."""
+    if lobby.stage is Stage.INVITED:
+        _without(work, lobby, handle)
+    elif not still_awaited(work, lobby, handle):
+        drop(work, lobby)
 
 
 def drop(work: Work, lobby: Lobby) -> None:
@@ -108,7 +145,10 @@ def announce(work: Work) -> None:
 def decline_all_of(work: Work, handle: str) -> None:
     """We blocked ``handle``: its invitations are answered."""
     for lobby in work.lobbies():
-        if lobby.inviter == handle and lobby.stage in (Stage.INVITED, Stage.JOINING):
+        if lobby.stage is Stage.INVITED and handle in _inviters(lobby):
+            work.post(handle, Answer(lobby.group, Choice.REJECT))
+            _without(work, lobby, handle)
+        elif lobby.stage is Stage.JOINING and lobby.inviter == handle:
             decline(work, lobby)
 
 

@@ -17,8 +17,10 @@ from conclave.chat.lobbies import audience, terms, timers
 from conclave.chat.lobbies.ending import end
 from conclave.chat.lobbies.healing import adopt
 from conclave.chat.lobbies.invitations import (
+    INVITERS_MOST,
     active,
     ask,
+    asked_again,
     check_roster,
     decline,
     demand_in,
@@ -49,8 +51,6 @@ from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
 
-INVITERS_MOST = 8
-"""So many people at most may let us into one lobby, while we wait for one of them."""
 AGAIN_MOST = 8
 """Where so many posts wait for somebody, a link to it that comes and goes adds none."""
 GATHER_SECONDS = 0.25
@@ -188,12 +188,11 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     if full(work, handle, question.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(question.group, Choice.REJECT))
         return
-    if known is not None and known.stage is Stage.INVITED and known.inviter == handle:
-        if known.asked != question.roster:
-            work.keep_lobby(replace(known, asked=question.roster), reworded=True)
+    if known is not None and known.stage is Stage.INVITED:
+        asked_again(work, known, handle, question.roster)
         return
     if known is not None and known.stage is not Stage.ENDED:
-        return  # one invitation is enough; who asked first is answered
+        return  # we closed it
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
     lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
     former = lobby.inviter  # of one that had ended
@@ -243,7 +242,10 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
     if lobby.stage is Stage.INVITED:
         package = packages.handed(work, handle, lobby.group)
         work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
-        work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False), reworded=True)
+        watch, others = replace(lobby.watch, inviters=()), lobby.watch.inviters
+        work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False, watch=watch), reworded=True)
+        for other in others:
+            _asked_too(work, work.lobby(lobby.group) or lobby, other)
         work.stir(lobby.group)
 
 
