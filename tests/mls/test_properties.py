@@ -197,6 +197,7 @@ def test_random_groups(decade: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("hundred", range(20))
 def test_many_random_groups(hundred: int) -> None:
     for seed in range(10_000 + 100 * hundred, 10_000 + 100 * hundred + 100):

@@ -106,7 +106,9 @@ class Town(World):
                     continue
                 view = views.lobby(desk, lobby.label)
                 assert view is not None
-                if view.waiting or view.healing or lobby.healing.orphans or lobby.healing.pull:
+                if view.waiting or view.healing or lobby.healing.orphans:
+                    return False
+                if lobby.healing.pull and not self._apart(node.name, lobby.group):
                     return False
                 if lobby.intents.some:
                     return False
@@ -115,6 +117,18 @@ class Town(World):
     def _hopeless(self, node: Node) -> bool:
         """Everything that waits waits for somebody who is expelled."""
         return set(views.queued(node.desk)) <= self.expelled
+
+    def _apart(self, name: str, group: bytes) -> bool:
+        """Somebody whom ``name`` takes for a member, and asks, goes on in a half that never met it (ADR 19)."""
+        state = self.nodes[name].desk.sessions.get(group)
+        rosters = {
+            other: groups.roster(theirs)
+            for other, node in self.nodes.items()
+            if (theirs := node.desk.sessions.get(group)) is not None
+        }
+        return state is not None and any(
+            name not in rosters[other] for other in groups.roster(state) if other in rosters
+        )
 
     def differences(self) -> list[str]:
         """Members of one lobby, who take each other for members, and are not at one place."""
