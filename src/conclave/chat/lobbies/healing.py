@@ -170,7 +170,9 @@ def unwound(
     work.record(UnplaceLines(lobby.label, common))
     entered = {handle: seq for handle, seq in lobby.healing.entered.items() if seq <= common}
     late = {handle: seq for handle, seq in lobby.healing.entered.items() if seq > common}
-    forked = lobby.healing.forked or any(entry.kind is EntryKind.COMMIT for entry in cut) or not digest
+    # Who came in by an entry, or went on alone with its half's keys, has none of what was before it.
+    other = common <= lobby.order.base or any(entry.kind is EntryKind.COMMIT for entry in cut)
+    forked = lobby.healing.forked or other or not digest
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
