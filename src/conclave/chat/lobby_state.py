@@ -209,6 +209,8 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
+    retry: tuple[int, float, float] = (0, 0.0, 0.0)
+    """The epoch in which a commit of ours was refused, when it is tried again, and after how many seconds."""
 
 
 class Mailed(NamedTuple):
