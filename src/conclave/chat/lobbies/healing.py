@@ -37,6 +37,10 @@ SHUNNED_STEP_SECONDS = 10.0
 """... of which so much passes at most between two times that it says so: either may have slept."""
 SHUNNED_AGAIN_SECONDS = 600.0
 """It says so again at heads of ours, which come ever more rarely; not said for so long, it is forgotten."""
+KEYLESS_AGAIN = 20.0
+"""Who comes from a backup asks for keys again after so long where nobody is there but those who ask for the same."""
+KEYLESS_SECONDS = 300.0
+"""Who asks us, who come from a backup, for so long has none."""
 
 
 def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
@@ -78,6 +82,15 @@ def leaderless(work: Work, lobby: Lobby) -> bool:
         return False
     lost = work.now - lobby.watch.heard >= work.settings.patience.silence and not work.peer(lobby.leader).linked
     return lobby.leader == work.me or lost or lobby.watch.handed == lobby.lead
+
+
+def keyless(work: Work, lobby: Lobby) -> frozenset[str]:
+    """Who went on to ask us, who come from a backup, for keys, and asked just now: who asks no more may have some."""
+    asking = lobby.watch.keyless.items()
+    return frozenset(
+        one for one, (waited, last) in asking
+        if waited > KEYLESS_SECONDS and abs(work.now - last) <= 3 * KEYLESS_AGAIN
+    )  # fmt: skip
 
 
 def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
