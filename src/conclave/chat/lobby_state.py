@@ -189,6 +189,7 @@ class Watch:
     parting: float = 0.0  # when we last said that we leave
     forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    vouching: float = 0.0  # since when others say so
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
     keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
