@@ -14,8 +14,10 @@ from conclave.chat.records import MET_KEY
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges, Own
 from conclave.chat.words.line import LineKind
-from conclave.errors import DecodeError
+from conclave.errors import DecodeError, VerificationError
+from conclave.mls.group import Credential
 from conclave.pki.revocation import Revocation
+from conclave.wire.order import EntryKind, Submit
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
@@ -201,6 +203,37 @@ def test_a_renewal_in_a_lobby_is_said_gently_and_vouches_in_a_pair(lobby: Table)
     lobby.say("cem", "@burak", "hello")
     assert said(lobby, "ayse", "@cem") == [RENEWED]
     assert said(lobby, "burak", "@cem") == []
+
+
+@pytest.mark.parametrize("deputies", [False, True])
+def test_a_leader_that_does_not_believe_a_new_certificate_yet_is_asked_ever_more_rarely(
+    lobby: Table, *, deputies: bool
+) -> None:
+    new = own("cem", 2)
+
+    def strict(credential: Credential, key: bytes, now: float) -> bytes:
+        if credential == new.credential:
+            raise VerificationError("its certificate is not good yet")
+        return JUDGES.members(credential, key, now)
+
+    lobby.put("ayse", ev.JudgesChanged(Judges(strict, strict)))
+    since = len(lobby.frames)
+
+    def commits() -> int:
+        frames = (frame for _, _, frame in lobby.frames[since:])
+        return sum(isinstance(one, Submit) and one.kind is EntryKind.COMMIT for one in frames)
+
+    lobby.drop = lambda *_: commits() > 50  # else nothing ends it
+    lobby.own["cem"] = new
+    if deputies:
+        lobby.put("cem", ev.SetDeputies("ops", ("cem",)))
+    lobby.put("cem", ev.OwnChanged(new))
+    lobby.run(600)
+    assert 2 < commits() < 20
+    lobby.put("ayse", ev.JudgesChanged(JUDGES))
+    lobby.run(90)
+    assert said(lobby, "burak", "#ops") == [RENEWED]
+    assert lobby.view("burak").deputies == (("cem",) if deputies else ())
 
 
 @pytest.mark.parametrize("away", ["ayse", "burak"])

@@ -72,7 +72,8 @@ def test_what_everybody_lacks_is_not_asked_for_any_more_and_lacks_still(room: Ro
     state = table.state("burak", group)
     assert (state.healing.pull, state.ears.lost) == (None, ((1, 2),))
     deeds = table.put("burak", ev.Arrived("cem", Recall(group, 1, 4)))
-    assert [one.whole for one in deeds if isinstance(one, SendOriginals)][-1:] == [False]
+    told = [(one.after, one.before, one.whole) for one in deeds if isinstance(one, SendOriginals)]
+    assert told == [(1, 3, False), (2, 4, True)]
 
 
 def test_who_lacks_it_too_is_asked_again_later_while_somebody_else_is_away(room: Room) -> None:

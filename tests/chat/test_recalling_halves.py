@@ -8,6 +8,7 @@ from conclave.chat import events as ev
 from conclave.wire.order import Originals, Recall
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
+from tests.chat.test_recalling import lost
 from tests.chat.test_succession import agreed
 
 THREE = ("ayse", "burak", "cem")
@@ -92,3 +93,28 @@ def test_who_follows_an_order_that_counts_is_neither_asked_nor_taken_for_silent(
     table.run(200)
     agreed(table, *THREE, "elif", "fatma", lines=False)
     assert all("from deniz" in table.words(name) for name in THREE)
+
+
+def test_what_was_given_is_given_once_though_somebody_away_may_have_one_entry_of_it() -> None:
+    """ayse and burak come in anew where cem and deniz could not open one entry of many; elif is away."""
+    table = together("ayse", "burak", "cem", "deniz", "elif")
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"ayse", "burak"}, {"cem", "deniz"}, {"elif"})
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    words = [f"{number} {'long ' * 2000}" for number in range(60)]
+    for number, text in enumerate(words):
+        table.say("cem", "#ops", text)
+        if number == 10:
+            table.run(3)
+            unread = table.view("cem").seq
+    table.run(3)
+    for name in ("cem", "deniz"):
+        lost(table, group, name, (unread, unread))
+    table.run(20)
+    since = len(table.frames)
+    table.part({"ayse", "burak", "cem", "deniz"}, {"elif"})
+    table.run(3600, 5)
+    assert all(set(words) <= set(table.words(name)) for name in ("ayse", "burak"))
+    given = [len(frame.items) for _, other, frame in table.frames[since:] if isinstance(frame, Originals)]
+    assert sum(given) < 3 * len(words)

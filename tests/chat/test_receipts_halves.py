@@ -126,3 +126,28 @@ def test_a_receipt_that_was_not_ordered_is_not_said_in_another_order(forked: boo
     table.drop = lambda *_: False
     table.run(60)
     assert mark(table, "cem", "burak").has > place(table, "cem", "another")
+
+
+def test_what_nobody_could_open_makes_no_line_lack_that_is_there_beside_it() -> None:
+    """ayse and burak come in anew where cem and deniz could not open one entry of many."""
+    table = together("ayse", "burak", "cem", "deniz")
+    group = table.desks["ayse"].labels["#ops"]
+    table.part(ONE, OTHER)
+    table.run(30)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    words = [f"{number}" for number in range(20)]
+    for text in (*words[:10], "unread", *words[10:]):
+        table.say("cem", "#ops", text)
+    table.run(3)
+    unread = place(table, "cem", "unread")
+    for name in OTHER:
+        lost(table, group, name, (unread, unread))
+    table.run(20)
+    table.part()
+    table.run(120)
+    table.say("cem", "#ops", "and now")
+    table.run(60)
+    for name in ONE:
+        seen = mark(table, "cem", name)
+        assert [text for text in words if not has(seen, place(table, "cem", text))] == []
+        assert not has(seen, unread)

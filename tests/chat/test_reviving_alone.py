@@ -111,6 +111,29 @@ def test_where_nobody_has_keys_any_more_the_lobby_ends(third: bool) -> None:
     agreed(table, *names, lines=False)
 
 
+def test_who_has_keys_again_is_not_counted_among_those_who_have_none() -> None:
+    """burak asked ayse for keys for long, as she asked him; then cem let him in, and left before he let her in."""
+    table = together("ayse", "burak", "cem")
+    table.part({"ayse"}, {"burak"}, {"cem"})
+    for name in ("ayse", "burak"):
+        restored(table, name)
+    table.part({"ayse", "burak"}, {"cem"})
+    table.run(900, 3)
+    table.part({"ayse"}, {"burak", "cem"})
+    table.run(120)
+    assert not table.view("burak").healing
+    table.say("ayse", "#ops", "waits")
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(60)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.run(60)
+    assert table.stages()["ayse"] == "member"
+    table.part()
+    table.run(120)
+    agreed(table, "ayse", "burak", lines=False)
+    assert "waits" in table.words("burak")
+
+
 def test_where_all_are_out_who_were_in_with_it_it_is_out_too() -> None:
     table = Table("ayse", "burak")
     table.link("ayse", "burak")

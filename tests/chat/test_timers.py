@@ -13,7 +13,7 @@ from conclave.chat.words.line import LineKind
 from conclave.errors import DecodeError
 from conclave.values import replace
 from conclave.wire.order import Submit
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal
 from tests.chat.test_healing import table as halves
 from tests.chat.test_reviving import _restored
@@ -261,3 +261,30 @@ def test_a_zero_where_a_number_must_be_is_refused(body: c.Body) -> None:
     at = plain.index(number, 34)
     with pytest.raises(DecodeError):
         c.decode_content(plain[:at] + bytes(4) + plain[at + 4 :])
+
+
+def test_who_set_a_timer_and_came_in_anew_since_sets_it_again_where_an_older_half_counts() -> None:
+    """cem's half falls in two, he comes into the other anew, and then a half counts that parted before the timer."""
+    half, others = {"ayse", "burak", "gul"}, {"cem", "deniz", "elif", "fatma"}
+    parts = ({"cem", "elif"}, {"deniz", "fatma"})
+    table = together("ayse", "burak", "cem", "deniz", "elif", "fatma", "gul")
+    table.part(half, others)
+    table.run(30)
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    table.run(3)
+    table.part(half, *parts)
+    table.run(30)
+    table.put("cem", ev.SetDeputies("ops", ("cem", "elif")))  # other keys than in the other part
+    table.run(3)
+    for name in ("ayse", "burak", "ayse", "burak"):  # their half comes to higher terms
+        table.part({name}, half - {name}, *parts)
+        table.run(30)
+        table.part(half, *parts)
+        table.run(15)
+    table.part(half, others)
+    table.run(60)
+    assert {table.view(name).timer for name in others} == {HOUR}
+    assert {table.view(name).leader for name in others} == {"deniz"}
+    table.part()
+    table.run(200)
+    assert {table.view(name).timer for name in half | others} == {HOUR}

@@ -160,6 +160,7 @@ class Healing:
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
     vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
     source: str = ""  # whom we asked for what we lack, and have no whole answer of
+    whole: tuple[int, int] = (0, 0)  # between which entries its answer, as far as it came, ends without a lack
     silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
@@ -189,6 +190,7 @@ class Watch:
     parting: float = 0.0  # when we last said that we leave
     forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
+    vouching: float = 0.0  # since when others say so
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
     keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
@@ -210,6 +212,8 @@ class Watch:
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
     inviters: tuple[str, ...] = ()  # who asked us in too, until our people answer
+    retry: tuple[int, float, float] = (0, 0.0, 0.0)
+    """The epoch in which a commit of ours was refused, when it is tried again, and after how many seconds."""
 
 
 class Mailed(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from conclave.chat import groups
 from conclave.chat.lobbies import audience, purging, speaking
+from conclave.chat.lobbies.voice import RETRY_SECONDS
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
@@ -18,9 +19,6 @@ from conclave.mls.group import Proposal, Staged, State
 from conclave.values import replace
 from conclave.wire.order import EntryKind
 from conclave.wire.posts import Answer, Choice, Welcome
-
-RETRY_SECONDS = 3.0
-"""A commit that was refused is tried again after so long."""
 
 
 def act(work: Work, group: bytes) -> None:
@@ -36,6 +34,10 @@ def act(work: Work, group: bytes) -> None:
     if not leading and not work.peer(lobby.leader).linked:
         return
     if lobby.voice.staged is not None or any(one.kind is EntryKind.COMMIT for one in lobby.voice.flying):
+        return
+    epoch, at, pause = lobby.watch.retry
+    if not leading and epoch == state.number and 0 < at - work.now <= pause:
+        work.wake(at)
         return
     lobby = _due(work, lobby)
     if not lobby.intents.some:

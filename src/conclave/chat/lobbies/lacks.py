@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conclave.chat.lobby_state import Lobby
+from conclave.chat.lobby_state import Lobby, Step
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -14,6 +14,16 @@ def known(lobby: Lobby) -> Ranges:
     """What we lack, as far as we know: what we could not open, or gave up, and what we ask for."""
     after, before = lobby.healing.pull or (0, 0)
     return added(lobby.ears.lost, after + 1, before - 1)
+
+
+def none(lobby: Lobby, after: int, before: int) -> bool:
+    """Whether we lack nothing, as far as we know, of what was said between two entries."""
+    return (
+        lobby.healing.step is Step.SOUND
+        and lobby.order is not None
+        and lobby.order.seq >= before - 1
+        and all(last <= after or first >= before for first, last in known(lobby))
+    )
 
 
 def added(ranges: Ranges, first: int, last: int) -> Ranges:

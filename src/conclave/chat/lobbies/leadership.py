@@ -235,7 +235,7 @@ def _take(work: Work, group: bytes) -> None:
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     if alone:
-        order = replace(order, epoch=state.number)
+        order = replace(order, epoch=state.number, base=order.seq)  # its keys are not those that it had there
         common = lobby.healing.common
         pull = lobby.healing.pull
         if common < order.seq:

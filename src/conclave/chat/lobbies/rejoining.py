@@ -14,7 +14,7 @@ from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, ending, sharing, timers
-from conclave.chat.lobbies.healing import followed, leaderless
+from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
@@ -32,14 +32,12 @@ POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.following`` checks."""
 ASK_AGAIN = 2.0
 """What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
-KEYLESS_AGAIN = 20.0
-"""... and after so long where nobody is there but those who ask us for the same."""
 TURN_SECONDS = 3.0
 """One member after the other comes in: so long is waited for its commit."""
 ANEW_SPREAD = 10.0
 """Those who came in again ask newcomers of their half in within so long (seconds), where they are many."""
 UNKNOWN_SECONDS = 300.0
-"""A newcomer of a half that lost waits so long to be asked into the other, and who comes from a backup for keys."""
+"""A newcomer of a half that lost waits so long to be asked into the other."""
 
 
 def passed(work: Work, group: bytes) -> None:
@@ -137,8 +135,7 @@ def _forlorn(work: Work, lobby: Lobby) -> None:
     """Where all who were in when our backup was made say that they or we are out, or have no keys, we are out."""
     if lobby.healing.step is not Step.REJOIN:
         return
-    keyless = {one for one, (waited, _) in lobby.watch.keyless.items() if waited > UNKNOWN_SECONDS}
-    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent | keyless:
+    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent | keyless(work, lobby):
         own_notice(work, lobby.label, "nobody who was in with you lets you in: whoever is in can ask you in")
         ending.end(work, lobby)
 

@@ -302,7 +302,7 @@ def ask(work: Work, group: bytes) -> None:
         work.wake(lobby.healing.pulled + pause)
         return
     work.pending = True
-    healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent)
+    healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent, whole=(0, 0))
     work.keep_lobby(replace(lobby, healing=healing))
     audience.show_head(work, lobby, source)  # the places are of this order: it may have another
     send(work, source, Recall(group, after, before))
@@ -328,19 +328,21 @@ def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
 
 
 def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
-    """A member asks for what was said between two entries: only since it came in, and what is not taken back."""
+    """A member asks for what was said between two entries: only since it came in, and what is not taken back.
+
+    What is between entries that we lack is answered by itself: of that we lack none.
+    """
     lobby = work.lobby(recall.group)
     state = work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):
         return
     since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
-    places = [recall.after, recall.before]
-    if recall.after < edge < recall.before - 1:
-        places.insert(1, edge)
-    for after, before in pairwise(places):
+    inner = {edge, *(place for first, last in lacks.known(lobby) for place in (first - 1, last))}
+    inner = {place for place in inner if recall.after < place < recall.before - 1}
+    for after, before in pairwise((recall.after, *sorted(inner), recall.before)):
         end = before if before == recall.before else before + 1
-        whole = after >= edge and _has_all(lobby, after, end)
+        whole = after >= edge and lacks.none(lobby, after, end)
         work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
 
 
@@ -348,16 +350,6 @@ def _elsewhere(work: Work, lobby: Lobby, handle: str) -> bool:
     """Whether somebody follows an order that counts before ours: its places are not those of ours."""
     told = lobby.watch.rumours.get(handle)
     return told is not None and audience.better(work, lobby, told)
-
-
-def _has_all(lobby: Lobby, after: int, before: int) -> bool:
-    """Whether we lack nothing, as far as we know, of what was said between two entries."""
-    return (
-        lobby.healing.step is Step.SOUND
-        and lobby.order is not None
-        and lobby.order.seq >= before - 1
-        and all(last <= after or first >= before for first, last in lacks.known(lobby))
-    )
 
 
 def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
@@ -377,21 +369,23 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
     source = "" if frame.before >= before else handle
+    first, last = lobby.healing.whole
+    whole = (first if last == frame.after + 1 else frame.after, frame.before) if frame.whole else (0, 0)
     if not frame.whole:
         poor[handle] = poor.get(handle, 0) + (frame.before >= before)
-    elif frame.after <= after < frame.before or frame.after < before <= frame.before:
-        if frame.after <= after:
-            after = frame.before - 1
+    elif whole[0] <= after < whole[1] or whole[0] < before <= whole[1]:
+        if whole[0] <= after:
+            after = whole[1] - 1
         else:
-            before = frame.after + 1
+            before = whole[0] + 1
         pull = (after, before) if after + 1 < before else None
         pulled = work.now if pull is not None else pulled
-        lost = lacks.without(lobby.ears.lost, frame.after, frame.before)
+        lost = lacks.without(lobby.ears.lost, *whole)
         lobby = receipts.regained(work, lobby, lost, [seq for seq, _ in given])
     silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
     if pull is None:
         poor, silent, source = {}, {}, ""
-    healing = replace(lobby.healing, pull=pull, poor=poor, silent=silent, source=source, pulled=pulled)
+    healing = replace(lobby.healing, pull=pull, poor=poor, silent=silent, source=source, pulled=pulled, whole=whole)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     if pull is not None:
         work.pending = True

@@ -75,5 +75,9 @@ def lost(work: Work, lobby: Lobby, common: int) -> Lobby:
 
 
 def anew(lobby: Lobby) -> Lobby:
-    """We are in anew, and whoever leads says what is set: what was set by no entry that we know counts no more."""
-    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0, timers_ours=())
+    """We are in anew, and whoever leads says what is set: what was set by no entry that we know counts no more.
+
+    What we set before the halves parted is ours still.
+    """
+    ours = tuple(seq for seq in lobby.timers_ours if seq <= lobby.healing.common)
+    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0, timers_ours=ours)

@@ -16,6 +16,10 @@ from conclave.wire.order import EntryKind
 
 FORMER_KEPT = 16
 """Names of earlier ciphertexts of something that flies: an epoch makes one."""
+RETRY_SECONDS = 3.0
+"""A commit that could not be made, or was refused, is tried again after so long ..."""
+RETRY_MOST_SECONDS = 60.0
+"""... doubled, up to this, each time that the leader refuses one in the same epoch."""
 
 
 def wait(work: Work, lobby: Lobby, identity: bytes, content: bytes) -> None:
@@ -77,6 +81,13 @@ def without_commit(work: Work, voice: Voice) -> Voice:
     )
     sent = min((one.number for one in voice.flying if one.kind is EntryKind.COMMIT), default=voice.sent + 1) - 1
     return replace(voice, flying=flying, staged=None, sent=min(voice.sent, sent))
+
+
+def put_off_commit(work: Work, lobby: Lobby, epoch: int) -> Lobby:
+    """The same where the leader refuses our commit though none came first in ``epoch``: it may refuse the next."""
+    before, _, pause = lobby.watch.retry
+    pause = min(2 * pause, RETRY_MOST_SECONDS) if before == epoch else RETRY_SECONDS
+    return replace(lobby, watch=replace(lobby.watch, retry=(epoch, work.now + pause, pause)))
 
 
 def without_receipts(work: Work, lobby: Lobby) -> Voice:
