@@ -134,6 +134,27 @@ def test_words_beyond_what_may_be_said_to_a_lost_home_come_once_it_accepts(frien
     assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
 
 
+def test_words_beyond_those_come_too_where_that_home_was_first_heard_refusing_a_lobby(friends: Table) -> None:
+    friends.lose_home("burak")
+    friends.published.pop("burak")
+    friends.stock("burak")
+    friends.part({"ayse", "burak"})
+    friends.link("ayse", "burak")
+    friends.put("ayse", ev.OpenLobby("ops", bytes(16), ("burak",)))
+    friends.put("burak", ev.AnswerRequest("ayse", accept=False, lobby="ops"))
+    friends.run(5)
+    friends.part({"ayse"}, {"burak"})
+    for number in range(12):
+        friends.say("ayse", "@burak", str(number))
+    fetch(friends, *("burak", "ayse") * 4)
+    assert friends.words("burak", "@ayse") == [str(number) for number in range(10)]
+    friends.put("burak", ev.AnswerRequest("ayse", accept=True))
+    friends.run(ANEW_SECONDS, 5)
+    fetch(friends, "ayse", "burak", "ayse")
+    assert friends.words("burak", "@ayse") == [str(number) for number in range(12)]
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
+
+
 ENDS = ("ayse", "burak"), ("burak", "ayse")
 
 
