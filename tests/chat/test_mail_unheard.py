@@ -228,6 +228,28 @@ def test_words_left_before_it_was_heard_that_a_home_was_lost_come_to_the_next(fr
     assert friends.words("burak", "@ayse") == ["I have another home", "two"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_mail_that_waits_to_be_left_anew_is_over_a_restart_too(friends: Table, *, restarted: bool) -> None:
+    """Two homes are lost within a minute, each with what it fetched."""
+    for number in (1, 2):
+        friends.say("ayse", "@burak", f"word {number}")
+        friends.run(10, 5)
+        friends.mail["burak"].clear()
+        friends.lose_home("burak")
+        friends.published.pop("burak")
+        friends.stock("burak")
+        friends.say("burak", "@ayse", f"home {number}")
+        fetch(friends, "ayse")
+    peer = friends.desks["ayse"].peers.get("burak")
+    assert peer is not None
+    assert peer.anew.due
+    if restarted:
+        friends.restart("ayse")
+    friends.run(2 * ANEW_SECONDS, 5)
+    fetch(friends, *("burak", "ayse") * 4)
+    assert {"word 1", "word 2"} <= {*friends.words("burak", "@ayse")}
+
+
 def drawn(table: Table, *frames: Frame, seconds: float = 20) -> int:
     """How many envelopes ayse leaves for burak after one of burak's with these."""
     table.effects["ayse"].clear()
