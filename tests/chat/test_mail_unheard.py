@@ -302,3 +302,15 @@ def test_whoever_has_mail_left_anew_on_and_on_gets_it_ever_more_seldom(friends: 
     peer = friends.desks["ayse"].peers.get("burak")
     assert peer is not None
     assert ANEW_SECONDS < peer.anew.wait <= ANEW_MOST_SECONDS
+
+
+@pytest.mark.parametrize("pace", [20, 125, 600])
+def test_whoever_does_so_at_a_pace_of_its_own_gets_it_once_an_hour_in_the_end(friends: Table, pace: int) -> None:
+    friends.say("ayse", "@burak", "one")
+    friends.run(10, 5)
+    kind, body = pack_parcel(Answer(b"", Choice.ACCEPT))
+    hours = 12
+    mails = [
+        drawn(friends, Post(friends.random(8), 1, 1, kind, body), seconds=pace) for _ in range(hours * 3600 // pace)
+    ]
+    assert hours <= sum(mails) <= hours + 8
