@@ -67,6 +67,8 @@ async def test_a_lobby_that_takes_the_label_of_a_muted_one_is_told(tmp_path: Pat
         await ayse.serve(ask.LobbyOpen("ops"))
         assert await muted(ayse) == {"#ops": False}
         assert not ayse.notices[-1].get("muted")
+    async with running(tmp_path / "ayse") as ayse:
+        assert await muted(ayse) == {"#ops": False}
 
 
 async def muted(one: Running) -> dict[str, bool]:
