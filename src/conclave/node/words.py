@@ -362,7 +362,7 @@ def shorten(text: str) -> str:
 
 def _of_pair(how: Progress) -> str:
     [(peer, state)] = how.members.items()
-    said = {"read": f"{peer} has read it", "delivered": f"{peer} has it", "sent": f"on its way to {peer}"}
+    said = {"read": f"{peer} has read it", "delivered": f"{peer} has it"}
     return said.get(state, how.words)
 
 
