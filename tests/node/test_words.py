@@ -331,7 +331,7 @@ def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
     assert (how.status, how.words) == (Status.DELIVERED, "said before the others came in")
     assert of_line(how, 5, []) == how.words
     left = in_lobby(replace(alone, gone={"burak": 6}), stored(Status.SENT), "ayse")
-    assert (left.status, left.words) == (Status.SENT, "sent; whoever was in then is out")
+    assert (left.status, left.words) == (Status.SENT, "sent; nobody else who was in then is in")
     before = in_lobby(replace(alone, gone={"burak": 4}), stored(Status.SENT), "ayse")
     assert (before.status, before.words) == (Status.DELIVERED, "nobody else is in")
     ended = replace(room(), roster=(), marks={})

@@ -56,7 +56,8 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
     have = sum(word in FAR for word in members.values())
     members.pop(line.sender, None)
     if status is Status.SENT and not members and any(line.seq < out for out in view.gone.values()):
-        return Progress(status, "sent; whoever was in then is out", have, have, members)
+        words = "sent; nobody else who was in then is in"  # if anybody was: when those came in is forgotten
+        return Progress(status, words, have, have, members)
     if status is Status.SENT and not members and me in view.roster:
         words = "said before the others came in" if len(view.roster) > 1 else "nobody else is in"
         return Progress(Status.DELIVERED, words, have, have, members)
