@@ -228,6 +228,33 @@ def test_words_left_before_it_was_heard_that_a_home_was_lost_come_to_the_next(fr
     assert friends.words("burak", "@ayse") == ["I have another home", "two"]
 
 
+def in_two_envelopes(table: Table) -> list[tuple[int, tuple[str, tuple[bytes, ...]]]]:
+    """What ayse says to burak, who is not there."""
+    for text in ("one", "two"):
+        table.say("ayse", "@burak", text)
+        table.run(10, 5)
+    assert len(table.mail["burak"]) == 2
+    return sorted(table.mail["burak"].items())
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_words_that_another_home_cannot_place_come_though_it_says_nothing(friends: Table, *, heard: bool) -> None:
+    (first, _), (second, envelope) = in_two_envelopes(friends)
+    del friends.mail["burak"][second]
+    if heard:
+        friends.collect("burak")
+        fetch(friends, "ayse")
+    else:  # it was lost before it said so
+        del friends.mail["burak"][first]
+    friends.mail["burak"][second] = envelope
+    friends.lose_home("burak")
+    friends.published.pop("burak")
+    friends.stock("burak")
+    fetch(friends, *("burak", "ayse") * 4)
+    assert friends.words("burak", "@ayse")[-1] == "two"
+    assert friends.statuses("ayse", "@burak")[-1] == "delivered"
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_mail_that_waits_to_be_left_anew_is_over_a_restart_too(friends: Table, *, restarted: bool) -> None:
     """Two homes are lost within a minute, each with what it fetched."""
@@ -284,6 +311,8 @@ def frames_of(table: Table, how: str) -> Iterator[tuple[Frame, ...]]:
                 yield (Post(table.random(8), 1, 1, kind, body),)
             case "acknowledgements":
                 yield (Ack(theirs.out.stream, theirs.out.base + time, (0,) * DECLINED_POSTS),)
+            case "lacks":
+                yield (Ack(theirs.out.stream, 0),)
             case _:
                 packed = [pack_parcel(Answer(b"", choice)) for choice in (Choice.BUSY, Choice.FREE, Choice.ACCEPT)]
                 yield tuple(
@@ -292,7 +321,7 @@ def frames_of(table: Table, how: str) -> Iterator[tuple[Frame, ...]]:
                 number += 3
 
 
-@pytest.mark.parametrize("how", ["homes", "answers", "acknowledgements"])
+@pytest.mark.parametrize("how", ["homes", "answers", "acknowledgements", "lacks"])
 def test_whoever_has_mail_left_anew_on_and_on_gets_it_ever_more_seldom(friends: Table, how: str) -> None:
     for number in range(5 * POSTS_AT_ONCE):
         friends.say("ayse", "@burak", f"{number}")

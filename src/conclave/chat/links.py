@@ -85,6 +85,9 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
 def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     """The other side is done with some of what we posted."""
     peer = work.peer(handle)
+    if ack.stream == peer.out.stream and not ack.number:  # of another home: the one before has the rest
+        unheard(work, handle)
+        return
     out, lines = delivery.acknowledged(peer.out, ack)
     if out is peer.out:
         return
