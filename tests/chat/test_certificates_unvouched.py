@@ -81,6 +81,30 @@ def test_who_renews_in_one_lobby_is_not_known_where_it_takes_the_place_of_anothe
     assert [one.line.text for one in work.done()[1] if isinstance(one, AddLine)] == [ANOTHER]
 
 
+@pytest.mark.parametrize("where", ["@cem", "#more"])
+def test_who_renews_in_one_lobby_while_another_shows_another_key_is_not_known(four: Table, where: str) -> None:
+    four.lobby("deniz", "cem", "ayse")
+    four.run(70, 10)
+    four.part({"ayse", "deniz", "mallory"}, {"cem", "mallory"})  # the true one stays in there, away
+    four.own["cem"] = own("cem", 2)
+    four.lose_home("cem")
+    four.published.pop("cem", None)
+    four.link("mallory", "cem")
+    four.lobby("mallory", "cem", "ayse", name="evil")
+    four.own["cem"] = own("cem", 3)
+    four.put("cem", ev.OwnChanged(four.own["cem"]))
+    four.run(5)
+    assert said(four, "ayse", "#evil") == [ANOTHER, RENEWED]
+    assert "cem" in four.view("ayse").roster
+    if where == "@cem":
+        four.part()
+        four.link("ayse", "cem")
+        four.say("cem", "@ayse", "it is me")
+    else:
+        four.lobby("mallory", "cem", "ayse", name="more")
+    assert said(four, "ayse", where) == [ANOTHER]
+
+
 def test_who_was_in_a_lobby_that_we_left_is_not_known_while_another_shows_another_key(four: Table) -> None:
     four.lobby("deniz", "cem", "ayse", "mallory")
     becomes(four, 2)

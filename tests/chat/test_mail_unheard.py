@@ -134,6 +134,27 @@ def test_words_beyond_what_may_be_said_to_a_lost_home_come_once_it_accepts(frien
     assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
 
 
+def test_words_beyond_those_come_too_where_that_home_was_first_heard_refusing_a_lobby(friends: Table) -> None:
+    friends.lose_home("burak")
+    friends.published.pop("burak")
+    friends.stock("burak")
+    friends.part({"ayse", "burak"})
+    friends.link("ayse", "burak")
+    friends.put("ayse", ev.OpenLobby("ops", bytes(16), ("burak",)))
+    friends.put("burak", ev.AnswerRequest("ayse", accept=False, lobby="ops"))
+    friends.run(5)
+    friends.part({"ayse"}, {"burak"})
+    for number in range(12):
+        friends.say("ayse", "@burak", str(number))
+    fetch(friends, *("burak", "ayse") * 4)
+    assert friends.words("burak", "@ayse") == [str(number) for number in range(10)]
+    friends.put("burak", ev.AnswerRequest("ayse", accept=True))
+    friends.run(ANEW_SECONDS, 5)
+    fetch(friends, "ayse", "burak", "ayse")
+    assert friends.words("burak", "@ayse") == [str(number) for number in range(12)]
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
+
+
 ENDS = ("ayse", "burak"), ("burak", "ayse")
 
 
@@ -207,6 +228,55 @@ def test_words_left_before_it_was_heard_that_a_home_was_lost_come_to_the_next(fr
     assert friends.words("burak", "@ayse") == ["I have another home", "two"]
 
 
+def in_two_envelopes(table: Table) -> list[tuple[int, tuple[str, tuple[bytes, ...]]]]:
+    """What ayse says to burak, who is not there."""
+    for text in ("one", "two"):
+        table.say("ayse", "@burak", text)
+        table.run(10, 5)
+    assert len(table.mail["burak"]) == 2
+    return sorted(table.mail["burak"].items())
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_words_that_another_home_cannot_place_come_though_it_says_nothing(friends: Table, *, heard: bool) -> None:
+    (first, _), (second, envelope) = in_two_envelopes(friends)
+    del friends.mail["burak"][second]
+    if heard:
+        friends.collect("burak")
+        fetch(friends, "ayse")
+    else:  # it was lost before it said so
+        del friends.mail["burak"][first]
+    friends.mail["burak"][second] = envelope
+    friends.lose_home("burak")
+    friends.published.pop("burak")
+    friends.stock("burak")
+    fetch(friends, *("burak", "ayse") * 4)
+    assert friends.words("burak", "@ayse")[-1] == "two"
+    assert friends.statuses("ayse", "@burak")[-1] == "delivered"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_mail_that_waits_to_be_left_anew_is_over_a_restart_too(friends: Table, *, restarted: bool) -> None:
+    """Two homes are lost within a minute, each with what it fetched."""
+    for number in (1, 2):
+        friends.say("ayse", "@burak", f"word {number}")
+        friends.run(10, 5)
+        friends.mail["burak"].clear()
+        friends.lose_home("burak")
+        friends.published.pop("burak")
+        friends.stock("burak")
+        friends.say("burak", "@ayse", f"home {number}")
+        fetch(friends, "ayse")
+    peer = friends.desks["ayse"].peers.get("burak")
+    assert peer is not None
+    assert peer.anew.due
+    if restarted:
+        friends.restart("ayse")
+    friends.run(2 * ANEW_SECONDS, 5)
+    fetch(friends, *("burak", "ayse") * 4)
+    assert {"word 1", "word 2"} <= {*friends.words("burak", "@ayse")}
+
+
 def drawn(table: Table, *frames: Frame, seconds: float = 20) -> int:
     """How many envelopes ayse leaves for burak after one of burak's with these."""
     table.effects["ayse"].clear()
@@ -241,6 +311,8 @@ def frames_of(table: Table, how: str) -> Iterator[tuple[Frame, ...]]:
                 yield (Post(table.random(8), 1, 1, kind, body),)
             case "acknowledgements":
                 yield (Ack(theirs.out.stream, theirs.out.base + time, (0,) * DECLINED_POSTS),)
+            case "lacks":
+                yield (Ack(theirs.out.stream, 0),)
             case _:
                 packed = [pack_parcel(Answer(b"", choice)) for choice in (Choice.BUSY, Choice.FREE, Choice.ACCEPT)]
                 yield tuple(
@@ -249,7 +321,7 @@ def frames_of(table: Table, how: str) -> Iterator[tuple[Frame, ...]]:
                 number += 3
 
 
-@pytest.mark.parametrize("how", ["homes", "answers", "acknowledgements"])
+@pytest.mark.parametrize("how", ["homes", "answers", "acknowledgements", "lacks"])
 def test_whoever_has_mail_left_anew_on_and_on_gets_it_ever_more_seldom(friends: Table, how: str) -> None:
     for number in range(5 * POSTS_AT_ONCE):
         friends.say("ayse", "@burak", f"{number}")
@@ -259,3 +331,15 @@ def test_whoever_has_mail_left_anew_on_and_on_gets_it_ever_more_seldom(friends: 
     peer = friends.desks["ayse"].peers.get("burak")
     assert peer is not None
     assert ANEW_SECONDS < peer.anew.wait <= ANEW_MOST_SECONDS
+
+
+@pytest.mark.parametrize("pace", [20, 125, 600])
+def test_whoever_does_so_at_a_pace_of_its_own_gets_it_once_an_hour_in_the_end(friends: Table, pace: int) -> None:
+    friends.say("ayse", "@burak", "one")
+    friends.run(10, 5)
+    kind, body = pack_parcel(Answer(b"", Choice.ACCEPT))
+    hours = 12
+    mails = [
+        drawn(friends, Post(friends.random(8), 1, 1, kind, body), seconds=pace) for _ in range(hours * 3600 // pace)
+    ]
+    assert hours <= sum(mails) <= hours + 8

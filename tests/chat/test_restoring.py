@@ -55,7 +55,8 @@ def test_every_kind_of_state_is_dropped_or_kept_on_purpose() -> None:
 
 
 def test_what_is_dropped_and_what_remains() -> None:
-    made = forget(states(), ["burak"], [OPS], [("@burak", "ayse", b"i" * 16)])
+    unsent = [("@burak", "ayse", b"i" * 16, Status.WAITING), ("@burak", "ayse", b"j" * 16, Status.MAILED)]
+    made = forget(states(), ["burak"], [OPS], unsent)
     dropped = {record.key for record in made if isinstance(record, DropState)}
     assert dropped == {key for key, _ in states()} - {"desk"}
     [put] = [record for record in made if isinstance(record, PutState)]
@@ -68,10 +69,11 @@ def test_what_is_dropped_and_what_remains() -> None:
             RemainingLobby(AGAIN, "past", "#past", "burak", stage=Stage.ENDED),
         ),
     )
-    assert made[-3:] == [
+    assert made[-4:] == [
         DropPosts("burak", (1 << 63) - 1),
         DropEntries(OPS),
         MarkLine("@burak", "ayse", b"i" * 16, Status.FAILED),
+        MarkLine("@burak", "ayse", b"j" * 16, Status.SENT),
     ]
 
 

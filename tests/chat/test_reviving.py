@@ -28,8 +28,7 @@ def _restored(table: Table, name: str) -> None:
     for ends in [ends for ends in table.links if name in ends]:
         table.cut(*ends)
     store = table.stores[name]
-    unsent: list[tuple[str, str, bytes]] = []
-    store.commit(forget(store.states(), store.outbox(), store.heads(), unsent))
+    store.commit(forget(store.states(), store.outbox(), store.heads(), []))
     table.own[name], table.devices[name] = own(name, 2), "d2"
     table.desks[name] = table.restored(name)
     table.put(name, ev.Tick())

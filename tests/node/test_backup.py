@@ -124,11 +124,9 @@ def test_history_comes_back_and_keys_do_not(tmp_path: Path) -> None:
     new.close()
 
 
-def test_what_waited_here_or_in_a_mailbox_is_not_sent_as_the_restored_home_will_never_hear_of_it(
-    tmp_path: Path,
-) -> None:
+def test_what_waited_here_is_not_sent_and_what_was_in_a_mailbox_is_unheard_of(tmp_path: Path) -> None:
     home, path = home_of(tmp_path), tmp_path / "ayse.backup"
-    statuses = {Status.WAITING: Status.FAILED, Status.MAILED: Status.FAILED, Status.SENT: Status.SENT}
+    statuses = {Status.WAITING: Status.FAILED, Status.MAILED: Status.SENT, Status.SENT: Status.SENT}
     store = open_store(home, "ayse")
     store.commit([AddLine("@cem", line(100 + n, status=status)) for n, status in enumerate(statuses)])
     store.close()
@@ -136,6 +134,7 @@ def test_what_waited_here_or_in_a_mailbox_is_not_sent_as_the_restored_home_will_
     restored(path, tmp_path / "new")
     store = open_store(tmp_path / "new", "ayse")
     assert [one.line.status for one in store.lines("@cem", limit=9)] == list(statuses.values())
+    assert store.unsent() == []
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import pytest
 
 from conclave.chat.effects import PutState
-from conclave.cli import people
+from conclave.cli import lines, people, talk
 from conclave.errors import Refused
 from conclave.node import commands as ask
+from conclave.node import words
 from conclave.node.directory import Person
 from conclave.node.preferences import KEY
 from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, running
 from tests.node.screen import conclave
+
+READING = (ask.Lines("@burak"), ask.Receipts("@burak"), ask.Pins("@burak"))
 
 
 @pytest.fixture
@@ -67,6 +71,8 @@ async def test_a_lobby_that_takes_the_label_of_a_muted_one_is_told(tmp_path: Pat
         await ayse.serve(ask.LobbyOpen("ops"))
         assert await muted(ayse) == {"#ops": False}
         assert not ayse.notices[-1].get("muted")
+    async with running(tmp_path / "ayse") as ayse:
+        assert await muted(ayse) == {"#ops": False}
 
 
 async def muted(one: Running) -> dict[str, bool]:
@@ -77,7 +83,8 @@ async def test_nobody_who_does_not_exist_is_blocked_muted_or_read(
     ayse: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody(monkeypatch, ayse)
-    for command in (ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx"), ask.Lines("@nobodyx")):
+    commands = [ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx"), ask.Lines("@nobodyx")]
+    for command in (*commands, ask.Receipts("@nobodyx"), ask.Pins("@nobodyx")):
         with pytest.raises(Refused, match="nobody is called nobodyx") as no:
             await ayse.serve(command)
         assert no.value.reason == "not-found"
@@ -86,14 +93,45 @@ async def test_nobody_who_does_not_exist_is_blocked_muted_or_read(
 
 
 async def test_of_whom_nothing_is_known_that_is_said_where_the_authority_cannot_be_asked(ayse: Running) -> None:
-    answer = await ayse.serve(ask.Lines("@burak"))
-    assert answer["outside"] == "nothing is known of burak here, and the authority cannot be asked"
+    for command in READING:
+        answer = await ayse.serve(command)
+        assert answer["outside"] == "nothing is known of burak here, and the authority cannot be asked"
     ayse.node.directory._people["burak"] = Person("burak", "", online=False, address="", since=0.0)
     assert "outside" not in await ayse.serve(ask.Lines("@burak"))
     ayse.node.directory._people.clear()
     await ayse.serve(ask.Say("@burak", "hello"))
     for after in (None, 7):
         assert "outside" not in await ayse.serve(ask.Lines("@burak", after=after))
+
+
+async def test_who_is_in_the_directory_is_read_without_the_authority_and_nobody_waits_long_for_one_that_hangs(
+    ayse: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def find(handle: str) -> None:
+        asked.append(handle)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ayse.node.directory, "find", find)
+    monkeypatch.setattr(words, "ASK_SECONDS", 0.01)
+    for command in READING:
+        assert "cannot be asked" in (await ayse.serve(command))["outside"]
+    assert len(asked) == len(READING)
+    ayse.node.directory._people["burak"] = Person("burak", "", online=False, address="", since=0.0)
+    for command in READING:
+        assert "outside" not in await ayse.serve(command)
+    assert len(asked) == len(READING)
+
+
+@pytest.mark.parametrize("args", [("read", "@burak"), ("read", "@burak", "--receipts"), ("pins", "@burak")])
+def test_that_nothing_is_known_of_somebody_is_said_instead_of_what_to_say(
+    monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    answer = {"conversation": "@burak", "protection": "sealed", "lines": [], "outside": "nobody", "remedy": "look"}
+    for front in (talk, lines):
+        monkeypatch.setattr(front, "NodeClient", Answers(**answer))
+    assert conclave(None, *args).err.splitlines()[-1] == "nobody: look"
 
 
 def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

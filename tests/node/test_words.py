@@ -20,7 +20,7 @@ from conclave.node import commands as ask
 from conclave.node.attendance import of_line
 from conclave.node.files_commands import FileAccept, FileList, FileOffer
 from conclave.node.progress import in_lobby, in_pair, shown
-from conclave.node.words import shorten
+from conclave.node.words import _of_pair, shorten
 from conclave.store.ports import StoredLine
 from conclave.values import replace
 from tests.node.homes import Running, befriend, make_home, running
@@ -331,7 +331,7 @@ def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
     assert (how.status, how.words) == (Status.DELIVERED, "said before the others came in")
     assert of_line(how, 5, []) == how.words
     left = in_lobby(replace(alone, gone={"burak": 6}), stored(Status.SENT), "ayse")
-    assert (left.status, left.words) == (Status.SENT, "sent; whoever was in then is out")
+    assert (left.status, left.words) == (Status.SENT, "sent; nobody else who was in then is in")
     before = in_lobby(replace(alone, gone={"burak": 4}), stored(Status.SENT), "ayse")
     assert (before.status, before.words) == (Status.DELIVERED, "nobody else is in")
     ended = replace(room(), roster=(), marks={})
@@ -363,6 +363,14 @@ def test_how_far_a_line_of_a_pair_has_come_in_words() -> None:
     assert in_pair(stored(Status.DELIVERED), "burak", "ayse", 4).words == "delivered"
     assert in_pair(stored(Status.DELIVERED), "burak", "ayse", 5).words == "read"
     assert in_pair(stored(Status.MAILED), "burak", "ayse", 9).words == "in mailbox"
+
+
+def test_what_was_in_a_mailbox_when_a_backup_was_made_may_have_arrived_in_words() -> None:
+    words = "sent; a restored home does not hear whether it arrived"
+    pair = in_pair(stored(Status.SENT), "burak", "ayse", 0)
+    assert pair.words == _of_pair(pair) == words
+    assert in_lobby(room(), stored(Status.SENT, 0), "ayse").words == words
+    assert in_lobby(room(), stored(Status.SENT, 5), "ayse").words == "sent"
 
 
 def test_who_has_a_line_in_words() -> None:

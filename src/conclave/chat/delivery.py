@@ -32,8 +32,9 @@ PATIENCE_DOUBLINGS = 5
 PROBES_AFTER = 2
 """So many tries in vain send all that is in flight; the later ones send a single post."""
 ANEW_SECONDS = 60.0
-"""Between two times that mail is left anew for what its receiver says; doubled each time that this is soon again."""
+"""Between two times that mail is left anew for what its receiver says; doubled each time, until a quiet day."""
 ANEW_MOST_SECONDS = 3600.0
+ANEW_QUIET_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,8 @@ def left_anew(anew: Anew, now: float) -> Anew:
     """It is; what was due is done."""
     if not anew.due:
         return anew
-    often = abs(now - anew.last) < 2 * anew.wait
-    return Anew(0.0, now, min(2 * anew.wait, ANEW_MOST_SECONDS) if often else ANEW_SECONDS)
+    quiet = not anew.wait or abs(now - anew.last) >= ANEW_QUIET_SECONDS
+    return Anew(0.0, now, ANEW_SECONDS if quiet else min(2 * anew.wait, ANEW_MOST_SECONDS))
 
 
 def opened(out: Outbound, window: int, now: float) -> Flight:

@@ -55,10 +55,12 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     if place is not Place.NEXT or peer.out.count >= work.settings.outbox_posts + ANSWERS_POSTS:
         return
     new_home = peer.inbound.streams != () and post.stream not in (known for known, _ in peer.inbound.streams)
-    pair = replace(peer.pair, told=False) if new_home and peer.pair.told else peer.pair
+    pair = peer.pair
     groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
     inbound = delivery.taken(inbound, post)
-    if new_home:  # it counts from 1 again
+    if new_home:  # it was told nothing and has accepted nobody, and it counts from 1 again
+        theirs = Theirs.ASKED if pair.theirs is Theirs.ACCEPTED else pair.theirs
+        pair = replace(pair, told=False, theirs=theirs)
         timer = replace(peer.timer, number=1 if peer.timer.seconds else 0)
         peer = replace(peer, counts=0, told=0, timer=timer)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
@@ -83,6 +85,9 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
 def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     """The other side is done with some of what we posted."""
     peer = work.peer(handle)
+    if ack.stream == peer.out.stream and not ack.number:  # of another home: the one before has the rest
+        unheard(work, handle)
+        return
     out, lines = delivery.acknowledged(peer.out, ack)
     if out is peer.out:
         return

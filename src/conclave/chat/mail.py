@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conclave.chat import delivery, links
+from conclave.chat.delivery import Inbound, Place
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited
 from conclave.chat.lobbies import audience, speaking
@@ -22,7 +23,7 @@ from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
-from conclave.wire.delivery import Post
+from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Submit
 
@@ -43,11 +44,19 @@ _WHY = {
 def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
     """An envelope's frames are taken: acknowledge posts by mail to who is not linked; the authority may forget it."""
     peer = work.peer(handle)
-    if not peer.linked and peer.inbound.streams and any(isinstance(frame, Post) for frame in frames):
-        ack = delivery.ack_for(peer.inbound, peer.inbound.streams[0][0])
-        if ack is not None:
-            work.deed(Deposit(handle, 0, (encode_frame(ack),)))
+    posts = [frame for frame in frames if isinstance(frame, Post)]
+    ack = _ack(peer.inbound, posts[0]) if posts and not peer.linked else None
+    if ack is not None:
+        work.deed(Deposit(handle, 0, (encode_frame(ack),)))
     work.deed(MailDone(envelope))
+
+
+def _ack(inbound: Inbound, post: Post) -> Ack | None:
+    """What we have of a peer's stream; 0 of one that we do not know, of which we lack what is before ``post``."""
+    _, place = delivery.place(inbound, post)
+    if place is Place.AHEAD and all(post.stream != stream for stream, _ in inbound.streams):
+        return Ack(post.stream, 0)
+    return delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
 
 
 def unlinked(work: Work, handle: str) -> None:

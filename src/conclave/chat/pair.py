@@ -13,7 +13,8 @@ to somebody, asking somebody into our lobby and entering somebody's lobby all me
 
 Theirs. We have *asked* once we said something; an answer says how that went. While they are *busy* our messages wait
 and nothing is sent again until they are free. Once they *rejected* us, saying more is refused here at once, until
-they accept us, talk to us, or lift their block (``FREE``).
+they accept us, talk to us, or lift their block (``FREE``). Another home of theirs has not
+*accepted* us yet (``chat.links``).
 
 What somebody rejected says is declined: its acknowledgement says that it was dropped (``chat.delivery``), so that it
 is marked as not sent, also where it was on its way before the rejection was heard.

@@ -28,8 +28,12 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     out = peer.out
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
-        peer.mailed, peer.read, peer.timer, peer.mail_until,
+        _mailed(peer), peer.read, peer.timer, peer.mail_until,
     )  # fmt: skip
+
+
+def _mailed(peer: Peer) -> int:
+    return 0 if peer.anew.due else peer.mailed  # a restart leaves it anew at once
 
 
 def blank(peer: Peer) -> bool:
@@ -52,7 +56,7 @@ def encode_peer(peer: Peer) -> bytes:
     w.vector(inbound.declined, Writer.uint64)
     w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
     w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
-    w.uint64(peer.mailed).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
+    w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
     return (w.uint64(peer.mail_until) if peer.mail_until else w).done()

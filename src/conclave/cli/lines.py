@@ -82,7 +82,9 @@ def pins(ctx: typer.Context, conversation: To, as_json: Json = False) -> None:
     """Show what is pinned."""
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("pins", conversation=conversation)
-    if not result["lines"] and not as_json:
+    if result.get("outside") and not as_json:
+        note(f"{result['outside']}: {result['remedy']}")
+    elif not result["lines"] and not as_json:
         note(f"nothing is pinned. Pin a line: conclave pin '{result['conversation']}' last")
     for line in result["lines"]:
         show_line(line, result["conversation"], as_json=as_json, ids=True)

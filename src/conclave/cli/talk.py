@@ -322,7 +322,9 @@ def show_receipts(answer: dict[str, Any], *, as_json: bool) -> None:
         emit(answer["lines"])
         return
     note(f"{answer['conversation']}: what you said, and who has it")
-    if not answer["lines"]:
+    if answer.get("outside"):
+        note(f"{answer['outside']}: {answer['remedy']}")
+    elif not answer["lines"]:
         note(f"nothing yet. Say something: conclave say '{answer['conversation']}' \"hello\"")
     for line in answer["lines"]:
         show_line(line | {"status": "received"}, answer["conversation"], as_json=False, ids=True)

@@ -7,7 +7,8 @@ A lobby is named by its group, as its label may be another one's later. Left out
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from conclave.chat.effects import PutState
@@ -36,11 +37,19 @@ class Preferences:
         except ValueError as error:
             raise StorageError("what you prefer cannot be read", remedy="restore the home from a backup") from error
         muted: list[str] = content.get("muted", [])
-        # A home from before has labels.
-        self.muted = frozenset(labels[one].hex() if one in labels else one for one in muted)
+        self.muted = frozenset(muted)
+        named = {one for one in muted if one.startswith("#")}
+        if named:  # by a home from before: whose labels these are now, they may not be later
+            self.muted = self.muted - named | {labels[one].hex() for one in named if one in labels}
+            with suppress(StorageError):  # the disk is full: at the next start
+                store.commit([self._record(self.muted)])
 
     async def mute(self, conversation: str, *, on: bool) -> None:
         """Ring no more for ``@handle``, or a group in hex, or again. Raises ``StorageError``."""
         muted = self.muted | {conversation} if on else self.muted - {conversation}
-        await self._pump.keep([PutState(KEY, json.dumps({"muted": sorted(muted)}).encode())])
+        await self._pump.keep([self._record(muted)])
         self.muted = muted
+
+    @staticmethod
+    def _record(muted: Collection[str]) -> PutState:
+        return PutState(KEY, json.dumps({"muted": sorted(muted)}).encode())

@@ -17,6 +17,8 @@ from conclave.store.ports import StoredLine
 from conclave.values import dataclass
 
 FAR = (Status.DELIVERED, Status.READ)
+UNHEARD = "sent; a restored home does not hear whether it arrived"
+"""Of what was in a mailbox when the backup was made."""
 
 
 def has(mark: Mark | None, seq: int) -> bool:
@@ -40,7 +42,7 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
     line = stored.line
     status = line.status
     if not line.seq:
-        words = f"waiting for {view.leader}" if status is Status.WAITING else status.value
+        words = f"waiting for {view.leader}" if status is Status.WAITING else _unplaced(status)
         members = {one: status.value for one in view.roster if one != line.sender}
         return Progress(status, words, 0, len(view.roster), members)
     members = {}
@@ -54,7 +56,8 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
     have = sum(word in FAR for word in members.values())
     members.pop(line.sender, None)
     if status is Status.SENT and not members and any(line.seq < out for out in view.gone.values()):
-        return Progress(status, "sent; whoever was in then is out", have, have, members)
+        words = "sent; nobody else who was in then is in"  # if anybody was: when those came in is forgotten
+        return Progress(status, words, have, have, members)
     if status is Status.SENT and not members and me in view.roster:
         words = "said before the others came in" if len(view.roster) > 1 else "nobody else is in"
         return Progress(Status.DELIVERED, words, have, have, members)
@@ -71,6 +74,11 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
     return Progress(status, ", ".join(parts) or status.value, have, len(people), members)
 
 
+def _unplaced(status: Status) -> str:
+    """In words, of a line that no order has: none such is *sent* but from a backup."""
+    return UNHEARD if status is Status.SENT else status.value
+
+
 def _sent(view: LobbyView, handle: str, seq: int) -> Status:
     """As far as it came without its receiver: of mailboxes whoever leads knows, and tells the others."""
     mailed = view.mailed.get(handle)
@@ -85,7 +93,7 @@ def in_pair(stored: StoredLine, peer: str, me: str, read: int) -> Progress:
         return Progress(status, status.value, 2, 2, {})
     if status is Status.DELIVERED and 0 < line.seq <= read:
         status = Status.READ
-    words = f"waiting for {peer}" if status is Status.WAITING else status.value
+    words = f"waiting for {peer}" if status is Status.WAITING else _unplaced(status)
     return Progress(status, words, 1 + (status in FAR), 2, {peer: status.value})
 
 

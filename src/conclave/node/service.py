@@ -144,13 +144,13 @@ class Service:
             case ask.Timer():
                 return await words.timer(command)
             case ask.Lines():
-                return await words.history(command)
+                return words.lines(command) | await words.unknown(command.conversation)
             case ask.Pins():
-                return words.pins(command)
+                return words.pins(command) | await words.unknown(command.conversation)
             case ask.Read():
                 return await words.read(command)
             case ask.Receipts():
-                return words.receipts(command)
+                return words.receipts(command) | await words.unknown(command.conversation)
             case ask.Conversations():
                 return words.conversations()
             case ask.Search():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from conclave.chat import events as ev
@@ -29,6 +30,8 @@ from conclave.wire.limits import ID_BYTES
 
 GRACE_SECONDS = 1.0
 """``say`` without ``wait`` answers after this long at most, so that it mostly can tell *delivered*."""
+ASK_SECONDS = 2.0
+"""Whoever reads waits so long at most for what the authority says of somebody."""
 _GOALS = {
     "sent": (Status.MAILED, Status.SENT, Status.DELIVERED, Status.READ, Status.FAILED),
     "delivered": (Status.DELIVERED, Status.READ, Status.FAILED),
@@ -237,23 +240,30 @@ class Words:
                 row["file"] = {"id": record.id.hex(), "size": record.offered.size, "status": record.stage.word}
         return row
 
-    async def history(self, command: ask.Lines) -> dict[str, Any]:
-        """A part of the history; where there is none with a peer, whether there is such a one."""
-        answer = self.lines(command)
-        conversation = answer["conversation"]
-        if conversation.startswith("@") and not self._known.store.lines(conversation, limit=1):
-            peer = conversation[1:]
-            if not await self._known.demand_known(peer):
-                why = f"nothing is known of {peer} here, and the authority cannot be asked"
-                answer |= {"outside": why, "remedy": "conclave who"}
-        return answer
+    async def unknown(self, text: str) -> dict[str, str]:
+        """Refuse to read what is with nobody. Why it is not known whether it is, and what to do, or nothing."""
+        known = self._known
+        conversation = known.conversation(text)
+        peer = conversation[1:]
+        if conversation.startswith("#") or known.store.lines(conversation, limit=1):
+            return {}
+        if peer == known.me:
+            raise LocalError("that is you", remedy="conclave read lists your conversations")
+        if known.directory.remembered(peer) is not None:
+            return {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASK_SECONDS):
+                if await known.demand_known(peer):
+                    return {}
+        return {
+            "outside": f"nothing is known of {peer} here, and the authority cannot be asked",
+            "remedy": "conclave who",
+        }
 
     def lines(self, command: ask.Lines) -> dict[str, Any]:
         """A part of the history."""
         known = self._known
         conversation = known.conversation(command.conversation)
-        if conversation == f"@{known.me}":
-            raise LocalError("that is you", remedy="conclave read lists your conversations")
         stored = known.store.lines(
             conversation, before=command.before, after=command.after, limit=command.limit
         )  # fmt: skip
@@ -352,7 +362,7 @@ def shorten(text: str) -> str:
 
 def _of_pair(how: Progress) -> str:
     [(peer, state)] = how.members.items()
-    said = {"read": f"{peer} has read it", "delivered": f"{peer} has it", "sent": f"on its way to {peer}"}
+    said = {"read": f"{peer} has read it", "delivered": f"{peer} has it"}
     return said.get(state, how.words)
 
 

@@ -2,9 +2,9 @@
 
 Each renewal makes a new key, so a key alone does not tell a renewal from somebody else. What tells is how it came: a
 commit in a group is signed with the key of before, which so vouches for the new one; in another group nothing does.
-What is shown in a pair is remembered; of who is in none, the first that is vouched for in a lobby, or what it showed
-in one that it, or we, are out of. Of whom nothing is remembered, what all our lobbies show counts: anybody may let
-anybody into one. Left out: whether a certificate holds (``pki.verify``).
+What is shown in a pair is remembered; of who is in none, the first that is vouched for in a lobby while no other one
+shows somebody else, or what it showed in one that it, or we, are out of. Of whom nothing is remembered, what all our
+lobbies show counts: anybody may let anybody into one. Left out: whether a certificate holds (``pki.verify``).
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
             continue
         said = (RENEWED if vouched else KNOWN if {*former, name} <= {*known} else ANOTHER).format(handle)
         own_notice(work, lobby.label, said, seq)
-        known = known or former
+        if not known and {*_elsewhere(work, {handle}, lobby.group)[handle]} <= {*former, name}:
+            known = former  # else who is met next under that handle may be either
         if vouched and handle != work.me and known[-1:] == former:
             _remember(work, peer, (*known, name))
             if peer.groups:
