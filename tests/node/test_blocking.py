@@ -83,7 +83,11 @@ async def test_nobody_who_does_not_exist_is_blocked_muted_or_read(
     ayse: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody(monkeypatch, ayse)
-    commands = [ask.AnswerTo("nobodyx", accept=False, block=True), ask.Mute("@nobodyx"), ask.Lines("@nobodyx")]
+    commands: list[ask.Command] = [
+        ask.AnswerTo("nobodyx", accept=False, block=True),
+        ask.Mute("@nobodyx"),
+        ask.Lines("@nobodyx"),
+    ]
     for command in (*commands, ask.Receipts("@nobodyx"), ask.Pins("@nobodyx")):
         with pytest.raises(Refused, match="nobody is called nobodyx") as no:
             await ayse.serve(command)

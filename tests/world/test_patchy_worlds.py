@@ -35,6 +35,13 @@ def test_pairs_who_do_not_reach_each_other_leave_one_lobby(
     check(range(WORLDS), record_property)
 
 
+def test_who_came_from_a_backup_asks_no_faster_than_it_is_answered(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Two vouched over and over for one who had left, and each time all were asked at once for keys."""
+    check(range(122, 123), record_property)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, CHUNK))
