@@ -99,7 +99,7 @@ def impostors(stage: Stage, tell: Narrator) -> None:
     tell.typed("ayse", f"say --at {address} @cem '{code}'")
     refused = stage.say("ayse", "@cem", code, "--at", address, ok=(4, 6))
     tell.seen("burak's own valid certificate where cem's was expected: " + refused.first_line)
-    if code in stage.texts("impostor", "@ayse") or code in stage.texts("burak", "@ayse"):
+    if stage.run("impostor", "read").rows or code in stage.texts("burak", "@ayse"):
         raise DidNotHappen("an impostor has the code")
     for name in ("rogue", "impostor"):
         stage.kill(name)
