@@ -241,18 +241,6 @@ def test_who_lacks_something_too_says_so_and_others_are_asked(room: Room) -> Non
     assert table.state("ayse", group).healing.pull is None
 
 
-def test_where_everybody_lacks_it_nobody_is_asked_for_ever(room: Room) -> None:
-    table, group = room.table, room.group
-    for name in ("ayse", "burak", "cem"):
-        lacking(table, group, name, (0, 3))
-    table.run(120, 5)
-    asked = sum(isinstance(frame, Recall) for *_, frame in table.frames)
-    assert all(table.state(name, group).healing.pull is None for name in ("ayse", "burak", "cem"))
-    assert asked <= 18
-    table.run(60, 5)
-    assert sum(isinstance(frame, Recall) for *_, frame in table.frames) == asked
-
-
 def test_many_words_at_one_place_of_the_order_are_all_given(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words that were shared in one message have its place, and are read from the store a few at once."""
     table = room.table

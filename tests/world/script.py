@@ -121,14 +121,9 @@ class Town(World):
     def _apart(self, name: str, group: bytes) -> bool:
         """Somebody whom ``name`` takes for a member, and asks, goes on in a half that never met it (ADR 19)."""
         state = self.nodes[name].desk.sessions.get(group)
-        rosters = {
-            other: groups.roster(theirs)
-            for other, node in self.nodes.items()
-            if (theirs := node.desk.sessions.get(group)) is not None
-        }
-        return state is not None and any(
-            name not in rosters[other] for other in groups.roster(state) if other in rosters
-        )
+        people = [self.nodes[one] for one in groups.roster(state)] if state is not None else []
+        theirs = [one.desk.sessions.get(group) for one in people]
+        return any(name not in groups.roster(one) for one in theirs if one is not None)
 
     def differences(self) -> list[str]:
         """Members of one lobby, who take each other for members, and are not at one place."""

@@ -5,48 +5,37 @@ Run one again: python -m tests.world.test_rough_worlds SEED
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from tests.world.playing import check_all, play
+from tests.world.playing import Family
 from tests.world.rough import RoughTown
-from tests.world.standin import standing_in
 
 WORLDS = 10
 MANY_WORLDS = 510
 CHUNK = 5
-
-
-def outcome(seed: int, rounds: list[int] | None = None) -> list[str]:
-    """Play the rough world of ``seed``; what was wrong in the end. ``rounds`` takes how many it needed to heal."""
-    with standing_in() as suite:
-        return play(RoughTown(seed, suite=suite), rounds)
-
-
-def check(seeds: range, record_property: Callable[[str, object], None]) -> None:
-    check_all(seeds, outcome, "tests.world.test_rough_worlds", record_property)
+FAMILY = Family(RoughTown, "tests.world.test_rough_worlds")
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
 def test_halves_suspensions_and_clocks_that_are_off_leave_one_lobby(
     first: int, record_property: Callable[[str, object], None]
 ) -> None:
-    check(range(first, first + CHUNK), record_property)
+    FAMILY.check(range(first, first + CHUNK), record_property)
 
 
 @pytest.mark.parametrize("seed", [118, 508, 866])
 def test_rough_worlds_that_went_wrong_once(seed: int) -> None:
-    assert not outcome(seed)
+    assert not FAMILY.outcome(seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 10 * CHUNK))
 def test_many_more_rough_worlds(first: int, record_property: Callable[[str, object], None]) -> None:
-    check(range(first, first + 10 * CHUNK), record_property)
+    FAMILY.check(range(first, first + 10 * CHUNK), record_property)
 
 
 if __name__ == "__main__":
-    print("\n".join(outcome(int(sys.argv[1]))) or "nothing is wrong")  # noqa: T201 - it is run by hand
+    FAMILY.by_hand()

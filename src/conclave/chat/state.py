@@ -108,9 +108,7 @@ class Peer:
     anew: Anew = field(default_factory=Anew)  # how often what was left there is left anew for what it says
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
-    again: frozenset[bytes] = (
-        frozenset()
-    )  # lines in the outbox, or waiting, that are said again: they are not once more
+    again: frozenset[bytes] = frozenset()  # lines in the outbox, or waiting, that are said again: not once more
 
     @property
     def linked(self) -> bool:

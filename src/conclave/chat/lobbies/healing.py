@@ -125,7 +125,7 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
 def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """``handle`` shows an order that counts before ours: from now on we follow that one."""
     lead = replace(head.runs[0], first=0, last=0)
-    again_told = lobby.lead is not None and orders.same(lobby.lead, lead)
+    told_again = lobby.lead is not None and orders.same(lobby.lead, lead)
     lobby = terms.spent(work, lobby, lead.term)
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
@@ -157,7 +157,7 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         again = again or common < before  # what we have between the two is in neither half
     if anew:
         lobby = replace(lobby, voice=without_commit(work, lobby.voice))
-        asked = lobby.healing.asked if again_told else 0.0  # else each answer would be asked for another at once
+        asked = lobby.healing.asked if told_again else 0.0  # at once, but not at each answer
         lobby = replace(lobby, healing=replace(lobby.healing, asked=asked, unknown=0.0))
     step = Step.REJOIN if anew and not again else Step.UNWIND
     healing = replace(lobby.healing, step=step, common=common, forked=anew)
