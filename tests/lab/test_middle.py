@@ -40,6 +40,25 @@ class Scribe:
         self.over = True
 
 
+async def test_nothing_is_put_behind_an_end_that_was_passed_on() -> None:
+    hanging = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write_eof()
+        await hanging.wait()
+        del reader
+
+    async with answering(serve) as port, between(port, Lines) as middle:
+        reader, writer = await asyncio.open_connection("127.0.0.1", middle.port)
+        try:
+            assert await reader.read() == b""
+            assert middle.ended == {Way.BACK}
+            middle.send(Way.BACK, b"behind")
+        finally:
+            hanging.set()
+            writer.close()
+
+
 async def test_what_passes_is_written_down() -> None:
     scribe = Scribe()
     async with answering(scribe.serve) as port, between(port, Lines) as middle:

@@ -91,9 +91,9 @@ class Middle:
         return units
 
     def send(self, way: Way, *parts: bytes) -> None:
-        """Put bytes on the wire."""
+        """Put bytes on the wire; nothing any more in a direction whose end was passed on."""
         writer = self._writers.get(way)
-        if writer is not None and not writer.is_closing():
+        if writer is not None and way not in self.ended and not writer.is_closing():
             writer.write(b"".join(parts))
 
     def hang_up(self) -> None:
