@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,23 @@ def test_a_frozen_process_is_ended_too(tmp_path: Path) -> None:
     stage.close()
     assert process.poll() is not None
     assert not tmp_path.exists()
+
+
+def test_a_process_is_known_to_whoever_interrupts_its_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, _command: list[str], **options: Any) -> None:
+            super().__init__([sys.executable, "-c", "import time; time.sleep(60)"], **options)
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.2)  # the main thread has it by now, if it is another one
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    stage = Stage(root=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        stage.start("ayse", "up")
+    process = stage.running["ayse"]
+    assert process.poll() is None
+    stage.close()
+    assert process.poll() is not None
 
 
 def test_what_was_said_is_found_on_any_disk(tmp_path: Path) -> None:

@@ -91,19 +91,22 @@ class Stage:
 
     def start(self, name: str, *words: str) -> dict[str, Any]:
         """Start a command of ``name`` that stays, and return the first object that it prints: it is ready."""
-        log = (self.root / f"{name}.log").open("ab")
-        process = subprocess.Popen(  # noqa: S603
-            [*self.command(name, *words), "--json"], stdout=subprocess.PIPE, stderr=log, start_new_session=True
-        )
-        self.running[name] = process
-        log.close()
-        stdout = process.stdout
+        with ThreadPoolExecutor(1) as pool:  # signals reach the main thread alone: none finds a process not yet known
+            pool.submit(self._spawn, name, *words).result()
+        stdout = self.running[name].stdout
         line = stdout.readline() if stdout is not None else b""
         if not line:
             told = (self.root / f"{name}.log").read_text(errors="replace").strip()
             raise DidNotHappen(f"{name} did not start: {told}")
         ready: dict[str, Any] = json.loads(line)
         return ready
+
+    def _spawn(self, name: str, *words: str) -> None:
+        command = [*self.command(name, *words), "--json"]
+        with (self.root / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(  # noqa: S603
+                command, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+            )
 
     def up(self, who: str, host: str = "127.0.0.1") -> str:
         """Start somebody's node; where it listens."""
