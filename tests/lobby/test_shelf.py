@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.lobby.shelf import Shelf
+from conclave.lobby.shelf import Draft, Shelf
 
 KEYS = st.text(max_size=3)
 
@@ -40,3 +40,23 @@ def test_many_put_at_once_are_in_it(first: dict[str, int], then: dict[str, int])
     assert dict(after.items()) == {**first, **then}
     assert (len(before), len(after)) == (len(first), len({**first, **then}))
     assert after.update({}) is after
+
+
+@given(st.dictionaries(KEYS, st.integers()), st.lists(st.tuples(st.booleans(), KEYS, st.integers())))
+def test_a_draft_changes_over_a_shelf_that_stays(begun: dict[str, int], changes: list[tuple[bool, str, int]]) -> None:
+    empty: Shelf[str, int] = Shelf()
+    shelf = empty.update(begun)
+    draft, model = Draft(shelf), dict(begun)
+    for put, key, value in changes:
+        if put:
+            draft.put(key, value)
+            model[key] = value
+        else:
+            draft.drop(key)
+            model.pop(key, None)
+        assert draft.get(key) == model.get(key)
+        assert dict(draft.done().items()) == model
+    assert dict(shelf.items()) == begun
+    for key, before, now in draft.changes():
+        assert (before, now) == (begun.get(key), model.get(key))
+    assert {key for key in {*begun, *model} if begun.get(key) != model.get(key)} <= {k for k, _, _ in draft.changes()}

@@ -34,6 +34,7 @@ from conclave.chat.words import originals
 from conclave.chat.words.line import Line, Status
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import Order
+from conclave.lobby.shelf import Draft
 from conclave.mls.group import OwnKeyPackage, State
 from conclave.values import replace
 from conclave.wire.delivery import Post
@@ -58,12 +59,12 @@ class Work:
         self.envelope: str | None = None  # from which device the mail is that is being taken; None: a link brings it
         self.pending = False  # something was sent that may have to be sent again
         self._desk = desk
-        self._peers = desk.peers
-        self._lobbies = desk.lobbies
+        self._peers = Draft(desk.peers)
+        self._lobbies = Draft(desk.lobbies)
         self._labels = desk.labels
-        self._sessions = desk.sessions
-        self._packages = desk.packages
-        self._holders = desk.holders
+        self._sessions = Draft(desk.sessions)
+        self._packages = Draft(desk.packages)
+        self._holders = Draft(desk.holders)
         self.last = desk.last
         self.expelled = desk.expelled
         self.remains = desk.remains
@@ -74,13 +75,10 @@ class Work:
         self._deeds: list[Deed] = []
         self._acks: dict[tuple[str, bytes], None] = {}
         self._haves: dict[bytes, None] = {}
-        self._touched_peers: dict[str, Peer | None] = {}
         self._untied: set[str] = set()
-        self._touched_lobbies: dict[bytes, Lobby | None] = {}
         self._reworded: set[bytes] = set()
         self._stirred: dict[bytes, None] = {}
         self.welcomes: list[tuple[Order, bytes, Sequence[str]]] = []
-        self._touched_sessions: dict[bytes, State | None] = {}
 
     # What there is.
 
@@ -94,7 +92,7 @@ class Work:
 
     def peers(self) -> list[Peer]:
         """Everybody we know."""
-        return list(self._peers.values())
+        return list(self._peers.done().values())
 
     def lobby(self, group: bytes) -> Lobby | None:
         """A lobby we know, by its id."""
@@ -102,7 +100,7 @@ class Work:
 
     def lobbies(self) -> list[Lobby]:
         """Every lobby we know."""
-        return list(self._lobbies.values())
+        return list(self._lobbies.done().values())
 
     def session(self, group: bytes) -> State | None:
         """The keys of a conversation, by its group id."""
@@ -110,7 +108,7 @@ class Work:
 
     def sessions(self) -> list[tuple[bytes, State]]:
         """The keys of all conversations, by group id."""
-        return list(self._sessions.items())
+        return list(self._sessions.done().items())
 
     def chance(self) -> float:
         """A number from 0 to 1, at random: so that not everybody does the same at once."""
@@ -122,7 +120,7 @@ class Work:
 
     def packages(self) -> list[tuple[bytes, OwnKeyPackage]]:
         """All key packages of ours."""
-        return list(self._packages.items())
+        return list(self._packages.done().items())
 
     def holder(self, reference: bytes) -> Holder | None:
         """Whom a key package of ours was handed to; None for those of the authority's stock."""
@@ -141,19 +139,16 @@ class Work:
 
     def keep(self, peer: Peer) -> None:
         """``peer`` is so from now on."""
-        self._touched_peers.setdefault(peer.handle, self._peers.get(peer.handle))
-        self._peers = self._peers.put(peer.handle, peer)
+        self._peers.put(peer.handle, peer)
 
     def drop_peer(self, handle: str) -> None:
         """Forget somebody of whom nothing needs to be kept."""
-        self._peers = self._peers.drop(handle)
-        self._touched_peers.pop(handle, None)
+        self._peers.drop(handle)
 
     def keep_lobby(self, lobby: Lobby, *, reworded: bool = False) -> None:
         """``lobby`` is so from now on; ``reworded``: more than its place in the order changed."""
         before = self._lobbies.get(lobby.group)
-        self._touched_lobbies.setdefault(lobby.group, before)
-        self._lobbies = self._lobbies.put(lobby.group, lobby)
+        self._lobbies.put(lobby.group, lobby)
         if reworded:
             self._reworded.add(lobby.group)
         if before is None or before.label != lobby.label:
@@ -161,8 +156,7 @@ class Work:
 
     def drop_lobby(self, lobby: Lobby) -> None:
         """Forget a lobby, and free its label."""
-        self._touched_lobbies.setdefault(lobby.group, self._lobbies.get(lobby.group))
-        self._lobbies = self._lobbies.drop(lobby.group)
+        self._lobbies.drop(lobby.group)
         if self._labels.get(lobby.label) == lobby.group:
             self._labels = {label: group for label, group in self._labels.items() if label != lobby.label}
 
@@ -176,23 +170,19 @@ class Work:
         before = self._sessions.get(state.group_id)
         for der, key in originals.replaced(before, state) if before is not None else ():
             self.keep_certificate(der, key)
-        self._touched_sessions.setdefault(state.group_id, before)
-        self._sessions = self._sessions.put(state.group_id, state)
+        self._sessions.put(state.group_id, state)
 
     def drop_session(self, group: bytes) -> None:
         """Erase the keys of a conversation."""
-        before = self._sessions.get(group)
-        if before is not None:
-            self._touched_sessions.setdefault(group, before)
-            self._sessions = self._sessions.drop(group)
+        self._sessions.drop(group)
 
     def keep_package(
         self, reference: bytes, package: OwnKeyPackage, holder: Holder | None = None, *, last: bool = False
     ) -> None:
         """A key package of ours that may be used from now on; ``holder`` is whom it was handed to."""
-        self._packages = self._packages.put(reference, package)
+        self._packages.put(reference, package)
         if holder is not None:
-            self._holders = self._holders.put(reference, holder)
+            self._holders.put(reference, holder)
         value = package_records.encode_package(package, holder, last=last)
         self._records.append(PutState(records.PACKAGE_KEY + reference.hex(), value))
 
@@ -203,8 +193,8 @@ class Work:
 
     def drop_package(self, reference: bytes) -> None:
         """Erase the keys of a key package."""
-        self._packages = self._packages.drop(reference)
-        self._holders = self._holders.drop(reference)
+        self._packages.drop(reference)
+        self._holders.drop(reference)
         self._records.append(DropState(records.PACKAGE_KEY + reference.hex()))
 
     def keep_certificate(self, der: bytes, key: bytes) -> None:
@@ -349,14 +339,14 @@ class Work:
             if lobby is not None and lobby.order is not None and lobby.leader != self.me:
                 first.append(Send(lobby.leader, Have(group, lobby.order.seq)))
                 watch = replace(lobby.watch, told=lobby.order.seq, told_at=self.now)
-                self._lobbies = self._lobbies.put(group, replace(lobby, watch=watch))
-        for handle, before in self._touched_peers.items():
-            self._settle_peer(self.peer(handle), before)
-        for group, was in self._touched_lobbies.items():
-            after, reworded = self._lobbies.get(group), group in self._reworded
-            self._records.extend(records.lobby_records(group, after, was, reworded=reworded))
-        for group, held in self._touched_sessions.items():
-            self._records.extend(records.session_records(group, self._sessions.get(group), held))
+                self._lobbies.put(group, replace(lobby, watch=watch))
+        for _, before, peer in self._peers.changes():
+            if peer is not None:
+                self._settle_peer(peer, before)
+        for group, was, after in self._lobbies.changes():
+            self._records.extend(records.lobby_records(group, after, was, reworded=group in self._reworded))
+        for group, held, keys in self._sessions.changes():
+            self._records.extend(records.session_records(group, keys, held))
         if self.busy != self._desk.busy:
             self._records.append(PutState(records.DESK_KEY, records.encode_busy(busy=self.busy)))
         if self.pending:
@@ -366,9 +356,9 @@ class Work:
             alarm = max(self._due, self.now + LEAST_WAIT)
             self._deeds.append(Wake(alarm))
         desk = Desk(
-            self.me, self.settings, self.own, self.judges, self.busy, self._peers, self._lobbies, self._labels,
-            self._sessions, self._packages, self.last, self._holders, self._certificates, self.expelled,
-            self.remains, alarm,
+            self.me, self.settings, self.own, self.judges, self.busy, self._peers.done(), self._lobbies.done(),
+            self._labels, self._sessions.done(), self._packages.done(), self.last, self._holders.done(),
+            self._certificates, self.expelled, self.remains, alarm,
         )  # fmt: skip
         return desk, self._records, [*first, *self._deeds]
 
@@ -376,11 +366,11 @@ class Work:
         self._records.extend(peer_records.peer_records(peer, before))
         wanted = peer.out.count > 0 or bool(peer.ties) or len(peer.waiting) > 0
         if wanted != peer.wanted:
-            self._peers = self._peers.put(peer.handle, replace(peer, wanted=wanted))
+            self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
         kept = wanted or peer.linked or peer.certificates or not peer_records.blank(peer)
         if peer.handle in self._untied and not kept:
-            self._peers = self._peers.drop(peer.handle)
+            self._peers.drop(peer.handle)
 
 
 def window_for(peer: Peer) -> int:

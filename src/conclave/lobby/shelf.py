@@ -93,3 +93,38 @@ class Shelf(Generic[K, V]):
         new._bins = tuple(bins)
         new._size = size
         return new
+
+
+class Draft(Generic[K, V]):
+    """A shelf under way: changed in place over a shelf that stays as it is, and a new one of both once it is done."""
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self, shelf: Shelf[K, V]) -> None:
+        self._before: Shelf[K, V] = shelf
+        self._now: dict[K, V | None] = {}  # of what changed; None: dropped
+
+    def get(self, key: K) -> V | None:
+        """The value under ``key``, or None."""
+        found = self._now.get(key)
+        return self._before.get(key) if found is None and key not in self._now else found
+
+    def put(self, key: K, value: V) -> None:
+        """``value`` is under ``key`` from now on."""
+        self._now[key] = value
+
+    def drop(self, key: K) -> None:
+        """Nothing is under ``key`` from now on."""
+        if self.get(key) is not None:
+            self._now[key] = None
+
+    def changes(self) -> list[tuple[K, V | None, V | None]]:
+        """The keys that were put or dropped, what was under each before, and what is now."""
+        return [(key, self._before.get(key), now) for key, now in self._now.items()]
+
+    def done(self) -> Shelf[K, V]:
+        """The shelf as it is now."""
+        shelf = self._before.update({key: now for key, now in self._now.items() if now is not None})
+        for key in (key for key, now in self._now.items() if now is None):
+            shelf = shelf.drop(key)
+        return shelf
