@@ -63,8 +63,6 @@ def check(records: Iterable[Record]) -> None:
     """Raise ``StorageError`` for the first record that cannot be kept as it is."""
     for record in records:
         match record:
-            case PutState(key) | AddState(key) | DropState(key):
-                _text(key)
             case AddLine(conversation, line):
                 _text(conversation)
                 _line(line)
@@ -72,6 +70,11 @@ def check(records: Iterable[Record]) -> None:
                 _number(record.seq)
                 _text(record.conversation)
                 _text(record.sender)
+            case PutPost(peer, number):
+                _number(number)
+                _text(peer)
+            case PutState(key) | AddState(key) | DropState(key):
+                _text(key)
             case KeepOriginal():
                 _text(record.conversation)
                 _text(record.sender)
@@ -82,9 +85,6 @@ def check(records: Iterable[Record]) -> None:
             case UnplaceLines(conversation, seq):
                 _text(conversation)
                 _number(seq)
-            case PutPost(peer, number):
-                _number(number)
-                _text(peer)
             case DropPosts(peer):  # any number will do: what is past all posts drops all
                 _text(peer)
             case PutEntry(group, seq) | CutEntries(group, seq):

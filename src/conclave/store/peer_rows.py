@@ -227,13 +227,6 @@ def runs(records: Iterable[Record]) -> Runs:
     certificates: Rows = []
     for record in records:
         match record:
-            case PutState(key):
-                states[key] = record
-            case DropState(key):
-                states[key] = None
-            case AddState(key, value):
-                if states.setdefault(key, record) is None:
-                    states[key] = PutState(key, value)
             case AddLine(conversation, line, original):
                 conversations[conversation] = None
                 _add(lines, ADD_LINE, _line(conversation, line, original))
@@ -241,6 +234,20 @@ def runs(records: Iterable[Record]) -> Runs:
                 _add(lines, MARK_LINE, (conversation, sender, name, status.value))
             case MarkLine(conversation, sender, name, status, seq):
                 _add(lines, PLACE_LINE, (conversation, sender, name, status.value, seq))
+            case PutPost(peer, number, kind, body) if len(body) < LONG_BYTES:
+                _add(posts, PUT_POST, (peer, number, int(kind), body))
+            case PutPost(peer, number, kind, body):
+                if tail != body[HEAD_BYTES:]:
+                    tail = body[HEAD_BYTES:]
+                    _add(posts, PUT_TAIL, (tail,))
+                _add(posts, PUT_HEAD, (peer, number, int(kind), body[:HEAD_BYTES]))
+            case PutState(key):
+                states[key] = record
+            case DropState(key):
+                states[key] = None
+            case AddState(key, value):
+                if states.setdefault(key, record) is None:
+                    states[key] = PutState(key, value)
             case KeepOriginal(conversation, sender, name, original):
                 _add(lines, KEEP_ORIGINAL, (conversation, sender, name, original))
             case AmendLine() | EraseLine() | SetReaction() | SetPin():
@@ -252,13 +259,6 @@ def runs(records: Iterable[Record]) -> Runs:
                 _add(lines, DROP_EXPIRED, (now,))
             case UnplaceLines(conversation, seq):
                 _add(lines, UNPLACE_LINES, (conversation, seq))
-            case PutPost(peer, number, kind, body) if len(body) < LONG_BYTES:
-                _add(posts, PUT_POST, (peer, number, int(kind), body))
-            case PutPost(peer, number, kind, body):
-                if tail != body[HEAD_BYTES:]:
-                    tail = body[HEAD_BYTES:]
-                    _add(posts, PUT_TAIL, (tail,))
-                _add(posts, PUT_HEAD, (peer, number, int(kind), body[:HEAD_BYTES]))
             case DropPosts(peer, number):
                 tail = b""  # it may have gone with these
                 _add(posts, DROP_POSTS, (peer, max(-1, min(number, NUMBER_MAX))))
