@@ -18,6 +18,8 @@ from conclave.mls.framing import (
     PublicMessage,
     Sender,
     SenderType,
+    content_aad,
+    sender_data_aad,
     write_body,
 )
 from conclave.mls.limits import MAX_PROPOSALS_PER_SENDER
@@ -50,14 +52,17 @@ def raw_private(state: State, plaintext: bytes, kind: ContentType, *, leaf: int 
     me = epoch.me if leaf is None else leaf
     _, key = state.traffic.next(epoch.suite, min(me, state.traffic.leaves - 1), int(kind is ContentType.APPLICATION))
     head = PrivateMessage(epoch.context.group_id, epoch.context.epoch, kind, b"", b"", b"")
-    ciphertext = epoch.suite.aead.seal(key.key, key.nonce, plaintext, head.write_head(Writer()).done())
+    ciphertext = epoch.suite.aead.seal(
+        key.key, key.nonce, plaintext, content_aad(head.group_id, head.epoch, kind, b"")
+    )
     return raw_sender(state, head, ciphertext, SenderData(me, key.generation, bytes(4)).encode())
 
 
 def raw_sender(state: State, head: PrivateMessage, ciphertext: bytes, data: bytes) -> bytes:
     epoch = state.epoch
     key, nonce = sender_data_key(epoch.suite, epoch.secrets.sender_data, ciphertext)
-    sealed = epoch.suite.aead.seal(key, nonce, data, head.write_sender_head(Writer()).done())
+    aad = sender_data_aad(head.group_id, head.epoch, head.content_type)
+    sealed = epoch.suite.aead.seal(key, nonce, data, aad)
     return encode_message(replace(head, encrypted_sender_data=sealed, ciphertext=ciphertext))
 
 

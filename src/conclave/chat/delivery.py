@@ -135,12 +135,16 @@ def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
     """Where ``post`` stands, and the streams with its own in front if it is to be taken."""
     if not 1 <= post.base <= post.number:
         return inbound, Place.AHEAD
-    at = next((i for i, (stream, _) in enumerate(inbound.streams) if stream == post.stream), -1)
+    at = 0  # nearly always
+    if not inbound.streams or inbound.streams[0][0] != post.stream:
+        at = next((i for i, (stream, _) in enumerate(inbound.streams) if stream == post.stream), -1)
     known = inbound.streams[at][1] if at >= 0 else 0
     last = max(known, post.base - 1)
     if post.number <= last:
         return inbound, Place.REPEATED
-    declined = tuple(number for number in inbound.declined if number >= post.base) if at == 0 else ()
+    declined = inbound.declined if at == 0 else ()
+    if declined:
+        declined = tuple(number for number in declined if number >= post.base)
     if post.number > last + 1 or full(declined):
         return inbound, Place.AHEAD
     others = inbound.streams[1:] if at == 0 else tuple(pair for i, pair in enumerate(inbound.streams) if i != at)

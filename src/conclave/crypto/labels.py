@@ -56,8 +56,12 @@ def ref_hash(suite: CipherSuite, label: bytes, value: bytes) -> bytes:
 
 def expand_with_label(suite: CipherSuite, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """ExpandWithLabel (section 8) to ``length`` bytes."""
-    info = length.to_bytes(2) + _label(label) + _vector(context)
-    return suite.kdf.expand(secret, info, length)
+    return suite.kdf.expand(secret, _info(length, label) + _vector(context), length)
+
+
+@lru_cache(128)
+def _info(length: int, label: bytes) -> bytes:
+    return length.to_bytes(2) + _label(label)
 
 
 def derive_secret(suite: CipherSuite, secret: bytes, label: bytes) -> bytes:

@@ -16,7 +16,7 @@ from conclave.mls.proposals import Proposal, read_proposal, write_proposal
 from conclave.mls.struct import Struct
 from conclave.mls.treekem import UpdatePath
 from conclave.values import dataclass
-from conclave.wire.codec import Reader, Writer
+from conclave.wire.codec import Reader, Writer, encode_varint
 
 PUBLIC_MESSAGE = 1
 PRIVATE_MESSAGE = 2
@@ -250,17 +250,16 @@ class PrivateMessage(Struct):
 
     def write(self, writer: Writer) -> Writer:
         """A ``PrivateMessage``."""
-        return self.write_head(writer).opaque(self.encrypted_sender_data).opaque(self.ciphertext)
-
-    def write_head(self, writer: Writer) -> Writer:
-        """``PrivateContentAAD``: what the content is bound to."""
-        return self.write_sender_head(writer).opaque(self.authenticated_data)
-
-    def write_sender_head(self, writer: Writer) -> Writer:
-        """``SenderDataAAD``: what the sender data is bound to."""
-        return writer.raw(_sender_head(self.group_id, self.epoch, self.content_type))
+        head = content_aad(self.group_id, self.epoch, self.content_type, self.authenticated_data)
+        return writer.raw(head).opaque(self.encrypted_sender_data).opaque(self.ciphertext)
 
 
 @lru_cache(256)  # the same for all that is said in an epoch, and wanted thrice for each message
-def _sender_head(group_id: bytes, epoch: int, kind: ContentType) -> bytes:
+def sender_data_aad(group_id: bytes, epoch: int, kind: ContentType) -> bytes:
+    """``SenderDataAAD`` (RFC 9420 section 6.3.2): what the sender data of a private message is bound to."""
     return Writer().opaque(group_id).uint64(epoch).uint8(kind).done()
+
+
+def content_aad(group_id: bytes, epoch: int, kind: ContentType, authenticated_data: bytes) -> bytes:
+    """``PrivateContentAAD`` (RFC 9420 section 6.3.1): what the content of a private message is bound to."""
+    return sender_data_aad(group_id, epoch, kind) + encode_varint(len(authenticated_data)) + authenticated_data

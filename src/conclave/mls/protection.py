@@ -23,8 +23,10 @@ from conclave.mls.framing import (
     PublicMessage,
     Sender,
     SenderType,
+    content_aad,
     content_type,
     read_body,
+    sender_data_aad,
     signed_content,
     write_body,
 )
@@ -142,22 +144,22 @@ def protect_private(
     plaintext = message.auth.write(write_body(Writer(), content.body), kind).done()
     if padding > 1:
         plaintext += bytes(-len(plaintext) % padding)
-    head = PrivateMessage(content.group_id, content.epoch, kind, content.authenticated_data, b"", b"")
     guard = random(4)
-    ciphertext = suite.aead.seal(key.key, _guard(key.nonce, guard), plaintext, head.write_head(Writer()).done())
+    aad = content_aad(content.group_id, content.epoch, kind, content.authenticated_data)
+    ciphertext = suite.aead.seal(key.key, _guard(key.nonce, guard), plaintext, aad)
     data_key, data_nonce = sender_data_key(suite, sender_data_secret, ciphertext)
     data = SenderData(content.sender.index, key.generation, guard).encode()
-    sealed = suite.aead.seal(data_key, data_nonce, data, head.write_sender_head(Writer()).done())
+    aad = sender_data_aad(content.group_id, content.epoch, kind)
+    sealed = suite.aead.seal(data_key, data_nonce, data, aad)
     return keys, PrivateMessage(content.group_id, content.epoch, kind, content.authenticated_data, sealed, ciphertext)
 
 
 def open_sender_data(suite: CipherSuite, sender_data_secret: bytes, message: PrivateMessage) -> SenderData:
     """Find out who sent a message (RFC 9420 section 6.3.2). Raises ``RuleError``."""
     data_key, data_nonce = sender_data_key(suite, sender_data_secret, message.ciphertext)
+    aad = sender_data_aad(message.group_id, message.epoch, message.content_type)
     try:
-        opened = suite.aead.open(
-            data_key, data_nonce, message.encrypted_sender_data, message.write_sender_head(Writer()).done()
-        )
+        opened = suite.aead.open(data_key, data_nonce, message.encrypted_sender_data, aad)
     except ConclaveError as error:
         raise RuleError("6.3.2-sender-data", "a message's sender data does not open") from error
     if len(opened) != 12:
@@ -173,8 +175,9 @@ def open_private(
     ratchet = APPLICATION if kind is ContentType.APPLICATION else HANDSHAKE
     keys, key = keys.seek(suite, sender.leaf, ratchet, sender.generation, policy)
     nonce = _guard(key.nonce, sender.reuse_guard)
+    aad = content_aad(message.group_id, message.epoch, kind, message.authenticated_data)
     try:
-        plaintext = suite.aead.open(key.key, nonce, message.ciphertext, message.write_head(Writer()).done())
+        plaintext = suite.aead.open(key.key, nonce, message.ciphertext, aad)
     except ConclaveError as error:
         raise RuleError("6.3.1-ciphertext", "a message does not open") from error
     reader = Reader(plaintext)

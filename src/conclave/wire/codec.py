@@ -152,10 +152,13 @@ def decode(data: bytes | bytearray | memoryview, item: Callable[[Reader], T]) ->
     return value
 
 
+_SHORT = tuple(value.to_bytes(1) for value in range(1 << 6))
+
+
 def encode_varint(value: int) -> bytes:
     """The shortest form of a length. Raises ``LocalError`` where it does not fit 30 bits."""
     if 0 <= value < 1 << 6:
-        return value.to_bytes(1)
+        return _SHORT[value]
     if 0 <= value < 1 << 14:
         return (value | 0x4000).to_bytes(2)
     if value < 0 or value > VARINT_MAX:

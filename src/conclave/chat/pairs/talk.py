@@ -23,6 +23,7 @@ WORDS = {Choice.ACCEPT: "accepted", Choice.REJECT: "rejected", Choice.BUSY: "bus
 """The words of ``RequestAnswered``."""
 REJECTIONS_MOST = 8
 """Where so many posts wait for somebody, other homes of its are not told that it is rejected."""
+_UNTOLD = (Act.TAKE, Act.NOTHING)
 _TOLD = {
     Act.ANSWER_ACCEPT: Choice.ACCEPT,
     Act.ANSWER_REJECT: Choice.REJECT,
@@ -98,6 +99,8 @@ _WHY_NOT = {
 
 
 def _answer(work: Work, handle: str, act: Act) -> bool:
+    if act in _UNTOLD:  # nearly always
+        return False
     choice = next((choice for flag, choice in _TOLD.items() if flag in act), None)
     if choice is None:
         return False
