@@ -53,6 +53,17 @@ def test_the_next_takes_the_term_when_the_leader_dies_and_nothing_is_lost(table:
     assert table.words("deniz") == ["one", "two", "nobody orders this now"]
 
 
+def test_all_are_told_who_leads_however_often_keys_were_renewed_before(table: Table) -> None:
+    while table.view("deniz").epoch < 10:
+        table.run(43_200, 600)
+    die(table, "ayse")
+    table.run(15)
+    for name in ALL[1:]:
+        assert "burak leads now" in table.texts(name, "#ops"), name
+        assert LeaderChanged("#ops", "burak", 2) in table.notices(name, LeaderChanged)
+        assert not table.troubles(name)
+
+
 def test_everybody_is_woken_in_time_to_lead_or_to_miss_the_leader(table: Table) -> None:
     """By its own alarm, whether or not anything else happens."""
     patience = table.desks["ayse"].settings.patience
