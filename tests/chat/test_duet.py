@@ -8,7 +8,7 @@ from conclave.chat import events as ev
 from conclave.chat import timers, views
 from conclave.chat.effects import PutPost
 from conclave.chat.links import REFUSED_KEPT
-from conclave.chat.notices import Receipted
+from conclave.chat.notices import LineMarked, Receipted
 from conclave.chat.pairs.duet import ASK_AGAIN, GROUPS_KEPT
 from conclave.chat.settings import Settings
 from conclave.chat.state import Peer
@@ -230,6 +230,8 @@ def test_a_home_that_was_lost_hears_who_speaks_first_though_it_says_nothing(who:
     table.say(who, f"@{other}", "are you there?")
     assert table.words(other, f"@{who}") == ["are you there?"]
     assert table.statuses(who, f"@{other}") == ["delivered"] * 2
+    told = [one for one in table.notices(who, LineMarked) if isinstance(one, LineMarked)]
+    assert Status.FAILED not in {one.status for one in told}  # what is said again at once did not fail
     heard_each_other(table, who, other)
 
 

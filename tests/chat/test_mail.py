@@ -235,7 +235,8 @@ def test_what_is_in_one_leaders_mailbox_is_left_in_the_next_ones_too(reason: str
     assert table.view("burak").leader == "cem"
     table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
     table.run(30)
-    assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+    assert [one.status.value for one in table.lines("burak", "#ops") if one.text == "one"] == ["in mailbox"]
+    assert table.texts("burak", "#ops")[-1] == "cem leads now"
     table.collect("cem")
     assert table.words("cem")[-1] == "one"
 

@@ -152,7 +152,7 @@ def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     ("stage", "code", "words"),
     [
         ("member", 0, "accepted: ayse's invitation to #ops"),
-        ("joining", 0, "accepted: ayse's invitation to #ops; you are let in as soon as somebody there is online"),
+        ("joining", 0, "accepted: ayse's invitation to #ops; you are let in as soon as ayse is online"),
         ("ended", 1, "#ops was closed meanwhile, or ayse's invitation taken back: you are not let in"),
         ("", 1, "#ops was closed meanwhile, or ayse's invitation taken back: you are not let in"),
     ],

@@ -192,7 +192,7 @@ async def test_who_accepts_hears_whether_it_is_in(
         assert row["stage"] == "joining"
         with pytest.raises(LocalError, match="not in #attic yet") as early:
             await deniz.serve(ask.Say("#attic", "hello"))
-        assert "as soon as somebody in the lobby is online" in early.value.remedy
+        assert "ayse lets you in once online" in early.value.remedy
         ayse.node.peers.hold(False)
 
 

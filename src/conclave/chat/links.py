@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place
-from conclave.chat.effects import DropPosts, DropState, Recollect, Send
+from conclave.chat.effects import DropPosts, DropState, MarkLine, Recollect, Send
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.words.line import Status
@@ -93,9 +93,12 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
         return
     work.record(DropPosts(handle, ack.number))
     unread, declined = delivery.unread(ack), set(ack.declined)
+    again = _not_taken(work, handle, [line.id for line in lines if line.number in unread])
     for line in lines:
-        work.mark_line("@" + handle, line.id, Status.FAILED if line.number in declined else Status.DELIVERED)
-    _not_taken(work, handle, [line.id for line in lines if line.number in unread])
+        if line.id in again:  # untold: what is told next is that it waits once more
+            work.record(MarkLine("@" + handle, work.me, line.id, Status.FAILED))
+        else:
+            work.mark_line("@" + handle, line.id, Status.FAILED if line.number in declined else Status.DELIVERED)
     peer = work.peer(handle)
     peer = replace(peer, again=peer.again.difference(line.id for line in lines))
     flight = replace(peer.flight, sent=max(peer.flight.sent, ack.number), moved=work.now, tries=0)
@@ -105,19 +108,21 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     work.send_outbox(handle)
 
 
-def _not_taken(work: Work, handle: str, lines: Iterable[bytes]) -> None:
-    """The other side could not read these: they are said again, once, where its keys were lost there."""
+def _not_taken(work: Work, handle: str, lines: Iterable[bytes]) -> Collection[bytes]:
+    """The other side could not read these: they are said again, once, where its keys were lost there; which are."""
     peer = work.peer(handle)
     lines = [one for one in lines if one not in peer.again]
     if any(group.dead for group in peer.groups):
-        _say_again(work, peer, lines)
-    else:
-        work.keep(replace(peer, refused=(*peer.refused, *lines)[-REFUSED_KEPT:]))
+        return _say_again(work, peer, lines)
+    work.keep(replace(peer, refused=(*peer.refused, *lines)[-REFUSED_KEPT:]))
+    return ()
 
 
-def _say_again(work: Work, peer: Peer, lines: Collection[bytes]) -> None:
-    if lines and peer.pair.theirs is not Theirs.REJECTED:
-        work.deed(Recollect(b"", "@" + peer.handle, tuple((work.me, one) for one in lines)))
+def _say_again(work: Work, peer: Peer, lines: Collection[bytes]) -> Collection[bytes]:
+    if not lines or peer.pair.theirs is Theirs.REJECTED:
+        return ()
+    work.deed(Recollect(b"", "@" + peer.handle, tuple((work.me, one) for one in lines)))
+    return lines
 
 
 def resend(work: Work, peer: Peer) -> None:

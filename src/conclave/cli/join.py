@@ -160,5 +160,8 @@ def _tell(context: Context, joined: Joined, *, as_json: bool) -> None:
         days = (me.not_after - time.time()) / 86_400
         note(f"you are {me.handle}@{me.realm}, device {me.device}; valid for {days:.0f} days and renewed by itself")
         if device_number(me.device) != 1:
-            note(f"chats move to this device: any other one of {me.handle} is left out of them from now on")
+            note(
+                f"chats move to this device. End any other one of {me.handle}, or they get in each other's way; "
+                f"to shut one out for good: conclave authority revoke {me.handle}/dN"
+            )
         note("next: conclave up")

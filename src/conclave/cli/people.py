@@ -146,7 +146,7 @@ def _answered(done: dict[str, Any], *, accepted: bool) -> str:
                 f"{done['lobby']} was closed meanwhile, or {done['from']}'s invitation taken back: you are not let in"
             )
         case "joining":
-            return f"accepted: {what}; you are let in as soon as somebody there is online"
+            return f"accepted: {what}; you are let in as soon as {done['from']} is online"
     return f"{'accepted' if accepted else 'rejected'}: {what}"
 
 

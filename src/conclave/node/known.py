@@ -59,15 +59,19 @@ class Known:
 
     def outside(self, conversation: str) -> tuple[str, str]:
         """Why we are not in a lobby (yet, or any more), and what to do; empty where we are in, and of pairs."""
-        stage = self.lobby(conversation).stage if conversation.startswith("#") else ""
+        lobby = self.lobby(conversation) if conversation.startswith("#") else None
+        stage = lobby.stage if lobby is not None else ""
         if stage == "invited":
             inviter = next(one.peer for one in views.requests(self.pump.desk) if one.lobby == conversation)
             return (
                 f"you are not in {conversation} yet, {inviter} invites you",
                 f"conclave accept {inviter} --lobby {conversation[1:]}",
             )
-        if stage == "joining":
-            return f"you are not in {conversation} yet", "you are let in as soon as somebody in the lobby is online"
+        if lobby is not None and stage == "joining":
+            return (
+                f"you are not in {conversation} yet",
+                f"{lobby.leader} lets you in once online; anybody else who is in it can invite you too",
+            )
         if stage == "leaving":
             return f"you are leaving {conversation}", "ask to be invited again once you are out"
         if stage == "ended":
