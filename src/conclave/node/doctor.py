@@ -102,7 +102,12 @@ def _node(home: Path) -> list[Check]:
     if authority["reached"]:
         remedy = ""
     elif authority.get("reason") not in ("revoked", "suspended"):
-        remedy = f"chats go on without it; {remedy}"
+        at = (
+            ""
+            if authority.get("reason")
+            else "whom it cannot name is dialled by conclave say @PEER TEXT --at HOST:PORT; "
+        )
+        remedy = f"chats go on without it; {at}{remedy}"
     checks.append(Check("authority", authority["reached"], authority["text"], remedy))
     checks.append(_clock(status["clock_offset"], authority))
     text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
@@ -115,6 +120,8 @@ def _clock(offset: float, authority: dict[str, Any]) -> Check:
     remedy = "set this machine's clock: certificates and the times of lines depend on it"
     if not authority["reached"] and authority.get("reason") == "expired":
         return Check("clock", False, "not within the life of the authority's certificate", remedy)
+    if not authority.get("compared", True):
+        return Check("clock", True, "not compared with the authority's: it was not reached yet")
     good = abs(offset) < CLOCK_SECONDS
     way = "from" if good else "behind" if offset > 0 else "ahead of"
     text = f"{abs(offset):.0f} s {way} the authority's"

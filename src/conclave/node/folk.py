@@ -45,21 +45,29 @@ class Folk:
         return {one for one in held if query in one}
 
     async def find(self, command: ask.Find) -> dict[str, Any]:
-        """One person."""
+        """One person, or what is remembered of that one. Raises ``NetworkError`` where that is nothing."""
         handle = handle_of(command.handle)
-        person = await self._known.directory.find(handle)
+        directory = self._known.directory
+        try:
+            person, source = await directory.find(handle), "authority"
+        except NetworkError:
+            person, source = directory.remembered(handle), "memory"
+            if person is None:
+                raise
         if person is None:
             return {"handle": handle, "found": False, "online": False, "address": ""}
-        return {"found": True, **self._person(person)}
+        return {"found": True, "source": source, **self._person(person)}
 
     def _person(self, person: Person) -> dict[str, Any]:
+        linked = person.handle in self._known.peers.linked()
         return {
             "handle": person.handle,
             "name": person.name,
-            "online": person.online and not self._known.peers.lost(person.handle),
+            "online": linked or (person.online and not self._known.peers.lost(person.handle)),
             "address": person.address,
+            "last": self._known.directory.last_address(person.handle),
             "since": person.since,
-            "linked": person.handle in self._known.peers.linked(),
+            "linked": linked,
             "me": person.handle == self._known.me,
             "blocked": views.pair(self._known.pump.desk, person.handle).ours == "blocked",
             "muted": self._known.muted(f"@{person.handle}"),

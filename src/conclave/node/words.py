@@ -122,6 +122,9 @@ class Words:
         answer |= {"have": how.have, "of": how.of, "protection": known.protection(conversation)}
         if how.status is Status.WAITING:
             answer["why"] = self._why_waiting(conversation)
+            away = known.lobby(conversation).leader if conversation.startswith("#") else conversation[1:]
+            if not (known.directory.reached or away in known.peers.linked()):
+                answer["remedy"] = f"conclave say @{away} TEXT --at HOST:PORT dials {away} without the authority"
         elif how.status is Status.FAILED:
             answer["why"], answer["remedy"] = self._why_not_sent(conversation)
         elif conversation.startswith("#") and (full := self._unmailed(known.lobby(conversation).roster)):
@@ -152,7 +155,10 @@ class Words:
             leader = known.lobby(conversation).leader
             if leader in known.peers.linked():
                 return ""
-            return "; ".join(filter(None, (f"{leader}, who leads {conversation}, is away", self._unmailed([leader]))))
+            why = f"{leader}, who leads {conversation}, is away"
+            if trouble := known.peers.trouble(leader):
+                why = f"no link to {leader}, who leads {conversation}: {trouble}"
+            return "; ".join(filter(None, (why, self._unmailed([leader]))))
         peer = conversation[1:]
         pair = views.pair(known.pump.desk, peer)
         if pair.theirs == "busy":
