@@ -53,6 +53,13 @@ def test_what_waits_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.err.startswith("waiting for burak (burak is away): kept here, it goes out by itself")
 
 
+def test_what_disappeared_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talk, "NodeClient", Answers(status="disappeared", words="it has disappeared", protection="p"))
+    done = conclave(None, "say", "@burak", "hello", "--expires", "1s", "--wait", "delivered")
+    assert done.code == 1
+    assert done.err.startswith("it has disappeared: its time was over before that")
+
+
 def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
     for left, words in ((True, "you left #ops\n"), (False, "leaving #ops; you are out as soon as its leader has")):
         monkeypatch.setattr(lobby, "NodeClient", Answers(lobby="#ops", left=left))

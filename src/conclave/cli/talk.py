@@ -25,6 +25,7 @@ WHAT_NEXT = {
     "waiting": "kept here, it goes out by itself",
     "in mailbox": "it is fetched from there",
     "not sent": "it will not go out",
+    "disappeared": "its time was over before that; whom it reaches yet has it for as long",
 }
 """Of what was said and is not there yet."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -109,7 +110,7 @@ def speak(
         note(f"{result['words']}{reason}: {WHAT_NEXT.get(status, status)} · {result['protection']}")
         if result.get("remedy"):
             note(f"  try: {result['remedy']}")
-    if status == "not sent":
+    if status == "not sent" or (status == "disappeared" and wait is not None):
         raise typer.Exit(1)
     if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox") if wait is Wait.SENT else ())):
         raise typer.Exit(QUEUED)
