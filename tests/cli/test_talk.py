@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 from typing import Any, Self
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from conclave.cli import files, lines, lobby, people, talk, up
 from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
+from tests.node.homes import realm
 from tests.node.screen import Done, conclave
 
 
@@ -249,3 +253,26 @@ def test_a_files_own_passphrase_is_asked_for_by_its_own_option(
     done = conclave(tmp_path / "home", "backup", str(tmp_path / "kept"))
     assert done.code == 3
     assert "--backup-passphrase-file FILE" in done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "closed", "code", "words"),
+    [
+        (("say", "@burak", "-"), "<&-", 3, "your node is not running"),
+        (("join", "-"), "<&-", 3, "no invite on standard input"),
+        (("verify-transcript", "-", "--root", "root.pem"), "<&-", 6, "does not hold"),
+        (("backup", "kept"), "<&-", 3, "there is no terminal to ask on"),
+        (("doctor",), ">&-", 1, ""),
+        (("doctor",), "<&- >&- 2>&-", 1, ""),
+    ],
+)
+def test_a_stream_that_is_closed_is_an_empty_one(
+    tmp_path: Path, typed: tuple[str, ...], closed: str, code: int, words: str
+) -> None:
+    (tmp_path / "root.pem").write_text(DER_cert_to_PEM_cert(realm().trust.root.der))
+    command = [sys.executable, "-m", "conclave", "--home", str(tmp_path / "home"), *typed]
+    shell = ["sh", "-c", f'"$@" {closed}', "-", *command]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert words in done.stderr
+    assert done.returncode == code, done.stderr

@@ -123,6 +123,7 @@ def exit_code(error: ConclaveError) -> int:
 
 def run() -> None:
     """Run one command and exit; an error of ours is told in words, never as a traceback."""
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown as its code
@@ -144,6 +145,14 @@ def run() -> None:
         sys.exit(FAILED)
     finally:
         _settle_output()
+
+
+def _open_closed() -> None:
+    """A standard stream that we were started without is an empty one; else the next file would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this very one
+            setattr(sys, name, os.fdopen(descriptor, "w" if number else "r", encoding="utf-8"))
 
 
 def _settle_output() -> None:
