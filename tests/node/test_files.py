@@ -8,10 +8,12 @@ import asyncio
 import errno
 import os
 import random  # noqa: TID251 - seeded
+import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -344,8 +346,12 @@ async def test_a_full_disk_is_told_before_and_in_the_middle(
         )
         await burak.accept(name)
         await burak.until(lambda: burak.told(FileFailed))
-        assert "bytes free" in burak.told(FileFailed)[0].text
-        assert burak.told(FileFailed)[0].remedy
+        text = burak.told(FileFailed)[0].text
+        assert re.search(
+            r"has 25\d\.\d MiB free, of which 256\.0 MiB are to stay free \(files\.keep_free_bytes\)", text
+        )
+        assert "lower that setting" in burak.told(FileFailed)[0].remedy
+        assert not list(burak.home.rglob("*.part"))
         monkeypatch.undo()
         real = os.pwritev
         room = 10
@@ -402,9 +408,34 @@ async def test_a_file_that_changed_since_is_not_sent_and_that_is_told(tmp_path: 
         await burak.until(lambda: burak.told(FileFailed))
         assert "ayse has changed or removed it" in burak.told(FileFailed)[0].text
         assert 20 not in {chunk.number for chunk in ayse.valve.chunks()}
+        assert (await listed(ayse))["status"] == "changed"
         source.unlink()
         await burak.accept(name)
         await burak.until(lambda: len(burak.told(FileFailed)) == 2)
+
+
+async def test_a_file_that_is_gone_before_any_of_it_came_leaves_nothing_and_is_shown_as_gone(
+    tmp_path: Path, source: Path
+) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        assert (await listed(ayse))["status"] == "here"
+        source.rename(tmp_path / "aside")
+        shown = await listed(ayse)
+        assert (shown["status"], "offer it again" in shown["why"]) == ("changed", True)
+        await burak.accept(name)
+        await burak.until(lambda: burak.told(FileFailed))
+        await burak.until(lambda: not list(tmp_path.rglob(".*.part")))
+        (tmp_path / "aside").rename(source)
+        await burak.accept(name)
+        await burak.until(lambda: burak.told(FileDone))
+        assert (await listed(ayse))["status"] == "here"
+
+
+async def listed(one: Filer) -> dict[str, Any]:
+    [shown] = (await one.files.serve(ask.FileList()))["files"]
+    return dict(shown)
 
 
 async def test_a_file_that_changes_while_it_is_read_is_not_offered(

@@ -85,6 +85,8 @@ class Serving:
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._opening = asyncio.Lock()
         self._stirred = asyncio.Event()
+        self.changed: set[bytes] = set()
+        """Roots of files that were not what was offered any more when they were last read."""
 
     def asked(self, peer: str, ask: Ask) -> None:
         """A peer asks for a part of a file."""
@@ -153,11 +155,13 @@ class Serving:
         except ConclaveError as error:
             log.info("%s: not sent to %s: %s", turn.root.hex()[:8], turn.peer, error)
             self.forget(turn.root)
+            self.changed.add(turn.root)
             self._links.send(turn.peer, encode_frame(Lack(turn.root, Why.CHANGED)))
             return
         except Exception:  # a fault of ours costs this turn, not the node
             log.exception("a turn of %s was not sent", turn.root.hex()[:8])
             return
+        self.changed.discard(turn.root)
         for frame in frames:
             self._links.send(turn.peer, frame)
 
