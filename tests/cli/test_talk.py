@@ -64,6 +64,17 @@ def test_what_disappeared_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None
     assert done.err.startswith("it has disappeared: its time was over before that")
 
 
+def test_who_waits_no_longer_is_told_that_it_goes_out_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Answers):
+        def call(self, *_: object, **__: object) -> dict[str, Any]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(talk, "NodeClient", Interrupted())
+    done = conclave(None, "say", "@burak", "hello", "--wait", "delivered")
+    assert done.code == 130
+    assert "goes out by itself all the same: conclave read '@burak'" in done.err
+
+
 def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
     for left, words in ((True, "you left #ops\n"), (False, "leaving #ops; you are out as soon as its leader has")):
         monkeypatch.setattr(lobby, "NodeClient", Answers(lobby="#ops", left=left))

@@ -97,7 +97,11 @@ def speak(
     if wait is not None:
         asked |= {"wait": True, "goal": wait.value}
     with NodeClient(context_of(ctx).home) as node:
-        result = node.call("say", patience=timeout + 30, **asked)
+        try:
+            result = node.call("say", patience=timeout + 30, **asked)
+        except KeyboardInterrupt:
+            note(f"what you said is with your node and goes out by itself all the same: conclave read '{to}'")
+            raise
     status = result["status"]
     reason = f" ({result['why']})" if result.get("why") else ""
     if as_json:
