@@ -13,6 +13,8 @@ import pytest
 from conclave.cli import files, lines, lobby, people, talk, up
 from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
+from conclave.errors import LocalError, StorageError
+from conclave.node.paths import prepare_home
 from tests.node.homes import realm
 from tests.node.screen import Done, conclave
 
@@ -253,7 +255,7 @@ def test_safety_numbers_are_of_two_people() -> None:
 
 def test_conversations_are_not_followed_all_at_once() -> None:
     done = conclave(None, "read", "--follow")
-    assert (done.code, done.err.splitlines()[0]) == (3, "conclave: which conversation?")
+    assert (done.code, done.err.splitlines()[0]) == (2, "conclave: which conversation?")
 
 
 def test_a_files_own_passphrase_is_asked_for_by_its_own_option(
@@ -266,10 +268,39 @@ def test_a_files_own_passphrase_is_asked_for_by_its_own_option(
     assert "--backup-passphrase-file FILE" in done.err
 
 
+def test_an_empty_passphrase_says_where_to_write_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(LocalError, match="password of ayse: nothing was given") as caught:
+        read_passphrase(Context(tmp_path, tmp_path / "empty"), "password of ayse")
+    assert caught.value.remedy == f"write it into the first line of {tmp_path / 'empty'}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("say", "@burak", ""), "there is nothing to say"),
+        (("say", "@burak", "\udcff"), "not text in UTF-8"),
+        (("say", "@burak", "hello", "--expires", "soon"), "no time"),
+        (("edit", "@burak", "last", ""), "there is nothing to say"),
+    ],
+)
+def test_2_words_that_are_none(tmp_path: Path, typed: tuple[str, ...], words: str) -> None:
+    done = conclave(tmp_path / "home", *typed)
+    assert done.code == 2
+    assert words in done.err
+    assert "  try: " in done.err
+
+
+def test_a_home_that_cannot_be_made_is_named() -> None:
+    with pytest.raises(StorageError, match="/proc/foo cannot be made: ") as caught:
+        prepare_home(Path("/proc/foo"))
+    assert "--home" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("typed", "closed", "code", "words"),
     [
-        (("say", "@burak", "-"), "<&-", 3, "your node is not running"),
+        (("say", "@burak", "-"), "<&-", 2, "there is nothing to say on standard input"),
         (("join", "-"), "<&-", 3, "no invite on standard input"),
         (("verify-transcript", "-", "--root", "root.pem"), "<&-", 6, "does not hold"),
         (("backup", "kept"), "<&-", 3, "there is no terminal to ask on"),

@@ -42,11 +42,12 @@ from conclave.errors import (
     NotEnrolled,
     Refused,
     StorageError,
+    UsageError,
     VerificationError,
 )
 from conclave.node.paths import default_home
 
-FAILED, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 3, 4, 6, 7, 130
+FAILED, USAGE, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 6, 7, 130
 _CERTIFICATE = frozenset(
     {
         "bad-credentials", "certificate-required", "credentials-required", "expired", "invite-expired", "key-used",
@@ -115,6 +116,8 @@ def exit_code(error: ConclaveError) -> int:
             return UNREACHABLE
         case Refused() | VerificationError():
             return FAILED
+        case UsageError():
+            return USAGE
         case StorageError() | LocalError():
             return LOCKED
         case _:
@@ -141,7 +144,8 @@ def run() -> None:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.exit(FAILED)
     except OSError as error:  # what is ours was translated: this is our output, on a disk that is full
-        note(f"conclave: {error.strerror or error}")
+        where = f"{error.filename}: " if error.filename else ""
+        note(f"conclave: {where}{error.strerror or error}")
         sys.exit(FAILED)
     finally:
         _settle_output()
