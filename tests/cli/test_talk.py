@@ -188,6 +188,12 @@ def test_reading_a_lobby_that_one_is_not_in_says_how_to_come_in(monkeypatch: pyt
     assert conclave(None, "read", "#ops").err.splitlines()[1:] == ["you are not in #ops yet: conclave accept ayse"]
 
 
+def test_reading_behind_the_last_line_is_no_reason_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"conversation": "#ops", "protection": "sealed", "timer": 0, "kept": "lines are kept", "lines": []}
+    monkeypatch.setattr(talk, "NodeClient", Answers(**answer))
+    assert conclave(None, "read", "#ops", "--after", "99999").err.splitlines()[1:] == ["nothing after 99999"]
+
+
 def test_a_timer_is_shown_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         lines, "NodeClient", Answers(conversation="#ops", timer=3600, kept="lines disappear after 1 hour")

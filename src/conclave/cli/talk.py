@@ -188,6 +188,8 @@ def read(
             note(f"{conversation} · {answer['protection']}{kept(answer)}")
             if answer.get("outside"):
                 note(f"{answer['outside']}: {answer['remedy']}")
+            elif not answer["lines"] and after is not None and not follow:
+                note(f"nothing after {after}")
             elif not answer["lines"] and not follow:
                 note(f"nothing yet. Say something: conclave say '{conversation}' \"hello\"")
         elif answer.get("timer"):

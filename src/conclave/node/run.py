@@ -368,7 +368,7 @@ class Node:
                 self._identity.verify_again(peer, time.time())
             except VerificationError as error:
                 if error.reason == "revoked":
-                    self.peers.cut(peer.handle, CloseReason.REVOKED, "certificate revoked")
+                    self.peers.cut(peer.handle, CloseReason.REVOKED, str(error))
         if self.classic is not None:
             self.classic.recheck()
 
