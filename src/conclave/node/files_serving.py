@@ -161,7 +161,6 @@ class Serving:
         except Exception:  # a fault of ours costs this turn, not the node
             log.exception("a turn of %s was not sent", turn.root.hex()[:8])
             return
-        self.changed.discard(turn.root)
         for frame in frames:
             self._links.send(turn.peer, frame)
 
@@ -174,6 +173,7 @@ class Serving:
                     raise LocalError("it is not here any more")
                 held = await self._on_thread(_open, record, self._leaves_path(record))
                 self._open[turn.root] = held
+                self.changed.discard(turn.root)  # as far as known: what is read of it next tells
                 while len(self._open) > OPEN_FILES:
                     _, oldest = self._open.popitem(last=False)
                     oldest.stale = True
