@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from conclave.chat.effects import Record
+from conclave.chat.effects import DropState, PutState, Record
 from conclave.errors import LocalError, Refused, StorageError
 from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
@@ -915,9 +915,25 @@ async def test_what_could_not_be_kept_is_not_begun(tmp_path: Path, source: Path)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
 
 
-async def test_a_record_that_does_not_read_is_left_alone(tmp_path: Path, source: Path) -> None:
-    from conclave.chat.effects import PutState
+async def test_an_offer_has_one_id_on_both_sides_and_one_of_before_gets_it(tmp_path: Path, source: Path) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        assert (await listed(ayse))["id"] == name.hex()
+    [(key, value)] = ayse.store.states(PREFIX)
+    before = PREFIX + "ab" * 16
+    ayse.store.commit([DropState(key), PutState(before, value)])
+    folder = ayse.home / "files"
+    leaves = (folder / f"{name.hex()}.leaves").rename(folder / f"{'ab' * 16}.leaves")
+    async with filers(ayse, burak):
+        assert (await listed(ayse))["id"] == name.hex()
+        assert [key for key, _ in ayse.store.states(PREFIX)] == [PREFIX + name.hex()]
+        assert not leaves.exists()
+        await burak.accept(name)
+        assert (await burak.fetched()).read_bytes() == source.read_bytes()
 
+
+async def test_a_record_that_does_not_read_is_left_alone(tmp_path: Path, source: Path) -> None:
     store = MemoryStore()
     store.commit([PutState("file/" + "ab" * 16, b"\xff junk")])
     ayse, burak = both(tmp_path)
