@@ -20,6 +20,10 @@ class LocalError(ConclaveError):
     """Our side was asked for something that it cannot do now: a wrong call, a locked vault, a bad setting."""
 
 
+class UsageError(LocalError):
+    """What was asked for makes no sense as it was written: an empty text, a time that is none."""
+
+
 class NotEnrolled(LocalError):
     """This home has no certificate yet: nobody joined here, or joining was not finished."""
 

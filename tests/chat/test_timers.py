@@ -246,6 +246,33 @@ def test_what_is_to_disappear_is_not_shown_to_who_came_later(table: Table) -> No
     assert [line for line, _ in shown] == [True]
 
 
+@pytest.mark.parametrize("where", ["#ops", "@cem"])
+def test_what_is_said_to_stay_stays_whatever_the_timer_says(table: Table, where: str) -> None:
+    group = table.lobby("ayse", "burak", "cem")
+    theirs = {"burak": where, "cem": "@burak" if where == "@cem" else where}
+    utter(table, "burak", where, c.Timer(60))
+    for text, expires in (("to stay", 0), ("as set", None), ("for 2 minutes", 120)):
+        table.put("burak", ev.Say(where, table.random(16), text, None, expires))
+    table.wait(61)
+    for name, at in theirs.items():
+        kept = {one.text: one.expires for one in table.lines(name, at) if one.kind is not LineKind.NOTICE}
+        assert kept == {"to stay": 0, "for 2 minutes": kept["for 2 minutes"]}
+    if where == "#ops":  # who comes in later may be shown it
+        [stays] = [line for line, _ in reading.earlier(table.stores["ayse"], where, group, 1, 1 << 40)]
+        assert stays
+
+
+def test_what_is_said_to_stay_by_who_does_not_know_the_timer_stays(table: Table) -> None:
+    table.lobby("ayse", "burak", "cem")
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.put("burak", ev.Say("#ops", table.random(16), "to stay", None, 0))
+    utter(table, "cem", "#ops", c.Timer(HOUR))
+    table.drop = lambda *_: False
+    table.wait(HOUR + 10)
+    for name in ("ayse", "burak", "cem"):
+        assert expiring(table, name) == {"to stay": False}
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "lines are kept"), (1, "lines disappear after 1 second"), (172_800, "after 2 days")]
 )

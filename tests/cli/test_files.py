@@ -118,7 +118,7 @@ def test_on_a_terminal_there_is_a_bar_and_no_name_drives_it(folder: Path, tmp_pa
         (("send", "@burak", "missing.bin"), 3, "No such file"),
         (("send", "@burak", "."), 3, "no file that can be sent"),
         (("fetch", "ffffffff"), 3, "conclave files"),
-        (("fetch", "xyz"), 3, "id"),
+        (("fetch", "xyz"), 2, "id"),
     ],
 )
 def test_what_is_wrong_is_told_with_what_to_do(folder: Path, words: tuple[str, ...], code: int, told: str) -> None:

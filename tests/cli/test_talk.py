@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 from typing import Any, Self
 
 import pytest
@@ -10,6 +13,9 @@ import pytest
 from conclave.cli import files, lines, lobby, people, talk, up
 from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
+from conclave.errors import LocalError, StorageError
+from conclave.node.paths import prepare_home
+from tests.node.homes import realm
 from tests.node.screen import Done, conclave
 
 
@@ -51,6 +57,24 @@ def test_what_waits_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     done = said(monkeypatch, status="waiting", words="waiting for burak", why="burak is away")
     assert done.code == 0
     assert done.err.startswith("waiting for burak (burak is away): kept here, it goes out by itself")
+
+
+def test_what_disappeared_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talk, "NodeClient", Answers(status="disappeared", words="it has disappeared", protection="p"))
+    done = conclave(None, "say", "@burak", "hello", "--expires", "1s", "--wait", "delivered")
+    assert done.code == 1
+    assert done.err.startswith("it has disappeared: its time was over before that")
+
+
+def test_who_waits_no_longer_is_told_that_it_goes_out_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Answers):
+        def call(self, *_: object, **__: object) -> dict[str, Any]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(talk, "NodeClient", Interrupted())
+    done = conclave(None, "say", "@burak", "hello", "--wait", "delivered")
+    assert done.code == 130
+    assert "goes out by itself all the same: conclave read '@burak'" in done.err
 
 
 def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +188,12 @@ def test_reading_a_lobby_that_one_is_not_in_says_how_to_come_in(monkeypatch: pyt
     assert conclave(None, "read", "#ops").err.splitlines()[1:] == ["you are not in #ops yet: conclave accept ayse"]
 
 
+def test_reading_behind_the_last_line_is_no_reason_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"conversation": "#ops", "protection": "sealed", "timer": 0, "kept": "lines are kept", "lines": []}
+    monkeypatch.setattr(talk, "NodeClient", Answers(**answer))
+    assert conclave(None, "read", "#ops", "--after", "99999").err.splitlines()[1:] == ["nothing after 99999"]
+
+
 def test_a_timer_is_shown_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         lines, "NodeClient", Answers(conversation="#ops", timer=3600, kept="lines disappear after 1 hour")
@@ -231,7 +261,7 @@ def test_safety_numbers_are_of_two_people() -> None:
 
 def test_conversations_are_not_followed_all_at_once() -> None:
     done = conclave(None, "read", "--follow")
-    assert (done.code, done.err.splitlines()[0]) == (3, "conclave: which conversation?")
+    assert (done.code, done.err.splitlines()[0]) == (2, "conclave: which conversation?")
 
 
 def test_a_files_own_passphrase_is_asked_for_by_its_own_option(
@@ -242,3 +272,55 @@ def test_a_files_own_passphrase_is_asked_for_by_its_own_option(
     done = conclave(tmp_path / "home", "backup", str(tmp_path / "kept"))
     assert done.code == 3
     assert "--backup-passphrase-file FILE" in done.err
+
+
+def test_an_empty_passphrase_says_where_to_write_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(LocalError, match="password of ayse: nothing was given") as caught:
+        read_passphrase(Context(tmp_path, tmp_path / "empty"), "password of ayse")
+    assert caught.value.remedy == f"write it into the first line of {tmp_path / 'empty'}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("say", "@burak", ""), "there is nothing to say"),
+        (("say", "@burak", "\udcff"), "not text in UTF-8"),
+        (("say", "@burak", "hello", "--expires", "soon"), "no time"),
+        (("edit", "@burak", "last", ""), "there is nothing to say"),
+    ],
+)
+def test_2_words_that_are_none(tmp_path: Path, typed: tuple[str, ...], words: str) -> None:
+    done = conclave(tmp_path / "home", *typed)
+    assert done.code == 2
+    assert words in done.err
+    assert "  try: " in done.err
+
+
+def test_a_home_that_cannot_be_made_is_named() -> None:
+    with pytest.raises(StorageError, match="/proc/foo cannot be made: ") as caught:
+        prepare_home(Path("/proc/foo"))
+    assert "--home" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("typed", "closed", "code", "words"),
+    [
+        (("say", "@burak", "-"), "<&-", 2, "there is nothing to say on standard input"),
+        (("join", "-"), "<&-", 3, "no invite on standard input"),
+        (("verify-transcript", "-", "--root", "root.pem"), "<&-", 6, "does not hold"),
+        (("backup", "kept"), "<&-", 3, "there is no terminal to ask on"),
+        (("doctor",), ">&-", 1, ""),
+        (("doctor",), "<&- >&- 2>&-", 1, ""),
+    ],
+)
+def test_a_stream_that_is_closed_is_an_empty_one(
+    tmp_path: Path, typed: tuple[str, ...], closed: str, code: int, words: str
+) -> None:
+    (tmp_path / "root.pem").write_text(DER_cert_to_PEM_cert(realm().trust.root.der))
+    command = [sys.executable, "-m", "conclave", "--home", str(tmp_path / "home"), *typed]
+    shell = ["sh", "-c", f'"$@" {closed}', "-", *command]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert words in done.stderr
+    assert done.returncode == code, done.stderr

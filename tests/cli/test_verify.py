@@ -30,6 +30,14 @@ class Client:
         return self.answer
 
 
+def test_who_is_suspended_is_not_called_revoked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    words = "ayse's account is suspended"
+    monkeypatch.setattr(Client, "answer", Client.answer | {"revoked": words, "suspended": True})
+    monkeypatch.setattr(roll, "NodeClient", Client)
+    shown = CliRunner().invoke(app, ["--home", str(tmp_path), "verify", "@ayse"])
+    assert (shown.exit_code, f"SUSPENDED: {words}" in shown.stderr) == (roll.DIFFERENT, True)
+
+
 @pytest.mark.parametrize("more", [[], ["--is", "aaaa"], ["--json"]])
 @pytest.mark.parametrize("revoked", ["suspended: lost laptop", ""])
 def test_a_revoked_certificate_is_as_bad_as_another_number(

@@ -58,4 +58,10 @@ def test_an_id_names_all_that_was_offered_and_where() -> None:
         ),
     ]
     assert len({record.id, *(other.id for other in others)}) == 6
-    assert record_of("@burak", "cem", b"m" * 16, OFFER, 9.0).id == record.id
+    assert record_of("#ops", "cem", b"m" * 16, OFFER, 9.0).id == others[0].id
+
+
+def test_both_sides_of_a_pair_call_an_offer_the_same() -> None:
+    theirs = record_of("@ayse", "ayse", b"m" * 16, OFFER, 1.0)
+    assert record_of("@burak", "ayse", b"m" * 16, OFFER, 1.0).id == theirs.id
+    assert record_of("@burak", "burak", b"m" * 16, OFFER, 1.0).id != theirs.id

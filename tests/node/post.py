@@ -14,6 +14,7 @@ from conclave.chat import events as ev
 from conclave.chat.effects import Deposit, FindPackage, MailDone, Publish
 from conclave.crypto.suite import HYBRID
 from conclave.mls import group
+from conclave.node.addresses import Addresses
 from conclave.node.directory import Directory
 from conclave.node.identity import Identity, keep_trust
 from conclave.node.mailroom import Mailroom
@@ -22,6 +23,7 @@ from conclave.node.paths import prepare_home, vault_path
 from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
 from conclave.store import vault as vaults
+from conclave.store.memory import MemoryStore
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
 from tests.net.house import House
@@ -97,8 +99,17 @@ class Person:
         def nothing(*_: object) -> None:
             pass
 
+        async def keep(_: object) -> None:
+            pass
+
         self.directory = Directory(
-            identity, nothing, nothing, nothing, self.notices.append, waits=self.mailroom.waits
+            identity,
+            nothing,
+            nothing,
+            nothing,
+            self.notices.append,
+            self.mailroom.waits,
+            Addresses(MemoryStore(), keep),
         )
 
     @property

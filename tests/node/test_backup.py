@@ -263,6 +263,8 @@ def test_wrong_passphrases_and_places(tmp_path: Path) -> None:
         backed_up(tmp_path / "nobody", path)
     with pytest.raises((StorageError, LocalError)):
         backed_up(home, Path("/proc/nowhere/ayse.backup"))
+    with pytest.raises(LocalError, match="stick is not there"):
+        backed_up(home, tmp_path / "stick" / "ayse.backup")
     assert names(tmp_path) == ["home"]
     backed_up(home, path)
     with pytest.raises(LocalError, match="stays closed"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conclave.errors import LocalError
+from conclave.errors import LocalError, UsageError
 from conclave.node import commands
 from conclave.node.files_commands import FileAccept, FileCancel, FileList, FileOffer
 
@@ -32,6 +32,7 @@ def test_every_command_survives_the_wire() -> None:
         ("say", {"to": "@burak", "text": "x" * 70_001}, "^text is too long: at most 65536 characters$"),
         ("say", {"to": "@burak", "text": ""}, "^text is empty$"),
         ("say", {"to": "@burak", "text": 7}, "^text is no text$"),
+        ("file.offer", {"to": "@burak", "path": "/\udcff"}, "^path is not text in UTF-8$"),
         ("say", {"to": "@burak", "text": "x", "timeout": "soon"}, "^timeout is no number$"),
         ("say", {"to": "@burak", "text": "x", "wait": "perhaps"}, "^wait is no yes or no$"),
         ("say", {"to": "@burak", "text": "x", "goal": "read"}, "^goal must be 'sent' or 'delivered'$"),
@@ -51,3 +52,18 @@ def test_every_command_survives_the_wire() -> None:
 def test_what_is_wrong_is_named(method: str, params: object, complaint: str) -> None:
     with pytest.raises(LocalError, match=complaint):
         commands.parse(method, params)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "remedy"),
+    [
+        ("say", {"to": "@burak", "text": ""}, "conclave send"),
+        ("react", {"conversation": "@burak", "line": "last", "sign": ""}, "one emoji"),
+        ("file.accept", {"id": "abc", "into": "/"}, "conclave files"),
+        ("file.offer", {"to": "@burak", "path": "/\udcff"}, "UTF-8"),
+    ],
+)
+def test_what_to_do_about_it_is_said(method: str, params: object, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        commands.parse(method, params)
+    assert remedy in caught.value.remedy

@@ -82,3 +82,37 @@ def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, complaint: str) -> 
     (tmp_path / "config.toml").write_text(toml)
     with pytest.raises(LocalError, match=complaint):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("CONCLAVE_LISTN", "CONCLAVE_LISTEN;"),
+        ("CONCLAVE_HEARTBEAT_SECONDS", "two underscores"),
+        ("CONCLAVE_LINK_HEARTBEAT_SECONDS", "CONCLAVE_LINK__HEARTBEAT_SECONDS;"),
+        ("CONCLAVE_COLOUR__DEPTH", "docs/settings.md"),
+    ],
+)
+def test_a_setting_of_the_environment_that_does_not_exist_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    monkeypatch.setenv(variable, "5")
+    with pytest.raises(LocalError, match=f"does not exist: {variable}$") as caught:
+        load(tmp_path)
+    assert meant in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "variable", ["CONCLAVE_HOME", "CONCLAVE_PASSPHRASE_FILE", "CONCLAVE_PASSPHRASE_FD", "conclave"]
+)
+def test_what_else_the_environment_has_is_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/x")
+    load(tmp_path)
+
+
+def test_settings_that_are_no_file_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").mkdir()
+    with pytest.raises(LocalError, match=r"config\.toml is not a file"):
+        load(tmp_path)

@@ -8,14 +8,16 @@ import asyncio
 import errno
 import os
 import random  # noqa: TID251 - seeded
+import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conclave.chat.effects import Record
+from conclave.chat.effects import DropState, PutState, Record
 from conclave.errors import LocalError, Refused, StorageError
 from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
@@ -344,8 +346,12 @@ async def test_a_full_disk_is_told_before_and_in_the_middle(
         )
         await burak.accept(name)
         await burak.until(lambda: burak.told(FileFailed))
-        assert "bytes free" in burak.told(FileFailed)[0].text
-        assert burak.told(FileFailed)[0].remedy
+        text = burak.told(FileFailed)[0].text
+        assert re.search(
+            r"has 25\d\.\d MiB free, of which 256\.0 MiB are to stay free \(files\.keep_free_bytes\)", text
+        )
+        assert "lower that setting" in burak.told(FileFailed)[0].remedy
+        assert not list(burak.home.rglob("*.part"))
         monkeypatch.undo()
         real = os.pwritev
         room = 10
@@ -402,9 +408,34 @@ async def test_a_file_that_changed_since_is_not_sent_and_that_is_told(tmp_path: 
         await burak.until(lambda: burak.told(FileFailed))
         assert "ayse has changed or removed it" in burak.told(FileFailed)[0].text
         assert 20 not in {chunk.number for chunk in ayse.valve.chunks()}
+        assert (await listed(ayse))["status"] == "changed"
         source.unlink()
         await burak.accept(name)
         await burak.until(lambda: len(burak.told(FileFailed)) == 2)
+
+
+async def test_a_file_that_is_gone_before_any_of_it_came_leaves_nothing_and_is_shown_as_gone(
+    tmp_path: Path, source: Path
+) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        assert (await listed(ayse))["status"] == "here"
+        source.rename(tmp_path / "aside")
+        shown = await listed(ayse)
+        assert (shown["status"], "offer it again" in shown["why"]) == ("changed", True)
+        await burak.accept(name)
+        await burak.until(lambda: burak.told(FileFailed))
+        await burak.until(lambda: not list(tmp_path.rglob(".*.part")))
+        (tmp_path / "aside").rename(source)
+        await burak.accept(name)
+        await burak.until(lambda: burak.told(FileDone))
+        assert (await listed(ayse))["status"] == "here"
+
+
+async def listed(one: Filer) -> dict[str, Any]:
+    [shown] = (await one.files.serve(ask.FileList()))["files"]
+    return dict(shown)
 
 
 async def test_a_file_that_changes_while_it_is_read_is_not_offered(
@@ -884,9 +915,25 @@ async def test_what_could_not_be_kept_is_not_begun(tmp_path: Path, source: Path)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
 
 
-async def test_a_record_that_does_not_read_is_left_alone(tmp_path: Path, source: Path) -> None:
-    from conclave.chat.effects import PutState
+async def test_an_offer_has_one_id_on_both_sides_and_one_of_before_gets_it(tmp_path: Path, source: Path) -> None:
+    ayse, burak = both(tmp_path)
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        assert (await listed(ayse))["id"] == name.hex()
+    [(key, value)] = ayse.store.states(PREFIX)
+    before = PREFIX + "ab" * 16
+    ayse.store.commit([DropState(key), PutState(before, value)])
+    folder = ayse.home / "files"
+    leaves = (folder / f"{name.hex()}.leaves").rename(folder / f"{'ab' * 16}.leaves")
+    async with filers(ayse, burak):
+        assert (await listed(ayse))["id"] == name.hex()
+        assert [key for key, _ in ayse.store.states(PREFIX)] == [PREFIX + name.hex()]
+        assert not leaves.exists()
+        await burak.accept(name)
+        assert (await burak.fetched()).read_bytes() == source.read_bytes()
 
+
+async def test_a_record_that_does_not_read_is_left_alone(tmp_path: Path, source: Path) -> None:
     store = MemoryStore()
     store.commit([PutState("file/" + "ab" * 16, b"\xff junk")])
     ayse, burak = both(tmp_path)

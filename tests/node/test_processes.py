@@ -293,3 +293,17 @@ def test_a_reader_that_goes_away_does_not_end_the_node(homes: Path, started: Cal
     for n in range(20):
         assert conclave(homes / "burak", "say", "@ayse", f"{n}", "--wait", "delivered").code == 0
     assert ayse.end() == 0
+
+
+def test_doctor_knows_a_vault_from_junk_and_says_what_it_looked_at(homes: Path) -> None:
+    home = homes / "ayse"
+    open_store(home, "ayse").close()
+    checks = {row["name"]: row for row in conclave(home, "doctor", "--json").rows}
+    assert checks["identity"]["good"]
+    assert "not looked into" in checks["history"]["text"]
+    whole = (home / "vault").read_bytes()
+    for junk in (os.urandom(100), whole[:40], b""):
+        (home / "vault").write_bytes(junk)
+        checks = {row["name"]: row for row in conclave(home, "doctor", "--json").rows}
+        assert not checks["identity"]["good"]
+        assert "is not a vault that can be read" in checks["identity"]["text"]

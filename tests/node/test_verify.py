@@ -69,4 +69,16 @@ async def test_who_is_shut_out_by_word_is_named(tmp_path: Path) -> None:
         await befriend(ayse, burak)
         burak.node._revoked("ayse", "suspended")
         await burak.until(lambda: views.pair_state(burak.node.pump.desk, "ayse") is None)
-        assert (await burak.serve(ask.Verify("@ayse")))["revoked"] == "suspended"
+        shown = await burak.serve(ask.Verify("@ayse"))
+        assert (shown["revoked"], shown["suspended"]) == ("ayse's account is suspended", True)
+
+
+async def test_the_link_of_who_is_suspended_does_not_end_as_of_who_is_revoked(tmp_path: Path) -> None:
+    own = {handle: make_home(tmp_path / handle, handle) for handle in ("ayse", "burak")}
+    async with running(tmp_path / "burak") as burak, running(tmp_path / "ayse") as ayse:
+        await befriend(ayse, burak)
+        assert burak.identity.take_crl(listing(own["ayse"].certificate.serial, "certificateHold"))
+        burak.node._crl_taken()
+        await ayse.until(lambda: ayse.told("link-closed"))
+        for one in (ayse, burak):
+            assert "has been suspended since" in one.told("link-closed")[0]["text"]

@@ -210,6 +210,15 @@ async def test_words_disappear_when_their_time_has_come(trio: Trio) -> None:
     await ayse.until(lambda: "gone soon" not in ayse.texts("#ops"))
 
 
+@pytest.mark.parametrize("where", ["#ops", "@burak"])
+async def test_who_waits_for_what_disappears_first_is_told_so_then(trio: Trio, where: str) -> None:
+    ayse, burak, _ = trio
+    burak.node.peers.hold(True)
+    answer = await ayse.serve(ask.Say(where, "too late", expires=1, wait=True, timeout=3600.0))
+    assert (answer["status"], answer["words"]) == ("disappeared", "it has disappeared")
+    burak.node.peers.hold(False)
+
+
 async def test_a_pairs_timer_and_a_mute_are_kept(tmp_path: Path) -> None:
     make_home(tmp_path / "ayse", "ayse")
     async with running(tmp_path / "ayse") as ayse:

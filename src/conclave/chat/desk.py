@@ -45,7 +45,7 @@ from conclave.chat.pairs import duet, renewing, talk
 from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk
-from conclave.chat.words.content import Body, Roll, Text
+from conclave.chat.words.content import NEVER, Body, Roll, Text
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle
@@ -307,7 +307,7 @@ def _expelled(work: Work, peer: str, reason: str) -> None:
 def _command(work: Work, command: object) -> None:
     match command:
         case ev.Say(conversation, identity, text, reply, expires):
-            _say(work, conversation, identity, Text(text, reply, expires or 0))
+            _say(work, conversation, identity, Text(text, reply, NEVER if expires == 0 else expires or 0))
         case ev.Utter(conversation, identity, body):
             _say(work, conversation, identity, body)
         case ev.MarkRead(conversation, seq):

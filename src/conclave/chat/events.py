@@ -173,7 +173,7 @@ class Recollected:
 class Say:
     """Say ``text`` in ``conversation``; ``id`` (16 random bytes) names the message for good.
 
-    ``expires``: seconds after which it is to disappear; None: as the conversation has it.
+    ``expires``: seconds after which it is to disappear; 0: never; None: as the conversation has it.
     """
 
     conversation: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
 from conclave.chat.notices import LineChanged
-from conclave.chat.words.content import Content, Delete, Edit, Offer, Pin, Reaction, Text
+from conclave.chat.words.content import NEVER, Content, Delete, Edit, Offer, Pin, Reaction, Text
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.chat.work import Work
 from conclave.errors import DecodeError
@@ -39,7 +39,7 @@ def line_of(work: Work, heard: Heard) -> Line | None:
     content, body = heard.content, heard.content.body
     if not isinstance(body, Text | Offer):
         return None
-    seconds = body.expires or heard.timer
+    seconds = 0 if body.expires == NEVER else body.expires or heard.timer
     expires = work.now + seconds if seconds else 0.0
     if heard.retold:  # its time runs since it was said
         expires = min(expires, content.sent + seconds)

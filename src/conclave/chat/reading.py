@@ -11,7 +11,7 @@ from typing import Protocol
 
 from conclave.chat.effects import Recollect, SendOriginals, Unwind
 from conclave.chat.events import Recollected, Unwound
-from conclave.chat.words.content import Body, Edit, Offer, Text, decode_content
+from conclave.chat.words.content import NEVER, Body, Edit, Offer, Text, decode_content
 from conclave.chat.words.originals import Signed, read_kept
 from conclave.errors import DecodeError
 from conclave.lobby import chain
@@ -145,7 +145,7 @@ def _body(kept: bytes) -> Body:
 
 def _stays(body: Body) -> bool:
     """Whether it is a line that does not disappear."""
-    return isinstance(body, Text | Offer) and not body.expires
+    return isinstance(body, Text | Offer) and body.expires in (0, NEVER)
 
 
 def _between(store: Store, conversation: str, after: int, before: int) -> Iterator[Recorded]:

@@ -82,7 +82,8 @@ def read_passphrase(
             remedy=f"{option} FILE" if option else "--passphrase-file FILE, or CONCLAVE_PASSPHRASE_FILE",
         )
     if not passphrase:
-        raise LocalError("the passphrase is empty")
+        remedy = "give at least a few words" if source is None else f"write it into the first line of {source}"
+        raise LocalError(f"{prompt}: nothing was given", remedy=remedy)
     if confirm and len(passphrase) < FEW_CHARACTERS:
         note(f"warning: {prompt}: fewer than {FEW_CHARACTERS} characters are soon guessed")
     return passphrase

@@ -42,11 +42,12 @@ from conclave.errors import (
     NotEnrolled,
     Refused,
     StorageError,
+    UsageError,
     VerificationError,
 )
 from conclave.node.paths import default_home
 
-FAILED, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 3, 4, 6, 7, 130
+FAILED, USAGE, LOCKED, NOT_ENROLLED, IDENTITY, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 6, 7, 130
 _CERTIFICATE = frozenset(
     {
         "bad-credentials", "certificate-required", "credentials-required", "expired", "invite-expired", "key-used",
@@ -115,6 +116,8 @@ def exit_code(error: ConclaveError) -> int:
             return UNREACHABLE
         case Refused() | VerificationError():
             return FAILED
+        case UsageError():
+            return USAGE
         case StorageError() | LocalError():
             return LOCKED
         case _:
@@ -123,6 +126,7 @@ def exit_code(error: ConclaveError) -> int:
 
 def run() -> None:
     """Run one command and exit; an error of ours is told in words, never as a traceback."""
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown as its code
@@ -140,10 +144,19 @@ def run() -> None:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.exit(FAILED)
     except OSError as error:  # what is ours was translated: this is our output, on a disk that is full
-        note(f"conclave: {error.strerror or error}")
+        where = f"{error.filename}: " if error.filename else ""
+        note(f"conclave: {where}{error.strerror or error}")
         sys.exit(FAILED)
     finally:
         _settle_output()
+
+
+def _open_closed() -> None:
+    """A standard stream that we were started without is an empty one; else the next file would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this very one
+            setattr(sys, name, os.fdopen(descriptor, "w" if number else "r", encoding="utf-8"))
 
 
 def _settle_output() -> None:

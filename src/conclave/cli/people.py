@@ -19,6 +19,10 @@ OfLobby = Annotated[
 ]
 
 
+AWAY = "not linked"
+"""Of who may be online or not, as the authority cannot be asked."""
+
+
 class OnOff(StrEnum):
     """A switch."""
 
@@ -51,15 +55,24 @@ def who(
     if answer["source"] != "authority":
         note(f"{answer.get('standing') or 'the authority is out of reach'}: this is what your node remembers")
     if not answer["users"]:
-        note("nobody found" if query else "nobody is enrolled yet: conclave authority invite NAME")
+        if answer["source"] != "authority":
+            note("nobody is remembered here")
+        else:
+            note("nobody found" if query else "nobody is enrolled yet: conclave authority invite NAME")
         return
-    table(("HANDLE", "STATE", "ADDRESS", "NAME"), map(_person, answer["users"]))
+    away = "offline" if answer["source"] == "authority" else AWAY
+    table(("HANDLE", "STATE", "ADDRESS", "NAME"), [_person(user, away) for user in answer["users"]])
 
 
-def _person(user: dict[str, Any]) -> tuple[str, str, str, str]:
-    state = "you" if user.get("me") else "online" if user["online"] else "offline"
+def _person(user: dict[str, Any], away: str = "offline") -> tuple[str, str, str, str]:
+    state = "you" if user.get("me") else "online" if user["online"] else away
     state += "".join(f", {word}" for word in ("linked", "blocked", "muted") if user.get(word))
-    return user["handle"], state, user.get("address") or "-", user.get("name") or ""
+    return user["handle"], state, user.get("address") or _before(user) or "-", user.get("name") or ""
+
+
+def _before(user: dict[str, Any]) -> str:
+    """Where somebody was reached before."""
+    return f"was at {user['last']}" if user.get("last") else ""
 
 
 def find(ctx: typer.Context, handle: Who, as_json: Json = False) -> None:
@@ -70,10 +83,15 @@ def find(ctx: typer.Context, handle: Who, as_json: Json = False) -> None:
         emit([user])
     elif not user["found"]:
         note(f"{user['handle']} is not in the directory")
+    elif user["linked"] and not user["address"]:
+        say(f"{user['handle']} is online and linked to you")
+    elif user["source"] != "authority" and not user["linked"]:
+        note("the authority is out of reach: this is what your node remembers")
+        say(f"{user['handle']} {_before(user) or 'is in the directory'}")
     elif user["online"]:
         say(f"{user['handle']} is online at {user['address']}")
     else:
-        say(f"{user['handle']} is offline")
+        say(", ".join(filter(None, (f"{user['handle']} is offline", _before(user)))))
     if not user["found"]:
         raise typer.Exit(1)
 

@@ -102,7 +102,7 @@ def verify(
             shown = _print(certificate["fingerprint"])
             note(f"{handle}'s certificate: SHA-256 {shown}, valid until {_day(certificate['until'])}")
     if result["revoked"]:
-        note(f"REVOKED: {result['revoked']}")
+        note(f"{'SUSPENDED' if result.get('suspended') else 'REVOKED'}: {result['revoked']}")
         note(f"do not trust this conversation until {result['peer']} is back with a certificate that holds")
         raise typer.Exit(DIFFERENT)
     if same is False:

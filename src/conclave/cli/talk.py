@@ -14,7 +14,7 @@ from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.files import SHORT_DIGITS, size_words
-from conclave.errors import LocalError, StorageError
+from conclave.errors import LocalError, StorageError, UsageError
 from conclave.node.client import NodeClient
 from conclave.wire.safe_text import safe_text
 
@@ -25,6 +25,7 @@ WHAT_NEXT = {
     "waiting": "kept here, it goes out by itself",
     "in mailbox": "it is fetched from there",
     "not sent": "it will not go out",
+    "disappeared": "its time was over before that; whom it reaches yet has it for as long",
 }
 """Of what was said and is not there yet."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -87,7 +88,7 @@ def speak(
         if wait is Wait.DELIVERED:
             raise LocalError("nothing confirms what is said on a legacy link", remedy="--wait sent")
         target = to.removeprefix(classic.LEGACY)
-        words = text_of(text)
+        words = text_of(text, empty=True)
         classic.speak(ctx, target, words, wait=wait is not None, timeout=timeout, at=at, as_json=as_json)
         return
     asked: dict[str, Any] = {"to": to, "text": text_of(text), "reply": reply, "at": at, "timeout": timeout}
@@ -96,7 +97,11 @@ def speak(
     if wait is not None:
         asked |= {"wait": True, "goal": wait.value}
     with NodeClient(context_of(ctx).home) as node:
-        result = node.call("say", patience=timeout + 30, **asked)
+        try:
+            result = node.call("say", patience=timeout + 30, **asked)
+        except KeyboardInterrupt:
+            note(f"what you said is with your node and goes out by itself all the same: conclave read '{to}'")
+            raise
     status = result["status"]
     reason = f" ({result['why']})" if result.get("why") else ""
     if as_json:
@@ -109,29 +114,34 @@ def speak(
         note(f"{result['words']}{reason}: {WHAT_NEXT.get(status, status)} · {result['protection']}")
         if result.get("remedy"):
             note(f"  try: {result['remedy']}")
-    if status == "not sent":
+    if status == "not sent" or (status == "disappeared" and wait is not None):
         raise typer.Exit(1)
     if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox") if wait is Wait.SENT else ())):
         raise typer.Exit(QUEUED)
 
 
-def text_of(text: str) -> str:
-    """The words, from standard input where they are ``-``. Raises ``LocalError``."""
-    if text != "-":
-        return text
+def text_of(text: str, *, empty: bool = False) -> str:
+    """The words, from standard input where they are ``-``; ``empty``: they may be none. Raises ``UsageError``."""
     try:
-        return sys.stdin.read().rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise LocalError("what came from standard input is not text in UTF-8", remedy="send files as text") from error
+        words = text if text != "-" else sys.stdin.read().rstrip("\n")
+        words.encode()  # by the terminal's encoding, bytes that are none of its text may have got in
+    except UnicodeError as error:
+        raise UsageError(
+            "that is not text in UTF-8", remedy="send what is no text as a file: conclave send"
+        ) from error
+    if not (empty or words.strip()):
+        where = " on standard input" if text == "-" else ""
+        raise UsageError(f"there is nothing to say{where}", remedy="conclave say @PEER 'hello'")
+    return words
 
 
 def seconds_of(text: str) -> int:
-    """``30s``, ``10m``, ``8h``, ``7d`` as seconds; ``off`` is 0. Raises ``LocalError``."""
+    """``30s``, ``10m``, ``8h``, ``7d`` as seconds; ``off`` is 0. Raises ``UsageError``."""
     number, unit = text[:-1], UNITS.get(text[-1:])
     if text == "off":
         return 0
     if unit is None or not (number.isascii() and number.isdigit()) or not 0 < int(number) * unit <= MOST_SECONDS:
-        raise LocalError(f"{text!r} is no time", remedy="30s, 10m, 8h, 7d, at most 365d; or off")
+        raise UsageError(f"{text!r} is no time", remedy="30s, 10m, 8h, 7d, at most 365d; or off")
     return int(number) * unit
 
 
@@ -161,7 +171,7 @@ def read(
     What is shown counts as read.
     """
     if not of and (follow or receipts or peek or after is not None):
-        raise LocalError("which conversation?", remedy="conclave read '#ops' --follow; conclave read lists them")
+        raise UsageError("which conversation?", remedy="conclave read '#ops' --follow; conclave read lists them")
     with NodeClient(context_of(ctx).home) as node:
         if not of:
             list_conversations(node.call("conversations")["conversations"], as_json=as_json)
@@ -178,6 +188,8 @@ def read(
             note(f"{conversation} · {answer['protection']}{kept(answer)}")
             if answer.get("outside"):
                 note(f"{answer['outside']}: {answer['remedy']}")
+            elif not answer["lines"] and after is not None and not follow:
+                note(f"nothing after {after}")
             elif not answer["lines"] and not follow:
                 note(f"nothing yet. Say something: conclave say '{conversation}' \"hello\"")
         elif answer.get("timer"):

@@ -95,6 +95,21 @@ def unseal(passphrase: bytes, envelope: bytes) -> tuple[SealingKey, bytes]:
     Raises ``DecodeError`` for what is no envelope of a known version, and ``VerificationError`` where the passphrase
     is wrong or the envelope was changed, which cannot be told apart.
     """
+    cost, salt, nonce, header, sealed = _parts(envelope)
+    key = derive(passphrase, salt=salt, cost=cost)
+    try:
+        return key, AESGCM(key.key).decrypt(nonce, sealed, header)
+    except InvalidTag as error:
+        raise VerificationError("wrong passphrase, or the envelope was changed", reason="wrong-passphrase") from error
+
+
+def recognise(envelope: bytes) -> None:
+    """Assert that this is an envelope, as far as that shows without the passphrase. Raises ``DecodeError``."""
+    _parts(envelope)
+
+
+def _parts(envelope: bytes) -> tuple[Cost, bytes, bytes, bytes, bytes]:
+    """Cost, salt, nonce, the whole header, and what is sealed. Raises ``DecodeError``."""
     reader = Reader(envelope)
     if reader.remaining < len(MAGIC) or reader.fixed(len(MAGIC)) != MAGIC:
         raise DecodeError("not a sealed envelope")
@@ -111,11 +126,7 @@ def unseal(passphrase: bytes, envelope: bytes) -> tuple[SealingKey, bytes]:
     sealed = reader.fixed(reader.remaining)
     if len(sealed) < TAG_BYTES:
         raise DecodeError("a sealed envelope that was cut short")
-    key = derive(passphrase, salt=salt, cost=cost)
-    try:
-        return key, AESGCM(key.key).decrypt(nonce, sealed, header)
-    except InvalidTag as error:
-        raise VerificationError("wrong passphrase, or the envelope was changed", reason="wrong-passphrase") from error
+    return cost, salt, nonce, header, sealed
 
 
 def _header(cost: Cost, salt: bytes, nonce: bytes) -> bytes:

@@ -59,8 +59,12 @@ class FileRecord:
 
     @property
     def id(self) -> bytes:
-        """16 bytes that name this offer in this conversation, made of all that was offered."""
-        w = Writer().text(self.conversation).text(self.offered.name).uint64(self.offered.size)
+        """16 bytes that name this offer in this conversation, made of all that was offered.
+
+        A pair has another name on each side, so there its sender's stands for it: both see the same id.
+        """
+        where = f"@{self.sender}" if self.conversation.startswith("@") else self.conversation
+        w = Writer().text(where).text(self.offered.name).uint64(self.offered.size)
         w.uint32(self.offered.chunk).fixed(self.offered.root, DIGEST_BYTES).fixed(self.offered.key, KEY_BYTES)
         return sha256(_LABEL + w.done()).digest()[:ID_BYTES]
 

@@ -51,10 +51,12 @@ def back_up(
 ) -> Backup:
     """Write a backup of ``home`` to ``path``, and read it again to see that it holds.
 
-    Raises ``LocalError`` where ``path`` is there already, nobody is enrolled or the passphrase is wrong, and
-    ``StorageError`` where a disk refuses or the database is damaged. No file is left then.
+    Raises ``LocalError`` where ``path`` is there already, its folder is not, nobody is enrolled or the passphrase is
+    wrong, and ``StorageError`` where a disk refuses or the database is damaged. No file is left then.
     """
     demand_free(path)
+    if not path.parent.is_dir():  # a medium that is not mounted: made here, it would be on the disk that may be lost
+        raise LocalError(f"the folder {path.parent} is not there", remedy="mount the medium, or make the folder")
     content = vaults.unlock(vault_path(home), passphrase).content
     if not content.trust.root:
         raise LocalError("nobody has joined here: there is nothing to keep", remedy="conclave join '<invite>'")
@@ -108,7 +110,7 @@ def restore(
     home = home.resolve()
     demand_empty(home)
     vaults.prepared(passphrase)
-    with _scratch(home) as folder:
+    with _scratch(home, parents=True) as folder:
         manifest = _unpack(path, folder, backup_passphrase, tell)
         content = vaults.VaultContent(
             database_key=manifest.database_key,
@@ -168,11 +170,12 @@ def _unpack(path: Path, folder: Path, passphrase: str, tell: Tell) -> Manifest:
 
 
 @contextmanager
-def _scratch(beside: Path) -> Iterator[Path]:
-    """A private folder on the same disk, gone afterwards."""
+def _scratch(beside: Path, *, parents: bool = False) -> Iterator[Path]:
+    """A private folder on the same disk, gone afterwards; ``parents``: make those above it where they are missing."""
     folder = beside.with_name(f".{beside.name[:100]}.{secrets.token_hex(8)}")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        if parents:
+            folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     except OSError as error:
         raise StorageError(

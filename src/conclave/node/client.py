@@ -60,7 +60,7 @@ class NodeClient:
         request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}
         line = json.dumps(request).encode() + b"\n"
         if len(line) > LINE_BYTES:
-            raise errors.LocalError("that is too long to be handed to your node", remedy="split it")
+            raise errors.UsageError("that is too long to be handed to your node", remedy="split it")
         self._socket.settimeout(patience)
         try:
             self._send(line)

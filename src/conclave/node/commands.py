@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from conclave.errors import LocalError
+from conclave.errors import LocalError, UsageError
 from conclave.node.classic_commands import CLASSIC_METHODS, ClassicCommand
 from conclave.node.files_commands import METHODS as FILE_METHODS
 from conclave.node.files_commands import FileCommand
-from conclave.node.params import Address, Name, Params, Path, Stretch, complaint
+from conclave.node.params import Address, Name, Params, Path, Stretch, complaint, remedy
 
 Named = Annotated[str, Field(min_length=1, max_length=32)]
 """A line: its position, the first letters of its id, or ``last``."""
@@ -349,13 +349,13 @@ def _adapter(method: str) -> TypeAdapter[Command]:
 
 
 def parse(method: str, params: object) -> Command:
-    """The command that a JSON-RPC request names. Raises ``LocalError`` that says which parameter is wrong."""
+    """The command that a JSON-RPC request names. Raises ``UsageError`` for a wrong parameter, ``LocalError``."""
     if method not in METHODS:
         raise LocalError(f"there is no command {method[:60]!r}", remedy="commands: " + ", ".join(METHODS))
     try:
         return _adapter(method).validate_python(params if params is not None else {})
     except ValidationError as error:
-        raise LocalError(complaint(method, error)) from error
+        raise UsageError(complaint(method, error), remedy=remedy(error)) from error
 
 
 def unparse(command: Command) -> tuple[str, dict[str, Any]]:

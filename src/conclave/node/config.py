@@ -6,6 +6,9 @@ settings, which are flags of ``conclave authority serve``.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -26,12 +29,16 @@ from conclave.link.limits import LinkLimits
 from conclave.lobby.succession import Patience
 from conclave.node.paths import config_path
 
+PREFIX = "CONCLAVE_"
+OTHERS = frozenset({"home", "passphrase_file", "passphrase_fd", "vectors", "worlds"})
+"""What else may stand behind the prefix: of the command line, and of the tests."""
+
 
 class NodeSettings(BaseSettings):
     """Settings of a peer's node."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix="CONCLAVE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
     listen: str = Field(default="0.0.0.0:0", description="Where peers reach this node; port 0 picks a free one.")
     announce: str = Field(
@@ -76,6 +83,9 @@ class NodeSettings(BaseSettings):
 def load(home: Path, **flags: Any) -> NodeSettings:
     """The settings of ``home``; ``flags`` that are not None win. Raises ``LocalError`` that names the wrong one."""
     path = config_path(home)
+    _demand_known(os.environ)
+    if not path.is_file() and os.path.lexists(path):
+        raise LocalError(f"{path} is not a file", remedy="remove it, or put the settings there")
 
     class HomeSettings(NodeSettings):
         @classmethod
@@ -97,3 +107,25 @@ def load(home: Path, **flags: Any) -> NodeSettings:
         raise LocalError(f"setting {where}: {first['msg']}", remedy=f"mend {path} or the environment") from error
     except (SettingsError, ValueError) as error:
         raise LocalError(f"{path}: {error}", remedy="it must be TOML") from error
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read: {error.strerror}", remedy="make it yours") from error
+
+
+def _demand_known(environment: Iterable[str]) -> None:
+    """Refuse a variable that is meant as a setting and names none. Raises ``LocalError``."""
+    for variable in environment:
+        if not variable.upper().startswith(PREFIX):
+            continue
+        name = variable[len(PREFIX) :].lower()
+        section, _, inside = name.partition("__")
+        if section in NodeSettings.model_fields or name in OTHERS:
+            continue
+        near = get_close_matches(section, NodeSettings.model_fields, 1)
+        for part in ("link", "files", "classic"):
+            if not inside and name.startswith(part + "_"):
+                near = [f"{part}__{name.removeprefix(part + '_')}"]
+        meant = f"{PREFIX}{near[0].upper()}; " if near else ""
+        raise LocalError(
+            f"the environment names a setting that does not exist: {variable}",
+            remedy=f"{meant}docs/settings.md has them all; inside a section two underscores stand for the dot",
+        )

@@ -1,7 +1,8 @@
 """The node's connection to the authority: presence, the directory, revocation lists, renewal. All may be away.
 
 What was heard last is remembered, so that chats go on, and fronts say which it is, when the authority is out of
-reach. Left out: the HTTP of it (``net.authority_client``), dialling (``node.peers``).
+reach; of an earlier run only where people were (``node.addresses``). Left out: the HTTP of it
+(``net.authority_client``), dialling (``node.peers``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from conclave.net.authority_watch import (
     WatchEvent,
 )
 from conclave.net.backoff import Backoff
+from conclave.node.addresses import Addresses
 from conclave.node.doctor import CLOCK_SECONDS
 from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
@@ -58,7 +60,7 @@ BACKOFF_MOST_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One entry of the directory; ``address`` is empty where the person is offline."""
+    """One entry of the directory; ``address`` is empty where the person is offline, or not known to be there."""
 
     handle: str
     name: str
@@ -77,7 +79,8 @@ class Directory:
         expelled: Callable[[str, str], None],
         crl_taken: Callable[[], None],
         tell: Callable[[Notice], None],
-        waits: Callable[[StockLow | MailWaits], None] = lambda _: None,
+        waits: Callable[[StockLow | MailWaits], None],
+        addresses: Addresses,
     ) -> None:
         """``waits`` is told what waits at the authority: whenever it is reached, and when that changes."""
         self._identity = identity
@@ -86,20 +89,23 @@ class Directory:
         self._crl_taken = crl_taken
         self._tell = tell
         self._waits = waits
-        self._people: dict[str, Person] = {}
+        self._addresses = addresses
+        self._people = {one: Person(one, "", online=False, address="", since=0.0) for one in addresses}
         self._client: AuthorityClient | None = None
         self._reached = False
-        self._text = "not reached yet"
+        self._text = "was not reached yet"
         self._why: ConclaveError | None = None  # it is not reached
         self._refused: Refused | None = None  # what it last said of this device, also while it is away
         self._where = ", ".join(str(address) for address in identity.addresses)
         self.clock_offset = 0.0
+        self._compared = False  # whether our clock was ever held against the authority's
         self._told_offset = 0.0  # what our person was told of it; 0: it is right, as far as told
 
     async def run(self, announce: str) -> None:
         """Be online at ``announce`` and stay so; renew certificates when due. Ends only by cancellation."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_when_due())
+            tasks.create_task(self._addresses.run())
             while True:
                 renewed = self._renewed = asyncio.Event()
                 watching = tasks.create_task(self._watch(announce))
@@ -137,7 +143,7 @@ class Directory:
             case Online():
                 self._waits(StockLow(event.stock))
                 self._waits(MailWaits(event.mail))
-                self.clock_offset = event.skew
+                self.clock_offset, self._compared = event.skew, True
                 self._reached, self._text = True, f"reached at {self._where}"
                 self._why = self._refused = None
                 self._tell(AuthorityReached(True, f"authority reached at {self._where}"))
@@ -150,6 +156,8 @@ class Directory:
                 old = self._people.get(handle)
                 self._people[handle] = Person(handle, old.name if old else "", online, where, since)
                 if handle != self._identity.handle:
+                    if where:
+                        self._addresses.note(handle, where)
                     self._moved(handle, where)
                     if old is None or (old.online, old.address) != (online, where):
                         self._tell(PresenceChanged(handle, online, where))
@@ -175,7 +183,7 @@ class Directory:
             self._tell(AuthorityReached(False, f"{standing}; {standing.remedy}", refused=True))
         elif self._is_news(error):
             self._tell(AuthorityReached(False, f"the authority {text}; {error.remedy}"))
-        elif self._reached or isinstance(error, Refused):
+        elif self._why is None or isinstance(error, Refused):  # also where it was never reached
             self._tell(AuthorityReached(False, f"the authority {text}"))
         self._reached, self._text, self._why = False, text, error
 
@@ -228,6 +236,10 @@ class Directory:
         self._people[handle] = person
         return person
 
+    def last_address(self, handle: str) -> str:
+        """Where the person was reached last, in an earlier run too; empty where that is not known."""
+        return self._addresses.of(handle)
+
     def remembered(self, handle: str) -> Person | None:
         """The person as last heard of."""
         return self._people.get(handle)
@@ -235,6 +247,11 @@ class Directory:
     def remembered_people(self, query: str) -> list[Person]:
         """Everybody as last heard of; nobody is taken for online while the authority is out of reach."""
         return [person for handle, person in sorted(self._people.items()) if query in handle or query in person.name]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the authority is reached now."""
+        return self._reached
 
     @property
     def standing(self) -> Refused | None:
@@ -247,6 +264,7 @@ class Directory:
         why = standing or self._why
         return {
             "reached": self._reached,
+            "compared": self._compared,
             "address": self._where,
             "text": self._text if standing is None else str(standing),
             "reason": getattr(why, "reason", ""),
@@ -256,7 +274,9 @@ class Directory:
     def client(self) -> AuthorityClient:
         """The authority, with our newest certificate. Raises ``NetworkError`` while it is away."""
         if self._client is None:
-            raise NetworkError(self._text, remedy="look at the authority's machine and at the network")
+            raise NetworkError(
+                f"the authority {self._text}", remedy="look at the authority's machine and at the network"
+            )
         return self._client
 
 

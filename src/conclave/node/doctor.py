@@ -16,6 +16,7 @@ from conclave.errors import ConclaveError
 from conclave.node.client import NodeClient, NoNode
 from conclave.node.config import load
 from conclave.node.paths import config_path, database_path, vault_path
+from conclave.store.vault import recognise_vault
 from conclave.values import asdict, dataclass
 
 CLOCK_SECONDS = 60.0
@@ -47,9 +48,10 @@ def examine(home: Path) -> list[Check]:
     checks = [_folder(home), _space(home), _settings(home)]
     if not vault_path(home).exists():
         return [*checks, Check("identity", False, "not enrolled", "conclave join '<invite>'")]
-    checks.append(_private("identity", vault_path(home)))
+    checks.append(_vault(vault_path(home)))
     if database_path(home).exists():
-        checks.append(_private("history", database_path(home)))
+        unseen = "not looked into, it is encrypted: conclave backup FILE reads every page"
+        checks.append(_private("history", database_path(home), unseen))
     return checks + _node(home)
 
 
@@ -76,10 +78,18 @@ def _settings(home: Path) -> Check:
     return Check("settings", True, "config.toml" if config_path(home).exists() else "defaults")
 
 
-def _private(name: str, path: Path) -> Check:
+def _vault(path: Path) -> Check:
+    try:
+        recognise_vault(path)
+    except ConclaveError as error:
+        return Check("identity", False, str(error), error.remedy)
+    return _private("identity", path, "a vault; whether it opens, only the passphrase shows")
+
+
+def _private(name: str, path: Path, looked: str) -> Check:
     mode = stat.S_IMODE(path.stat().st_mode)
     good = not mode & 0o077
-    return Check(name, good, f"{path.name} ({mode:o})", "" if good else f"chmod 600 {path}")
+    return Check(name, good, f"{path.name} ({mode:o}): {looked}", "" if good else f"chmod 600 {path}")
 
 
 def _node(home: Path) -> list[Check]:
@@ -102,7 +112,12 @@ def _node(home: Path) -> list[Check]:
     if authority["reached"]:
         remedy = ""
     elif authority.get("reason") not in ("revoked", "suspended"):
-        remedy = f"chats go on without it; {remedy}"
+        at = (
+            ""
+            if authority.get("reason")
+            else "whom it cannot name is dialled by conclave say @PEER TEXT --at HOST:PORT; "
+        )
+        remedy = f"chats go on without it; {at}{remedy}"
     checks.append(Check("authority", authority["reached"], authority["text"], remedy))
     checks.append(_clock(status["clock_offset"], authority))
     text = ", ".join(f"{count} for {peer}" for peer, count in status["waiting"].items())
@@ -115,6 +130,8 @@ def _clock(offset: float, authority: dict[str, Any]) -> Check:
     remedy = "set this machine's clock: certificates and the times of lines depend on it"
     if not authority["reached"] and authority.get("reason") == "expired":
         return Check("clock", False, "not within the life of the authority's certificate", remedy)
+    if not authority.get("compared", True):
+        return Check("clock", True, "not compared with the authority's: it was not reached yet")
     good = abs(offset) < CLOCK_SECONDS
     way = "from" if good else "behind" if offset > 0 else "ahead of"
     text = f"{abs(offset):.0f} s {way} the authority's"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +26,7 @@ from conclave.node.files_ports import Conversations, FileLinks
 from conclave.node.files_records import Records
 from conclave.node.files_serving import Serving
 from conclave.node.files_standing import Standing
-from conclave.node.files_views import shown
+from conclave.node.files_views import CHANGED, shown
 from conclave.node.notices import FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.ports import PeerStore
 from conclave.values import replace
@@ -157,14 +157,21 @@ class Files:
             case ask.FileOffer():
                 return await self._offer(command.to, Path(command.path))
             case ask.FileList():
-                wanted = [r for r in self._records if command.conversation in ("", r.conversation)]
-                return {"files": [self._shown(record) for record in sorted(wanted, key=lambda each: each.at)]}
+                return {"files": await self._list(command.conversation)}
             case ask.FileAccept(name, into, conversation):
                 async with self._deciding:
                     return await self._accept(self._records.named(name, conversation), Path(into))
             case ask.FileCancel(name, conversation):
                 async with self._deciding:
                     return await self._cancel(self._records.named(name, conversation))
+
+    async def _list(self, conversation: str) -> list[dict[str, Any]]:
+        ours = [record for record in self._records if record.sender == self._me and record.stage is Stage.HERE]
+        changed = await asyncio.to_thread(_changed, ours)  # the files' own threads may have gigabytes to read
+        changed |= {record.id for record in ours if record.offered.root in self._serving.changed}
+        wanted = [record for record in self._records if conversation in ("", record.conversation)]
+        wanted.sort(key=lambda each: each.at)
+        return [self._shown(record) | (CHANGED if record.id in changed else {}) for record in wanted]
 
     async def _offer(self, conversation: str, path: Path) -> dict[str, Any]:
         if not path.is_absolute():
@@ -263,6 +270,18 @@ class Files:
             if not work.done():
                 await asyncio.wait([work])
             raise
+
+
+def _changed(records: Sequence[FileRecord]) -> set[bytes]:
+    """Of offered files, which are not there any more, or of another size."""
+    return {record.id for record in records if not _is_there(Path(record.path), record.offered.size)}
+
+
+def _is_there(path: Path, size: int) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _writable(folder: Path) -> bool:

@@ -43,6 +43,7 @@ class PartFile:
         self._tags = bytearray()
         self._descriptor = -1
         self._stopped = False
+        self._ours = False
 
     def open(self, keep_free: int) -> None:
         """Make it, or take up what is there. Raises ``StorageError`` where there is no room, ``LocalError``."""
@@ -51,6 +52,7 @@ class PartFile:
             found = os.fstat(self._descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
                 raise LocalError(f"{self.path} is in the way", remedy="remove it, or fetch into another folder")
+            self._ours = True
             sealed = self._offered.size + self._offered.chunks * SEAL_BYTES
             self._tags = bytearray(self._offered.chunks * SEAL_BYTES)
             if found.st_size > sealed:
@@ -61,8 +63,9 @@ class PartFile:
             free = shutil.disk_usage(self.folder).free
         if missing + keep_free > free:
             raise StorageError(
-                f"{self.folder} has {max(0, free - keep_free)} bytes free for {max(0, missing)} that are missing",
-                remedy="free some space, or fetch into another folder: --into DIR",
+                f"{self.folder} has {_mebibytes(free)} free, of which {_mebibytes(keep_free)} are to stay free "
+                f"(files.keep_free_bytes), and {_mebibytes(max(0, missing))} are missing",
+                remedy="free some space, fetch into another folder (--into DIR), or lower that setting",
             )
 
     def kept(self, leaves: LeafList) -> list[int]:
@@ -191,9 +194,12 @@ class PartFile:
         self._stopped = True
 
     def close(self) -> None:
-        """Let go of it; what is on disk stays."""
+        """Let go of it; what is on disk stays, unless that is nothing but a name."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
+            if self._ours and not os.fstat(descriptor).st_size:
+                with suppress(OSError):
+                    self.path.unlink()
             os.close(descriptor)
 
     def discard(self) -> None:
@@ -201,6 +207,10 @@ class PartFile:
         with told(self.path):
             self._open.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{size} bytes"
 
 
 def _fill(descriptor: int, room: memoryview, at: int) -> int:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from conclave.chat.effects import DropState, PutState
-from conclave.errors import DecodeError, LocalError
+from conclave.errors import DecodeError, LocalError, StorageError
 from conclave.files.record import PREFIX, FileRecord, Stage, decode_record, encode_record
 from conclave.node.files_serving import OnThread
 from conclave.store.ports import PeerStore
@@ -39,7 +39,16 @@ class Records:
             except DecodeError as error:
                 log.warning("%s is left alone: %s", key, error)
                 continue
+            if key != record.key:
+                self._rename(key, record, value)
             self._remember(record)
+
+    def _rename(self, key: str, record: FileRecord, value: bytes) -> None:
+        """A record of before, when what we offered to a peer had another id here than there."""
+        with suppress(OSError):
+            (self._folder / f"{key.removeprefix(PREFIX)}.leaves").rename(self.leaves_path(record))
+        with suppress(StorageError):  # the disk is full: at the next start
+            self._store.commit([DropState(key), PutState(record.key, value)])
 
     def __iter__(self) -> Iterator[FileRecord]:
         return iter(list(self._records.values()))

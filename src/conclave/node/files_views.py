@@ -12,6 +12,10 @@ NAMED = 3
 """So many people are named of those whom a file waits for."""
 
 
+CHANGED = {"status": "changed", "why": "it was changed or removed since: offer it again"}
+"""What is shown instead of a file of ours that is not the one that was offered any more."""
+
+
 def shown(record: FileRecord, download: Download | None, others: Collection[str]) -> dict[str, Any]:
     """A file as commands answer it; ``others`` are those whom it can come from."""
     answer: dict[str, Any] = {

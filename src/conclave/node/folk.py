@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from conclave.chat import groups, views
+from conclave.chat.lobbies.purging import SUSPENDED
 from conclave.errors import LocalError, NetworkError
 from conclave.mls.group import State
 from conclave.node import commands as ask
 from conclave.node.directory import Person
 from conclave.node.known import Known, handle_of
 from conclave.pki.certificate import read_certificate
+from conclave.pki.revocation import Revocation
 from conclave.wire.spoken import digits, words
 
 
@@ -45,21 +47,29 @@ class Folk:
         return {one for one in held if query in one}
 
     async def find(self, command: ask.Find) -> dict[str, Any]:
-        """One person."""
+        """One person, or what is remembered of that one. Raises ``NetworkError`` where that is nothing."""
         handle = handle_of(command.handle)
-        person = await self._known.directory.find(handle)
+        directory = self._known.directory
+        try:
+            person, source = await directory.find(handle), "authority"
+        except NetworkError:
+            person, source = directory.remembered(handle), "memory"
+            if person is None:
+                raise
         if person is None:
             return {"handle": handle, "found": False, "online": False, "address": ""}
-        return {"found": True, **self._person(person)}
+        return {"found": True, "source": source, **self._person(person)}
 
     def _person(self, person: Person) -> dict[str, Any]:
+        linked = person.handle in self._known.peers.linked()
         return {
             "handle": person.handle,
             "name": person.name,
-            "online": person.online and not self._known.peers.lost(person.handle),
+            "online": linked or (person.online and not self._known.peers.lost(person.handle)),
             "address": person.address,
+            "last": self._known.directory.last_address(person.handle),
             "since": person.since,
-            "linked": person.handle in self._known.peers.linked(),
+            "linked": linked,
             "me": person.handle == self._known.me,
             "blocked": views.pair(self._known.pump.desk, person.handle).ours == "blocked",
             "muted": self._known.muted(f"@{person.handle}"),
@@ -68,7 +78,8 @@ class Folk:
     async def verify(self, command: ask.Verify) -> dict[str, Any]:
         """The number that both sides of a pair compute alike, where nobody stands between them.
 
-        ``revoked`` says why the peer's certificate does not count any more; it is empty where it does.
+        ``revoked`` says why the peer's certificate does not count any more, empty where it does; ``suspended``,
+        whether it may count again.
         Raises ``LocalError`` where there is no group with that person yet, ``Refused`` where nobody is called so.
         """
         known, peer = self._known, handle_of(command.peer)
@@ -77,7 +88,7 @@ class Folk:
         desk = known.pump.desk
         state, revoked = views.pair_state(desk, peer), known.expelled.get(peer, "")
         ended = views.pair_ended(desk, peer)
-        if ended is not None and (revoked or self._revoked(ended, peer)):
+        if ended is not None and (revoked or self._revoked(ended, peer) is not None):
             state = ended
         if state is None:
             await known.demand_known(peer)
@@ -87,16 +98,20 @@ class Folk:
         for handle, leaf in groups.roster(state).items():
             one = read_certificate(groups.certificate(state, leaf))
             certificates[handle] = {"fingerprint": one.fingerprint.hex(), "until": one.not_after}
+        why = self._revoked(state, peer)
+        suspended = revoked == SUSPENDED or (why is not None and why.suspended)
+        if revoked == SUSPENDED:
+            revoked = f"{peer}'s account is suspended"
         return {
             "peer": peer,
             "number": number.hex(),
             "words": list(words(number)),
             "digits": list(digits(number)),
             "certificates": certificates,
-            "revoked": revoked or self._revoked(state, peer),
+            "revoked": revoked or (why.words if why is not None else ""),
+            "suspended": suspended,
         }
 
-    def _revoked(self, state: State, peer: str) -> str:
+    def _revoked(self, state: State, peer: str) -> Revocation | None:
         shown = groups.certificate(state, groups.roster(state)[peer])
-        why = self._known.pump.desk.judges.revoked(shown)
-        return why.words if why is not None else ""
+        return self._known.pump.desk.judges.revoked(shown)

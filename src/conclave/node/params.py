@@ -38,6 +38,22 @@ _KINDS = {"string": "text", "int": "whole number", "float": "number", "bool": "y
 """What a parameter should be, by the first word of the error's type."""
 
 
+_REMEDIES = {
+    "text": "say a word; what is no text goes as a file: conclave send @PEER FILE",
+    "sign": "give one emoji: conclave react '#ops' last 👍",
+    "id": "give at least 4 digits of it, as conclave files shows them",
+    "path": "give the name of a file, in UTF-8",
+    "into": "give the name of a folder, in UTF-8",
+}
+"""What to do about a parameter that does not fit, by its name."""
+
+
+def remedy(error: ValidationError) -> str:
+    """What to do about the first parameter that is wrong; empty where that is plain."""
+    where = error.errors(include_url=False, include_input=False)[0]["loc"]
+    return _REMEDIES.get(str(where[0]), "") if where else ""
+
+
 def complaint(method: str, error: ValidationError) -> str:
     """What is wrong with the first parameter that is, in words for people."""
     first = error.errors(include_url=False, include_input=False)[0]
@@ -53,6 +69,8 @@ def complaint(method: str, error: ValidationError) -> str:
             return f"{where} is too long: at most {bound['max_length']} characters"
         case "too_long":
             return f"{where} has too many: at most {bound['max_length']}"
+        case "string_unicode":
+            return f"{where} is not text in UTF-8"
         case "string_pattern_mismatch":
             return f"{where} is not made of hexadecimal digits"
         case "greater_than_equal":

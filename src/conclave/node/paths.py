@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from conclave.errors import LocalError
+from conclave.errors import LocalError, StorageError
 
 SOCKET_PATH_BYTES = 100
 """Longer paths do not fit a UNIX socket's address (108 on Linux, 104 on macOS)."""
@@ -25,8 +25,11 @@ def default_home() -> Path:
 
 
 def prepare_home(home: Path) -> None:
-    """Make the folder, readable by its owner alone."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder, readable by its owner alone. Raises ``StorageError``."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{home} cannot be made: {error.strerror}", remedy="name another --home") from error
 
 
 def vault_path(home: Path) -> Path:

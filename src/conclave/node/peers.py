@@ -22,6 +22,7 @@ from conclave.link.duel import survivor
 from conclave.link.events import Closed, Peer
 from conclave.net.backoff import Backoff
 from conclave.net.streams import LinkStream
+from conclave.node.addresses import Addresses
 from conclave.node.notices import LinkClosed, LinkOpened, Notice, Trouble
 from conclave.pki.policy import made_at
 from conclave.values import dataclass, field
@@ -83,7 +84,9 @@ class Peers:
         drained: Callable[[str], None],
         tell: Callable[[Notice], None],
         jitter: Callable[[], float],
+        addresses: Addresses | None = None,
     ) -> None:
+        """``addresses`` are where people were reached before: dialled where nobody else says where."""
         self._me = me
         self._dial = dial
         self._find = find
@@ -92,6 +95,7 @@ class Peers:
         self._drained = drained
         self._tell = tell
         self._jitter = jitter
+        self._addresses = addresses
         self._peers: dict[str, _Peer] = {}
         self._held = False
         self._closing = False
@@ -240,6 +244,11 @@ class Peers:
         known = self._peers.get(peer)
         return known.complaint if known is not None else ""
 
+    def trouble(self, peer: str) -> str:
+        """The same, where it is not that ``peer`` is away: a certificate, or a clock, that does not hold."""
+        known = self._peers.get(peer)
+        return known.complaint if known is not None and known.troubled else ""
+
     async def dial_at(self, peer: str, address: str) -> None:
         """Have a link to ``peer`` at an address that the person gave, and remember it.
 
@@ -254,7 +263,7 @@ class Peers:
                 known.dialling.cancel()
                 await asyncio.wait([known.dialling])
             try:
-                self.on_link(await self._dial(address, peer))
+                self.on_link(await self._reached(address, peer))
                 known.hint = address
             except NetworkError as error:
                 known.hint, known.complaint = address, str(error)
@@ -277,7 +286,7 @@ class Peers:
             try:
                 address = await self._where(peer, known)
                 if address:
-                    self.on_link(await self._dial(address, peer))
+                    self.on_link(await self._reached(address, peer))
                     continue
                 pause = LOOK_AGAIN_SECONDS * (0.5 + 0.5 * self._jitter())
                 known.complaint = f"{peer} is offline"
@@ -308,9 +317,16 @@ class Peers:
         try:
             return await self._find(peer) or known.hint
         except ConclaveError:
-            if not known.hint:
+            known_before = "" if self._addresses is None else self._addresses.of(peer)
+            if not (known.hint or known_before):
                 raise
-            return known.hint
+            return known.hint or known_before
+
+    async def _reached(self, address: str, peer: str) -> LinkStream:
+        stream = await self._dial(address, peer)
+        if self._addresses is not None:
+            self._addresses.note(peer, address)
+        return stream
 
     def _complain(self, peer: str, known: _Peer, error: ConclaveError) -> None:
         if str(error) != known.complaint:

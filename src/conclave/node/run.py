@@ -40,6 +40,7 @@ from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
 from conclave.node import classic_identity
+from conclave.node.addresses import Addresses
 from conclave.node.classic import Classic
 from conclave.node.classic import Notice as ClassicNotice
 from conclave.node.classic_commands import ClassicCommand
@@ -100,6 +101,7 @@ class Node:
         me = self._identity.handle
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            addresses = Addresses(self._store, lambda records: self.pump.keep(records))  # noqa: PLW0108
             self.peers = Peers(
                 me,
                 dial=self._dial,
@@ -109,6 +111,7 @@ class Node:
                 drained=self._drained,
                 tell=self._tell,
                 jitter=lambda: secrets.randbelow(1 << 30) / (1 << 30),
+                addresses=addresses,
             )
             self.pump = Pump(
                 restore(
@@ -135,6 +138,7 @@ class Node:
                 self._crl_taken,
                 self._tell,
                 lambda event: self.mailroom.waits(event),  # noqa: PLW0108
+                addresses,
             )
             self.mailroom = Mailroom(
                 self._identity,
@@ -181,9 +185,8 @@ class Node:
                 await self._socket.close()
 
     async def _serve(self) -> None:
-        where = parse_listen(self._settings.listen)
         listener = await listen(
-            *where,
+            *parse_listen(self._settings.listen),
             self._identity.server_context,
             self._identity.verify_anyone,
             self._settings.link,
@@ -365,8 +368,7 @@ class Node:
                 self._identity.verify_again(peer, time.time())
             except VerificationError as error:
                 if error.reason == "revoked":
-                    self.peers.cut(peer.handle, CloseReason.REVOKED, "certificate revoked")
-
+                    self.peers.cut(peer.handle, CloseReason.REVOKED, str(error))
         if self.classic is not None:
             self.classic.recheck()
 

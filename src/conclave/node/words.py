@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -30,6 +31,10 @@ from conclave.wire.limits import ID_BYTES
 
 GRACE_SECONDS = 1.0
 """``say`` without ``wait`` answers after this long at most, so that it mostly can tell *delivered*."""
+LOOK_SECONDS = 1.0
+"""How often it is looked whether what is waited for is still there: a lobby's timer may be set meanwhile."""
+DISAPPEARED = "disappeared"
+"""What ``say`` tells instead of a status, of a line whose time was over before it had come so far."""
 ASK_SECONDS = 2.0
 """Whoever reads waits so long at most for what the authority says of somebody."""
 _GOALS = {
@@ -49,7 +54,7 @@ class _Waiting:
     """Somebody waits until a line of ours has come so far."""
 
     goal: tuple[Status, ...]
-    done: asyncio.Future[None]
+    done: asyncio.Future[Progress]
 
 
 class Words:
@@ -74,8 +79,9 @@ class Words:
         waiting = self._waiting.get((conversation, identity))
         if waiting is None or waiting.done.done():
             return
-        if self._own(conversation, identity).status in waiting.goal:
-            waiting.done.set_result(None)
+        how = self._own(conversation, identity)
+        if how.status in waiting.goal:
+            waiting.done.set_result(how)
 
     def _own(self, conversation: str, identity: bytes) -> Progress:
         stored = self._known.store.line(conversation, self._known.me, identity)
@@ -109,24 +115,38 @@ class Words:
         try:
             await known.pump.ask(ev.Say(conversation, identity, command.text, reply, command.expires))
             self._look(conversation, identity)
-            try:
-                async with asyncio.timeout(command.timeout if command.wait else GRACE_SECONDS):
-                    await waiting.done
-            except TimeoutError:
-                pass
+            await self._wait(waiting.done, conversation, identity, command.timeout if command.wait else GRACE_SECONDS)
         finally:
             del self._waiting[conversation, identity]
-        how = self._own(conversation, identity)
         answer: dict[str, Any] = {"conversation": conversation, "id": identity.hex()}
-        answer |= {"status": how.status.value, "words": how.words}
-        answer |= {"have": how.have, "of": how.of, "protection": known.protection(conversation)}
+        answer["protection"] = known.protection(conversation)
+        there = known.store.line(conversation, known.me, identity) is not None
+        if not (there or waiting.done.done()):
+            return answer | {"status": DISAPPEARED, "words": "it has disappeared"}
+        how = self._own(conversation, identity) if there else waiting.done.result()
+        answer |= {"status": how.status.value, "words": how.words, "have": how.have, "of": how.of}
         if how.status is Status.WAITING:
             answer["why"] = self._why_waiting(conversation)
+            away = known.lobby(conversation).leader if conversation.startswith("#") else conversation[1:]
+            if not (known.directory.reached or away in known.peers.linked()):
+                answer["remedy"] = f"conclave say @{away} TEXT --at HOST:PORT dials {away} without the authority"
         elif how.status is Status.FAILED:
             answer["why"], answer["remedy"] = self._why_not_sent(conversation)
         elif conversation.startswith("#") and (full := self._unmailed(known.lobby(conversation).roster)):
             answer["why"] = full
         return answer
+
+    async def _wait(self, done: asyncio.Future[Progress], conversation: str, identity: bytes, seconds: float) -> None:
+        """Until a line of ours has come far enough, is gone because its time was over, or ``seconds`` are."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        while not done.done() and (left := end - clock()) > 0:
+            stored = self._known.store.line(conversation, self._known.me, identity)
+            if stored is None:
+                return
+            expires = stored.line.expires
+            gone = max(0.02, expires - time.time()) if expires else LOOK_SECONDS
+            await asyncio.wait([done], timeout=min(left, gone, LOOK_SECONDS))
 
     async def _demand_open(self, conversation: str, at: str = "") -> None:
         known, peer = self._known, conversation[1:]
@@ -152,7 +172,10 @@ class Words:
             leader = known.lobby(conversation).leader
             if leader in known.peers.linked():
                 return ""
-            return "; ".join(filter(None, (f"{leader}, who leads {conversation}, is away", self._unmailed([leader]))))
+            why = f"{leader}, who leads {conversation}, is away"
+            if trouble := known.peers.trouble(leader):
+                why = f"no link to {leader}, who leads {conversation}: {trouble}"
+            return "; ".join(filter(None, (why, self._unmailed([leader]))))
         peer = conversation[1:]
         pair = views.pair(known.pump.desk, peer)
         if pair.theirs == "busy":

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from unicodedata import normalize
 
-from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, seal, unseal
+from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, recognise, seal, unseal
 from conclave.errors import DecodeError, LocalError, NotEnrolled, StorageError, VerificationError
 from conclave.values import dataclass, field, replace
 from conclave.wire.codec import Reader, Writer, decode
@@ -118,6 +118,33 @@ def create(path: Path, passphrase: str, content: VaultContent, *, cost: Cost = S
 
 def unlock(path: Path, passphrase: str) -> OpenVault:
     """Open the vault. Raises ``LocalError`` without one, with a wrong passphrase or for a newer program's vault."""
+    envelope = _read(path)
+    try:
+        key, content = unseal(prepared(passphrase), envelope)
+        return OpenVault(path, key, decode(content, _content))
+    except VerificationError as error:
+        raise LocalError(
+            "the vault stays locked: the passphrase is wrong, or the file was changed",
+            remedy="try again; where the passphrase is lost, join again with a fresh invite in another --home",
+        ) from error
+    except DecodeError as error:
+        raise _no_vault(path, error) from error
+
+
+def recognise_vault(path: Path) -> None:
+    """Assert that this is a vault, as far as that shows without its passphrase. Raises ``LocalError``."""
+    envelope = _read(path)
+    try:
+        recognise(envelope)
+    except DecodeError as error:
+        raise _no_vault(path, error) from error
+
+
+def _no_vault(path: Path, error: DecodeError) -> LocalError:
+    return LocalError(f"{path} is not a vault that can be read: {error}", remedy="restore it from a backup")
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             envelope = file.read(VAULT_BYTES + 1)
@@ -129,18 +156,7 @@ def unlock(path: Path, passphrase: str) -> OpenVault:
         ) from error
     if len(envelope) > VAULT_BYTES:
         raise LocalError(f"{path} is too large for a vault", remedy="restore it from a backup")
-    try:
-        key, content = unseal(prepared(passphrase), envelope)
-        return OpenVault(path, key, decode(content, _content))
-    except VerificationError as error:
-        raise LocalError(
-            "the vault stays locked: the passphrase is wrong, or the file was changed",
-            remedy="try again; where the passphrase is lost, join again with a fresh invite in another --home",
-        ) from error
-    except DecodeError as error:
-        raise LocalError(
-            f"{path} is not a vault that can be read: {error}", remedy="restore it from a backup"
-        ) from error
+    return envelope
 
 
 def prepared(passphrase: str) -> bytes:

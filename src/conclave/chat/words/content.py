@@ -22,6 +22,8 @@ REACTION_BYTES = 32
 """One emoji with its modifiers, or a short word."""
 RANGES_BYTES = 1024
 """At most 64 ranges of what is missing."""
+NEVER = (1 << 32) - 1
+"""Seconds of what is to be kept whatever the conversation's timer says; devices of before keep it for 136 years."""
 LAST_COUNT = 1 << 62
 """The highest counter; what is behind it would not fit a store."""
 _LATEST = 1 << 45  # milliseconds: about the year 3084; clocks beyond it are nonsense that fronts cannot show
@@ -37,7 +39,10 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words. ``reply`` names what they answer; ``expires`` is how many seconds they are to be kept (0: for good)."""
+    """Words. ``reply`` names what they answer.
+
+    ``expires`` is how many seconds they are to be kept; 0: as the conversation has it; ``NEVER``: for good, always.
+    """
 
     text: str
     reply: About | None = None
