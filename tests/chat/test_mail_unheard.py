@@ -15,7 +15,7 @@ from conclave.chat.pairs.talk import REJECTIONS_MOST
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.posts import Answer, Choice, Message, pack_parcel
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 
 
 @pytest.fixture
@@ -275,6 +275,30 @@ def test_mail_that_waits_to_be_left_anew_is_over_a_restart_too(friends: Table, *
     friends.run(2 * ANEW_SECONDS, 5)
     fetch(friends, *("burak", "ayse") * 4)
     assert {"word 1", "word 2"} <= {*friends.words("burak", "@ayse")}
+
+
+def test_words_behind_a_welcome_that_is_left_come_once_that_may_be_taken() -> None:
+    """One's half lost; who asks it in from the other reaches it by mail alone."""
+    table = together("ayse", "burak", "cem", "deniz")
+    table.link("burak", "deniz")
+    table.mail_life = 14 * 86_400.0
+    table.stock()
+    table.say("deniz", "@burak", "hello")
+    table.say("burak", "@deniz", "hi")
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.say("burak", "#ops", "in our half")
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.run(3)
+    table.put("deniz", ev.InviteTo("ops", ("burak",)))
+    fetch(table, "burak", "deniz")  # who is in accepts by itself
+    table.run(10)
+    table.say("deniz", "@burak", "are you there?")
+    fetch(table, "burak")
+    assert table.words("burak", "@deniz")[-1] == "hi"
+    fetch(table, *("deniz", "burak") * 2)
+    assert table.words("burak", "@deniz")[-1] == "are you there?"
+    assert table.view("burak").leader == "cem"
 
 
 def drawn(table: Table, *frames: Frame, seconds: float = 20) -> int:

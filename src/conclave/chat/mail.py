@@ -23,7 +23,7 @@ from conclave.chat.work import Work
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
-from conclave.wire.delivery import Ack, Post
+from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Submit
 
@@ -45,18 +45,27 @@ def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> No
     """An envelope's frames are taken: acknowledge posts by mail to who is not linked; the authority may forget it."""
     peer = work.peer(handle)
     posts = [frame for frame in frames if isinstance(frame, Post)]
-    ack = _ack(peer.inbound, posts[0]) if posts and not peer.linked else None
-    if ack is not None:
-        work.deed(Deposit(handle, 0, (encode_frame(ack),)))
+    acks = _acks(peer.inbound, posts) if posts and not peer.linked else []
+    if acks:
+        work.deed(Deposit(handle, 0, tuple(encode_frame(ack) for ack in acks)))
     work.deed(MailDone(envelope))
 
 
-def _ack(inbound: Inbound, post: Post) -> Ack | None:
-    """What we have of a peer's stream; 0 of one that we do not know, of which we lack what is before ``post``."""
-    _, place = delivery.place(inbound, post)
-    if place is Place.AHEAD and all(post.stream != stream for stream, _ in inbound.streams):
-        return Ack(post.stream, 0)
-    return delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
+def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:
+    """What we have of a peer's stream; and 0 where its posts are to be left anew.
+
+    That is of a stream that we do not know, of which we lack what is before them; and where a Welcome was left, as
+    nothing that we say later tells that it may be taken by then.
+    """
+    places = [(post, delivery.place(inbound, post)[1]) for post in posts]
+    first, place = places[0]
+    if place is Place.AHEAD and all(first.stream != stream for stream, _ in inbound.streams):
+        return [Ack(first.stream, 0)]
+    ack = delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
+    acks = [ack] if ack is not None else []
+    if any(place is Place.NEXT and post.kind is PostKind.WELCOME for post, place in places):
+        acks.append(Ack(first.stream, 0))
+    return acks
 
 
 def unlinked(work: Work, handle: str) -> None:
