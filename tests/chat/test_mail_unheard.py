@@ -155,6 +155,37 @@ def test_words_beyond_those_come_too_where_that_home_was_first_heard_refusing_a_
     assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
 
 
+def unblocked(table: Table, words: int) -> None:
+    """burak blocked and unblocked ayse before he fetched what she said; she has heard both, and left it anew."""
+    for number in range(words):
+        table.say("ayse", "@burak", str(number))
+    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
+    table.put("burak", ev.Unblock("ayse"))
+    fetch(table, "ayse")
+    table.run(2 * ANEW_SECONDS, 5)
+
+
+def test_words_to_who_lifted_a_block_come_once_it_accepts(friends: Table) -> None:
+    unblocked(friends, 12)
+    fetch(friends, "burak", "ayse")
+    friends.put("burak", ev.AnswerRequest("ayse", accept=True))
+    fetch(friends, "ayse")
+    friends.run(2 * ANEW_SECONDS, 5)
+    fetch(friends, "burak", "ayse")
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
+
+
+def test_words_to_who_lifted_a_block_come_once_it_is_free(friends: Table) -> None:
+    unblocked(friends, 2)
+    friends.put("burak", ev.SetBusy(on=True))
+    fetch(friends, "burak", "ayse")
+    friends.put("burak", ev.SetBusy(on=False))
+    fetch(friends, "ayse")
+    friends.run(2 * ANEW_SECONDS, 5)
+    fetch(friends, "burak", "ayse")
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 3
+
+
 ENDS = ("ayse", "burak"), ("burak", "ayse")
 
 
