@@ -128,7 +128,7 @@ def deposited(work: Work, event: Deposited) -> None:
         return
     if group:
         lobby = work.lobby(group)
-        if lobby is not None and lobby.voice.mail_to == handle:
+        if lobby is not None and _mails_to(lobby, handle):
             voice = replace(lobby.voice, mail_until=lobby.voice.mail_until or event.until)
             work.keep_lobby(replace(lobby, voice=voice))
             for one in lobby.voice.flying:
@@ -191,7 +191,7 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
     if group:
         work.keep(replace(work.peer(handle), mail_at=at))
         lobby = work.lobby(group)
-        if lobby is not None and lobby.voice.mail_to == handle:
+        if lobby is not None and _mails_to(lobby, handle):
             work.keep_lobby(replace(lobby, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
         return
     peer = work.peer(handle)
@@ -288,6 +288,11 @@ def _lacks(lobby: Lobby, handle: str, one: Follower, has: int) -> bool:
     return not one.until and has < lobby.ears.words
 
 
+def _mails_to(lobby: Lobby, handle: str) -> bool:
+    """Whether what we hand in was left in this mailbox last."""
+    return lobby.voice.mail_to is not None and lobby.voice.mail_to.leader == handle
+
+
 def _mail_leader(work: Work, lobby: Lobby) -> None:
     leader = work.peer(lobby.leader)
     voice = lobby.voice
@@ -300,8 +305,8 @@ def _mail_leader(work: Work, lobby: Lobby) -> None:
     speaking.protect(work, lobby)
     lobby = work.lobby(lobby.group) or lobby
     voice = lobby.voice
-    if voice.mail_to != lobby.leader or (voice.flying and voice.flying[0].number > voice.mailed):
-        voice = replace(voice, mail_to=lobby.leader, mailed=0, mail_until=0.0)  # nothing of it is there
+    if voice.mail_to != lobby.lead or (voice.flying and voice.flying[0].number > voice.mailed):
+        voice = replace(voice, mail_to=lobby.lead, mailed=0, mail_until=0.0)  # nothing of it is there
     elif 0 < voice.mail_until <= work.now:
         for one in voice.flying:
             if one.id and one.number <= voice.mailed:
