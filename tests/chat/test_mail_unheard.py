@@ -332,6 +332,20 @@ def test_words_behind_a_welcome_that_is_left_come_once_that_may_be_taken() -> No
     assert table.view("burak").leader == "cem"
 
 
+def test_of_what_lies_in_a_mailbox_as_its_owner_is_shut_out_it_is_not_said_that_it_was_not_sent(
+    friends: Table,
+) -> None:
+    friends.say("ayse", "@burak", "one")
+    friends.run(10, 5)
+    friends.say("ayse", "@burak", "two")
+    friends.put("ayse", ev.Expelled("burak", "suspended"))
+    friends.put("ayse", ev.Readmitted("burak"))
+    assert friends.statuses("ayse", "@burak")[-2:] == ["sent", "not sent"]
+    friends.say("ayse", "@burak", "three")
+    fetch(friends, *("burak", "ayse") * 3)
+    assert friends.words("burak", "@ayse")[-2:] == ["one", "three"]
+
+
 def drawn(table: Table, *frames: Frame, seconds: float = 20) -> int:
     """How many envelopes ayse leaves for burak after one of burak's with these."""
     table.effects["ayse"].clear()
