@@ -279,13 +279,14 @@ def _forgotten(work: Work, lobby: Lobby) -> Lobby:
 
 
 def _lacks(lobby: Lobby, handle: str, one: Follower, has: int) -> bool:
-    """Whether somebody is to be mailed to: of whom nothing is kept, as after a crash, only where words are new to it.
+    """Whether somebody is to be mailed to: of whom nothing is kept only where words, or that we lead, are new to it.
 
     Where we do not know how far somebody came who went out before, only a link can tell.
     """
     if handle in lobby.mailed or one.have:
         return True
-    return not one.until and has < lobby.ears.words
+    assert lobby.order is not None
+    return not one.until and has < max(lobby.ears.words, lobby.order.run.first)
 
 
 def _mails_to(lobby: Lobby, handle: str) -> bool:
