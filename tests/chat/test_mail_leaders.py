@@ -157,6 +157,24 @@ def test_halves_that_reach_each_other_by_mail_alone_keep_their_leaders(table: Ta
     assert {table.view(name).leader for name in table.desks} == {"cem"}
 
 
+def test_what_was_of_no_use_when_it_was_fetched_is_left_anew(table: Table) -> None:
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30, 2)
+    table.say("cem", "#ops", "in our half")
+    fetched(table, "burak")
+    assert table.view("burak").leader == "ayse"
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    fetched(table, "cem", "burak")
+    assert table.words("burak")[-1] == "together"
+    table.run(3600, 60)
+    fetched(table, "burak")
+    assert table.words("burak")[-1] == "in our half"
+    assert table.view("burak").leader == "cem"
+    left = table.mails
+    table.run(10_000, 60)
+    assert table.mails <= left + 4
+
+
 # --- who lies ---
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import delivery, links
+from conclave.chat import delivery, groups, links
 from conclave.chat.delivery import Inbound, Place
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited
@@ -20,12 +20,13 @@ from conclave.chat.notices import Trouble
 from conclave.chat.state import Peer
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
+from conclave.lobby import order as orders
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import Submit
+from conclave.wire.order import Head, Ordered, Submit
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""
@@ -42,13 +43,28 @@ _WHY = {
 
 
 def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
-    """An envelope's frames are taken: acknowledge posts by mail to who is not linked; the authority may forget it."""
+    """An envelope's frames are taken: say so by mail to who is not linked; the authority may forget it."""
     peer = work.peer(handle)
     posts = [frame for frame in frames if isinstance(frame, Post)]
-    acks = _acks(peer.inbound, posts) if posts and not peer.linked else []
-    if acks:
-        work.deed(Deposit(handle, 0, tuple(encode_frame(ack) for ack in acks)))
+    told: list[Frame] = []
+    if not peer.linked:
+        told += _acks(peer.inbound, posts) if posts else []
+        told += _heads(work, handle, [frame for frame in frames if isinstance(frame, Ordered)])
+    if told:
+        work.deed(Deposit(handle, 0, tuple(encode_frame(frame) for frame in told)))
     work.deed(MailDone(envelope))
+
+
+def _heads(work: Work, handle: str, entries: Sequence[Ordered]) -> list[Head]:
+    """Where our orders stand that a member left us something of, and that did not come so far by it."""
+    heads = []
+    for group, seq in {entry.group: entry.seq for entry in entries}.items():
+        lobby, state = work.lobby(group), work.session(group)
+        if lobby is None or lobby.order is None or lobby.stage is not Stage.MEMBER or state is None:
+            continue
+        if lobby.order.seq < seq and handle in groups.roster(state):
+            heads.append(orders.head(lobby.order))
+    return heads
 
 
 def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:

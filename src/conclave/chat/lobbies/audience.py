@@ -22,6 +22,8 @@ from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refuse
 
 TELL_SECONDS = 0.5
 """Within so long of telling how far we are, few words more are not told."""
+UNTAKEN_SECONDS = 3600.0
+"""What a follower fetched as mail, and could not take, is left anew after so long."""
 RUMOUR_KEPT_SECONDS = 60.0
 """What a member says of who leads is believed, and looked into, for so long, unless it says so again."""
 
@@ -141,9 +143,16 @@ def haves_arrived(work: Work, haves: Iterable[tuple[str, Have]]) -> None:
             _heard(work, lobby, some)
 
 
-def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
-    """A follower has everything up to ``seq``."""
+def is_at(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
+    """A follower has everything up to ``seq``, and by mail no more: what was left behind that is left anew, later."""
     _heard(work, lobby, [(handle, seq)])
+    lobby = work.lobby(lobby.group) or lobby
+    one = lobby.mailed.get(handle)
+    if work.envelope is None or one is None or not one.first or seq >= one.upto:
+        return
+    at = int(work.now + UNTAKEN_SECONDS)
+    at = min(one.until, at) if one.until else at
+    work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: one._replace(first=seq + 1, until=at)}))
 
 
 def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:

@@ -64,11 +64,11 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
             send(work, handle, orders.head(lobby.order))
         common = orders.parting(lobby.order, head)
         if lobby.watch.followers is not None and common == head.seq:
-            audience.heard_from(work, lobby, handle, common)
+            audience.is_at(work, lobby, handle, common)
         return
     if lobby.watch.followers is not None:
         if orders.parting(lobby.order, head) == head.seq:
-            audience.heard_from(work, lobby, handle, head.seq)
+            audience.is_at(work, lobby, handle, head.seq)
         return
     common = orders.parting(lobby.order, head)
     parted = common < lobby.order.seq <= head.seq and handle == lobby.leader
