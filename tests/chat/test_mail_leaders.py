@@ -7,7 +7,8 @@ import pytest
 from conclave.chat import events as ev
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
-from conclave.wire.order import EntryKind, Ordered, Run, Submit
+from conclave.wire.frames import Frame
+from conclave.wire.order import EntryKind, Run, Submit
 from tests.chat.desks import Table, together
 
 
@@ -178,10 +179,10 @@ def test_what_was_of_no_use_when_it_was_fetched_is_left_anew(table: Table) -> No
 # --- who lies ---
 
 
-def leave(table: Table, sender: str, *entries: Ordered) -> None:
+def leave(table: Table, sender: str, *frames: Frame) -> None:
     """``sender`` left these for burak, who fetches them."""
     table.mails += 1
-    table.put("burak", ev.Mailed(sender, entries, table.mails, "d1"))
+    table.put("burak", ev.Mailed(sender, frames, table.mails, "d1"))
 
 
 def apart(table: Table) -> Order:
@@ -203,7 +204,7 @@ def test_a_member_who_leaves_what_nobody_said_makes_nobody_deaf_to_the_leader(
     behind = orders.new_term(order, Run(order.run.term + 1, 0, "cem", 0, 0))
     _, term, _ = orders.write(behind, sender, 10**15, 0, kind, b"junk")
     leave(table, "cem", entry)
-    leave(table, "cem", term)
+    leave(table, "cem", orders.head(behind), term)
     assert table.view("burak").seq == order.seq
     table.say("ayse", "#ops", "I lead")
     fetched(table, "burak")
