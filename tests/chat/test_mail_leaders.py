@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.errors import VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.wire.frames import Frame
@@ -54,6 +55,25 @@ def test_words_behind_a_commit_that_came_too_late_come(table: Table) -> None:
     table.say("burak", "#ops", "one")
     table.run(60, 2)
     fetched(table, "ayse", "burak", "ayse")
+    assert table.words("cem")[-1] == "one"
+
+
+def refuse(*_: object) -> None:
+    """As ``examine``."""
+    raise VerificationError("its authority took it back")
+
+
+def test_words_behind_a_commit_that_the_leader_refuses_come(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.put("burak", ev.SetDeputies("ops", ("deniz",)))
+    table.part({"ayse", "cem", "deniz"}, {"burak"})
+    table.say("burak", "#ops", "one")
+    table.run(60, 2)
+    with monkeypatch.context() as judged:
+        judged.setattr("conclave.chat.lobbies.following.examine", refuse)
+        table.collect("ayse")
+    assert table.words("cem")[-1] == "together"
+    fetched(table, "burak", "ayse")
     assert table.words("cem")[-1] == "one"
 
 

@@ -26,7 +26,7 @@ from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import Head, Ordered, Submit
+from conclave.wire.order import Head, Ordered, Refusal, Refused, Submit
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""
@@ -50,6 +50,7 @@ def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> No
     if not peer.linked:
         told += _acks(peer.inbound, posts) if posts else []
         told += _heads(work, handle, [frame for frame in frames if isinstance(frame, Ordered)])
+        told += _refused(work, handle, [frame for frame in frames if isinstance(frame, Submit)])
     if told:
         work.deed(Deposit(handle, 0, tuple(encode_frame(frame) for frame in told)))
     work.deed(MailDone(envelope))
@@ -82,6 +83,19 @@ def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:
     if any(place is Place.NEXT and post.kind is PostKind.WELCOME for post, place in places):
         acks.append(Ack(first.stream, 0))
     return acks
+
+
+def _refused(work: Work, handle: str, submits: Sequence[Submit]) -> list[Refused]:
+    """What tells a member, at most once, of something that it handed in and that was not ordered in its turn."""
+    for one in submits:
+        lobby, state = work.lobby(one.group), work.session(one.group)
+        if lobby is None or lobby.order is None or state is None or not audience.leads(work, lobby):
+            continue
+        name = orders.name_of(handle, one.number, one.epoch, one.kind, one.payload)
+        turn = orders.handed_in(lobby.order, handle, one.base, one.number, name) is orders.Place.NEXT
+        if turn and handle in groups.roster(state):
+            return [Refused(one.group, one.number, state.number, Refusal.STALE)]
+    return []
 
 
 def unlinked(work: Work, handle: str) -> None:
