@@ -15,7 +15,7 @@ from conclave.chat.pairs.talk import REJECTIONS_MOST
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.posts import Answer, Choice, Message, pack_parcel
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 
 
 @pytest.fixture
@@ -155,6 +155,37 @@ def test_words_beyond_those_come_too_where_that_home_was_first_heard_refusing_a_
     assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
 
 
+def unblocked(table: Table, words: int) -> None:
+    """burak blocked and unblocked ayse before he fetched what she said; she has heard both, and left it anew."""
+    for number in range(words):
+        table.say("ayse", "@burak", str(number))
+    table.put("burak", ev.AnswerRequest("ayse", accept=False, block=True))
+    table.put("burak", ev.Unblock("ayse"))
+    fetch(table, "ayse")
+    table.run(2 * ANEW_SECONDS, 5)
+
+
+def test_words_to_who_lifted_a_block_come_once_it_accepts(friends: Table) -> None:
+    unblocked(friends, 12)
+    fetch(friends, "burak", "ayse")
+    friends.put("burak", ev.AnswerRequest("ayse", accept=True))
+    fetch(friends, "ayse")
+    friends.run(2 * ANEW_SECONDS, 5)
+    fetch(friends, "burak", "ayse")
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 13
+
+
+def test_words_to_who_lifted_a_block_come_once_it_is_free(friends: Table) -> None:
+    unblocked(friends, 2)
+    friends.put("burak", ev.SetBusy(on=True))
+    fetch(friends, "burak", "ayse")
+    friends.put("burak", ev.SetBusy(on=False))
+    fetch(friends, "ayse")
+    friends.run(2 * ANEW_SECONDS, 5)
+    fetch(friends, "burak", "ayse")
+    assert friends.statuses("ayse", "@burak") == ["delivered"] * 3
+
+
 ENDS = ("ayse", "burak"), ("burak", "ayse")
 
 
@@ -275,6 +306,44 @@ def test_mail_that_waits_to_be_left_anew_is_over_a_restart_too(friends: Table, *
     friends.run(2 * ANEW_SECONDS, 5)
     fetch(friends, *("burak", "ayse") * 4)
     assert {"word 1", "word 2"} <= {*friends.words("burak", "@ayse")}
+
+
+def test_words_behind_a_welcome_that_is_left_come_once_that_may_be_taken() -> None:
+    """One's half lost; who asks it in from the other reaches it by mail alone."""
+    table = together("ayse", "burak", "cem", "deniz")
+    table.link("burak", "deniz")
+    table.mail_life = 14 * 86_400.0
+    table.stock()
+    table.say("deniz", "@burak", "hello")
+    table.say("burak", "@deniz", "hi")
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30)
+    table.say("burak", "#ops", "in our half")
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.run(3)
+    table.put("deniz", ev.InviteTo("ops", ("burak",)))
+    fetch(table, "burak", "deniz")  # who is in accepts by itself
+    table.run(10)
+    table.say("deniz", "@burak", "are you there?")
+    fetch(table, "burak")
+    assert table.words("burak", "@deniz")[-1] == "hi"
+    fetch(table, *("deniz", "burak") * 2)
+    assert table.words("burak", "@deniz")[-1] == "are you there?"
+    assert table.view("burak").leader == "cem"
+
+
+def test_of_what_lies_in_a_mailbox_as_its_owner_is_shut_out_it_is_not_said_that_it_was_not_sent(
+    friends: Table,
+) -> None:
+    friends.say("ayse", "@burak", "one")
+    friends.run(10, 5)
+    friends.say("ayse", "@burak", "two")
+    friends.put("ayse", ev.Expelled("burak", "suspended"))
+    friends.put("ayse", ev.Readmitted("burak"))
+    assert friends.statuses("ayse", "@burak")[-2:] == ["sent", "not sent"]
+    friends.say("ayse", "@burak", "three")
+    fetch(friends, *("burak", "ayse") * 3)
+    assert friends.words("burak", "@ayse")[-2:] == ["one", "three"]
 
 
 def drawn(table: Table, *frames: Frame, seconds: float = 20) -> int:

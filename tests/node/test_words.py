@@ -374,8 +374,8 @@ def test_how_far_a_line_of_a_pair_has_come_in_words() -> None:
     assert in_pair(stored(Status.MAILED), "burak", "ayse", 9).words == "in mailbox"
 
 
-def test_what_was_in_a_mailbox_when_a_backup_was_made_may_have_arrived_in_words() -> None:
-    words = "sent; a restored home does not hear whether it arrived"
+def test_of_what_is_not_heard_any_more_it_is_said_that_it_may_have_arrived() -> None:
+    words = "it may have arrived: that is not heard any more"
     pair = in_pair(stored(Status.SENT), "burak", "ayse", 0)
     assert pair.words == _of_pair(pair) == words
     assert in_lobby(room(), stored(Status.SENT, 0), "ayse").words == words

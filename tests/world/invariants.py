@@ -176,12 +176,12 @@ def _said_to_all(town: Town) -> Iterator[str]:
             if lobby.stage is Stage.MEMBER and not _ever_out(speaker, lobby):
                 yield f"{text!r} was not sent to {lobby.label}, though {author} is in"
             continue
-        if author not in people and not _with_another(town, group, people, author, identity):
-            continue  # it left with what it said, and came back
         leader = town.nodes[lobby.leader].desk.lobbies.get(group) if lobby.stage is Stage.MEMBER else None
         for name in people - town.expelled:
             if not _mutual(town, group, author, name):
                 continue
+            if author not in people and not _with_another(town, group, people, name, (author, identity)):
+                continue  # it left with what it said, and came back
             label = town.nodes[name].desk.lobbies.get(group)
             assert label is not None
             if leader is not None and _newcomer(town.nodes[lobby.leader], leader, name, own.line.seq):
@@ -190,13 +190,13 @@ def _said_to_all(town: Town) -> Iterator[str]:
                 yield f"{name} lacks {text!r} of {lobby.label}, which {author} has as {own.line.status.value}"
 
 
-def _with_another(town: Town, group: bytes, people: frozenset[str], author: str, identity: bytes) -> bool:
-    """Whether something has its place in the order of one who stayed."""
+def _with_another(town: Town, group: bytes, people: frozenset[str], one: str, line: tuple[str, bytes]) -> bool:
+    """Whether something has its place in the order of one who stayed, and is in with ``one``."""
     for name in people:
         lobby = town.nodes[name].desk.lobbies.get(group)
         assert lobby is not None
-        line = town.nodes[name].store.line(lobby.label, author, identity)
-        if line is not None and line.line.seq:
+        stored = town.nodes[name].store.line(lobby.label, *line)
+        if stored is not None and stored.line.seq and _mutual(town, group, name, one):
             return True
     return False
 

@@ -25,6 +25,7 @@ from conclave.chat.lobbies import (
     departing,
     ending,
     following,
+    handover,
     healing,
     invitations,
     leadership,
@@ -119,6 +120,7 @@ def _happened(work: Work, event: ev.Event) -> None:
         case ev.Mailed(peer, several, envelope, device):
             work.envelope = device
             if peer != work.me:
+                handover.opened(work, peer, several)
                 for frame in several:
                     _arrived(work, peer, frame)
             work.envelope = None

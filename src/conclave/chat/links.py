@@ -140,6 +140,8 @@ def resend(work: Work, peer: Peer) -> None:
 def abandon(work: Work, handle: str) -> None:
     """Nothing more goes to ``handle``: what waits is not sent, and its numbers are skipped for good.
 
+    What is on its way, by a link or by mail, may arrive all the same, and nothing is heard of it.
+
     Should it come back, another group begins: its keys may be known to others. Keys may be among what waited, too; so
     another stream begins, as of a home that has lost its keys, and then both begin another group.
     """
@@ -150,8 +152,9 @@ def abandon(work: Work, handle: str) -> None:
     if not peer.out.count:
         return
     work.record(DropPosts(handle, peer.out.next - 1))
+    gone = max(peer.mailed, peer.mailing, peer.flight.sent)
     for line in peer.out.lines:
-        work.mark_line("@" + handle, line.id, Status.FAILED)
+        work.mark_line("@" + handle, line.id, Status.SENT if line.number <= gone else Status.FAILED)
     out = delivery.Outbound(work.random(delivery.STREAM_BYTES), peer.out.next, peer.out.next)
     pair = replace(peer.pair, told=False)  # that we rejected it may be among it too
     work.keep(replace(peer, out=out, pair=pair, flight=replace(peer.flight, sent=out.base - 1), again=frozenset()))

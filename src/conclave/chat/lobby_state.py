@@ -97,8 +97,8 @@ class Voice:
     flying: tuple[Flying, ...] = ()
     staged: Staged | None = None  # our commit under way
     sent: int = 0  # the highest number handed in on the present link
-    mail_to: str = ""  # the leader in whose mailbox something was left
-    mailed: int = 0  # the highest number that was left there
+    mail_to: Run | None = None  # the term in whose leader's mailbox something was left
+    mailed: int = 0  # the highest number that was left there, as it is now
     mail_until: float = 0.0  # UNIX seconds until when all of these are there; 0: not known, or none is
     moved: float = 0.0  # UNIX seconds of its last progress
 

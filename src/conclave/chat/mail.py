@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conclave.chat import delivery, links
+from conclave.chat import delivery, groups, links
 from conclave.chat.delivery import Inbound, Place
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited
@@ -20,12 +20,13 @@ from conclave.chat.notices import Trouble
 from conclave.chat.state import Peer
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
+from conclave.lobby import order as orders
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
 from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
-from conclave.wire.delivery import Ack, Post
+from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import Submit
+from conclave.wire.order import Head, Ordered, Refusal, Refused, Submit
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""
@@ -42,21 +43,59 @@ _WHY = {
 
 
 def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> None:
-    """An envelope's frames are taken: acknowledge posts by mail to who is not linked; the authority may forget it."""
+    """An envelope's frames are taken: say so by mail to who is not linked; the authority may forget it."""
     peer = work.peer(handle)
     posts = [frame for frame in frames if isinstance(frame, Post)]
-    ack = _ack(peer.inbound, posts[0]) if posts and not peer.linked else None
-    if ack is not None:
-        work.deed(Deposit(handle, 0, (encode_frame(ack),)))
+    told: list[Frame] = []
+    if not peer.linked:
+        told += _acks(peer.inbound, posts) if posts else []
+        told += _heads(work, handle, [frame for frame in frames if isinstance(frame, Ordered)])
+        told += _refused(work, handle, [frame for frame in frames if isinstance(frame, Submit)])
+    if told:
+        work.deed(Deposit(handle, 0, tuple(encode_frame(frame) for frame in told)))
     work.deed(MailDone(envelope))
 
 
-def _ack(inbound: Inbound, post: Post) -> Ack | None:
-    """What we have of a peer's stream; 0 of one that we do not know, of which we lack what is before ``post``."""
-    _, place = delivery.place(inbound, post)
-    if place is Place.AHEAD and all(post.stream != stream for stream, _ in inbound.streams):
-        return Ack(post.stream, 0)
-    return delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
+def _heads(work: Work, handle: str, entries: Sequence[Ordered]) -> list[Head]:
+    """Where our orders stand that a member left us something of, and that did not come so far by it."""
+    heads = []
+    for group, seq in {entry.group: entry.seq for entry in entries}.items():
+        lobby, state = work.lobby(group), work.session(group)
+        if lobby is None or lobby.order is None or lobby.stage is not Stage.MEMBER or state is None:
+            continue
+        if lobby.order.seq < seq and handle in groups.roster(state):
+            heads.append(orders.head(lobby.order))
+    return heads
+
+
+def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:
+    """What we have of a peer's stream; and 0 where its posts are to be left anew.
+
+    That is of a stream that we do not know, of which we lack what is before them; and where a Welcome was left, as
+    nothing that we say later tells that it may be taken by then.
+    """
+    places = [(post, delivery.place(inbound, post)[1]) for post in posts]
+    first, place = places[0]
+    if place is Place.AHEAD and all(first.stream != stream for stream, _ in inbound.streams):
+        return [Ack(first.stream, 0)]
+    ack = delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
+    acks = [ack] if ack is not None else []
+    if any(place is Place.NEXT and post.kind is PostKind.WELCOME for post, place in places):
+        acks.append(Ack(first.stream, 0))
+    return acks
+
+
+def _refused(work: Work, handle: str, submits: Sequence[Submit]) -> list[Refused]:
+    """What tells a member, at most once, of something that it handed in and that was not ordered in its turn."""
+    for one in submits:
+        lobby, state = work.lobby(one.group), work.session(one.group)
+        if lobby is None or lobby.order is None or state is None or not audience.leads(work, lobby):
+            continue
+        name = orders.name_of(handle, one.number, one.epoch, one.kind, one.payload)
+        turn = orders.handed_in(lobby.order, handle, one.base, one.number, name) is orders.Place.NEXT
+        if turn and handle in groups.roster(state):
+            return [Refused(one.group, one.number, state.number, Refusal.STALE)]
+    return []
 
 
 def unlinked(work: Work, handle: str) -> None:
@@ -119,7 +158,7 @@ def deposited(work: Work, event: Deposited) -> None:
         return
     if group:
         lobby = work.lobby(group)
-        if lobby is not None and lobby.voice.mail_to == handle:
+        if lobby is not None and _mails_to(lobby, handle):
             voice = replace(lobby.voice, mail_until=lobby.voice.mail_until or event.until)
             work.keep_lobby(replace(lobby, voice=voice))
             for one in lobby.voice.flying:
@@ -182,7 +221,7 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
     if group:
         work.keep(replace(work.peer(handle), mail_at=at))
         lobby = work.lobby(group)
-        if lobby is not None and lobby.voice.mail_to == handle:
+        if lobby is not None and _mails_to(lobby, handle):
             work.keep_lobby(replace(lobby, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
         return
     peer = work.peer(handle)
@@ -270,13 +309,19 @@ def _forgotten(work: Work, lobby: Lobby) -> Lobby:
 
 
 def _lacks(lobby: Lobby, handle: str, one: Follower, has: int) -> bool:
-    """Whether somebody is to be mailed to: of whom nothing is kept, as after a crash, only where words are new to it.
+    """Whether somebody is to be mailed to: of whom nothing is kept only where words, or that we lead, are new to it.
 
     Where we do not know how far somebody came who went out before, only a link can tell.
     """
     if handle in lobby.mailed or one.have:
         return True
-    return not one.until and has < lobby.ears.words
+    assert lobby.order is not None
+    return not one.until and has < max(lobby.ears.words, lobby.order.run.first)
+
+
+def _mails_to(lobby: Lobby, handle: str) -> bool:
+    """Whether what we hand in was left in this mailbox last."""
+    return lobby.voice.mail_to is not None and lobby.voice.mail_to.leader == handle
 
 
 def _mail_leader(work: Work, lobby: Lobby) -> None:
@@ -291,8 +336,8 @@ def _mail_leader(work: Work, lobby: Lobby) -> None:
     speaking.protect(work, lobby)
     lobby = work.lobby(lobby.group) or lobby
     voice = lobby.voice
-    if voice.mail_to != lobby.leader or (voice.flying and voice.flying[0].number > voice.mailed):
-        voice = replace(voice, mail_to=lobby.leader, mailed=0, mail_until=0.0)  # nothing of it is there
+    if voice.mail_to != lobby.lead or (voice.flying and voice.flying[0].number > voice.mailed):
+        voice = replace(voice, mail_to=lobby.lead, mailed=0, mail_until=0.0)  # nothing of it is there
     elif 0 < voice.mail_until <= work.now:
         for one in voice.flying:
             if one.id and one.number <= voice.mailed:

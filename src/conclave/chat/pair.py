@@ -133,7 +133,12 @@ _H, _T = Heard, Theirs
 THEIRS: dict[tuple[Theirs, Heard], Theirs] = {
     (_T.UNKNOWN, _H.WE_SAID): _T.ASKED,
     (_T.UNKNOWN, _H.THEY_SAID): _T.ACCEPTED,
+    (
+        _T.UNKNOWN,
+        _H.ACCEPT,
+    ): _T.ACCEPTED,  # this and ``BUSY``: of words left before a block of theirs that they lifted
     (_T.UNKNOWN, _H.REJECT): _T.REJECTED,  # they turned to us first, and then away, before we said anything
+    (_T.UNKNOWN, _H.BUSY): _T.BUSY,
     (_T.ASKED, _H.THEY_SAID): _T.ACCEPTED,
     (_T.ASKED, _H.ACCEPT): _T.ACCEPTED,
     (_T.ASKED, _H.REJECT): _T.REJECTED,

@@ -36,7 +36,7 @@ RESTORED_KEY = "restored"
 """The state by which the core knows that its home was restored; what it says is ``Remains``."""
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
-So go the outbox (lines of it are marked as not sent, or as sent where a mailbox has them) and the lobbies' orders."""
+So go the outbox (lines of it are marked as sent: they may have arrived since) and the lobbies' orders."""
 VERSION = 3
 """Older ones are read too: 1 says of no lobby who was in, and both know of none that we were leaving, or out of."""
 _ALL = (1 << 63) - 1
@@ -46,12 +46,12 @@ def forget(
     states: Iterable[tuple[str, bytes]],
     outbox: Iterable[str],
     orders: Iterable[bytes],
-    unsent: Iterable[tuple[str, str, bytes, Status]],
+    unsent: Iterable[tuple[str, str, bytes]],
 ) -> list[Record]:
     """What makes a copy of a store fit to be restored. Done twice it changes nothing more.
 
     ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait here or
-    in a mailbox: conversation, sender, id, status.
+    in a mailbox: conversation, sender, id.
     """
     held = list(states)
     gone = [key for key, _ in held if key.startswith(GONE)]
@@ -61,9 +61,7 @@ def forget(
     records += _met(dict(held))
     records += [DropPosts(peer, _ALL) for peer in outbox]
     records += [DropEntries(group) for group in orders]
-    for name, sender, identity, status in unsent:
-        now = Status.SENT if status is Status.MAILED else Status.FAILED  # what is in a mailbox may arrive
-        records.append(MarkLine(name, sender, identity, now))
+    records += [MarkLine(name, sender, identity, Status.SENT) for name, sender, identity in unsent]
     return records
 
 

@@ -89,7 +89,7 @@ def restore(
         note(f"it restores: {found.lines} lines of history of {found.handle}@{found.realm}")
     else:
         note(
-            f"{found.lines} lines of history restored in {context.home}; messages that waited are marked as not sent"
+            f"{found.lines} lines of history restored in {context.home}; messages that waited may have arrived since"
         )
         note(f"now ask for an invite for {found.handle}, then: conclave join '<invite>'; chats move to this device")
 

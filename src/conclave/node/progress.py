@@ -17,8 +17,8 @@ from conclave.store.ports import StoredLine
 from conclave.values import dataclass
 
 FAR = (Status.DELIVERED, Status.READ)
-UNHEARD = "sent; a restored home does not hear whether it arrived"
-"""Of what was in a mailbox when the backup was made."""
+UNHEARD = "it may have arrived: that is not heard any more"
+"""Of what waited, here or in a mailbox, when the backup was made, or was on its way to somebody who was shut out."""
 
 
 def has(mark: Mark | None, seq: int) -> bool:
@@ -75,7 +75,7 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
 
 
 def _unplaced(status: Status) -> str:
-    """In words, of a line that no order has: none such is *sent* but from a backup."""
+    """In words, of a line that no order has, nor its receiver as far as we know: none such is *sent* otherwise."""
     return UNHEARD if status is Status.SENT else status.value
 
 

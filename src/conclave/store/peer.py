@@ -14,7 +14,6 @@ from threading import Lock
 from typing import Any
 
 from conclave.chat.effects import AddLine, Record
-from conclave.chat.words.line import Status
 from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, Runs, recorded, runs, stored
@@ -195,13 +194,13 @@ class PeerDatabase:
         rows = self._read("SELECT peer, min(number), max(number), count(*) FROM posts GROUP BY peer")
         return {peer: (first, last, count) for peer, first, last, count in rows}
 
-    def unsent(self) -> list[tuple[str, str, bytes, Status]]:
-        """Lines that wait here or in a mailbox: conversation, sender, id, status. Looks at all of history."""
+    def unsent(self) -> list[tuple[str, str, bytes]]:
+        """Lines that wait here or in a mailbox: conversation, sender, id. Looks at all of history."""
         rows = self._read(
-            "SELECT c.name, l.sender, l.id, l.status FROM lines l JOIN conversations c ON c.key = l.conversation "
+            "SELECT c.name, l.sender, l.id FROM lines l JOIN conversations c ON c.key = l.conversation "
             "WHERE l.status IN ('waiting', 'in mailbox')"
         )
-        return [(name, sender, identity, Status(status)) for name, sender, identity, status in rows]
+        return [(name, sender, identity) for name, sender, identity in rows]
 
     def entries(self, group: bytes, first: int, count: int) -> list[bytes]:
         """As ``PeerStore.entries``."""

@@ -56,7 +56,7 @@ class Ack:
     ``declined`` are the numbers among these that it did not want: what they carry was dropped. It names at least
     all that the sender may not know of yet, which are those from the ``base`` of the sender's latest post on. One
     that is named twice was dropped because the sender is rejected. By mail alone, ``number`` 0: of a stream that is
-    not known here, posts came without those before them.
+    not known here, posts came without those before them; or a Welcome came that could not be taken yet.
     """
 
     stream: bytes

@@ -18,10 +18,12 @@ from conclave.lobby.leader import Follower, Followers
 from conclave.lobby.shelf import Shelf
 from conclave.values import replace
 from conclave.wire.limits import HASH_BYTES
-from conclave.wire.order import EntryKind, Fetch, Have, Ordered, Refusal, Refused, Run
+from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Refusal, Refused, Run
 
 TELL_SECONDS = 0.5
 """Within so long of telling how far we are, few words more are not told."""
+UNTAKEN_SECONDS = 3600.0
+"""What a follower fetched as mail, and could not take, is left anew after so long."""
 RUMOUR_KEPT_SECONDS = 60.0
 """What a member says of who leads is believed, and looked into, for so long, unless it says so again."""
 
@@ -144,6 +146,18 @@ def haves_arrived(work: Work, haves: Iterable[tuple[str, Have]]) -> None:
 def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     """A follower has everything up to ``seq``."""
     _heard(work, lobby, [(handle, seq)])
+
+
+def mail_untaken(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """By mail a follower shows how far it came by mail: what was left behind that is left anew, later."""
+    if lobby.order is None or lobby.watch.followers is None or orders.parting(lobby.order, head) != head.seq:
+        return
+    one = lobby.mailed.get(handle)
+    if one is None or not one.first or head.seq >= one.upto:
+        return
+    at = int(work.now + UNTAKEN_SECONDS)
+    at = min(one.until, at) if one.until else at
+    work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: one._replace(first=head.seq + 1, until=at)}))
 
 
 def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:

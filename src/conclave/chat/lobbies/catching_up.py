@@ -30,6 +30,9 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
         meaning.unknown_head(work, handle, head)
         return
+    if work.envelope is not None:  # who leads is not believed of a Head: see ``handover``
+        audience.mail_untaken(work, lobby, handle, head)
+        return
     top, lead = head.runs[0], lobby.lead
     if not terms.believed(work, lobby, handle, top.term):
         work.trouble(handle, f"{lobby.label}: {handle} claims a term that no lobby comes to so soon")

@@ -85,19 +85,28 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
         return True
     if entry.sender == work.me or entry.sender not in people:
         return entry.sender == work.me and handle in people
-    if entry.kind is EntryKind.TERM and not terms.credible(work, lobby, entry.term):
-        return False
+    if entry.kind is EntryKind.TERM:
+        return takes_term(work, lobby, state, entry)
     try:
         if entry.kind is EntryKind.COMMIT:
             examine(work, lobby, entry.sender, entry.number, entry.payload, work.judges.members)
             return True
-        author, body = groups.look_into(work, state, entry.payload)
+        author, _ = groups.look_into(work, state, entry.payload)
     except (RemoteError, LocalError):
         return False
-    if entry.kind is EntryKind.TERM:
-        epoch = mls.read_envelope(entry.payload).epoch
-        return author == entry.sender and epoch == state.number and isinstance(body, Term) and body.term == entry.term
     return author == entry.sender
+
+
+def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
+    """Whether by this entry a member takes a term, in the present epoch of ``state``, that it is believed."""
+    if entry.sender not in groups.roster(state) or not terms.credible(work, lobby, entry.term):
+        return False
+    try:
+        author, body = groups.look_into(work, state, entry.payload)
+        epoch = mls.read_envelope(entry.payload).epoch
+    except (RemoteError, LocalError):
+        return False
+    return author == entry.sender and epoch == state.number and isinstance(body, Term) and body.term == entry.term
 
 
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:

@@ -24,6 +24,9 @@ HEAL_FIRST = 20.0
 """Who was about to come into another half waits so much longer (seconds) for somebody of that half to lead."""
 LEAVING_LAST = 60.0
 """Who leaves waits so much longer (seconds): it leads where others follow an order that counts behind its own."""
+ALONE_LAST = 60.0
+"""Who reaches nobody follows a leader that left so much later (seconds), and again for each before it in the
+succession: others may lead by now, and say so by mail."""
 _WATCHING = (Stage.MEMBER, Stage.LEAVING)
 
 
@@ -187,6 +190,8 @@ def passed(work: Work, group: bytes) -> None:
     if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
         return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
+    if work.me in people and people != [work.me] and not linked_now:
+        lost_for -= ALONE_LAST * (1 + people.index(work.me))
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
     match succession.move(

@@ -12,7 +12,7 @@ from conclave.chat import groups, records
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
 from conclave.chat.lobbies import audience, ending, healing, ordering, rejoining
-from conclave.chat.lobbies.voice import give_up_commit, put_off_commit, unsealed, wait, without_commit
+from conclave.chat.lobbies.voice import from_here, give_up_commit, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
 from conclave.chat.words.line import Status
@@ -92,9 +92,15 @@ def flush(work: Work, group: bytes) -> None:
 
 
 def protect(work: Work, lobby: Lobby) -> None:
-    """Protect what waits, as far as it may fly."""
-    if lobby.order is not None:
-        _protect(work, lobby, lobby.order)
+    """Protect what waits, as far as it may fly, and anew what no leader orders any more, as its epoch is too old."""
+    state, order, voice = work.session(lobby.group), lobby.order, lobby.voice
+    if state is None or order is None:
+        return
+    oldest = min((one.epoch for one in voice.flying if one.payload), default=state.number)
+    if oldest < state.number - ordering.FRESH_EPOCHS:
+        lobby = replace(lobby, voice=sealed_before(voice, state.number))
+        work.keep_lobby(lobby)
+    _protect(work, lobby, order)
 
 
 def _protect(work: Work, lobby: Lobby, order: Order) -> None:
@@ -228,12 +234,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         work.pending = True  # we are behind ourselves: the order brings the epoch that is wanted
         return
     else:
-        stale = {each.number for each in voice.flying if each.epoch < state.number}
-        flying = tuple(
-            unsealed(each) if each.number in stale and each.kind is not EntryKind.COMMIT else each
-            for each in voice.flying
-        )
-        work.keep_lobby(replace(lobby, voice=replace(voice, flying=flying, sent=one.number - 1)))
+        work.keep_lobby(replace(lobby, voice=from_here(sealed_before(voice, state.number), one.number)))
     work.stir(frame.group)
 
 

@@ -79,8 +79,20 @@ def without_commit(work: Work, voice: Voice) -> Voice:
         Flying(one.number, EntryKind.MESSAGE, 0, content=nothing) if one.kind is EntryKind.COMMIT else one
         for one in voice.flying
     )
-    sent = min((one.number for one in voice.flying if one.kind is EntryKind.COMMIT), default=voice.sent + 1) - 1
-    return replace(voice, flying=flying, staged=None, sent=min(voice.sent, sent))
+    at = min((one.number for one in voice.flying if one.kind is EntryKind.COMMIT), default=voice.next)
+    return from_here(replace(voice, flying=flying, staged=None), at)
+
+
+def sealed_before(voice: Voice, epoch: int) -> Voice:
+    """The same where words that were sealed before ``epoch`` are to be protected anew."""
+    old = [one.number for one in voice.flying if one.epoch < epoch and one.kind is not EntryKind.COMMIT]
+    flying = tuple(unsealed(one) if one.number in old else one for one in voice.flying)
+    return from_here(replace(voice, flying=flying), min(old, default=voice.next))
+
+
+def from_here(voice: Voice, number: int) -> Voice:
+    """The same where all from ``number`` on is to be handed in anew, by a link or by mail."""
+    return replace(voice, sent=min(voice.sent, number - 1), mailed=min(voice.mailed, number - 1))
 
 
 def put_off_commit(work: Work, lobby: Lobby, epoch: int) -> Lobby:

@@ -16,7 +16,7 @@ class Status(StrEnum):
 
     WAITING = "waiting"  # in the outbox: the peer is away, busy, or not linked yet
     MAILED = "in mailbox"  # sealed at the authority, until the peer comes
-    SENT = "sent"  # in a lobby: in its order; on a legacy link: given to it, which confirms nothing; before a backup
+    SENT = "sent"  # in a lobby: in its order; on a legacy link: given to it, which confirms nothing; else unheard of
     DELIVERED = "delivered"  # committed on the peer's device; in a lobby, on everybody's
     READ = "read"  # in a pair, where the peer allows it to be told
     FAILED = "not sent"  # refused: rejected, blocked, lobby closed
