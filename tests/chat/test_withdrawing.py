@@ -152,6 +152,20 @@ def test_so_many_are_remembered(table: Table) -> None:
     assert table.state("deniz", group).watch.inviters == names[1:INVITERS_MOST]
 
 
+def test_who_was_to_let_us_in_and_is_put_out_is_linked_to_no_more_for_it() -> None:
+    table = together("ayse", "cem", beside=("burak",))
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    table.run(3)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(3)
+    assert views.wanted(table.desks["burak"]) == {"cem"}
+    table.put("burak", ev.Expelled("cem", "suspended"))
+    table.put("burak", ev.Readmitted("cem"))
+    assert "burak" not in table.stages()
+    assert views.wanted(table.desks["burak"]) == frozenset()
+
+
 def asked_again() -> Table:
     """burak left ayse's lobby, and cem asks him in again."""
     table = together("ayse", "burak", "cem", beside=("deniz",))

@@ -79,8 +79,6 @@ def decline(work: Work, lobby: Lobby) -> None:
         for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
             work.post(handle, Leave(lobby.group))
     packages.taken_back(work, lobby.group)
-    for handle in lobby.watch.tied:
-        work.tie(handle, lobby.group, tied=False)
     drop(work, lobby)
 
 
@@ -116,6 +114,8 @@ def expelled(work: Work, lobby: Lobby, handle: str) -> None:
 
 def drop(work: Work, lobby: Lobby) -> None:
     """We are not asked in any more. One that had ended is that again: else another goes on with its history."""
+    for handle in lobby.watch.tied:
+        work.tie(handle, lobby.group, tied=False)
     before = lobby.before()
     if before is None:
         work.drop_lobby(lobby)
