@@ -80,11 +80,14 @@ def test_who_takes_each_invitation_back_asks_no_more_often_than_who_does_not() -
     assert rings(100) == most
 
 
-@pytest.fixture
-def asked_by_two() -> Table:
+@pytest.fixture(params=["as it runs", "over a restart"])
+def asked_by_two(request: pytest.FixtureRequest) -> Table:
     table = together("ayse", "cem", "deniz", beside=("burak",))
     for one in ("cem", "deniz"):
         table.put(one, ev.InviteTo("ops", ("burak",)))
+        table.run(3)
+    if request.param == "over a restart":
+        table.restart("burak")
         table.run(3)
     assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
     return table
@@ -149,7 +152,7 @@ def test_so_many_are_remembered(table: Table) -> None:
     for one in names:
         kind, body = pack_parcel(Invite(group, "ops", names))
         table.put("deniz", ev.Arrived(one, Post(bytes(8), 1, 1, kind, body)))
-    assert table.state("deniz", group).watch.inviters == names[1:INVITERS_MOST]
+    assert table.state("deniz", group).inviters == names[1:INVITERS_MOST]
 
 
 def test_who_was_to_let_us_in_and_is_put_out_is_linked_to_no_more_for_it() -> None:

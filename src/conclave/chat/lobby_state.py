@@ -211,7 +211,6 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
-    inviters: tuple[str, ...] = ()  # who asked us in too, until our people answer
     retry: tuple[int, float, float] = (0, 0.0, 0.0)
     """The epoch in which a commit of ours was refused, when it is tried again, and after how many seconds."""
 
@@ -250,6 +249,7 @@ class Lobby:
     timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
     forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
     former: str = ""  # who had asked us in before, where it had ended and we are asked in again
+    inviters: tuple[str, ...] = ()  # who asked us in too, until our people answer
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard

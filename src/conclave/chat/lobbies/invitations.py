@@ -36,7 +36,7 @@ def full(work: Work, handle: str, group: bytes) -> bool:
 
 
 def _inviters(lobby: Lobby) -> tuple[str, ...]:
-    return (lobby.inviter, *lobby.watch.inviters)
+    return (lobby.inviter, *lobby.inviters)
 
 
 def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
@@ -57,9 +57,8 @@ def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) 
     if handle == lobby.inviter:
         if lobby.asked != roster:
             work.keep_lobby(replace(lobby, asked=roster), reworded=True)
-    elif handle not in lobby.watch.inviters and len(_inviters(lobby)) < INVITERS_MOST:
-        inviters = (*lobby.watch.inviters, handle)
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, inviters=inviters)))
+    elif handle not in lobby.inviters and len(_inviters(lobby)) < INVITERS_MOST:
+        work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, handle)), reworded=True)
 
 
 def check_roster(work: Work, roster: tuple[str, ...]) -> None:
@@ -97,11 +96,11 @@ def _without(work: Work, lobby: Lobby, handle: str) -> None:
     if not others:
         drop(work, lobby)
         return
-    rest = replace(lobby, inviter=others[0], watch=replace(lobby.watch, inviters=others[1:]))
+    rest = replace(lobby, inviter=others[0], inviters=others[1:])
     if handle == lobby.inviter:
         ask(work, rest)
     else:
-        work.keep_lobby(rest)
+        work.keep_lobby(rest, reworded=True)
 
 
 def expelled(work: Work, lobby: Lobby, handle: str) -> None:

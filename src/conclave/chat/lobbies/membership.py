@@ -242,9 +242,8 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
     if lobby.stage is Stage.INVITED:
         package = packages.handed(work, handle, lobby.group)
         work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
-        watch, others = replace(lobby.watch, inviters=()), lobby.watch.inviters
-        work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False, watch=watch), reworded=True)
-        for other in others:
+        work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False, inviters=()), reworded=True)
+        for other in lobby.inviters:
             _asked_too(work, work.lobby(lobby.group) or lobby, other)
         work.stir(lobby.group)
 
