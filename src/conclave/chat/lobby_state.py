@@ -249,7 +249,7 @@ class Lobby:
     timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
     forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
     former: str = ""  # who had asked us in before, where it had ended and we are asked in again
-    inviters: tuple[str, ...] = ()  # who asked us in too, until our people answer
+    inviters: tuple[str, ...] = ()  # who asked us in too, and has no answer
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
@@ -259,6 +259,16 @@ class Lobby:
     def leader(self) -> str:
         """Who leads it, as far as we know; empty while we are not in."""
         return self.lead.leader if self.lead is not None else self.inviter
+
+    @property
+    def asking(self) -> tuple[str, ...]:
+        """Whose invitations our people are shown: that of one alone, and once they said yes to it the others'."""
+        return (self.inviter,) if self.stage is Stage.INVITED else self.inviters
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Who asked us in and has no answer, who is shown first."""
+        return (*self.asking, *self.inviters) if self.stage is Stage.INVITED else self.inviters
 
     def before(self) -> Lobby | None:
         """What it was before we were asked in: ended, with its history under its label; None: nothing to us."""

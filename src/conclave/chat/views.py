@@ -71,7 +71,7 @@ class LobbyView:
 def requests(desk: Desk) -> tuple[Request, ...]:
     """Everything that waits for our answer."""
     pairs = [Request(one.handle, "") for one in desk.peers.values() if one.pair.ours is Ours.REQUEST]
-    lobbies = [Request(one.inviter, one.label) for one in desk.lobbies.values() if one.stage is Stage.INVITED]
+    lobbies = [Request(handle, one.label) for one in desk.lobbies.values() for handle in one.asking]
     return tuple(sorted(pairs + lobbies, key=lambda one: (one.peer, one.lobby)))
 
 

@@ -25,7 +25,7 @@ WITHDRAWN_SECONDS = 3600.0
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
     others = [one for one in work.lobbies() if one.group != group]
-    waiting = [_inviters(one) for one in others if one.stage is Stage.INVITED]
+    waiting = [one.unanswered for one in others if one.unanswered]
     asking = sum(handle in one for one in waiting)
     limits = work.settings
     return (
@@ -33,10 +33,6 @@ def full(work: Work, handle: str, group: bytes) -> bool:
         or asking + len(_withdrawn(work, handle)) >= limits.invitations_per_peer
         or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
     )
-
-
-def _inviters(lobby: Lobby) -> tuple[str, ...]:
-    return (lobby.inviter, *lobby.inviters)
 
 
 def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
@@ -57,8 +53,15 @@ def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) 
     if handle == lobby.inviter:
         if lobby.asked != roster:
             work.keep_lobby(replace(lobby, asked=roster), reworded=True)
-    elif handle not in lobby.inviters and len(_inviters(lobby)) < INVITERS_MOST:
+    elif handle not in lobby.inviters and len(lobby.unanswered) < INVITERS_MOST:
         work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, handle)), reworded=True)
+
+
+def asked_beside(work: Work, lobby: Lobby, handles: tuple[str, ...]) -> None:
+    """Our people said yes to somebody, and are asked for these too: that one did not know that they are in."""
+    work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles)), reworded=True)
+    for handle in handles if not work.busy else ():
+        work.tell(RequestArrived(handle, lobby.label))
 
 
 def check_roster(work: Work, roster: tuple[str, ...]) -> None:
@@ -71,44 +74,50 @@ def check_roster(work: Work, roster: tuple[str, ...]) -> None:
 
 def decline(work: Work, lobby: Lobby) -> None:
     """We do not want to be in, though perhaps we said so before."""
-    if lobby.stage is Stage.INVITED:
-        for handle in _inviters(lobby):
-            work.post(handle, Answer(lobby.group, Choice.REJECT))
-    else:
+    for handle in lobby.unanswered:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    if lobby.stage is Stage.JOINING:
         for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
             work.post(handle, Leave(lobby.group))
     packages.taken_back(work, lobby.group)
     drop(work, lobby)
 
 
+def turn_down(work: Work, lobby: Lobby, handle: str) -> None:
+    """We do not want to be let in by ``handle``, who has no answer yet."""
+    work.post(handle, Answer(lobby.group, Choice.REJECT))
+    without(work, lobby, handle)
+
+
 def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
     """``handle`` does not ask us in any more, before our people answered: they hear so if they heard that it did."""
-    if handle == lobby.inviter:
+    if handle in lobby.asking:
         work.keep(replace(work.peer(handle), withdrawn=(*_withdrawn(work, handle), work.now)))
         if not lobby.hushed:
             work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
-    _without(work, lobby, handle)
+    without(work, lobby, handle)
 
 
-def _without(work: Work, lobby: Lobby, handle: str) -> None:
-    """Our people are asked by the next one, if there is any."""
-    others = tuple(one for one in _inviters(lobby) if one != handle)
+def without(work: Work, lobby: Lobby, handle: str) -> None:
+    """``handle`` lets us in no more. Our people are asked by the next one, if there is any."""
+    others = tuple(one for one in (lobby.inviter, *lobby.inviters) if one != handle)
     if not others:
         drop(work, lobby)
         return
     rest = replace(lobby, inviter=others[0], inviters=others[1:])
-    if handle == lobby.inviter:
+    if handle == lobby.inviter and lobby.stage is Stage.INVITED:
         ask(work, rest)
+    elif handle == lobby.inviter:  # they are asked already, for each
+        work.keep_lobby(replace(rest, stage=Stage.INVITED), reworded=True)
+        work.stir(lobby.group)
     else:
         work.keep_lobby(rest, reworded=True)
 
 
 def expelled(work: Work, lobby: Lobby, handle: str) -> None:
     """The authority put ``handle`` out: it does not let us in."""
-    if lobby.stage is Stage.INVITED:
-        _without(work, lobby, handle)
-    elif not still_awaited(work, lobby, handle):
-        drop(work, lobby)
+    if handle in lobby.unanswered or not still_awaited(work, lobby, handle):
+        without(work, lobby, handle)
 
 
 def drop(work: Work, lobby: Lobby) -> None:
@@ -144,9 +153,8 @@ def announce(work: Work) -> None:
 def decline_all_of(work: Work, handle: str) -> None:
     """We blocked ``handle``: its invitations are answered."""
     for lobby in work.lobbies():
-        if lobby.stage is Stage.INVITED and handle in _inviters(lobby):
-            work.post(handle, Answer(lobby.group, Choice.REJECT))
-            _without(work, lobby, handle)
+        if handle in lobby.unanswered:
+            turn_down(work, lobby, handle)
         elif lobby.stage is Stage.JOINING and lobby.inviter == handle:
             decline(work, lobby)
 
