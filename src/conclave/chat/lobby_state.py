@@ -270,6 +270,13 @@ class Lobby:
         """Who asked us in and has no answer, who is shown first."""
         return (*self.asking, *self.inviters) if self.stage is Stage.INVITED else self.inviters
 
+    @property
+    def closed(self) -> int:
+        """The last entry of a lobby that we closed, while others may not know it; 0: it is none."""
+        if self.stage is Stage.CLOSING and self.order is not None:
+            return self.order.seq
+        return self.lead.last if self.stage is Stage.ENDED and self.lead is not None else 0
+
     def before(self) -> Lobby | None:
         """What it was before we were asked in: ended, with its history under its label; None: nothing to us."""
         if not self.former:

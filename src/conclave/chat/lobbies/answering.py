@@ -69,7 +69,8 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
     lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
     former = lobby.inviter  # of one that had ended
-    ask(work, replace(lobby, stage=Stage.INVITED, inviter=handle, asked=question.roster, former=former))
+    lobby = replace(lobby, stage=Stage.INVITED, inviter=handle, asked=question.roster, former=former, lead=None)
+    ask(work, lobby)
 
 
 def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
