@@ -174,7 +174,7 @@ def asked_beside(request: pytest.FixtureRequest) -> Table:
 
 def test_of_who_came_in_since_people_are_asked_too(asked_beside: Table) -> None:
     table = asked_beside
-    table.drop = lambda one, *_: one == "burak"
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Post)
     table.put("burak", ev.AnswerRequest("deniz", accept=True, lobby="ops"))
     table.put("deniz", ev.InviteTo("ops", ("burak",)))
     assert views.requests(table.desks["burak"]) == ()

@@ -52,7 +52,7 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
         if handle in (groups.roster(state) if state is not None else known.asked) and known.stage is Stage.MEMBER:
             _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
-        else:
+        elif handle not in known.invited:  # else it asked before it went out, and is to answer us
             work.post(handle, Answer(question.group, Choice.REJECT))
         return
     if known is not None and known.stage is Stage.JOINING:

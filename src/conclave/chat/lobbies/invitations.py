@@ -5,6 +5,8 @@ Left out: what an answer leads to (``chat.lobbies.membership``).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from conclave.chat import packages
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestAnswered, RequestArrived
@@ -12,7 +14,7 @@ from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle, check_name
 from conclave.values import replace
-from conclave.wire.posts import Answer, Choice, Leave
+from conclave.wire.posts import Answer, Choice, Invite, Leave
 
 ENDED_KEPT = 100
 """Ended lobbies whose labels stay taken; the ones that ended first are forgotten first."""
@@ -20,6 +22,27 @@ INVITERS_MOST = 8
 """So many people at most may let us into one lobby, while our people are asked, or we wait for one of them."""
 WITHDRAWN_SECONDS = 3600.0
 """For so long an invitation that is taken back keeps its place: else who asks and takes it back rings without end."""
+
+
+def invite(work: Work, lobby: Lobby, handles: Collection[str], people: Iterable[str]) -> None:
+    """Ask ``handles`` into a lobby that we are in with ``people``."""
+    question = Invite(lobby.group, lobby.name, tuple(people))
+    posts = {one: work.post(one, question) for one in handles}
+    invited = lobby.invited | posts.keys()
+    invites = {one: at for one, at in lobby.invites.items() if one in lobby.invited}
+    work.keep_lobby(replace(lobby, invited=invited, invites={**invites, **posts}), reworded=True)
+
+
+def heard(work: Work, lobby: Lobby, handle: str, people: Iterable[str]) -> bool:
+    """Whether ``handle``, whom we asked in, has taken the invitation, for all we know.
+
+    Where not, what it says answers an older one. Or it had taken this one, and that it had was lost on the way: so it
+    is asked once more.
+    """
+    if work.peer(handle).out.base > lobby.invites.get(handle, 0):
+        return True
+    work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
+    return False
 
 
 def full(work: Work, handle: str, group: bytes) -> bool:

@@ -13,7 +13,7 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import answering, audience, terms, timers
+from conclave.chat.lobbies import answering, audience, invitations, terms, timers
 from conclave.chat.lobbies.healing import adopt
 from conclave.chat.lobbies.invitations import (
     active,
@@ -38,7 +38,7 @@ from conclave.mls.group import State
 from conclave.values import replace
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
+from conclave.wire.posts import Answer, Choice, Leave, Welcome
 
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
@@ -107,9 +107,7 @@ def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
     for handle in handles:
         work.check_room(handle)
         trust(work, handle)
-        work.post(handle, Invite(group, lobby.name, tuple(people)))
-    current = work.lobby(group) or lobby
-    work.keep_lobby(replace(current, invited=current.invited | set(handles)), reworded=True)
+    invitations.invite(work, work.lobby(group) or lobby, handles, people)
 
 
 def answered(work: Work, handle: str, answer: Answer) -> None:
@@ -120,6 +118,9 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             work.post(handle, Answer(answer.group, Choice.REJECT))
         return
     state = work.session(answer.group)
+    people = groups.roster(state) if state is not None else ()
+    if answer.choice is not Choice.BUSY and not invitations.heard(work, lobby, handle, people):
+        return
     if answer.choice is Choice.ACCEPT and state is not None and handle in groups.roster(state):
         work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
         work.post(handle, Answer(answer.group, Choice.REJECT))
@@ -275,6 +276,8 @@ def left(work: Work, handle: str, group: bytes) -> None:
     adds = {one: data for one, data in intents.adds.items() if one != handle}
     if handle in groups.roster(state) or lobby.voice.staged is not None:
         intents = intents.put_out(handle, groups.LEFT)
-    intents = replace(intents, adds=adds)
-    work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - {handle}), reworded=True)
+    invited = lobby.invited
+    if handle in invited and invitations.heard(work, lobby, handle, groups.roster(state)):
+        invited -= {handle}
+    work.keep_lobby(replace(lobby, intents=replace(intents, adds=adds), invited=invited), reworded=True)
     work.stir(group)
