@@ -117,6 +117,13 @@ def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:
     assert len(encode_place(kept)) > len(encode_place(lobby))  # who has nobody away writes what it wrote before
 
 
+def test_a_lobby_of_before_it_was_kept_who_asked_too_is_read() -> None:
+    lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.INVITED, "cem")
+    kept = replace(lobby, inviters=("deniz", "elif"))
+    assert decode_lobby(lobby.group, encode_lobby(kept), b"").inviters == kept.inviters
+    assert decode_lobby(lobby.group, encode_lobby(lobby)[:-2], b"").inviters == ()
+
+
 def test_states_carry_their_version() -> None:
     assert encode_peer(Peer("burak"))[0] == PEER_VERSION
     _, effects = step(Desk("ayse"), ev.SetBusy(on=True), 1.0, bytes)

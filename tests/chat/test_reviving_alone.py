@@ -11,6 +11,7 @@ from conclave.chat.lobby_state import Step
 from conclave.chat.words.line import Status
 from conclave.wire.delivery import Post
 from conclave.wire.order import AskInfo, Ordered, Submit
+from conclave.wire.posts import Invite, pack_parcel
 from tests.chat.desks import Table, together
 from tests.chat.test_reviving import _restored as restored
 from tests.chat.test_succession import agreed
@@ -236,3 +237,29 @@ def test_a_lobby_that_ended_before_the_backup_is_none_anew_and_is_known() -> Non
     table.link("ayse", "burak")
     table.lobby("ayse", "burak")
     assert table.stages() == {"ayse": "leading", "burak": "member"}
+
+
+@pytest.mark.parametrize("backups", [1, 2])
+@pytest.mark.parametrize("away", [("cem",), ("cem", "deniz")], ids=["one", "two"])
+def test_a_lobby_that_was_closed_when_the_backup_was_made_is_closed_for_who_was_away(
+    away: tuple[str, ...], backups: int
+) -> None:
+    table = together("ayse", "burak", *away)
+    table.part({"ayse", "burak"}, set(away))
+    table.put("ayse", ev.CloseLobby("ops"))
+    table.run(2)
+    for _ in range(backups):
+        restored(table, "ayse")
+    table.part()
+    table.run(120)
+    assert set(table.stages().values()) == {"ended"}
+
+
+def test_who_closed_a_lobby_and_is_asked_into_it_says_no_more_that_it_is_closed() -> None:
+    table = together("ayse", "burak", "cem")
+    table.part({"ayse", "burak"}, {"cem"})
+    table.put("ayse", ev.CloseLobby("ops"))
+    restored(table, "ayse")
+    table.put("ayse", ev.Arrived("cem", AskInfo(group := table.desks["cem"].labels["#ops"])))
+    table.put("ayse", ev.Arrived("cem", Post(bytes(8), 1, 1, *pack_parcel(Invite(group, "ops", ("cem",))))))
+    assert (table.stages()["ayse"], table.state("ayse", group).closed) == ("invited", 0)

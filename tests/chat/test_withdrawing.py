@@ -80,11 +80,14 @@ def test_who_takes_each_invitation_back_asks_no_more_often_than_who_does_not() -
     assert rings(100) == most
 
 
-@pytest.fixture
-def asked_by_two() -> Table:
+@pytest.fixture(params=["as it runs", "over a restart"])
+def asked_by_two(request: pytest.FixtureRequest) -> Table:
     table = together("ayse", "cem", "deniz", beside=("burak",))
     for one in ("cem", "deniz"):
         table.put(one, ev.InviteTo("ops", ("burak",)))
+        table.run(3)
+    if request.param == "over a restart":
+        table.restart("burak")
         table.run(3)
     assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
     return table
@@ -144,12 +147,130 @@ def test_whoever_is_there_lets_in_who_was_asked_by_two(asked_by_two: Table, *, a
     assert not [trouble for one in table.desks for trouble in table.troubles(one)]
 
 
+@pytest.fixture(params=["as it runs", "over a restart"])
+def asked_beside(request: pytest.FixtureRequest) -> Table:
+    """cem asks burak, who is away; then deniz comes in and asks him too. He accepts while cem is away."""
+    table = together("ayse", "cem", beside=("burak", "deniz"))
+    table.part({"ayse", "cem", "deniz"}, {"burak"})
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.run(3)
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    table.put("deniz", ev.InviteTo("ops", ("burak",)))
+    table.part()
+    table.run(3)
+    table.part({"ayse", "deniz", "burak"}, {"cem"})
+    assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    if request.param == "over a restart":
+        table.restart("burak")
+    table.run(5)
+    assert table.notices("burak", RequestArrived) == [RequestArrived(one, "#ops") for one in ("cem", "deniz")]
+    assert views.requests(table.desks["burak"]) == (views.Request("deniz", "#ops"),)
+    assert table.notices("deniz", RequestAnswered) == []
+    return table
+
+
+def test_of_who_came_in_since_people_are_asked_too(asked_beside: Table) -> None:
+    table = asked_beside
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Post)
+    table.put("burak", ev.AnswerRequest("deniz", accept=True, lobby="ops"))
+    table.put("deniz", ev.InviteTo("ops", ("burak",)))
+    assert views.requests(table.desks["burak"]) == ()
+    table.drop = lambda *_: False
+    table.run(15)
+    assert table.stages()["burak"] == "member"
+    assert table.notices("deniz", RequestAnswered) == [RequestAnswered("burak", "#ops", "accepted")]
+    table.part()
+    table.run(60)
+    assert {table.view(one).invited for one in table.desks} == {()}
+
+
+@pytest.mark.parametrize("how", ["declined", "taken back", "blocked", "put out"])
+def test_without_who_came_in_since_the_first_is_waited_for(asked_beside: Table, how: str) -> None:
+    table = asked_beside
+    match how:
+        case "declined":
+            table.put("burak", ev.AnswerRequest("deniz", accept=False, lobby="ops"))
+        case "taken back":
+            table.put("deniz", ev.RemoveFrom("ops", "burak"))
+        case "blocked":
+            table.put("burak", ev.AnswerRequest("deniz", accept=False, block=True))
+        case _:
+            table.put("burak", ev.Expelled("deniz", "lost"))
+    table.run(5)
+    assert views.requests(table.desks["burak"]) == ()
+    assert how == "put out" or "burak" not in table.view("deniz").invited
+    gone = [RequestAnswered("deniz", "#ops", "withdrawn")] if how == "taken back" else []
+    assert table.notices("burak", RequestAnswered) == gone
+    assert table.stages()["burak"] == "joining"
+    table.part()
+    table.run(10)
+    assert table.stages()["burak"] == "member"
+
+
+@pytest.mark.parametrize("how", ["taken back", "put out"])
+def test_where_the_first_lets_nobody_in_who_came_in_since_may(asked_beside: Table, how: str) -> None:
+    table = asked_beside
+    if how == "taken back":
+        table.put("cem", ev.RemoveFrom("ops", "burak"))
+        table.part({"cem", "burak"}, {"ayse", "deniz"})
+    else:
+        table.put("burak", ev.Expelled("cem", "lost"))
+    table.run(5)
+    assert table.stages()["burak"] == "invited"
+    assert views.requests(table.desks["burak"]) == (views.Request("deniz", "#ops"),)
+    table.part({"ayse", "deniz", "burak"}, {"cem"})
+    table.put("burak", ev.AnswerRequest("deniz", accept=True, lobby="ops"))
+    table.run(5)
+    assert table.stages()["burak"] == "member"
+
+
+def test_who_declines_all_answers_who_came_in_since(asked_beside: Table) -> None:
+    table = asked_beside
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.part()
+    table.run(5)
+    assert [table.view(one).invited for one in ("cem", "deniz")] == [(), ()]
+    assert "burak" not in table.stages()
+
+
+def test_who_asks_beside_and_takes_it_back_rings_no_more_often_than_any_other() -> None:
+    table = together("ayse", beside=("burak", "mallory"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(3)
+    table.part({"burak", "mallory"}, {"ayse"})
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    group = table.desks["burak"].labels["#ops"]
+    for number in range(1, 101):
+        parcel = Invite(group, "ops", ("mallory",)) if number % 2 else Answer(group, Choice.REJECT)
+        table.put("burak", ev.Arrived("mallory", Post(b"evilevil", number, number, *pack_parcel(parcel))))
+    rings = table.notices("burak", RequestArrived).count(RequestArrived("mallory", "#ops"))
+    assert rings == table.settings.invitations_per_peer
+    assert views.requests(table.desks["burak"]) == ()
+
+
 def test_so_many_are_remembered(table: Table) -> None:
     group, names = table.random(16), tuple(f"p{number}" for number in range(INVITERS_MOST + 2))
     for one in names:
         kind, body = pack_parcel(Invite(group, "ops", names))
         table.put("deniz", ev.Arrived(one, Post(bytes(8), 1, 1, kind, body)))
-    assert table.state("deniz", group).watch.inviters == names[1:INVITERS_MOST]
+    assert table.state("deniz", group).inviters == names[1:INVITERS_MOST]
+
+
+def test_who_was_to_let_us_in_and_is_put_out_is_linked_to_no_more_for_it() -> None:
+    table = together("ayse", "cem", beside=("burak",))
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    table.run(3)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(3)
+    assert views.wanted(table.desks["burak"]) == {"cem"}
+    table.put("burak", ev.Expelled("cem", "suspended"))
+    table.put("burak", ev.Readmitted("cem"))
+    assert "burak" not in table.stages()
+    assert views.wanted(table.desks["burak"]) == frozenset()
 
 
 def asked_again() -> Table:

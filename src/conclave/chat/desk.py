@@ -18,6 +18,7 @@ from conclave.chat import links, mail, packages, reviving
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.lobbies import (
+    answering,
     audience,
     boxes,
     catching_up,
@@ -130,7 +131,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             links.linked(work, peer, window, device, version)
             renewing.came_back(work, peer)
             duet.came_back(work, peer)
-            membership.came_back(work, peer)
+            answering.came_back(work, peer)
             leadership.linked(work, peer, up=True)
         case ev.Unlinked(peer):
             leadership.linked(work, peer, up=False)
@@ -247,11 +248,11 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
         case Answer(group, choice):
             lobby = work.lobby(group)
             if choice is Choice.REJECT and lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
-                membership.refused(work, peer, group)
+                answering.refused(work, peer, group)
             else:
                 membership.answered(work, peer, parcel)
         case Invite():
-            membership.invited(work, peer, parcel)
+            answering.invited(work, peer, parcel)
         case Welcome():
             return membership.welcomed(work, peer, parcel)
         case Leave(group):
@@ -371,7 +372,7 @@ def _answer(work: Work, command: ev.AnswerRequest) -> None:
     if command.accept and command.block:
         raise LocalError("nobody is accepted and blocked at once", remedy="choose one")
     if command.lobby:
-        membership.answer(work, peer, command.lobby, accept=command.accept)
+        answering.answer(work, peer, command.lobby, accept=command.accept)
     if command.block:
         talk.turn(work, peer, Input.BLOCK)
         for lobby in work.lobbies():

@@ -211,7 +211,6 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
-    inviters: tuple[str, ...] = ()  # who asked us in too, until our people answer
     retry: tuple[int, float, float] = (0, 0.0, 0.0)
     """The epoch in which a commit of ours was refused, when it is tried again, and after how many seconds."""
 
@@ -250,6 +249,8 @@ class Lobby:
     timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
     forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
     former: str = ""  # who had asked us in before, where it had ended and we are asked in again
+    inviters: tuple[str, ...] = ()  # who asked us in too, and has no answer
+    invites: Mapping[str, int] = field(default_factory=dict)  # by which post of ours to it somebody was asked in last
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
@@ -259,6 +260,23 @@ class Lobby:
     def leader(self) -> str:
         """Who leads it, as far as we know; empty while we are not in."""
         return self.lead.leader if self.lead is not None else self.inviter
+
+    @property
+    def asking(self) -> tuple[str, ...]:
+        """Whose invitations our people are shown: that of one alone, and once they said yes to it the others'."""
+        return (self.inviter,) if self.stage is Stage.INVITED else self.inviters
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Who asked us in and has no answer, who is shown first."""
+        return (*self.asking, *self.inviters) if self.stage is Stage.INVITED else self.inviters
+
+    @property
+    def closed(self) -> int:
+        """The last entry of a lobby that we closed, while others may not know it; 0: it is none."""
+        if self.stage is Stage.CLOSING and self.order is not None:
+            return self.order.seq
+        return self.lead.last if self.stage is Stage.ENDED and self.lead is not None else 0
 
     def before(self) -> Lobby | None:
         """What it was before we were asked in: ended, with its history under its label; None: nothing to us."""

@@ -113,7 +113,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(sorted(intents.judged), Writer.text).uint64(healing.had).uint64(lobby.forsaken)
     w.uint8(healing.forked)
     w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number)
-    return w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).done()
+    w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
+    return w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -145,10 +146,12 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     intents = replace(intents, judged=judged | dict(r.vector(_number) if r.remaining else ()))
     ours = r.vector(Reader.uint64) if r.remaining else ()
     former = r.text(HANDLE_BYTES) if r.remaining else ""
+    inviters = r.vector(_handle) if r.remaining else ()
+    invites = dict(r.vector(_number) if r.remaining else ())
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
-        healing, timer, timed, before, ours, forsaken, former,
+        healing, timer, timed, before, ours, forsaken, former, inviters, invites,
     )  # fmt: skip
 
 

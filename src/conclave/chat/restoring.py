@@ -37,8 +37,9 @@ RESTORED_KEY = "restored"
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
 So go the outbox (lines of it are marked as sent: they may have arrived since) and the lobbies' orders."""
-VERSION = 3
-"""Older ones are read too: 1 says of no lobby who was in, and both know of none that we were leaving, or out of."""
+VERSION = 4
+"""Older ones are read too: 1 says of no lobby who was in, 1 and 2 know of none that we were leaving, or out of, and 3
+of none that we closed."""
 _ALL = (1 << 63) - 1
 
 
@@ -84,7 +85,7 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
                 if lobby.stage not in (Stage.INVITED, Stage.JOINING):
                     people = _people(held, name) or lobby.asked
                     lobbies[lobby.group] = RemainingLobby(
-                        lobby.group, lobby.name, lobby.label, lobby.leader, people, lobby.stage
+                        lobby.group, lobby.name, lobby.label, lobby.leader, people, lobby.stage, lobby.closed
                     )
         except (DecodeError, ValueError):
             continue
@@ -143,10 +144,11 @@ def decode_remains(data: bytes) -> Remains:
 
 def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
-    w.vector(lobby.people, Writer.text).uint8(lobby.stage)
+    w.vector(lobby.people, Writer.text).uint8(lobby.stage).uint64(lobby.closed)
 
 
 def _lobby(r: Reader, version: int) -> RemainingLobby:
     names = r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
     people = r.vector(lambda each: each.text(HANDLE_BYTES)) if version > 1 else ()
-    return RemainingLobby(*names, people, Stage(r.uint8()) if version > 2 else Stage.MEMBER)
+    stage = Stage(r.uint8()) if version > 2 else Stage.MEMBER
+    return RemainingLobby(*names, people, stage, r.uint64() if version > 3 else 0)

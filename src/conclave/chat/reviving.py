@@ -2,8 +2,9 @@
 
 Its old keys are gone on purpose. In each lobby its old leaf still stands, so it comes in again by an external commit,
 as a member of a half that lost does; others are told of the new certificate by that commit. Where it led, it asks
-those who were in to let another lead; where nobody else was, or it was leaving, it is out. With people it speaks in
-new groups. Left out: what a backup keeps (``chat.restoring``).
+those who were in to let another lead; where nobody else was, or it was leaving, it is out. Who did not hear that it
+closed a lobby is told, and no more. With people it speaks in new groups. Left out: what a backup keeps
+(``chat.restoring``).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def revive(work: Work) -> None:
         if work.lobby(one.group) is None and one.stage is not Stage.MEMBER:
             if one.stage is Stage.LEAVING:  # those who did not hear so are told when they show their order
                 own_notice(work, one.label, f"{work.me} left")
-            ended = Lobby(one.group, one.name, one.label, Stage.ENDED, one.leader, ended=work.now)
+            closed = Run(0, 0, one.leader, 0, one.closed) if one.closed else None
+            ended = Lobby(one.group, one.name, one.label, Stage.ENDED, one.leader, ended=work.now, lead=closed)
             work.keep_lobby(ended, reworded=True)
         elif work.lobby(one.group) is None:
             lobby = Lobby(

@@ -120,7 +120,7 @@ class Peer:
 class RemainingLobby:
     """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all.
 
-    Not in ``MEMBER`` we were on our way out of it, or out.
+    Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it.
     """
 
     group: bytes
@@ -129,6 +129,7 @@ class RemainingLobby:
     leader: str
     people: tuple[str, ...] = ()
     stage: Stage = Stage.MEMBER
+    closed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class LobbyView:
 def requests(desk: Desk) -> tuple[Request, ...]:
     """Everything that waits for our answer."""
     pairs = [Request(one.handle, "") for one in desk.peers.values() if one.pair.ours is Ours.REQUEST]
-    lobbies = [Request(one.inviter, one.label) for one in desk.lobbies.values() if one.stage is Stage.INVITED]
+    lobbies = [Request(handle, one.label) for one in desk.lobbies.values() for handle in one.asking]
     return tuple(sorted(pairs + lobbies, key=lambda one: (one.peer, one.lobby)))
 
 
@@ -90,6 +90,12 @@ def lobby(desk: Desk, label: str) -> LobbyView | None:
     group = desk.labels.get("#" + label.removeprefix("#"))
     one = desk.lobbies.get(group) if group is not None else None
     return None if one is None else _view(desk, one)
+
+
+def labels(desk: Desk) -> dict[str, bytes]:
+    """The lobbies' groups by what people call them here; those of a backup too that are yet to be taken up again."""
+    remaining = desk.remains.lobbies if desk.remains is not None else ()
+    return {**{one.label: one.group for one in remaining}, **desk.labels}
 
 
 def _view(desk: Desk, one: Lobby) -> LobbyView:

@@ -58,7 +58,8 @@ class Service:
         files: Callable[[FileCommand], Awaitable[dict[str, Any]]],
         offered: Offered,
     ) -> None:
-        self._known = Known(me, pump, store, peers, directory, expelled, Preferences(store, pump, pump.desk.labels))
+        preferences = Preferences(store, pump, views.labels(pump.desk))
+        self._known = Known(me, pump, store, peers, directory, expelled, preferences)
         self._words = Words(self._known, offered)
         self._rooms = Rooms(self._known)
         self._folk = Folk(self._known)

@@ -21,19 +21,39 @@ CLOSING_SECONDS = 14 * 86_400.0
 
 
 def out(work: Work, lobby: Lobby, reason: str) -> None:
-    """A commit puts us out."""
+    """A commit puts us out. Who asked us in since, and has our answer already, may let us in again, or says no."""
     words = f"{work.me} left" if reason == groups.LEFT else "you were removed" + (f": {reason}" if reason else "")
     own_notice(work, lobby.label, words)
-    end(work, lobby)
+    state = work.session(lobby.group)
+    waits = [one for one in packages.holders(work, lobby.group) if one not in work.expelled]
+    if reason == groups.LEFT or state is None or not waits or work.own is None:
+        end(work, lobby)
+        return
+    people = tuple(one for one in groups.roster(state) if one != work.me)
+    _go(work, lobby)
+    former = lobby.former or lobby.inviter
+    again = Lobby(
+        lobby.group, lobby.name, lobby.label, Stage.JOINING, waits[0], people, ended=work.now, former=former
+    )  # fmt: skip
+    work.keep_lobby(again, reworded=True)
+    for one in waits:
+        work.post(one, Answer(lobby.group, Choice.ACCEPT, packages.handed(work, one, lobby.group)))
+    work.stir(lobby.group)
 
 
 def end(work: Work, lobby: Lobby) -> None:
     """Nothing more happens in the lobby for us: keys and order go, history and its label stay."""
+    packages.taken_back(work, lobby.group)
+    _go(work, lobby)
+    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.former or lobby.inviter, ended=work.now)
+    work.keep_lobby(ended, reworded=True)
+
+
+def _go(work: Work, lobby: Lobby) -> None:
     state = work.session(lobby.group)
     if state is not None:
         certificates.went_from(work, state, groups.roster(state))
     work.drop_session(lobby.group)
-    packages.taken_back(work, lobby.group)
     work.record(DropEntries(lobby.group))
     for one in lobby.voice.waiting:
         work.mark_line(lobby.label, one.id, Status.FAILED)
@@ -49,8 +69,6 @@ def end(work: Work, lobby: Lobby) -> None:
         send(work, lobby.leader, Have(lobby.group, lobby.order.seq))
     for handle in lobby.watch.tied:
         work.tie(handle, lobby.group, tied=False)
-    ended = Lobby(lobby.group, lobby.name, lobby.label, Stage.ENDED, lobby.former or lobby.inviter, ended=work.now)
-    work.keep_lobby(ended, reworded=True)
 
 
 def ask_no_more(work: Work, lobby: Lobby) -> None:

@@ -272,8 +272,11 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
 def outside(work: Work, lobby: Lobby, handle: str) -> None:
     """Our leader says that we are not in, and gives us no entry that put us out: that may be from before it came in.
 
-    Where it goes on to say so, we ask to come in anew, and hear that we are out.
+    Where it goes on to say so, we ask to come in anew, and hear that we are out. Until then it is not lost.
     """
+    if lobby.leader not in lobby.intents.removes:
+        lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
+        work.keep_lobby(lobby)
     waited = work.now - lobby.healing.unknown
     if waited > OUTSIDE_SECONDS and waited < 10 * OUTSIDE_SECONDS:
         too_late(work, lobby, handle)

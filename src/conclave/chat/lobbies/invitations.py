@@ -5,6 +5,8 @@ Left out: what an answer leads to (``chat.lobbies.membership``).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from conclave.chat import packages
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestAnswered, RequestArrived
@@ -12,7 +14,7 @@ from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
 from conclave.lobby.names import check_handle, check_name
 from conclave.values import replace
-from conclave.wire.posts import Answer, Choice, Leave
+from conclave.wire.posts import Answer, Choice, Invite, Leave
 
 ENDED_KEPT = 100
 """Ended lobbies whose labels stay taken; the ones that ended first are forgotten first."""
@@ -22,10 +24,31 @@ WITHDRAWN_SECONDS = 3600.0
 """For so long an invitation that is taken back keeps its place: else who asks and takes it back rings without end."""
 
 
+def invite(work: Work, lobby: Lobby, handles: Collection[str], people: Iterable[str]) -> None:
+    """Ask ``handles`` into a lobby that we are in with ``people``."""
+    question = Invite(lobby.group, lobby.name, tuple(people))
+    posts = {one: work.post(one, question) for one in handles}
+    invited = lobby.invited | posts.keys()
+    invites = {one: at for one, at in lobby.invites.items() if one in lobby.invited}
+    work.keep_lobby(replace(lobby, invited=invited, invites={**invites, **posts}), reworded=True)
+
+
+def heard(work: Work, lobby: Lobby, handle: str, people: Iterable[str]) -> bool:
+    """Whether ``handle``, whom we asked in, has taken the invitation, for all we know.
+
+    Where not, what it says answers an older one. Or it had taken this one, and that it had was lost on the way: so it
+    is asked once more.
+    """
+    if work.peer(handle).out.base > lobby.invites.get(handle, 0):
+        return True
+    work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
+    return False
+
+
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
     others = [one for one in work.lobbies() if one.group != group]
-    waiting = [_inviters(one) for one in others if one.stage is Stage.INVITED]
+    waiting = [one.unanswered for one in others if one.unanswered]
     asking = sum(handle in one for one in waiting)
     limits = work.settings
     return (
@@ -33,10 +56,6 @@ def full(work: Work, handle: str, group: bytes) -> bool:
         or asking + len(_withdrawn(work, handle)) >= limits.invitations_per_peer
         or sum(one.stage is not Stage.ENDED for one in others) >= limits.lobbies
     )
-
-
-def _inviters(lobby: Lobby) -> tuple[str, ...]:
-    return (lobby.inviter, *lobby.watch.inviters)
 
 
 def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
@@ -57,9 +76,15 @@ def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) 
     if handle == lobby.inviter:
         if lobby.asked != roster:
             work.keep_lobby(replace(lobby, asked=roster), reworded=True)
-    elif handle not in lobby.watch.inviters and len(_inviters(lobby)) < INVITERS_MOST:
-        inviters = (*lobby.watch.inviters, handle)
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, inviters=inviters)))
+    elif handle not in lobby.inviters and len(lobby.unanswered) < INVITERS_MOST:
+        work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, handle)), reworded=True)
+
+
+def asked_beside(work: Work, lobby: Lobby, handles: tuple[str, ...]) -> None:
+    """Our people said yes to somebody, and are asked for these too: that one did not know that they are in."""
+    work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles)), reworded=True)
+    for handle in handles if not work.busy else ():
+        work.tell(RequestArrived(handle, lobby.label))
 
 
 def check_roster(work: Work, roster: tuple[str, ...]) -> None:
@@ -72,50 +97,56 @@ def check_roster(work: Work, roster: tuple[str, ...]) -> None:
 
 def decline(work: Work, lobby: Lobby) -> None:
     """We do not want to be in, though perhaps we said so before."""
-    if lobby.stage is Stage.INVITED:
-        for handle in _inviters(lobby):
-            work.post(handle, Answer(lobby.group, Choice.REJECT))
-    else:
+    for handle in lobby.unanswered:
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    if lobby.stage is Stage.JOINING:
         for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
             work.post(handle, Leave(lobby.group))
     packages.taken_back(work, lobby.group)
-    for handle in lobby.watch.tied:
-        work.tie(handle, lobby.group, tied=False)
     drop(work, lobby)
+
+
+def turn_down(work: Work, lobby: Lobby, handle: str) -> None:
+    """We do not want to be let in by ``handle``, who has no answer yet."""
+    work.post(handle, Answer(lobby.group, Choice.REJECT))
+    without(work, lobby, handle)
 
 
 def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
     """``handle`` does not ask us in any more, before our people answered: they hear so if they heard that it did."""
-    if handle == lobby.inviter:
+    if handle in lobby.asking:
         work.keep(replace(work.peer(handle), withdrawn=(*_withdrawn(work, handle), work.now)))
         if not lobby.hushed:
             work.tell(RequestAnswered(handle, lobby.label, "withdrawn"))
-    _without(work, lobby, handle)
+    without(work, lobby, handle)
 
 
-def _without(work: Work, lobby: Lobby, handle: str) -> None:
-    """Our people are asked by the next one, if there is any."""
-    others = tuple(one for one in _inviters(lobby) if one != handle)
+def without(work: Work, lobby: Lobby, handle: str) -> None:
+    """``handle`` lets us in no more. Our people are asked by the next one, if there is any."""
+    others = tuple(one for one in (lobby.inviter, *lobby.inviters) if one != handle)
     if not others:
         drop(work, lobby)
         return
-    rest = replace(lobby, inviter=others[0], watch=replace(lobby.watch, inviters=others[1:]))
-    if handle == lobby.inviter:
+    rest = replace(lobby, inviter=others[0], inviters=others[1:])
+    if handle == lobby.inviter and lobby.stage is Stage.INVITED:
         ask(work, rest)
+    elif handle == lobby.inviter:  # they are asked already, for each
+        work.keep_lobby(replace(rest, stage=Stage.INVITED), reworded=True)
+        work.stir(lobby.group)
     else:
-        work.keep_lobby(rest)
+        work.keep_lobby(rest, reworded=True)
 
 
 def expelled(work: Work, lobby: Lobby, handle: str) -> None:
     """The authority put ``handle`` out: it does not let us in."""
-    if lobby.stage is Stage.INVITED:
-        _without(work, lobby, handle)
-    elif not still_awaited(work, lobby, handle):
-        drop(work, lobby)
+    if handle in lobby.unanswered or not still_awaited(work, lobby, handle):
+        without(work, lobby, handle)
 
 
 def drop(work: Work, lobby: Lobby) -> None:
     """We are not asked in any more. One that had ended is that again: else another goes on with its history."""
+    for handle in lobby.watch.tied:
+        work.tie(handle, lobby.group, tied=False)
     before = lobby.before()
     if before is None:
         work.drop_lobby(lobby)
@@ -145,9 +176,8 @@ def announce(work: Work) -> None:
 def decline_all_of(work: Work, handle: str) -> None:
     """We blocked ``handle``: its invitations are answered."""
     for lobby in work.lobbies():
-        if lobby.stage is Stage.INVITED and handle in _inviters(lobby):
-            work.post(handle, Answer(lobby.group, Choice.REJECT))
-            _without(work, lobby, handle)
+        if handle in lobby.unanswered:
+            turn_down(work, lobby, handle)
         elif lobby.stage is Stage.JOINING and lobby.inviter == handle:
             decline(work, lobby)
 

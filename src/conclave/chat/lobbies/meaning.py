@@ -156,11 +156,14 @@ def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
 
 
 def followed(work: Work, handle: str, group: bytes) -> None:
-    """Somebody takes us for a member: if we lost our home, or were out before it heard, it hears.
+    """Somebody takes us for a member: if we lost our home, were out before it heard, or closed the lobby, it hears.
 
     Not by a post: that may wait, and come when we are in again.
     """
-    if _out(work, group):
+    lobby = work.lobby(group)
+    if lobby is not None and lobby.stage is Stage.ENDED and lobby.closed:
+        send(work, handle, Refused(group, lobby.closed, 0, Refusal.OUTSIDER))
+    elif _out(work, group):
         send(work, handle, Refused(group, 0, 0, Refusal.NOT_IN))
 
 

@@ -1,9 +1,9 @@
-"""Who comes into a lobby and who goes: asking, answering, and the commits that follow.
+"""Who comes into a lobby and who goes: asking others in, and coming in by a Welcome.
 
 Any member may ask somebody in. Who accepts sends a key package along; the one who asked commits it, together with
 whatever else is to change, and posts the Welcome once that commit has its place in the order. What somebody is to be
-put out for is everybody's intent: the leader commits it at once, the others if it has not. Left out: the commits
-(``chat.lobbies.committing``) and going (``chat.lobbies.departing``).
+put out for is everybody's intent: the leader commits it at once, the others if it has not. Left out: being asked
+(``chat.lobbies.answering``), the commits (``chat.lobbies.committing``) and going (``chat.lobbies.departing``).
 """
 
 from __future__ import annotations
@@ -13,46 +13,33 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, terms, timers
-from conclave.chat.lobbies.ending import end
+from conclave.chat.lobbies import answering, audience, invitations, terms, timers
 from conclave.chat.lobbies.healing import adopt
 from conclave.chat.lobbies.invitations import (
-    INVITERS_MOST,
     active,
-    ask,
-    asked_again,
-    check_roster,
-    decline,
     demand_in,
     free_label,
-    full,
     own_handle,
     own_name,
-    still_awaited,
-    withdrawn,
 )
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.notices import RequestAnswered
-from conclave.chat.pair import Ours
 from conclave.chat.pairs import certificates
 from conclave.chat.pairs.talk import WORDS, trust
 from conclave.chat.state import Holder
-from conclave.chat.work import Work, need_lobby
+from conclave.chat.work import Work
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
-from conclave.lobby.names import check_name
 from conclave.mls import group as mls
 from conclave.mls.group import State
 from conclave.values import replace
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.order import Head, Run
-from conclave.wire.posts import Answer, Choice, Invite, Leave, Welcome
+from conclave.wire.posts import Answer, Choice, Leave, Welcome
 
-AGAIN_MOST = 8
-"""Where so many posts wait for somebody, a link to it that comes and goes adds none."""
 GATHER_SECONDS = 0.25
 """So long is waited for others who accept, so that one commit lets in many."""
 
@@ -120,9 +107,7 @@ def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
     for handle in handles:
         work.check_room(handle)
         trust(work, handle)
-        work.post(handle, Invite(group, lobby.name, tuple(people)))
-    current = work.lobby(group) or lobby
-    work.keep_lobby(replace(current, invited=current.invited | set(handles)), reworded=True)
+    invitations.invite(work, work.lobby(group) or lobby, handles, people)
 
 
 def answered(work: Work, handle: str, answer: Answer) -> None:
@@ -133,6 +118,9 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             work.post(handle, Answer(answer.group, Choice.REJECT))
         return
     state = work.session(answer.group)
+    people = groups.roster(state) if state is not None else ()
+    if answer.choice is not Choice.BUSY and not invitations.heard(work, lobby, handle, people):
+        return
     if answer.choice is Choice.ACCEPT and state is not None and handle in groups.roster(state):
         work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
         work.post(handle, Answer(answer.group, Choice.REJECT))
@@ -160,115 +148,14 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
     work.stir(lobby.group)
 
 
-# --- being asked in ---
-
-
-def invited(work: Work, handle: str, question: Invite) -> None:
-    """Somebody asks us into a lobby."""
-    if handle in work.expelled:
-        return  # it was left in our mailbox before
-    known = work.lobby(question.group)
-    try:
-        check_name(question.name)
-        check_roster(work, question.roster)
-    except VerificationError as error:
-        work.trouble(handle, f"an invitation from {handle} was refused: {error}")
-        work.post(handle, Answer(question.group, Choice.REJECT))
-        return
-    state = work.session(question.group)
-    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
-        if handle in (groups.roster(state) if state is not None else known.asked) and known.stage is Stage.MEMBER:
-            _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
-        else:
-            work.post(handle, Answer(question.group, Choice.REJECT))
-        return
-    if known is not None and known.stage is Stage.JOINING:
-        _asked_too(work, known, handle)
-        return
-    if full(work, handle, question.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
-        work.post(handle, Answer(question.group, Choice.REJECT))
-        return
-    if known is not None and known.stage is Stage.INVITED:
-        asked_again(work, known, handle, question.roster)
-        return
-    if known is not None and known.stage is not Stage.ENDED:
-        return  # we closed it
-    label = known.label if known is not None else free_label(work, question.name, handle, question.group)
-    lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
-    former = lobby.inviter  # of one that had ended
-    ask(work, replace(lobby, stage=Stage.INVITED, inviter=handle, asked=question.roster, former=former))
-
-
-def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
-    """Our people said yes to somebody: it holds for whoever is in as well, should that one never come back."""
-    others = set(packages.holders(work, lobby.group)) - {handle}
-    believed = handle in (lobby.inviter, *lobby.asked) and work.peer(handle).pair.ours is not Ours.BLOCKED
-    if believed and (handle == lobby.inviter or len(others) < INVITERS_MOST):
-        lobby = replace(lobby, watch=replace(lobby.watch, shown={}))
-        work.keep_lobby(lobby)
-        _accept(work, lobby, handle)
-    else:
-        work.post(handle, Answer(lobby.group, Choice.REJECT))
-
-
-def came_back(work: Work, handle: str) -> None:
-    """A link to somebody who is to let us in: it hears again that we want to be, as it may have forgotten us."""
-    if work.peer(handle).out.count >= AGAIN_MOST:
-        return
-    for lobby in work.lobbies():
-        if lobby.stage is Stage.JOINING and _waited_for(work, lobby, handle):
-            _accept(work, lobby, handle)
-
-
-def _accept(work: Work, lobby: Lobby, handle: str) -> None:
-    try:
-        package = packages.handed(work, handle, lobby.group)
-    except LocalError as error:
-        work.trouble(handle, f"{lobby.label} could not be entered: {error}")
-        return
-    work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
-
-
-def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
-    """Our people answer an invitation of ``handle``."""
-    lobby = need_lobby(work, label)
-    if lobby.inviter != handle or lobby.stage not in (Stage.INVITED, Stage.JOINING):
-        raise LocalError(f"there is no invitation from {handle} to {lobby.label}", remedy="conclave requests")
-    work.check_room(handle)
-    if not accept:
-        decline(work, lobby)
-        return
-    trust(work, handle)
-    if lobby.stage is Stage.INVITED:
-        package = packages.handed(work, handle, lobby.group)
-        work.post(handle, Answer(lobby.group, Choice.ACCEPT, package))
-        watch, others = replace(lobby.watch, inviters=()), lobby.watch.inviters
-        work.keep_lobby(replace(lobby, stage=Stage.JOINING, hushed=False, watch=watch), reworded=True)
-        for other in others:
-            _asked_too(work, work.lobby(lobby.group) or lobby, other)
-        work.stir(lobby.group)
-
-
-def refused(work: Work, handle: str, group: bytes) -> None:
-    """Who asked us in does not let us in any more."""
-    lobby = work.lobby(group)
-    if lobby is not None and lobby.stage is Stage.INVITED:
-        withdrawn(work, lobby, handle)
-    elif lobby is not None and lobby.stage is Stage.JOINING:
-        _not_let_in(work, lobby, handle, f"{handle} did not let you in any more")
-
-
-def _not_let_in(work: Work, lobby: Lobby, handle: str, words: str) -> None:
-    if not still_awaited(work, lobby, handle):
-        own_notice(work, lobby.label, words)
-        end(work, lobby)
+# --- being let in ---
 
 
 def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     """Who asked us in has let us in, at a place of the order."""
     lobby = work.lobby(welcome.group)
     healing = lobby is not None and lobby.stage is Stage.MEMBER
-    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and _waited_for(work, lobby, handle))):
+    if lobby is None or not (healing or (lobby.stage is Stage.JOINING and answering.waited_for(work, lobby, handle))):
         _not_in(work, handle, welcome.group)
         return Fate.DECLINED
     try:
@@ -293,7 +180,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         if not healing:
             _not_in(work, handle, welcome.group)
-            _not_let_in(work, lobby, handle, f"{handle}'s welcome could not be used: you did not come in")
+            answering.not_let_in(work, lobby, handle, f"{handle}'s welcome could not be used: you did not come in")
         return Fate.DECLINED
     lobby, old = work.lobby(welcome.group) or lobby, work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
@@ -308,10 +195,6 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
             return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)
     return Fate.TAKEN
-
-
-def _waited_for(work: Work, lobby: Lobby, handle: str) -> bool:
-    return handle == lobby.inviter or handle in packages.holders(work, lobby.group)
 
 
 def _not_in(work: Work, handle: str, group: bytes) -> None:
@@ -354,7 +237,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
-        timers.anew(lobby), stage=Stage.MEMBER, former="", ended=0.0, order=order, lead=lead, asked=(), voice=voice,
+        timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
+        voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
@@ -392,6 +276,8 @@ def left(work: Work, handle: str, group: bytes) -> None:
     adds = {one: data for one, data in intents.adds.items() if one != handle}
     if handle in groups.roster(state) or lobby.voice.staged is not None:
         intents = intents.put_out(handle, groups.LEFT)
-    intents = replace(intents, adds=adds)
-    work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - {handle}), reworded=True)
+    invited = lobby.invited
+    if handle in invited and invitations.heard(work, lobby, handle, groups.roster(state)):
+        invited -= {handle}
+    work.keep_lobby(replace(lobby, intents=replace(intents, adds=adds), invited=invited), reworded=True)
     work.stir(group)

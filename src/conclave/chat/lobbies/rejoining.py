@@ -13,7 +13,7 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, ending, sharing, timers
+from conclave.chat.lobbies import audience, ending, invitations, sharing, timers
 from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
@@ -26,7 +26,7 @@ from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.values import replace
 from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
-from conclave.wire.posts import Answer, Choice, Invite
+from conclave.wire.posts import Answer, Choice
 
 POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.following`` checks."""
@@ -276,10 +276,8 @@ def _ask_in_anew(work: Work, lobby: Lobby) -> None:
         work.wake(healing.anew_at)
     else:
         asked = healing.anew - set(people) - work.expelled.keys()
-        for handle in sorted(asked):
-            work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
         healing = replace(healing, anew=frozenset(), anew_at=0.0)
-        work.keep_lobby(replace(lobby, healing=healing, invited=lobby.invited | asked), reworded=True)
+        invitations.invite(work, replace(lobby, healing=healing), sorted(asked), people)
 
 
 def not_in(work: Work, lobby: Lobby, out_by: int) -> None:

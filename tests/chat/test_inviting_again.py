@@ -1,0 +1,121 @@
+"""Somebody is asked in anew while what was said about an invitation of before is under way: it answers that one."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.notices import RequestAnswered
+from conclave.chat.records import decode_lobby, encode_lobby
+from conclave.values import replace
+from conclave.wire.delivery import Ack
+from tests.chat.desks import Table, together
+
+
+@pytest.fixture
+def crossed() -> Table:
+    """cem, who asked burak in, left; deniz let burak in, who asks cem in again: now the posts of the two cross."""
+    table = together("ayse", "cem", "deniz", beside=("burak",))
+    table.part({"ayse", "cem", "deniz"}, {"ayse", "deniz", "burak"})
+    for one in ("cem", "deniz"):
+        table.put(one, ev.InviteTo("ops", ("burak",)))
+    table.run(3)
+    table.put("cem", ev.LeaveLobby("ops"))  # that it asks no more waits in its outbox, behind its invitation
+    table.put("burak", ev.AnswerRequest("deniz", accept=True, lobby="ops"))
+    table.run(10)
+    assert table.stages() == {"ayse": "leading", "cem": "ended", "deniz": "member", "burak": "member"}
+    table.put("burak", ev.InviteTo("ops", ("cem",)))
+    return table
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_who_asked_before_it_left_has_not_answered_by_that(crossed: Table, *, restart: bool) -> None:
+    table = crossed
+    if restart:
+        table.restart("burak")
+    table.part()
+    table.run(5)
+    assert table.notices("burak", RequestAnswered) == table.notices("cem", RequestAnswered) == []
+    assert views.requests(table.desks["cem"]) == (views.Request("burak", "#ops"),)
+    table.put("cem", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.run(10)
+    assert table.stages()["cem"] == "member"
+
+
+def meet(table: Table, *, mail: bool) -> None:
+    """cem and burak are linked, or each fetches what is in its mailbox."""
+    if not mail:
+        table.part()
+    for name in ("cem", "burak") * 2 if mail else ():
+        table.run(10)
+        table.collect(name)
+    table.run(10)
+
+
+@pytest.mark.parametrize("mail", [False, True], ids=["by link", "by mail"])
+def test_a_yes_to_who_left_since_is_none_to_what_it_asks_anew(*, mail: bool) -> None:
+    table = together("ayse", "cem", beside=("burak",))
+    table.stock()
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    table.run(2)
+    table.part({"ayse", "cem"}, {"burak"})
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(10)
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.run(2)
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(5)
+    table.put("cem", ev.InviteTo("ops", ("burak",)))
+    meet(table, mail=mail)
+    assert views.requests(table.desks["burak"]) == (views.Request("cem", "#ops"),)
+    table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    meet(table, mail=mail)
+    assert table.stages()["burak"] == "member"
+
+
+@pytest.mark.parametrize("how", ["a no", "a yes that is taken back"])
+def test_what_was_said_to_one_invitation_does_not_answer_the_next(how: str) -> None:
+    table = together("ayse", "cem", beside=("deniz",))
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.run(2)
+    table.part({"ayse", "cem"}, {"deniz"})
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    if how != "a no":
+        table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.put("deniz", ev.AnswerRequest("ayse", accept=False, lobby="ops"))
+    table.part()
+    table.run(5)
+    assert table.view("ayse").invited == ("deniz",)
+    assert views.requests(table.desks["deniz"]) == (views.Request("ayse", "#ops"),)
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(10)
+    assert table.stages()["deniz"] == "member"
+
+
+@pytest.mark.parametrize("accept", [False, True])
+def test_who_took_the_invitation_and_is_not_heard_to_have_is_asked_once_more(*, accept: bool) -> None:
+    table = together("ayse", "cem", beside=("deniz",))
+    table.drop = lambda one, _, frame: one == "deniz" and isinstance(frame, Ack)
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.run(2)
+    table.put("deniz", ev.AnswerRequest("ayse", accept=accept, lobby="ops"))
+    table.run(2)
+    assert table.view("ayse").invited == ("deniz",)
+    table.drop = lambda *_: False
+    table.run(15)
+    if not accept:
+        assert views.requests(table.desks["deniz"]) == (views.Request("ayse", "#ops"),)
+        table.put("deniz", ev.AnswerRequest("ayse", accept=False, lobby="ops"))
+    assert table.view("ayse").invited == ()
+    assert table.stages().get("deniz") == ("member" if accept else None)
+
+
+def test_which_post_asked_whom_is_kept_and_a_lobby_of_before_is_read_that_does_not_say_so(crossed: Table) -> None:
+    lobby = crossed.state("burak", crossed.desks["burak"].labels["#ops"])
+    assert lobby.invites.keys() == {"cem"}
+    data = encode_lobby(lobby)
+    assert decode_lobby(lobby.group, data, b"").invites == lobby.invites
+    bare = encode_lobby(replace(lobby, invites={}))
+    assert decode_lobby(lobby.group, bare[:-1], b"").invites == {}
