@@ -97,17 +97,17 @@ def test_remains_of_any_bytes(data: bytes) -> None:
     with suppress(DecodeError):
         remains = decode_remains(data)
         assert decode_remains(encode_remains(remains)) == remains
-        assert encode_remains(remains) == data or data[0] < 3
+        assert encode_remains(remains) == data or data[0] < 4
 
 
 def test_remains_of_an_older_backup_are_read() -> None:
     lobby = OPS + b"\x03ops\x04#ops\x05burak"
-    for version, people in ((b"\x01", b""), (b"\x02", b"\x00")):
-        older = version + b"\x00" + bytes((len(lobby + people),)) + lobby + people
+    for version, rest in ((b"\x01", b""), (b"\x02", b"\x00"), (b"\x03", b"\x00\x05")):
+        older = version + b"\x00" + bytes((len(lobby + rest),)) + lobby + rest
         assert decode_remains(older) == Remains((), (RemainingLobby(OPS, "ops", "#ops", "burak"),))
 
 
-@pytest.mark.parametrize("bad", [b"", b"\x04\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
+@pytest.mark.parametrize("bad", [b"", b"\x05\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
 def test_remains_that_are_none(bad: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_remains(bad)

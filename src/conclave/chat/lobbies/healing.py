@@ -129,6 +129,10 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     lobby = terms.spent(work, lobby, lead.term)
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
+    if common < 0 < lobby.order.seq and work.session(lobby.group) is None:
+        work.record(UnplaceLines(lobby.label, 0))  # from a backup: whose places its lines have nobody can tell
+        healing = replace(lobby.healing, common=0)
+        lobby, common = replace(lobby, order=replace(lobby.order, seq=0), healing=healing), 0
     rumours = {one: at for one, at in lobby.watch.rumours.items() if orders.counts_before(at[0], lead)}
     watch = replace(
         lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours,

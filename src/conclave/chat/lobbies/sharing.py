@@ -217,8 +217,13 @@ def recollected(
     missing: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
-    for one in missing:
-        said_again(work, group, *one)
+    lobby = work.lobby(group)
+    for author, identity in missing:
+        if lobby is not None and author == work.me and (author, identity) not in lobby.healing.vouched:
+            work.mark_line(
+                lobby.label, identity, Status.FAILED
+            )  # it waited when a backup was made, and nobody has it
+        said_again(work, group, author, identity)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
         return
