@@ -204,7 +204,7 @@ def unwound(
     other = common <= lobby.order.base or any(entry.kind is EntryKind.COMMIT for entry in cut)
     forked = lobby.healing.forked or other or not digest
     step = Step.REJOIN if forked else Step.SOUND
-    known = {**lobby.healing.known, **_known(cut, lines)}
+    known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut)}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lobby.healing.pull, lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
