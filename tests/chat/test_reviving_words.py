@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.words.content import Edit
 from conclave.chat.words.line import LineKind
 from conclave.values import replace
 from conclave.wire.order import Ordered, Recall, Submit
@@ -119,6 +122,21 @@ def test_what_it_lacked_when_the_backup_was_made_it_asks_for() -> None:
     table.run(60)
     assert _recalled(table) == [1]
     assert table.state("burak", group).ears.lost == ()
+
+
+def test_what_it_said_itself_since_the_backup_it_gets_too() -> None:
+    table = together("ayse", "burak", "cem")
+    said = table.say("burak", "#ops", "before")
+    backup = copy.deepcopy(table.stores["burak"])
+    table.say("burak", "#ops", "since")
+    table.put("burak", ev.Utter("#ops", table.random(16), Edit(said, "before, and edited")))
+    table.run(5)
+    table.stores["burak"] = backup
+    restored(table, "burak")
+    table.run(60)
+    for name in table.desks:
+        assert table.words(name) == ["together", "before, and edited", "since"]
+    assert table.statuses("burak", "#ops")[-1] == "sent"
 
 
 def test_lines_of_a_half_that_lost_have_no_place_in_the_order_into_which_a_restored_home_comes() -> None:
