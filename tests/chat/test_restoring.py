@@ -100,8 +100,8 @@ def test_remains_of_any_bytes(data: bytes) -> None:
 
 def test_remains_of_an_older_backup_are_read() -> None:
     lobby = OPS + b"\x03ops\x04#ops\x05burak"
-    for version, people in ((b"\x01", b""), (b"\x02", b"\x00"), (b"\x03", b"\x00\x05")):
-        older = version + b"\x00" + bytes((len(lobby + people),)) + lobby + people
+    for version, rest in ((b"\x01", b""), (b"\x02", b"\x00"), (b"\x03", b"\x00\x05")):
+        older = version + b"\x00" + bytes((len(lobby + rest),)) + lobby + rest
         assert decode_remains(older) == Remains((), (RemainingLobby(OPS, "ops", "#ops", "burak"),))
 
 

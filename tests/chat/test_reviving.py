@@ -8,7 +8,8 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.restoring import RESTORED_KEY, forget
+from conclave.chat.effects import PutState
+from conclave.chat.restoring import RESTORED_KEY, decode_remains, encode_remains, forget
 from conclave.chat.state import Desk, Own
 from conclave.chat.words.line import LineKind
 from conclave.lobby import order as orders
@@ -23,12 +24,19 @@ from tests.chat.people import JUDGES, own
 from tests.chat.test_succession import agreed
 
 
-def _restored(table: Table, name: str) -> None:
-    """The home of ``name`` is lost, and comes back from a backup with another certificate."""
+def _restored(table: Table, name: str, *, old: bool = False) -> None:
+    """The home of ``name`` is lost, and comes back from a backup with another certificate.
+
+    ``old``: of before it was kept where orders stood.
+    """
     for ends in [ends for ends in table.links if name in ends]:
         table.cut(*ends)
     store = table.stores[name]
-    store.commit(forget(store.states(), store.outbox(), store.heads(), []))
+    store.commit(forget(store.states(), store.outbox(), store.heads(), store.unsent()))
+    remains = decode_remains(dict(store.states())[RESTORED_KEY])
+    if old:
+        lobbies = tuple(replace(one, runs=(), common=0, orphans=()) for one in remains.lobbies)
+        store.commit([PutState(RESTORED_KEY, encode_remains(replace(remains, lobbies=lobbies)))])
     table.own[name], table.devices[name] = own(name, 2), "d2"
     table.desks[name] = table.restored(name)
     table.put(name, ev.Tick())
@@ -196,7 +204,7 @@ def test_who_was_in_and_has_gone_before_is_no_stranger_to_a_home_from_a_backup()
     table.say("burak", "#ops", "bye")
     table.put("burak", ev.LeaveLobby("ops"))
     table.run(10)
-    _restored(table, "cem")
+    _restored(table, "cem", old=True)
     table.run(30)
     told = [text for text in table.texts("cem", "#ops") if "brings words of" in text]
     assert told == ["ayse brings words of burak from before this device was in #ops; who was then, it cannot tell"]

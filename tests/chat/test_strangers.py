@@ -20,9 +20,10 @@ from conclave.chat.words import content as c
 from conclave.errors import LocalError, Refused
 from conclave.lobby.order import RECENT
 from conclave.store.memory import MemoryStore
-from conclave.wire.delivery import DECLINED_POSTS
+from conclave.wire.delivery import DECLINED_POSTS, Post
 from conclave.wire.frames import encode_frame
 from conclave.wire.order import RUNS
+from conclave.wire.posts import Invite, pack_parcel
 from tests.chat.people import JUDGES, own
 from tests.wire.frames_strategies import GROUPS, IDS, SMALL, conversation_frames
 
@@ -50,7 +51,16 @@ commands = st.one_of(
     st.builds(ev.CallRoll, LABELS, IDS),
 )
 packages = st.binary(max_size=60)
+
+
+def asked_in(peer: str, number: int, group: bytes, name: str) -> ev.Arrived:
+    """An invitation that is the next post of its sender, whatever came before."""
+    kind, body = pack_parcel(Invite(group, name, (peer, "elif")))
+    return ev.Arrived(peer, Post(peer.encode().ljust(8), number, number, kind, body))
+
+
 happenings = st.one_of(
+    st.builds(asked_in, PEERS, st.integers(1, 99), st.binary(min_size=16, max_size=16) | GROUPS, st.just("ops")),
     st.builds(ev.Arrived, PEERS, conversation_frames),
     st.builds(ev.Arrived, PEERS, conversation_frames),
     st.builds(ev.Mailed, PEERS, st.lists(conversation_frames, max_size=3).map(tuple), st.integers(1, 9)),
@@ -79,7 +89,7 @@ def check_bounds(desk: Desk, limits: Settings) -> None:
         assert len(peer.inbound.declined) <= DECLINED_POSTS
         assert peer.pair.lines <= limits.request_messages
     lobbies = list(desk.lobbies.values())
-    inviting = [(one.inviter, *one.watch.inviters) for one in lobbies if one.stage is Stage.INVITED]
+    inviting = [one.unanswered for one in lobbies if one.unanswered]
     assert len(inviting) <= limits.invitations
     assert all(sum(one in them for them in inviting) <= limits.invitations_per_peer for one in desk.peers)
     assert sum(one.stage is Stage.ENDED for one in lobbies) <= ENDED_KEPT

@@ -12,7 +12,7 @@ from conclave.chat.words import content as c
 from conclave.chat.words.line import LineKind
 from conclave.errors import DecodeError
 from conclave.values import replace
-from conclave.wire.order import Submit
+from conclave.wire.order import Ordered, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal
 from tests.chat.test_healing import table as halves
@@ -315,3 +315,35 @@ def test_who_set_a_timer_and_came_in_anew_since_sets_it_again_where_an_older_hal
     table.part()
     table.run(200)
     assert {table.view(name).timer for name in half | others} == {HOUR}
+
+
+def test_a_timer_that_was_opened_in_the_half_that_lost_is_set_where_it_is_ordered_again() -> None:
+    """deniz hands it in to ayse, does not see it come back, and hands the same in to cem, who leads next."""
+    table = together("ayse", "burak", "cem", "deniz")
+    table.run(60, 5)
+    table.drop = lambda _one, other, frame: other in ("cem", "deniz") and isinstance(frame, Ordered)
+    utter(table, "deniz", "#ops", c.Timer(HOUR))
+    assert table.view("burak").timer == HOUR
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.drop = lambda *_: False
+    table.run(30)
+    table.part()
+    table.run(60)
+    assert {table.view(name).timer for name in table.desks} == {HOUR}
+
+
+@pytest.mark.parametrize("leads", ["ayse", "burak"], ids=["another", "who set it"])
+def test_a_timer_that_was_sealed_before_somebody_came_in_holds_for_it(leads: str) -> None:
+    table = together("ayse", "burak", "cem", beside=("deniz",))
+    table.run(60, 5)
+    table.link("ayse", "deniz")
+    table.drop = lambda one, _other, frame: one == "burak" and isinstance(frame, Submit)
+    utter(table, "burak", "#ops", c.Timer(HOUR))
+    let_in(table, "ayse", "deniz")
+    table.run(3)
+    if leads == "burak":
+        table.part({"ayse"}, {"burak", "cem", "deniz"})
+    table.drop = lambda *_: False
+    table.run(60)
+    assert {table.view(name).leader for name in ("burak", "cem", "deniz")} == {leads}
+    assert {table.view(name).timer for name in ("burak", "cem", "deniz")} == {HOUR}

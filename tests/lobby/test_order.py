@@ -165,6 +165,14 @@ def test_an_order_that_goes_back_to_its_beginning_can_be_shown_and_a_term_can_be
         assert decode_frame(reader.uint8(), reader.opaque()) == orders.head(one)
 
 
+def test_an_order_that_goes_back_before_the_oldest_run_that_is_known_can_be_read_again() -> None:
+    order, cut = write(replace(orders.begin(GROUP, "ayse"), seq=99, runs=(Run(7, 0, "ayse", 100, 99),)), 3)
+    at = orders.parting(order, Head(GROUP, 5, bytes(32), (Run(8, 0, "burak", 103, 103), order.run)))
+    back = orders.rewind(order, at, bytes(32), 0, cut)
+    reader = Reader(encode_frame(orders.head(back)))
+    assert decode_frame(reader.uint8(), reader.opaque()) == orders.head(back)
+
+
 def test_a_term_begins_where_the_order_ends_and_runs_tell_by_whom() -> None:
     first = orders.begin(GROUP, "ayse")
     written, entries = write(first, 3)

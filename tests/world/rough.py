@@ -14,7 +14,6 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges
-from conclave.chat.words.line import Status
 from conclave.pki.revocation import Revocation
 from conclave.store.memory import MemoryStore
 from conclave.values import replace
@@ -120,11 +119,9 @@ class RoughTown(Town):
     def _back_up(self, node: RoughNode) -> None:
         """Somebody's home is lost a while later, and comes back as it was now, as another device.
 
-        Nothing waits to be said there now, as it would not be; nor went its owner out since.
+        Nor went its owner out since.
         """
-        said = (one.line for label in node.desk.labels for one in node.store.lines(label, limit=1_000_000))
-        waits = any(one.sender == node.name and one.status in (Status.WAITING, Status.MAILED) for one in said)
-        if node.up and not (self.restored or waits):
+        if node.up and not self.restored:
             self.restored = node.name
             store, inside = copy.deepcopy(node.store), self._places(node)
             self.later(self.random.uniform(1.0, 60.0), partial(self._restore, node, store, inside))
@@ -137,7 +134,7 @@ class RoughTown(Town):
             return
         if node.up:
             node.crash()
-        store.commit(forget(store.states(), store.outbox(), store.heads(), ()))
+        store.commit(forget(store.states(), store.outbox(), store.heads(), store.unsent()))
         node.store = store
         self.serials[node.name] += 1
         node.own = own(node.name, 1 + self.serials[node.name], self.suite, number=2)

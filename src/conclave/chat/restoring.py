@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
-from conclave.chat.lobby_state import Stage
+from conclave.chat.lobbies import lacks
+from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.pair import Ours
 from conclave.chat.pairs.certificates import encode_met, of_several
 from conclave.chat.peer_records import decode_peer
@@ -29,17 +30,20 @@ from conclave.chat.words.line import Status
 from conclave.chat.words.originals import fingerprint
 from conclave.errors import DecodeError
 from conclave.mls.group import State
+from conclave.values import replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.order import read_runs, write_runs
 
 RESTORED_KEY = "restored"
 """The state by which the core knows that its home was restored; what it says is ``Remains``."""
 GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
-So go the outbox (lines of it are marked as sent: they may have arrived since) and the lobbies' orders."""
+So go the outbox (lines of it are marked as sent: they may have arrived since) and the lobbies' orders. In a lobby all
+of them are said again: our next device may come in before they are ordered, and then they are not."""
 VERSION = 4
-"""Older ones are read too: 1 says of no lobby who was in, 1 and 2 know of none that we were leaving, or out of, and 3
-of none that we closed."""
+"""Older ones are read too: 1 says of no lobby who was in, up to 2 of none that we were leaving, or out of, and up to
+3 of none that we closed, nor where its order stood."""
 _ALL = (1 << 63) - 1
 
 
@@ -54,19 +58,19 @@ def forget(
     ``outbox`` are the peers with posts, ``orders`` the lobbies with entries, ``unsent`` the lines that wait here or
     in a mailbox: conversation, sender, id.
     """
-    held = list(states)
+    held, lines = list(states), list(unsent)
     gone = [key for key, _ in held if key.startswith(GONE)]
     records: list[Record] = [DropState(key) for key in gone]
     if gone or RESTORED_KEY not in dict(held):
-        records.append(PutState(RESTORED_KEY, encode_remains(_remains(held))))
+        records.append(PutState(RESTORED_KEY, encode_remains(_remains(held, lines))))
     records += _met(dict(held))
     records += [DropPosts(peer, _ALL) for peer in outbox]
     records += [DropEntries(group) for group in orders]
-    records += [MarkLine(name, sender, identity, Status.SENT) for name, sender, identity in unsent]
+    records += [MarkLine(name, sender, identity, Status.SENT) for name, sender, identity in lines]
     return records
 
 
-def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
+def _remains(states: Sequence[tuple[str, bytes]], unsent: Sequence[tuple[str, str, bytes]]) -> Remains:
     """What of the states can be read; a state of another version says nothing."""
     held = dict(states)
     before = decode_remains(held[RESTORED_KEY]) if RESTORED_KEY in held else Remains()
@@ -84,12 +88,25 @@ def _remains(states: Sequence[tuple[str, bytes]]) -> Remains:
                 lobbies.pop(lobby.group, None)
                 if lobby.stage not in (Stage.INVITED, Stage.JOINING):
                     people = _people(held, name) or lobby.asked
-                    lobbies[lobby.group] = RemainingLobby(
+                    one = RemainingLobby(
                         lobby.group, lobby.name, lobby.label, lobby.leader, people, lobby.stage, lobby.closed
                     )
+                    lines = [line[1:] for line in unsent if line[0] == lobby.label]
+                    lobbies[lobby.group] = _with_place(one, lobby, lines)
         except (DecodeError, ValueError):
             continue
     return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)))
+
+
+def _with_place(one: RemainingLobby, lobby: Lobby, unsent: Sequence[tuple[str, bytes]]) -> RemainingLobby:
+    """Where its order stood, and what is to be said again there."""
+    if lobby.order is None or lobby.stage is not Stage.MEMBER:
+        return one
+    healing = lobby.healing
+    common = healing.common if healing.step in (Step.REJOIN, Step.ENTER) else lobby.order.seq
+    lost = lacks.until(lacks.known(lobby), common)
+    orphans = tuple(dict.fromkeys((*healing.orphans, *unsent)))
+    return replace(one, runs=lobby.order.runs, common=common, lost=lost, orphans=orphans)
 
 
 def _people(held: Mapping[str, bytes], name: str) -> tuple[str, ...]:
@@ -145,10 +162,19 @@ def decode_remains(data: bytes) -> Remains:
 def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
     w.vector(lobby.people, Writer.text).uint8(lobby.stage).uint64(lobby.closed)
+    w.optional(lobby.runs or None, write_runs).uint64(lobby.common)
+    w.vector(lobby.lost, lambda each, ends: each.uint64(ends[0]).uint64(ends[1]))
+    w.vector(lobby.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
 
 
 def _lobby(r: Reader, version: int) -> RemainingLobby:
     names = r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
     people = r.vector(lambda each: each.text(HANDLE_BYTES)) if version > 1 else ()
-    stage = Stage(r.uint8()) if version > 2 else Stage.MEMBER
-    return RemainingLobby(*names, people, stage, r.uint64() if version > 3 else 0)
+    one = RemainingLobby(*names, people, Stage(r.uint8()) if version > 2 else Stage.MEMBER)
+    if version <= 3:
+        return one
+    closed = r.uint64()
+    runs, common = r.optional(read_runs) or (), r.uint64()
+    lost = r.vector(lambda each: (each.uint64(), each.uint64()))
+    orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
+    return replace(one, closed=closed, runs=runs, common=common, lost=lost, orphans=orphans)

@@ -19,6 +19,7 @@ from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Credential, OwnKeyPackage, State, Verify
 from conclave.pki.revocation import Revocation
 from conclave.values import dataclass, field
+from conclave.wire.order import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,10 @@ class Peer:
 class RemainingLobby:
     """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all.
 
-    Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it.
+    Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it. ``runs``
+    are those of the order that we followed; empty: not known, as in a backup from before. Lines have its places up to
+    entry ``common``, but for those that are ``lost``, as ranges. ``orphans`` are authors and ids of what is to be
+    said again.
     """
 
     group: bytes
@@ -130,6 +134,10 @@ class RemainingLobby:
     people: tuple[str, ...] = ()
     stage: Stage = Stage.MEMBER
     closed: int = 0
+    runs: tuple[Run, ...] = ()
+    common: int = 0
+    lost: tuple[tuple[int, int], ...] = ()
+    orphans: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,8 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
         if known is not None:
             numbers = numbers.put(entry.sender, min(known, max(0, entry.number - 1)))
     kept = tuple(run for run in order.runs if run.first <= seq) or order.runs[-1:]
-    runs = tuple(replace(run, last=min(run.last, seq)) for run in kept)
+    # A head may name an entry from before the oldest run that we know.
+    runs = tuple(replace(run, first=min(run.first, seq + 1), last=min(run.last, seq)) for run in kept)
     recent = tuple(one for one in order.recent if one[0] <= seq)
     doubted = tuple(one for one in order.doubted if one[0] <= seq)
     base = min(order.base, seq)  # what comes from here on is kept

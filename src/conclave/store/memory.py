@@ -35,6 +35,7 @@ from conclave.chat.effects import (
     SetReaction,
     UnplaceLines,
 )
+from conclave.chat.words.line import Status
 from conclave.errors import StorageError
 from conclave.store.bounds import SEARCH_WORDS, bounded, check, words
 from conclave.store.memory_history import Histories, Kept, Undo
@@ -251,6 +252,12 @@ class MemoryStore:
         """As ``PeerStore.outbox``."""
         boxes = ((peer, box.numbers) for peer, box in self._posts.items())
         return {peer: (numbers[0], numbers[-1], len(numbers)) for peer, numbers in boxes if numbers}
+
+    def unsent(self) -> list[tuple[str, str, bytes]]:
+        """As ``PeerDatabase.unsent``."""
+        lines = ((name, kept.stored.line) for name, history in self._histories.items() for kept in history.lines)
+        waiting = (Status.WAITING, Status.MAILED)
+        return [(name, one.sender, one.id) for name, one in lines if one.status in waiting]
 
     def entries(self, group: bytes, first: int, count: int) -> list[bytes]:
         """As ``PeerStore.entries``."""

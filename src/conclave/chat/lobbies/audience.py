@@ -108,7 +108,9 @@ def show_head(work: Work, lobby: Lobby, handle: str) -> None:
         return
     one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
     until = one.until if one is not None else lobby.healing.gone.get(handle, (0, ""))[0]
-    if until and until < lobby.order.seq:
+    if work.session(lobby.group) is None and lobby.healing.step is not Step.ENTER:
+        send(work, handle, orders.part(lobby.order, 0))  # from a backup: of what we had we have no entry
+    elif until and until < lobby.order.seq:
         send(work, handle, orders.part(lobby.order, until))
     elif not known(work, lobby, handle):
         send(work, handle, replace(orders.head(lobby.order), hash=bytes(HASH_BYTES)))

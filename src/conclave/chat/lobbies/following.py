@@ -18,7 +18,7 @@ from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import displaced, landed, sealed_as, without_commit
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.pairs import certificates
-from conclave.chat.words.content import Content, Term, decode_content
+from conclave.chat.words.content import Content, Term, Timer, decode_content
 from conclave.chat.words.gaps import Gap, filled, opened
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
@@ -156,6 +156,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
             if ours.id:
                 work.mark_line(lobby.label, ours.id, Status.SENT, entry.seq)
             meaning.ours(work, lobby.group, heard)
+            timers.tell_late(work, lobby.group, content, entry.epoch)
         return
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
@@ -165,6 +166,9 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
     known = lobby.healing.known.get(groups.payload_name(entry.payload)) if lobby.healing.known else None
+    if known is not None and len(known[1]) == timers.SECONDS_BYTES:
+        timers.set_in_lobby(work, lobby, known[0], Timer(int.from_bytes(known[1])), entry.seq)
+        return
     if known is not None and known[1]:
         work.place_line(lobby.label, *known, entry.seq)
         sharing.said_again(work, lobby.group, *known)
@@ -195,6 +199,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     original = groups.original_of(work, work.session(entry.group) or state, opened)
     _count(work, lobby.group, author, content)
     meaning.theirs(work, lobby.group, Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED))
+    timers.tell_late(work, lobby.group, content, opened.epoch)
 
 
 def _lost(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> None:

@@ -129,6 +129,10 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     lobby = terms.spent(work, lobby, lead.term)
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
+    if common < 0 < lobby.order.seq and work.session(lobby.group) is None:
+        work.record(UnplaceLines(lobby.label, 0))  # from a backup: whose places its lines have nobody can tell
+        healing = replace(lobby.healing, common=0)
+        lobby, common = replace(lobby, order=replace(lobby.order, seq=0), healing=healing), 0
     rumours = {one: at for one, at in lobby.watch.rumours.items() if orders.counts_before(at[0], lead)}
     watch = replace(
         lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours,
@@ -200,7 +204,7 @@ def unwound(
     other = common <= lobby.order.base or any(entry.kind is EntryKind.COMMIT for entry in cut)
     forked = lobby.healing.forked or other or not digest
     step = Step.REJOIN if forked else Step.SOUND
-    known = {**lobby.healing.known, **_known(cut, lines)}
+    known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut)}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lobby.healing.pull, lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out

@@ -187,10 +187,11 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         return Fate.DECLINED
     if healing and lobby.healing.step is Step.ENTER:
         return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
-    if healing and lobby.order is not None and lobby.healing.step in (Step.SOUND, Step.UNWIND):
+    if healing and lobby.order is not None and (old is None or lobby.healing.step in (Step.SOUND, Step.UNWIND)):
         head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
-        if orders.parting(lobby.order, head) != lobby.order.seq:
-            if lobby.healing.step is Step.SOUND:  # first what our half said is looked up: it is said again there
+        parted = orders.parting(lobby.order, head) != lobby.order.seq
+        if parted and (lobby.order.seq or lobby.healing.step is not Step.REJOIN):
+            if lobby.healing.step is not Step.UNWIND:  # first what our half said is looked up: it is said again there
                 adopt(work, lobby, handle, head)
             return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)

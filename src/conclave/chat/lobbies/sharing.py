@@ -77,15 +77,17 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
     """
     strangers: set[str] = set()
     for seq, author, content, signed in believed(work, lobby, by, items):
+        work.keep_certificate(signed.certificate, subject_key(signed.certificate))
+        current = work.lobby(lobby.group) or lobby
+        timer = current.timer if 0 < current.timed < seq else 0
         if author == work.me:
-            if ordered or not _unsaid(work.lobby(lobby.group) or lobby, author, content.id):
+            if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
+                hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
                 work.mark_line(lobby.label, content.id, Status.SENT, seq)
                 said_again(work, lobby.group, author, content.id)
             else:
                 _vouched(work, lobby.group, author, content.id, seq)
             continue
-        work.keep_certificate(signed.certificate, subject_key(signed.certificate))
-        current = work.lobby(lobby.group) or lobby
         if (author, content.id) in current.healing.orphans:
             work.place_line(lobby.label, author, content.id, seq)
             if ordered:
@@ -93,7 +95,6 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             else:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
-            timer = current.timer if 0 < current.timed < seq else 0
             heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer)
             if not ordered and is_over(work, heard) and not is_over(work, replace(heard, timer=0)):
                 continue  # that they were said under the timer is the word of ``by`` alone: they lack still
@@ -217,8 +218,13 @@ def recollected(
     missing: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
-    for one in missing:
-        said_again(work, group, *one)
+    lobby = work.lobby(group)
+    for author, identity in missing:
+        if lobby is not None and author == work.me and (author, identity) not in lobby.healing.vouched:
+            work.mark_line(
+                lobby.label, identity, Status.FAILED
+            )  # it waited when a backup was made, and nobody has it
+        said_again(work, group, author, identity)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
         return

@@ -1,11 +1,14 @@
 """Messages that disappear in a lobby, whose order settles what was agreed.
 
-Whoever leads says it again for who comes in, right behind the commit. What was said by who did not know it disappears
-all the same. Left out: pairs, and the words for it (``chat.timers``).
+Whoever leads says it again for who comes in, right behind the commit, and where it was ordered late. What was said by
+who did not know it disappears all the same. Left out: pairs, and the words for it (``chat.timers``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from conclave.chat import groups
 from conclave.chat.effects import ExpireLine, LookAtFile
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience
@@ -15,7 +18,10 @@ from conclave.chat.timers import phrase, words
 from conclave.chat.words.content import Content, Offer, Text, Timer
 from conclave.chat.work import Work
 from conclave.values import replace
+from conclave.wire.order import Ordered
 
+SECONDS_BYTES = 4
+"""Of a timer where otherwise the id of a line is."""
 TIMERS_KEPT = 8
 """Timers of a lobby before the present one, in case that the half in which later ones were set loses."""
 
@@ -56,6 +62,20 @@ def tell(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is not None and (lobby.timer or lobby.timed) and audience.leads(work, lobby):
         say_content(work, group, Timer(lobby.timer, max(lobby.timed, 1)))
+
+
+def tell_late(work: Work, group: bytes, content: Content, epoch: int) -> None:
+    """A timer that was sealed in an epoch that is over has its place: who came in since cannot open it."""
+    state = work.session(group)
+    if isinstance(content.body, Timer) and state is not None and epoch < state.number:
+        tell(work, group)
+
+
+def known(lobby: Lobby, cut: Iterable[Ordered]) -> dict[bytes, tuple[str, bytes]]:
+    """Who set which timer by what is cut, as ``Healing.known`` has it."""
+    seconds = {seq: one for one, seq in (*lobby.timers_before, (lobby.timer, lobby.timed))}
+    set_by = ((entry, seconds[entry.seq]) for entry in cut if entry.seq in seconds)
+    return {groups.payload_name(one.payload): (one.sender, timer.to_bytes(SECONDS_BYTES)) for one, timer in set_by}
 
 
 def lost(work: Work, lobby: Lobby, common: int) -> Lobby:
