@@ -268,14 +268,22 @@ def test_others_are_dialled_only_where_the_leader_lacks_it_too(room: Room) -> No
 
 
 @pytest.mark.parametrize("step", [Step.UNWIND, Step.REJOIN, Step.ENTER])
-def test_who_is_on_the_way_into_another_half_does_not_claim_to_have_all(room: Room, step: Step) -> None:
+def test_who_is_on_the_way_into_another_half_answers_up_to_where_they_parted_and_not_as_who_has_all(
+    room: Room, step: Step
+) -> None:
+    """Its lines keep the places of the order that it leaves until they are looked up."""
     table, group = room.table, room.group
     desk, lobby = table.desks["ayse"], table.state("ayse", group)
-    lobby = replace(lobby, healing=replace(lobby.healing, step=step))
+    lobby = replace(lobby, healing=replace(lobby.healing, step=step, common=3))
     table.desks["ayse"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
     table.drop = lambda *_: True
-    deeds = table.put("ayse", ev.Arrived("burak", Recall(group, 1, 2)))
-    assert [one.whole for one in deeds if isinstance(one, SendOriginals)] == [False]
+    deeds = [
+        deed
+        for asked in ((1, 9), (1, 3), (4, 9))
+        for deed in table.put("ayse", ev.Arrived("burak", Recall(group, *asked)))
+    ]
+    told = [(one.after, one.before, one.whole) for one in deeds if isinstance(one, SendOriginals)]
+    assert told == [(1, 4, False), (1, 3, False)]
 
 
 @pytest.mark.parametrize("asker", ["deniz", "burak"], ids=["of the half that counts", "of the one that lost"])

@@ -336,6 +336,10 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     state = work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):
         return
+    if lobby.healing.step is not Step.SOUND:  # what has a place behind it is of an order that we leave
+        recall = replace(recall, before=min(recall.before, lobby.healing.common + 1))
+        if recall.before <= recall.after:
+            return
     since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
     inner = {edge, *(place for first, last in lacks.known(lobby) for place in (first - 1, last))}
