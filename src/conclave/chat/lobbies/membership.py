@@ -298,6 +298,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     lobby, old = work.lobby(welcome.group) or lobby, work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
         return Fate.DECLINED
+    if healing and old is not None and lobby.lead is not None and orders.counts_before(lobby.lead, welcome.runs[0]):
+        return Fate.DECLINED  # that half has lost since: we would come back, and be taken there again
     if healing and lobby.healing.step is Step.ENTER:
         return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
     if healing and lobby.order is not None and lobby.healing.step in (Step.SOUND, Step.UNWIND):
