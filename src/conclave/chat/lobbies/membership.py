@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from conclave.chat import groups, packages
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import DropEntries
+from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience, terms, timers
@@ -328,17 +328,14 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     old, people = work.session(lobby.group), groups.roster(state)
     packages.taken_back(work, welcome.group)
     work.keep_session(state)
-    if lobby.order is not None:  # another half's, of which nothing follows any more
+    if lobby.order is None:  # what we have of when we were in before has places of an order that may be another
+        work.record(UnplaceLines(lobby.label, 0))
+    else:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
     order = orders.Order(
-        welcome.group,
-        welcome.seq,
-        welcome.hash,
-        welcome.runs,
-        state.number,
-        recent=((welcome.seq, welcome.hash),),
-        base=welcome.seq,
-    )
+        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number,
+        recent=((welcome.seq, welcome.hash),), base=welcome.seq,
+    )  # fmt: skip
     number = max(lobby.voice.next, int(work.now * 1000))
     lead = replace(welcome.runs[0], first=0, last=0)
     renew = work.now + work.settings.update_spread * work.chance()
