@@ -194,7 +194,7 @@ class Watch:
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
     keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
-    handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
+    handed: Run | None = None  # the term whose leader lost its home, or is out, or forgot it, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none

@@ -112,6 +112,10 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     watch = replace(lobby.watch, vouched=known, vouching=since, absent=lobby.watch.absent - {handle})
     work.keep_lobby(replace(lobby, watch=watch))
     others = set(lobby.asked) - {work.me, lobby.leader} - watch.absent - keyless(work, lobby)
+    if not work.peer(
+        lobby.inviter
+    ).linked:  # who led when the backup was made, and is gone though we heard of another
+        others.discard(lobby.inviter)
     if run.leader == work.me:
         return False
     if sum(orders.same(one, run) for one in known.values()) >= min(2, len(others)):
