@@ -112,10 +112,8 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     watch = replace(lobby.watch, vouched=known, vouching=since, absent=lobby.watch.absent - {handle})
     work.keep_lobby(replace(lobby, watch=watch))
     others = set(lobby.asked) - {work.me, lobby.leader} - watch.absent - keyless(work, lobby)
-    if not work.peer(
-        lobby.inviter
-    ).linked:  # who led when the backup was made, and is gone though we heard of another
-        others.discard(lobby.inviter)
+    if not work.peer(lobby.inviter).linked:
+        others.discard(lobby.inviter)  # who led when the backup was made is gone, though we heard of another since
     if run.leader == work.me:
         return False
     if sum(orders.same(one, run) for one in known.values()) >= min(2, len(others)):
@@ -207,6 +205,8 @@ def unwound(
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lobby.healing.pull, lobby.healing.had
+    if pull is not None:  # what lacked behind it is not of the order that counts
+        pull = (pull[0], min(pull[1], common + 1)) if pull[0] < common else None
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
         pull = (min(had, pull[0] if pull else had), common + 1)
     lobby = _carry_over(work, timers.lost(work, lobby, common), common, set(late))
