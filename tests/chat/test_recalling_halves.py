@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.lobbies.lacks import Ranges
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
@@ -45,7 +46,7 @@ def reach(table: Table, *pairs: str) -> None:
     table.reach = lambda one, other: frozenset((one, other)) in known
 
 
-def pulls(table: Table) -> list[tuple[int, int] | None]:
+def pulls(table: Table) -> list[Ranges]:
     """What ayse and cem ask for."""
     group = table.desks["ayse"].labels["#ops"]
     return [table.state(name, group).healing.pull for name in ("ayse", "cem")]
@@ -65,7 +66,7 @@ def test_who_is_reached_and_follows_an_order_that_does_not_count_is_asked_until_
     table.part()
     table.run(200)
     agreed(table, *THREE, lines=False)
-    assert pulls(table) == [None, None]
+    assert pulls(table) == [(), ()]
     assert all("from deniz" in table.words(name) for name in THREE)
 
 

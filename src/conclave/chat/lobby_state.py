@@ -143,7 +143,7 @@ class Healing:
 
     step: Step = Step.SOUND
     common: int = 0  # the last entry that both orders have
-    pull: tuple[int, int] | None = None  # between these entries we lack what was said
+    pull: tuple[tuple[int, int], ...] = ()  # of these entries we ask for what was said
     orphans: tuple[tuple[str, bytes], ...] = ()  # authors and ids of what was said in a half that lost
     entered: Mapping[str, int] = field(default_factory=dict)  # who came in by which entry
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
@@ -160,7 +160,6 @@ class Healing:
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
     vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
     source: str = ""  # whom we asked for what we lack, and have no whole answer of
-    whole: tuple[int, int] = (0, 0)  # between which entries its answer, as far as it came, ends without a lack
     silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too

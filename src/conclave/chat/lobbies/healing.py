@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, receipts, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
@@ -204,11 +204,9 @@ def unwound(
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines)}
     known = dict(list(known.items())[-KNOWN_MOST:])
-    pull, had = lobby.healing.pull, lobby.healing.had
-    if pull is not None:  # what lacked behind it is not of the order that counts
-        pull = (pull[0], min(pull[1], common + 1)) if pull[0] < common else None
+    pull, had = lacks.until(lobby.healing.pull, common), lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
-        pull = (min(had, pull[0] if pull else had), common + 1)
+        pull = lacks.added(pull, had + 1, common)
     lobby = _carry_over(work, timers.lost(work, lobby, common), common, set(late))
     healing = replace(
         lobby.healing,

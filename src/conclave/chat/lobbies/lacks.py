@@ -12,8 +12,10 @@ RANGES = 64
 
 def known(lobby: Lobby) -> Ranges:
     """What we lack, as far as we know: what we could not open, or gave up, and what we ask for."""
-    after, before = lobby.healing.pull or (0, 0)
-    return added(lobby.ears.lost, after + 1, before - 1)
+    found = lobby.ears.lost
+    for first, last in lobby.healing.pull:
+        found = added(found, first, last)
+    return found
 
 
 def none(lobby: Lobby, after: int, before: int) -> bool:

@@ -349,13 +349,13 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
             common = lobby.order.seq  # what we lack follows what we have
         pull, had = lobby.healing.pull, lobby.healing.had
-        had = min(common, pull[0] if pull else common, had or common)
+        had = min(common, pull[0][0] - 1 if pull else common, had or common)
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", ended=0.0, order=order, lead=lead, asked=(), voice=voice,
         healing=replace(
-            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
+            lobby.healing, step=Step.SOUND, pull=(), unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
         ),
         watch=replace(
