@@ -202,6 +202,21 @@ def test_more_than_was_asked_for_is_not_taken(room: Room) -> None:
     assert table.words("burak") == ["word 1"]
 
 
+def test_what_came_through_the_order_gets_no_other_place_by_an_answer(room: Room) -> None:
+    table, group = room.table, room.group
+    for number in range(5):
+        identity = table.say("cem", "#ops", f"word {number}")
+    seq = table.lines("burak", "#ops")[-1].seq
+    original = signed(table, "cem", "#ops", "cem", identity).encode()
+    for name in ("burak", "cem"):
+        lacking(table, group, name, (0, 2), "ayse")
+        desk, lobby = table.desks[name], table.state(name, group)
+        lobby = replace(lobby, healing=replace(lobby.healing, pull=((1, 1), (seq - 1, seq - 1))))
+        table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+        table.put(name, ev.Arrived("ayse", Originals(group, 0, seq, ((3, original),), whole=True)))
+        assert table.lines(name, "#ops")[-1].seq == seq
+
+
 def test_what_is_left_of_a_question_is_asked_a_while_later(room: Room) -> None:
     table, group = room.table, room.group
     lacking(table, group, "burak", (0, 9), "ayse")

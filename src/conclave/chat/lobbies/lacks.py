@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conclave.chat.lobby_state import Lobby, Step
 
 Ranges = tuple[tuple[int, int], ...]
@@ -49,3 +51,8 @@ def without(ranges: Ranges, after: int, before: int) -> Ranges:
     for first, last in ranges:
         left += [(first, min(last, after)), (max(first, before), last)]
     return tuple((first, last) for first, last in left if first <= last)
+
+
+def of(ranges: Ranges, items: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Those of the items, each with its entry, whose entries are in the ranges."""
+    return [one for one in items if any(first <= one[0] <= last for first, last in ranges)]

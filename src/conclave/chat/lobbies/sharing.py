@@ -372,7 +372,8 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, source="")))
         return
     after, before = _between(lobby)
-    given = [(seq, data) for seq, data in frame.items if after < seq < before]
+    asked = [one for one in frame.items if after < one[0] < before]
+    given = lacks.of(lacks.known(lobby), asked)  # the rest came through the order, and keeps its place in it
     take(work, lobby, handle, given, ordered=False)
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
