@@ -247,7 +247,7 @@ class Lobby:
     timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
     timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
     timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
-    forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
+    forsaken: int = 0  # seconds for which nobody followed a leader that left as we do, or ourselves, while we ran
     former: str = ""  # who had asked us in before, where it had ended and we are asked in again
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
