@@ -196,6 +196,7 @@ class Watch:
     handed: Run | None = None  # the term whose leader lost its home, or is out, or forgot it, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
+    doubted: frozenset[str] = frozenset()  # whom a commit was to let in that the leader refused: each goes alone
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
