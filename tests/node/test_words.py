@@ -366,7 +366,7 @@ def test_how_far_a_line_of_a_pair_has_come_in_words() -> None:
 
 
 def test_what_was_in_a_mailbox_when_a_backup_was_made_may_have_arrived_in_words() -> None:
-    words = "sent; whether it arrived is not heard any more"
+    words = "sent; a restored home does not hear whether it arrived"
     pair = in_pair(stored(Status.SENT), "burak", "ayse", 0)
     assert pair.words == _of_pair(pair) == words
     assert in_lobby(room(), stored(Status.SENT, 0), "ayse").words == words

@@ -17,8 +17,8 @@ from conclave.store.ports import StoredLine
 from conclave.values import dataclass
 
 FAR = (Status.DELIVERED, Status.READ)
-UNHEARD = "sent; whether it arrived is not heard any more"
-"""Of what was in a mailbox when the backup was made, and of what was said when one was in before."""
+UNHEARD = "sent; a restored home does not hear whether it arrived"
+"""Of what was in a mailbox when the backup was made."""
 
 
 def has(mark: Mark | None, seq: int) -> bool:
@@ -75,7 +75,7 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
 
 
 def _unplaced(status: Status) -> str:
-    """In words, of a line that no order has: such are *sent* from a backup, or from when we were in before."""
+    """In words, of a line that no order has: none such is *sent* but from a backup."""
     return UNHEARD if status is Status.SENT else status.value
 
 

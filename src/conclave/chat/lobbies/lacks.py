@@ -53,6 +53,11 @@ def without(ranges: Ranges, after: int, before: int) -> Ranges:
     return tuple((first, last) for first, last in left if first <= last)
 
 
+def between(ranges: Ranges) -> tuple[int, int]:
+    """Between which entries all of them are; there is one range or more."""
+    return ranges[0][0] - 1, ranges[-1][1] + 1
+
+
 def of(ranges: Ranges, items: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """Those of the items, each with its entry, whose entries are in the ranges."""
     return [one for one in items if any(first <= one[0] <= last for first, last in ranges)]

@@ -279,7 +279,7 @@ def ask(work: Work, group: bytes) -> None:
     state = work.session(group)
     if lobby is None or not lobby.healing.pull or state is None:
         return
-    after, before = _between(lobby)
+    after, before = lacks.between(lobby.healing.pull)
     poor, silent, people = lobby.healing.poor, dict(lobby.healing.silent), _others(work, lobby)
     if all(poor.get(one, 0) >= ASKED_MOST for one in people):
         ears = replace(lobby.ears, lost=lacks.known(lobby))
@@ -305,11 +305,6 @@ def ask(work: Work, group: bytes) -> None:
     work.keep_lobby(replace(lobby, healing=healing))
     audience.show_head(work, lobby, source)  # the places are of this order: it may have another
     send(work, source, Recall(group, after, before))
-
-
-def _between(lobby: Lobby) -> tuple[int, int]:
-    """Between which entries all that we ask for is: one question is for all of it."""
-    return lobby.healing.pull[0][0] - 1, lobby.healing.pull[-1][1] + 1
 
 
 def _others(work: Work, lobby: Lobby) -> list[str]:
@@ -371,7 +366,7 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     if _elsewhere(work, lobby, handle):  # it answers of other places
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, source="")))
         return
-    after, before = _between(lobby)
+    after, before = lacks.between(lobby.healing.pull)
     asked = [one for one in frame.items if after < one[0] < before]
     given = lacks.of(lacks.known(lobby), asked)  # the rest came through the order, and keeps its place in it
     take(work, lobby, handle, given, ordered=False)
