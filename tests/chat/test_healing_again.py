@@ -101,7 +101,7 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
         kept = table.state("ayse", group)
         table.restart("ayse")
         assert table.state("ayse", group).healing.forked
-        older = decode_lobby(group, encode_lobby(kept)[:-6], encode_place(kept))
+        older = decode_lobby(group, encode_lobby(kept)[:-7], encode_place(kept))
         assert not older.healing.forked
         assert older.forsaken == kept.forsaken
     table.part({"ayse", "burak", "deniz"}, {"cem"}, {"elif"})
@@ -198,9 +198,7 @@ def test_who_goes_on_with_its_own_half_still_asks_for_what_it_lacked_before() ->
     table.part({"ayse", "burak"}, {"cem"}, {"deniz"})
     table.run(90)
     assert table.view("ayse").term == 3
-    pull = table.state("ayse", group).healing.pull
-    assert pull is not None
-    assert pull[0] < seq < pull[1]
+    assert any(first <= seq <= last for first, last in table.state("ayse", group).healing.pull)
 
 
 def test_who_goes_on_with_older_keys_that_both_halves_have_is_not_followed_with_newer_ones(table: Table) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from conclave.chat import events as ev
 from tests.chat.desks import Table, together
+from tests.chat.test_healing_again import ask_in
+from tests.chat.test_healing_alone import take_terms
 
 MOST = 20
 """Entries, and envelopes, within the hour."""
@@ -43,3 +45,25 @@ def test_who_leaves_and_takes_a_term_does_not_fill_the_mailboxes_of_who_is_away(
     table.run(60)
     assert table.stages() == {"ayse": "leading", "burak": "ended", "cem": "ended", "deniz": "member"}
     assert table.view("ayse").roster == ("ayse", "deniz")
+
+
+def test_a_leader_that_leaves_goes_though_all_who_are_there_follow_a_half_that_never_met_it() -> None:
+    """elif and fatma came in in ayse's half, which counts and which ayse has left; burak and cem lead the other."""
+    table = together("ayse", "burak", "cem", beside=("elif", "fatma"))
+    half, other = {"ayse", "elif", "fatma"}, {"burak", "cem"}
+    table.part(half, other)
+    table.run(30)
+    for newcomer in ("elif", "fatma"):
+        ask_in(table, "ayse", newcomer)
+    take_terms(table, "ayse", "elif", half, other)
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.run(60)
+    assert table.view("elif").term > table.view("burak").term
+    for name in ("fatma", "elif"):
+        table.put(name, ev.LeaveLobby("ops"))
+        table.part({"elif", "burak", "cem"}, {"ayse"}, {"fatma"})
+    seq = table.view("elif").seq
+    table.run(100)
+    assert table.view("elif").seq - seq <= MOST
+    table.run(60)
+    assert table.stages()["elif"] == "ended"

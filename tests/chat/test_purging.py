@@ -207,5 +207,5 @@ def test_a_lobby_from_before_is_read_that_has_no_words_of_the_authority(table: T
     assert decode_lobby(group, data, b"").intents == lobby.intents
     words = Writer().vector([("burak", int(table.now))], lambda w, it: w.text(it[0]).uint64(it[1]))
     words.vector((), Writer.uint64).text("").vector((), Writer.text).vector((), Writer.uint64)
-    before = decode_lobby(group, data.removesuffix(words.done()), b"")
+    before = decode_lobby(group, data.removesuffix(words.vector((), Writer.uint64).done()), b"")
     assert before.intents.judged == {"burak": 0}

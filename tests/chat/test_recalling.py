@@ -9,6 +9,7 @@ from conclave.chat import views
 from conclave.chat.effects import SendOriginals
 from conclave.chat.lobbies.sharing import ASKED_MOST, RARELY, SILENT_MOST
 from conclave.chat.lobby_state import Step
+from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.words.content import Timer
 from conclave.chat.words.gaps import Gap
 from conclave.values import replace
@@ -53,7 +54,7 @@ def test_who_does_not_answer_is_asked_again_in_turn_with_others_and_ever_more_ra
     assert seen[:4] == ["ayse", "cem", "ayse", "cem"]
     assert len(seen) <= 5
     table.run(table.settings.resend_after * 40, 5)
-    assert table.state("burak", group).healing.pull == (1, 3), "no answer is none"
+    assert table.state("burak", group).healing.pull == ((2, 2),), "no answer is none"
     assert len(seen) < 32
     table.run(3000, 10)
     del seen[:]
@@ -61,7 +62,7 @@ def test_who_does_not_answer_is_asked_again_in_turn_with_others_and_ever_more_ra
     assert sorted(seen) == ["ayse"] * 5 + ["cem"] * 5
     table.drop = lambda *_: False
     table.run(table.settings.resend_after * 2**RARELY, 5)
-    assert table.state("burak", group).healing.pull is None
+    assert not table.state("burak", group).healing.pull
 
 
 def test_what_everybody_lacks_is_not_asked_for_any_more_and_lacks_still(room: Room) -> None:
@@ -73,12 +74,36 @@ def test_what_everybody_lacks_is_not_asked_for_any_more_and_lacks_still(room: Ro
     assert asked <= 18
     for name in ("ayse", "burak", "cem"):
         state = table.state(name, group)
-        assert (state.healing.pull, state.ears.lost) == (None, ((1, 2),))
+        assert (state.healing.pull, state.ears.lost) == ((), ((1, 2),))
     table.run(60, 5)
     assert sum(isinstance(frame, Recall) for *_, frame in table.frames) == asked
     deeds = table.put("burak", ev.Arrived("cem", Recall(group, 1, 4)))
     told = [(one.after, one.before, one.whole) for one in deeds if isinstance(one, SendOriginals)]
     assert told == [(1, 3, False), (2, 4, True)]
+
+
+def test_what_is_given_between_two_entries_that_everybody_lacks_is_not_lacked(room: Room) -> None:
+    table, group = room.table, room.group
+    for number in range(20):
+        table.say("cem", "#ops", f"word {number}")
+    seqs = [line.seq for line in table.lines("cem", "#ops") if line.text.startswith("word")]
+    first, last = seqs[1], seqs[-2]
+    for name in ("ayse", "cem"):
+        lost(table, group, name, (first, first), (last, last))
+    lacking(table, group, "burak", (first - 1, last + 1))
+    table.run(120, 5)
+    lobby = table.state("burak", group)
+    assert not lobby.healing.pull
+    assert lobby.ears.lost == ((first, first), (last, last))
+
+
+def test_what_is_lacked_is_known_after_a_restart_and_of_an_older_home_its_first_and_last_entry(room: Room) -> None:
+    lobby = room.table.state("burak", room.group)
+    for pull, older in (((), ()), (((2, 3), (7, 7)), ((2, 7),))):
+        lobby = replace(lobby, healing=replace(lobby.healing, pull=pull))
+        data, at = encode_lobby(lobby), encode_place(lobby)
+        assert decode_lobby(room.group, data, at).healing.pull == pull
+        assert decode_lobby(room.group, data[: -1 - 16 * len(pull)], at).healing.pull == older
 
 
 def test_who_lacks_it_too_is_asked_again_later_while_somebody_else_is_away(room: Room) -> None:
@@ -93,9 +118,9 @@ def test_who_lacks_it_too_is_asked_again_later_while_somebody_else_is_away(room:
     assert table.state("burak", group).healing.poor["ayse"] >= ASKED_MOST
     table.drop = lambda *_: False
     table.run(60, 5)
-    assert table.state("ayse", group).healing.pull is None
+    assert not table.state("ayse", group).healing.pull
     table.run(table.settings.resend_after * 2**RARELY, 5)
-    assert table.state("burak", group).healing.pull is None
+    assert not table.state("burak", group).healing.pull
     assert not table.state("burak", group).ears.lost
 
 
@@ -131,7 +156,7 @@ def test_who_answers_after_all_is_not_taken_for_silent_any_more(room: Room) -> N
     table.drop = lambda *_: False
     table.run(60)
     healing = table.state("burak", group).healing
-    assert (healing.pull, healing.silent, healing.poor, healing.source) == (None, {}, {}, "")
+    assert (healing.pull, healing.silent, healing.poor, healing.source) == ((), {}, {}, "")
 
 
 def source(table: Table, group: bytes) -> str:
@@ -159,7 +184,7 @@ def test_an_answer_that_is_not_whole_gives_nothing_back(room: Room) -> None:
     lacking(table, group, "burak", (0, 9), "ayse")
     table.put("burak", ev.Arrived("ayse", Originals(group, 0, 9, (), whole=False)))
     assert table.state("burak", group).ears.lost == ((2, 3),)
-    assert table.state("burak", group).healing.pull == (0, 9)
+    assert table.state("burak", group).healing.pull == ((1, 8),)
 
 
 def test_more_than_was_asked_for_is_not_taken(room: Room) -> None:
@@ -175,6 +200,21 @@ def test_more_than_was_asked_for_is_not_taken(room: Room) -> None:
     lacking(table, group, "burak", (second - 1, second + 1), "ayse")
     table.put("burak", ev.Arrived("ayse", Originals(group, 0, 99, given, whole=True)))
     assert table.words("burak") == ["word 1"]
+
+
+def test_what_came_through_the_order_gets_no_other_place_by_an_answer(room: Room) -> None:
+    table, group = room.table, room.group
+    for number in range(5):
+        identity = table.say("cem", "#ops", f"word {number}")
+    seq = table.lines("burak", "#ops")[-1].seq
+    original = signed(table, "cem", "#ops", "cem", identity).encode()
+    for name in ("burak", "cem"):
+        lacking(table, group, name, (0, 2), "ayse")
+        desk, lobby = table.desks[name], table.state(name, group)
+        lobby = replace(lobby, healing=replace(lobby.healing, pull=((1, 1), (seq - 1, seq - 1))))
+        table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+        table.put(name, ev.Arrived("ayse", Originals(group, 0, seq, ((3, original),), whole=True)))
+        assert table.lines(name, "#ops")[-1].seq == seq
 
 
 def test_what_is_left_of_a_question_is_asked_a_while_later(room: Room) -> None:
@@ -227,7 +267,7 @@ def test_what_an_answer_brings_is_not_forgotten_by_what_it_ends(room: Room) -> N
     assert (lobby.ears.counts.get("cem"), lobby.ears.gaps) == (count, {})
     healing = lobby.healing
     assert healing.orphans == (("cem", identity),)
-    assert (healing.pull, healing.poor, healing.silent, healing.source) == (None, {}, {}, "")
+    assert (healing.pull, healing.poor, healing.silent, healing.source) == ((), {}, {}, "")
 
 
 def test_who_says_that_words_were_said_under_a_timer_does_not_hide_that_they_lack(room: Room) -> None:
@@ -255,7 +295,7 @@ def test_who_is_out_since_it_was_asked_answers_in_vain(room: Room) -> None:
     table, group = room.table, room.group
     lacking(table, group, "burak", (0, 9), "deniz")
     table.put("burak", ev.Arrived("deniz", Originals(group, 0, 9, (), whole=True)))
-    assert table.state("burak", group).healing.pull == (0, 9)
+    assert table.state("burak", group).healing.pull == ((1, 8),)
 
 
 def test_others_are_dialled_only_where_the_leader_lacks_it_too(room: Room) -> None:
@@ -268,14 +308,22 @@ def test_others_are_dialled_only_where_the_leader_lacks_it_too(room: Room) -> No
 
 
 @pytest.mark.parametrize("step", [Step.UNWIND, Step.REJOIN, Step.ENTER])
-def test_who_is_on_the_way_into_another_half_does_not_claim_to_have_all(room: Room, step: Step) -> None:
+def test_who_is_on_the_way_into_another_half_answers_up_to_where_they_parted_and_not_as_who_has_all(
+    room: Room, step: Step
+) -> None:
+    """Its lines keep the places of the order that it leaves until they are looked up."""
     table, group = room.table, room.group
     desk, lobby = table.desks["ayse"], table.state("ayse", group)
-    lobby = replace(lobby, healing=replace(lobby.healing, step=step))
+    lobby = replace(lobby, healing=replace(lobby.healing, step=step, common=3))
     table.desks["ayse"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
     table.drop = lambda *_: True
-    deeds = table.put("ayse", ev.Arrived("burak", Recall(group, 1, 2)))
-    assert [one.whole for one in deeds if isinstance(one, SendOriginals)] == [False]
+    deeds = [
+        deed
+        for asked in ((1, 9), (1, 3), (4, 9))
+        for deed in table.put("ayse", ev.Arrived("burak", Recall(group, *asked)))
+    ]
+    told = [(one.after, one.before, one.whole) for one in deeds if isinstance(one, SendOriginals)]
+    assert told == [(1, 4, False), (1, 3, False)]
 
 
 @pytest.mark.parametrize("asker", ["deniz", "burak"], ids=["of the half that counts", "of the one that lost"])
@@ -298,5 +346,5 @@ def test_who_follows_another_order_is_not_believed_about_places_in_ours(asker: s
     table.drop = lambda *_: False
     lacking(table, group, asker, (place, place + 5))
     table.run(5)
-    assert table.state(asker, group).healing.pull == (place, place + 5)
+    assert table.state(asker, group).healing.pull == ((place + 1, place + 4),)
     assert not [text for text in table.words(asker) if text.startswith("cem" if asker == "burak" else "ayse")]

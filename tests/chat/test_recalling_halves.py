@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.wire.order import Originals, Recall
+from conclave.chat.lobbies.lacks import Ranges
+from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
 from tests.chat.test_recalling import lost
@@ -45,7 +46,7 @@ def reach(table: Table, *pairs: str) -> None:
     table.reach = lambda one, other: frozenset((one, other)) in known
 
 
-def pulls(table: Table) -> list[tuple[int, int] | None]:
+def pulls(table: Table) -> list[Ranges]:
     """What ayse and cem ask for."""
     group = table.desks["ayse"].labels["#ops"]
     return [table.state(name, group).healing.pull for name in ("ayse", "cem")]
@@ -65,7 +66,7 @@ def test_who_is_reached_and_follows_an_order_that_does_not_count_is_asked_until_
     table.part()
     table.run(200)
     agreed(table, *THREE, lines=False)
-    assert pulls(table) == [None, None]
+    assert pulls(table) == [(), ()]
     assert all("from deniz" in table.words(name) for name in THREE)
 
 
@@ -118,3 +119,36 @@ def test_what_was_given_is_given_once_though_somebody_away_may_have_one_entry_of
     assert all(set(words) <= set(table.words(name)) for name in ("ayse", "burak"))
     given = [len(frame.items) for _, other, frame in table.frames[since:] if isinstance(frame, Originals)]
     assert sum(given) < 3 * len(words)
+
+
+def test_what_lacked_in_an_order_that_lost_is_not_lacked_in_the_one_that_counts() -> None:
+    """elif came in in ayse's half, and lacks an entry of it whose place is another's in the order of cem."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif",))
+    group, rest = table.desks["ayse"].labels["#ops"], ("cem", "deniz", "elif")
+    table.run(120, 5)
+    table.drop = lambda one, _other, frame: (
+        (one == "burak" and isinstance(frame, Submit)) or isinstance(frame, Recall | Originals)
+    )
+    table.say("burak", "#ops", "under way")  # it is sealed before elif comes in, and ordered after
+    ask_in(table, "ayse", "elif")
+    table.run(70)
+    table.part({"ayse", "burak", "elif"}, {"cem", "deniz"})
+    for number in range(30):
+        table.say("ayse", "#ops", f"{number}")
+    table.drop = lambda _one, _other, frame: isinstance(frame, Recall | Originals)
+    while not table.state("elif", group).healing.pull:
+        table.run(1)
+    while table.view("cem").leader != "cem":
+        table.run(1)
+    for name in ("ayse", "burak"):
+        table.put("cem", ev.RemoveFrom("ops", name))
+    table.part({"ayse", "burak"}, set(rest))
+    table.drop = lambda *_: False
+    table.run(180)
+    for number in range(40):
+        table.say("cem", "#ops", f"later {number}")
+    table.run(60)
+    assert len({table.view(name).hash for name in rest}) == 1
+    mark = table.state("cem", group).ears.marks.get("elif")
+    assert mark is not None
+    assert (mark.missing, table.state("elif", group).ears.lost) == ((), ())

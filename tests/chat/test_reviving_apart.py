@@ -8,6 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from tests.chat.desks import Table, together
+from tests.chat.test_healing_again import ask_in
 from tests.chat.test_reviving import _restored as restored
 from tests.chat.test_succession import agreed
 
@@ -105,3 +106,55 @@ def test_who_comes_from_a_backup_comes_into_one_of_two_halves_that_put_each_othe
     table.part()
     table.run(1200, 2)
     assert not any(table.view(name).healing for name in ("cem", "deniz"))
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_it_comes_in_though_a_leader_of_whom_it_heard_is_gone_since(heard: bool) -> None:
+    """ayse, who led when the backup was made, is not waited for again because elif led since."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif",))
+    backup = copy.deepcopy(table.stores["deniz"])
+    table.part({"ayse"}, {"deniz"}, {"burak", "cem", "elif"})  # ayse is never back
+    table.run(30)
+    ask_in(table, "burak", "elif")
+    table.put("burak", ev.SetDeputies("ops", ("elif",)))
+    table.run(5)
+    for half in ({"burak"}, {"cem", "elif"}), ({"burak", "cem", "elif"},):
+        table.part({"ayse"}, {"deniz"}, *half)
+        table.run(40)
+    assert table.view("burak").leader == table.view("cem").leader == "elif"
+    table.stores["deniz"] = backup
+    restored(table, "deniz")
+    if heard:  # burak and cem say so of elif, whom deniz does not reach
+        apart = ({"deniz", "elif"}, {"ayse"})
+        table.reach = lambda one, other: not any(ends <= {one, other} for ends in apart)
+        table.run(30)
+        assert table.view("deniz").leader == "elif"
+    else:
+        table.part({"ayse"}, {"deniz"}, {"burak", "cem", "elif"})
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(20)
+    table.part({"ayse"}, {"elif"}, {"burak", "cem", "deniz"})  # nor is elif
+    table.run(1200, 5)
+    assert not table.view("deniz").healing
+    assert table.view("deniz").leader == "burak"
+
+
+def test_who_follows_a_leader_that_came_from_a_backup_and_into_another_half_goes_on_without_it() -> None:
+    """burak led cem in a term of which his backup knows nothing, and follows deniz, whom cem wants out."""
+    table = together("deniz", "burak", "cem")
+    backup = copy.deepcopy(table.stores["burak"])
+    table.part({"deniz"}, {"burak", "cem"})
+    table.run(30)
+    assert table.view("cem").leader == "burak"
+    table.part({"deniz"}, {"burak"}, {"cem"})
+    table.stores["burak"] = backup
+    restored(table, "burak")
+    table.part({"burak", "deniz"}, {"cem"})
+    table.run(120)
+    assert table.view("burak").leader == "deniz"
+    table.put("cem", ev.RemoveFrom("ops", "deniz"))
+    table.say("cem", "#ops", "without deniz")
+    table.part()
+    table.run(600, 2)
+    assert table.view("cem").waiting == 0
+    assert "without deniz" in table.words("burak")

@@ -202,7 +202,14 @@ def test_originals_go_to_members_only_and_none_from_before_they_came_in() -> Non
 def lacking(table: Table, group: bytes, name: str, pull: tuple[int, int], source: str = "") -> None:
     """``name`` lacks what was said between two entries, and has asked ``source``."""
     desk, lobby = table.desks[name], table.state(name, group)
-    lobby = replace(lobby, healing=replace(lobby.healing, pull=pull, source=source))
+    lobby = replace(lobby, healing=replace(lobby.healing, pull=((pull[0] + 1, pull[1] - 1),), source=source))
+    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+
+
+def asked_of(table: Table, group: bytes, name: str, source: str) -> None:
+    """``name`` has asked ``source`` for what it lacks."""
+    desk, lobby = table.desks[name], table.state(name, group)
+    lobby = replace(lobby, healing=replace(lobby.healing, source=source))
     table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
 
 
@@ -211,15 +218,14 @@ def test_an_answer_counts_for_what_it_answers_and_no_further(room: Room) -> None
     table, group = room.table, room.group
     lacking(table, group, "burak", (0, 9))
     table.put("burak", ev.Arrived("ayse", Originals(group, 0, 9, (), whole=True)))
-    pull: tuple[int, int] | None = (0, 9)
-    assert table.state("burak", group).healing.pull == pull  # nobody was asked
-    for after, before, left in ((0, 5, (4, 9)), (5, 8, (4, 9)), (6, 9, (4, 7)), (4, 6, (5, 7)), (3, 12, None)):
-        assert pull is not None
-        lacking(table, group, "burak", pull, "ayse")
+    assert table.state("burak", group).healing.pull == ((1, 8),)  # nobody was asked
+    for after, before, left in (
+        (0, 3, ((3, 8),)), (5, 7, ((3, 5), (7, 8))), (6, 9, ((3, 5),)), (3, 5, ((3, 3), (5, 5))), (1, 12, ()),
+    ):  # fmt: skip
+        asked_of(table, group, "burak", "ayse")
         table.put("burak", ev.Arrived("cem", Originals(group, 0, 9, (), whole=True)))
         table.put("burak", ev.Arrived("ayse", Originals(group, after, before, (), whole=True)))
-        pull = table.state("burak", group).healing.pull
-        assert pull == left
+        assert table.state("burak", group).healing.pull == left
 
 
 def test_who_lacks_something_too_says_so_and_others_are_asked(room: Room) -> None:
@@ -234,11 +240,11 @@ def test_who_lacks_something_too_says_so_and_others_are_asked(room: Room) -> Non
     answers = [frame for one, _, frame in table.frames if one == "ayse" and isinstance(frame, Originals)]
     assert [one.whole for one in answers] == [False]
     assert identity in [item.id for item in table.lines("burak", "#ops")]  # taken all the same
-    assert table.state("burak", group).healing.pull is not None
+    assert table.state("burak", group).healing.pull
     table.drop = lambda *_: False
     table.run(60, 5)
-    assert table.state("burak", group).healing.pull is None
-    assert table.state("ayse", group).healing.pull is None
+    assert not table.state("burak", group).healing.pull
+    assert not table.state("ayse", group).healing.pull
 
 
 def test_many_words_at_one_place_of_the_order_are_all_given(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +297,7 @@ def test_whoever_is_not_linked_is_dialled_where_the_leader_lacks_it_too(room: Ro
     table.drop = lambda one, _, frame: one == "ayse" and isinstance(frame, Recall)
     table.run(90)
     assert identity in [line.id for line in table.lines("burak", "#ops")]
-    assert table.state("burak", group).healing.pull is None
+    assert not table.state("burak", group).healing.pull
     assert "cem" not in views.wanted(table.desks["burak"])
 
 

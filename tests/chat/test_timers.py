@@ -176,7 +176,7 @@ def test_a_lobby_of_before_is_read(table: Table) -> None:
     group = table.lobby("ayse", "burak")
     utter(table, "burak", "#ops", c.Timer(HOUR))
     lobby = table.state("ayse", group)
-    read = decode_lobby(group, encode_lobby(lobby)[:-32], encode_place(lobby))
+    read = decode_lobby(group, encode_lobby(lobby)[:-33], encode_place(lobby))
     assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 

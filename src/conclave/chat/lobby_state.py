@@ -143,7 +143,7 @@ class Healing:
 
     step: Step = Step.SOUND
     common: int = 0  # the last entry that both orders have
-    pull: tuple[int, int] | None = None  # between these entries we lack what was said
+    pull: tuple[tuple[int, int], ...] = ()  # of these entries we ask for what was said
     orphans: tuple[tuple[str, bytes], ...] = ()  # authors and ids of what was said in a half that lost
     entered: Mapping[str, int] = field(default_factory=dict)  # who came in by which entry
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
@@ -161,7 +161,6 @@ class Healing:
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
     vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
     source: str = ""  # whom we asked for what we lack, and have no whole answer of
-    whole: tuple[int, int] = (0, 0)  # between which entries its answer, as far as it came, ends without a lack
     silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
@@ -195,9 +194,10 @@ class Watch:
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
     keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
-    handed: Run | None = None  # the term whose leader lost its home, or is out, and leads no more
+    handed: Run | None = None  # the term whose leader lost its home, or is out, or forgot it, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
+    doubted: frozenset[str] = frozenset()  # whom a commit was to let in that the leader refused: each goes alone
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
@@ -248,7 +248,7 @@ class Lobby:
     timed: int = 0  # the entry that set it; 0: none that we know of, so the first one that names it counts
     timers_before: tuple[tuple[int, int], ...] = ()  # those before, and their entries: one counts where later are cut
     timers_ours: tuple[int, ...] = ()  # entries by which we set one, which we say again where they are cut
-    forsaken: int = 0  # seconds for which nobody has followed a leader that left as we do, while we ran
+    forsaken: int = 0  # seconds for which nobody followed a leader that left as we do, or ourselves, while we ran
     former: str = ""  # who had asked us in before, where it had ended and we are asked in again
     inviters: tuple[str, ...] = ()  # who asked us in too, and has no answer
     invites: Mapping[str, int] = field(default_factory=dict)  # by which post of ours to it somebody was asked in last

@@ -100,7 +100,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(intents.removes.items(), lambda each, it: each.text(it[0]).text(it[1])).uint8(intents.update)
     w.optional(intents.deputies, lambda each, them: each.vector(them, Writer.text))
     w.uint8(healing.step).uint64(healing.common)
-    w.optional(healing.pull, lambda each, ends: each.uint64(ends[0]).uint64(ends[1]))
+    w.optional(healing.pull or None, lambda each, them: each.uint64(them[0][0] - 1).uint64(them[-1][1] + 1))
     w.vector(healing.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
     w.vector(healing.entered.items(), lambda each, it: each.text(it[0]).uint64(it[1]))
     w.vector(healing.gone.items(), lambda each, it: each.text(it[0]).uint64(it[1][0]).text(it[1][1]))
@@ -114,7 +114,8 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.uint8(healing.forked)
     w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number)
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
-    return w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number).done()
+    w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
+    return w.vector(healing.pull, _write_range).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -125,7 +126,7 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     adds = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.opaque())))
     removes, update = dict(r.vector(_reason)), bool(r.uint8())
     intents = Intents(adds, removes, r.optional(lambda each: each.vector(_handle)), update)
-    step, common, pull = Step(r.uint8()), r.uint64(), r.optional(lambda each: (each.uint64(), each.uint64()))
+    step, common, ends = Step(r.uint8()), r.uint64(), r.optional(_range)
     orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
     entered = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())))
     gone = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), (each.uint64(), each.text(TEXT_BYTES)))))
@@ -148,6 +149,8 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     former = r.text(HANDLE_BYTES) if r.remaining else ""
     inviters = r.vector(_handle) if r.remaining else ()
     invites = dict(r.vector(_number) if r.remaining else ())
+    whole = ((ends[0] + 1, ends[1] - 1),) if ends is not None and ends[0] + 1 < ends[1] else ()
+    pull = r.vector(_range) if r.remaining else whole  # a home from before has the first and the last alone
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,

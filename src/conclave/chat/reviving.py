@@ -58,12 +58,7 @@ def revive(work: Work) -> None:
                 one.people,
                 order=_order(one),
                 lead=Run(0, 0, one.leader, 0, 0),
-                healing=Healing(
-                    Step.REJOIN,
-                    one.common,
-                    (one.lost[0][0] - 1, one.common + 1) if one.lost else None,
-                    one.orphans,
-                ),
+                healing=Healing(Step.REJOIN, one.common, one.lost, one.orphans),
             )
             work.keep_lobby(lobby, reworded=True)
             for author, identity in one.orphans:

@@ -68,6 +68,8 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         common = orders.parting(lobby.order, head)
         if lobby.watch.followers is not None and common == head.seq:
             audience.heard_from(work, lobby, handle, common)
+        elif handle == lobby.leader and lobby.watch.handed != lead:  # it came from a backup, and forgot its term
+            work.keep_lobby(replace(lobby, watch=replace(lobby.watch, handed=lead)))
         return
     if lobby.watch.followers is not None:
         if orders.parting(lobby.order, head) == head.seq:

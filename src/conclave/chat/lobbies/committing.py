@@ -145,6 +145,7 @@ def _proposals(
     proposals: list[Proposal] = []
     reasons: dict[str, str] = {}
     late = 0.0
+    apart: list[str] = []
     for handle, why in lobby.intents.removes.items():
         due = 0.0 if leading else lobby.watch.purge.get(handle, 0.0)
         if handle not in people or handle == work.me:
@@ -156,13 +157,16 @@ def _proposals(
         reasons[handle] = why
     adds = lobby.intents.adds
     if adds and (lobby.watch.gather <= work.now or len(adds) == len(lobby.invited)):
+        apart = [handle for handle in adds if handle in lobby.watch.doubted and handle not in people and not leading]
         for handle, data in adds.items():
-            if handle not in people:
+            if handle not in people and handle not in apart:
                 proposals.append(mls.Add(mls.read_key_package(data)))
     elif adds:
         late = min(late or lobby.watch.gather, lobby.watch.gather)
     if lobby.intents.deputies is not None and lobby.intents.deputies != groups.deputies(state):
         proposals.append(mls.GroupContextExtensions((groups.deputies_extension(lobby.intents.deputies),)))
+    if apart and not proposals and not lobby.intents.update:
+        proposals.append(mls.Add(mls.read_key_package(adds[apart[0]])))
     return proposals, reasons, late
 
 

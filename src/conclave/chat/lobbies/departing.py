@@ -20,7 +20,7 @@ from conclave.values import replace
 from conclave.wire.posts import Answer, Choice
 
 FORSAKEN_SECONDS = 120.0
-"""Who leaves waits so long for somebody to follow a leader that left too ..."""
+"""Who leaves waits so long for somebody to follow a leader that left too, or itself where others are there ..."""
 FORSAKEN_WORDS_SECONDS = 300.0
 """... and so long while it has words that nobody has put in order ..."""
 FORSAKEN_STEP_SECONDS = 10.0
@@ -95,9 +95,9 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
 
 
 def _forsaken(work: Work, lobby: Lobby) -> Lobby:
-    """The lobby, with how long our leader has left, and nobody followed it who would put us out."""
+    """The lobby, with how long our leader has left, or we lead, and nobody followed who would put us out."""
     seconds, (since, last) = lobby.forsaken, lobby.watch.forsaken
-    if lobby.intents.removes.get(lobby.leader) != groups.LEFT or work.session(lobby.group) is None:
+    if not _alone(lobby) or work.session(lobby.group) is None:
         seconds, since, last = 0, 0.0, 0.0
     else:
         since, last = since + (min(abs(work.now - last), FORSAKEN_STEP_SECONDS) if last else 0.0), work.now
@@ -108,6 +108,14 @@ def _forsaken(work: Work, lobby: Lobby) -> Lobby:
         lobby = replace(lobby, forsaken=seconds, watch=replace(lobby.watch, forsaken=counted))
         work.keep_lobby(lobby, reworded=kept)
     return lobby
+
+
+def _alone(lobby: Lobby) -> bool:
+    """Whether our leader left; or we lead, and all who are there follow another half, in which nobody met us."""
+    if lobby.watch.followers is None:
+        return lobby.intents.removes.get(lobby.leader) == groups.LEFT
+    there = [one for one in lobby.watch.followers.values() if one.linked and not one.until]
+    return bool(there) and not any(one.live for one in there)
 
 
 def _has_words(lobby: Lobby) -> bool:

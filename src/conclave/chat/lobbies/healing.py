@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, receipts, sharing, terms, timers
+from conclave.chat.lobbies import audience, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
@@ -112,6 +112,8 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     watch = replace(lobby.watch, vouched=known, vouching=since, absent=lobby.watch.absent - {handle})
     work.keep_lobby(replace(lobby, watch=watch))
     others = set(lobby.asked) - {work.me, lobby.leader} - watch.absent - keyless(work, lobby)
+    if not work.peer(lobby.inviter).linked:
+        others.discard(lobby.inviter)  # who led when the backup was made is gone, though we heard of another since
     if run.leader == work.me:
         return False
     if sum(orders.same(one, run) for one in known.values()) >= min(2, len(others)):
@@ -206,9 +208,9 @@ def unwound(
     step = Step.REJOIN if forked else Step.SOUND
     known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut)}
     known = dict(list(known.items())[-KNOWN_MOST:])
-    pull, had = lobby.healing.pull, lobby.healing.had
+    pull, had = lacks.until(lobby.healing.pull, common), lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
-        pull = (min(had, pull[0] if pull else had), common + 1)
+        pull = lacks.added(pull, had + 1, common)
     lobby = _carry_over(work, timers.lost(work, lobby, common), common, set(late))
     healing = replace(
         lobby.healing,

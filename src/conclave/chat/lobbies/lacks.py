@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conclave.chat.lobby_state import Lobby, Step
 
 Ranges = tuple[tuple[int, int], ...]
@@ -12,8 +14,10 @@ RANGES = 64
 
 def known(lobby: Lobby) -> Ranges:
     """What we lack, as far as we know: what we could not open, or gave up, and what we ask for."""
-    after, before = lobby.healing.pull or (0, 0)
-    return added(lobby.ears.lost, after + 1, before - 1)
+    found = lobby.ears.lost
+    for first, last in lobby.healing.pull:
+        found = added(found, first, last)
+    return found
 
 
 def none(lobby: Lobby, after: int, before: int) -> bool:
@@ -47,3 +51,13 @@ def without(ranges: Ranges, after: int, before: int) -> Ranges:
     for first, last in ranges:
         left += [(first, min(last, after)), (max(first, before), last)]
     return tuple((first, last) for first, last in left if first <= last)
+
+
+def between(ranges: Ranges) -> tuple[int, int]:
+    """Between which entries all of them are; there is one range or more."""
+    return ranges[0][0] - 1, ranges[-1][1] + 1
+
+
+def of(ranges: Ranges, items: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Those of the items, each with its entry, whose entries are in the ranges."""
+    return [one for one in items if any(first <= one[0] <= last for first, last in ranges)]

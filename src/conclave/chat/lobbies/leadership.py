@@ -7,7 +7,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.lobbies.healing
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.lobbies import audience, boxes, ending, healing, sharing, speaking, terms
+from conclave.chat.lobbies import audience, boxes, ending, healing, lacks, sharing, speaking, terms
 from conclave.chat.lobbies.voice import without_commit
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Term
@@ -242,9 +242,7 @@ def _take(work: Work, group: bytes) -> None:
     if alone:
         order = replace(order, epoch=state.number, base=order.seq)  # its keys are not those that it had there
         common = lobby.healing.common
-        pull = lobby.healing.pull
-        if common < order.seq:
-            pull = (min(common, pull[0]) if pull else common, order.seq + 1)
+        pull = lacks.added(lobby.healing.pull, common + 1, order.seq)
         place = lobby.order.seq  # what has a place behind it from now on is not what our half had there
         met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
         gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from conclave.chat import groups, packages
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import DropEntries
+from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import answering, audience, invitations, terms, timers
@@ -185,6 +185,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
     lobby, old = work.lobby(welcome.group) or lobby, work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
         return Fate.DECLINED
+    if healing and old is not None and lobby.lead is not None and orders.counts_before(lobby.lead, welcome.runs[0]):
+        return Fate.DECLINED  # that half has lost since: we would come back, and be taken there again
     if healing and lobby.healing.step is Step.ENTER:
         return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
     if healing and lobby.order is not None and (old is None or lobby.healing.step in (Step.SOUND, Step.UNWIND)):
@@ -210,17 +212,14 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     old, people = work.session(lobby.group), groups.roster(state)
     packages.taken_back(work, welcome.group)
     work.keep_session(state)
-    if lobby.order is not None:  # another half's, of which nothing follows any more
+    if lobby.order is None:  # what we have of when we were in before has places of an order that may be another
+        work.record(UnplaceLines(lobby.label, 0))
+    else:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
     order = orders.Order(
-        welcome.group,
-        welcome.seq,
-        welcome.hash,
-        welcome.runs,
-        state.number,
-        recent=((welcome.seq, welcome.hash),),
-        base=welcome.seq,
-    )
+        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number,
+        recent=((welcome.seq, welcome.hash),), base=welcome.seq,
+    )  # fmt: skip
     number = max(lobby.voice.next, int(work.now * 1000))
     lead = replace(welcome.runs[0], first=0, last=0)
     renew = work.now + work.settings.update_spread * work.chance()
@@ -234,14 +233,14 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
             common = lobby.order.seq  # what we lack follows what we have
         pull, had = lobby.healing.pull, lobby.healing.had
-        had = min(common, pull[0] if pull else common, had or common)
+        had = min(common, pull[0][0] - 1 if pull else common, had or common)
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
         voice=voice,
         healing=replace(
-            lobby.healing, step=Step.SOUND, pull=None, unknown=0.0,
+            lobby.healing, step=Step.SOUND, pull=(), unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
         ),
         watch=replace(

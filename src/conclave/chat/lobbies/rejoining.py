@@ -13,7 +13,7 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, ending, invitations, sharing, timers
+from conclave.chat.lobbies import audience, ending, invitations, lacks, sharing, timers
 from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
@@ -192,10 +192,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     state, before = voice.staged.begin(POLICY), work.session(lobby.group)
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
-    pull = (
-        min(lobby.healing.common, lobby.healing.pull[0] if lobby.healing.pull else lobby.healing.common),
-        entry.seq,
-    )
+    pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
     people = groups.roster(state)
     anew = lobby.healing.anew - set(people)
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)

@@ -274,8 +274,7 @@ def want(work: Work, group: bytes, seq: int) -> None:
     lobby = work.lobby(group)
     if lobby is None:
         return
-    after, before = lobby.healing.pull or (seq - 1, seq + 1)
-    healing = replace(lobby.healing, pull=(min(after, seq - 1), max(before, seq + 1)), poor={})
+    healing = replace(lobby.healing, pull=lacks.added(lobby.healing.pull, seq, seq), poor={})
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.pending = True
 
@@ -284,13 +283,13 @@ def ask(work: Work, group: bytes) -> None:
     """Ask the leader, then the others, for what was said while our half was another one."""
     lobby = work.lobby(group)
     state = work.session(group)
-    if lobby is None or lobby.healing.pull is None or state is None:
+    if lobby is None or not lobby.healing.pull or state is None:
         return
-    after, before = lobby.healing.pull
+    after, before = lacks.between(lobby.healing.pull)
     poor, silent, people = lobby.healing.poor, dict(lobby.healing.silent), _others(work, lobby)
     if all(poor.get(one, 0) >= ASKED_MOST for one in people):
-        ears = replace(lobby.ears, lost=lacks.added(lobby.ears.lost, after + 1, before - 1))
-        healing = replace(lobby.healing, pull=None, poor={}, silent={}, source="")
+        ears = replace(lobby.ears, lost=lacks.known(lobby))
+        healing = replace(lobby.healing, pull=(), poor={}, silent={}, source="")
         work.keep_lobby(replace(lobby, healing=healing, ears=ears), reworded=True)
         return
     linked = [one for one in people if work.peer(one).linked and not _elsewhere(work, lobby, one)]
@@ -308,7 +307,7 @@ def ask(work: Work, group: bytes) -> None:
         work.wake(lobby.healing.pulled + pause)
         return
     work.pending = True
-    healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent, whole=(0, 0))
+    healing = replace(lobby.healing, pulled=work.now, source=source, silent=silent)
     work.keep_lobby(replace(lobby, healing=healing))
     audience.show_head(work, lobby, source)  # the places are of this order: it may have another
     send(work, source, Recall(group, after, before))
@@ -323,7 +322,7 @@ def _others(work: Work, lobby: Lobby) -> list[str]:
 
 def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
     """To whom we want links because the leader lacks it too, or does not answer: last to those who do not either."""
-    if lobby.healing.pull is None or lobby.healing.step is not Step.SOUND:
+    if not lobby.healing.pull or lobby.healing.step is not Step.SOUND:
         return frozenset()
     poor, silent = lobby.healing.poor, lobby.healing.silent
     people = sorted(
@@ -342,6 +341,10 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     state = work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):
         return
+    if lobby.healing.step is not Step.SOUND:  # what has a place behind it is of an order that we leave
+        recall = replace(recall, before=min(recall.before, lobby.healing.common + 1))
+        if recall.before <= recall.after:
+            return
     since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
     inner = {edge, *(place for first, last in lacks.known(lobby) for place in (first - 1, last))}
@@ -362,36 +365,32 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     """What we asked for, or a part of it. Who lacks some too leaves us asking others."""
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
-    if lobby is None or lobby.healing.pull is None or state is None or handle not in groups.roster(state):
+    if lobby is None or not lobby.healing.pull or state is None or handle not in groups.roster(state):
         return
     if handle != lobby.healing.source:
         return  # nobody asked it
     if _elsewhere(work, lobby, handle):  # it answers of other places
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, source="")))
         return
-    after, before = lobby.healing.pull
-    given = [(seq, data) for seq, data in frame.items if after < seq < before]
+    after, before = lacks.between(lobby.healing.pull)
+    asked = [one for one in frame.items if after < one[0] < before]
+    given = lacks.of(lacks.known(lobby), asked)  # the rest came through the order, and keeps its place in it
     take(work, lobby, handle, given, ordered=False)
     lobby = work.lobby(frame.group) or lobby
     pull, poor, pulled = lobby.healing.pull, dict(lobby.healing.poor), lobby.healing.pulled
     source = "" if frame.before >= before else handle
-    first, last = lobby.healing.whole
-    whole = (first if last == frame.after + 1 else frame.after, frame.before) if frame.whole else (0, 0)
-    if not frame.whole:
-        poor[handle] = poor.get(handle, 0) + (frame.before >= before)
-    elif whole[0] <= after < whole[1] or whole[0] < before <= whole[1]:
-        if whole[0] <= after:
-            after = whole[1] - 1
-        else:
-            before = whole[0] + 1
-        pull = (after, before) if after + 1 < before else None
-        pulled = work.now if pull is not None else pulled
-        lost = lacks.without(lobby.ears.lost, *whole)
-        lobby = receipts.regained(work, lobby, lost, [seq for seq, _ in given])
+    if frame.whole:
+        ends = max(after, frame.after), min(before, frame.before)
+        pull, lost = lacks.without(pull, *ends), lacks.without(lobby.ears.lost, *ends)
+        if (pull, lost) != (lobby.healing.pull, lobby.ears.lost):
+            pulled = work.now if pull else pulled
+            lobby = receipts.regained(work, lobby, lost, [seq for seq, _ in given])
+    elif not source:
+        poor[handle] = poor.get(handle, 0) + 1
     silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
-    if pull is None:
+    if not pull:
         poor, silent, source = {}, {}, ""
-    healing = replace(lobby.healing, pull=pull, poor=poor, silent=silent, source=source, pulled=pulled, whole=whole)
+    healing = replace(lobby.healing, pull=pull, poor=poor, silent=silent, source=source, pulled=pulled)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
-    if pull is not None:
+    if pull:
         work.pending = True

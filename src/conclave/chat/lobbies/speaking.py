@@ -11,7 +11,7 @@ from __future__ import annotations
 from conclave.chat import groups, records
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
-from conclave.chat.lobbies import audience, ending, healing, ordering, rejoining
+from conclave.chat.lobbies import audience, ending, healing, ordering, refusing, rejoining
 from conclave.chat.lobbies.voice import from_here, give_up_commit, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
@@ -228,8 +228,10 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         if lobby.healing.step is Step.ENTER:
             rejoining.ask_again(work, frame.group)
             return
-        if frame.epoch <= one.epoch:
+        if frame.epoch < one.epoch:
             work.keep_lobby(put_off_commit(work, work.lobby(frame.group) or lobby, one.epoch))
+        elif frame.epoch == one.epoch:
+            refusing.refused(work, work.lobby(frame.group) or lobby, voice.staged, one.epoch)
     elif state is None or state.number <= one.epoch:
         work.pending = True  # we are behind ourselves: the order brings the epoch that is wanted
         return
