@@ -123,3 +123,13 @@ def test_doctor_compares_no_clock_with_one_that_it_never_saw(tmp_path: Path, mon
     checks = {one.name: one for one in doctor._node(tmp_path)}
     assert checks["clock"].text == "not compared with the authority's: it was not reached yet"
     assert "conclave say @PEER TEXT --at HOST:PORT" in checks["authority"].remedy
+
+
+async def test_a_lobby_is_linked_again_after_a_restart(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "GATHER_SECONDS", 0.0)
+    async with running(homes / "burak") as burak:
+        async with running(homes / "ayse") as ayse:
+            await gather(ayse, burak)
+            await kept(ayse)
+        async with running(homes / "ayse") as ayse:
+            await ayse.until(lambda: "burak" in ayse.node.peers.linked())
