@@ -246,7 +246,8 @@ async def test_a_member_that_fetches_without_end_is_sent_no_more_than_its_link_t
         await scene.ayse.say("#ops", f"{n:08}" * 8000)
     await scene.ayse.ask(ev.InviteTo("#ops", ("mallory",)))
     await scene.mallory.until(lambda: scene.mallory.of(Post))
-    scene.mallory.send(scene.post(Answer(OPS, Choice.ACCEPT, package(scene)), 1))
+    [invite] = scene.mallory.of(Post)
+    scene.mallory.send(Ack(invite.stream, invite.number), scene.post(Answer(OPS, Choice.ACCEPT, package(scene)), 1))
     await scene.mallory.until(lambda: len(scene.mallory.of(Post)) > 1)
     for n in range(60):
         await scene.ayse.say("#ops", f"{n:08}" * 8000)
