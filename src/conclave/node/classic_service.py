@@ -14,7 +14,7 @@ from conclave.chat.words.line import LineKind, Status
 from conclave.classic import happenings as ev
 from conclave.classic.calls import LEGACY, Stage
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import ConclaveError, LocalError, NetworkError, Refused
+from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, UsageError
 from conclave.lobby.names import check_name
 from conclave.node import classic_commands as ask
 from conclave.node.classic import Classic
@@ -213,7 +213,7 @@ def _target(text: str) -> str:
         return f"#{_name(text)}"
     if text.startswith("@"):
         return f"@{_handle(text)}"
-    raise LocalError(
+    raise UsageError(
         f"{text[:80]!r} is neither a peer nor a lobby", remedy=f"@{text[:80]} for a peer, '#{text[:80]}' for a lobby"
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from conclave.chat import views
 from conclave.chat.timers import phrase
 from conclave.chat.words.line import LineKind
-from conclave.errors import ConclaveError, LocalError, NetworkError, Refused
+from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, UsageError
 from conclave.node.directory import Directory
 from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
@@ -46,7 +46,7 @@ class Known:
             return self.lobby(text).label
         if text.startswith("@"):
             return f"@{handle_of(text)}"
-        raise LocalError(
+        raise UsageError(
             f"{text!r} is neither a peer nor a lobby", remedy=f"@{text} for a peer, '#{text}' for a lobby"
         )  # fmt: skip
 
