@@ -173,7 +173,7 @@ def _said_to_all(town: Town) -> Iterator[str]:
         if own is None:  # it was never taken: a crash came first, or it was refused
             continue
         if own.line.status is Status.FAILED:
-            if lobby.stage is Stage.MEMBER and not _ever_out(speaker, lobby):
+            if author in people and not _ever_out(speaker, lobby):  # nor is its home a backup's, made before
                 yield f"{text!r} was not sent to {lobby.label}, though {author} is in"
             continue
         leader = town.nodes[lobby.leader].desk.lobbies.get(group) if lobby.stage is Stage.MEMBER else None

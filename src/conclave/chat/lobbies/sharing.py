@@ -221,9 +221,7 @@ def recollected(
     lobby = work.lobby(group)
     for author, identity in missing:
         if lobby is not None and author == work.me and (author, identity) not in lobby.healing.vouched:
-            work.mark_line(
-                lobby.label, identity, Status.FAILED
-            )  # it waited when a backup was made, and nobody has it
+            work.mark_line(lobby.label, identity, Status.FAILED)  # it waited as a backup was made, and nobody has it
         said_again(work, group, author, identity)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
