@@ -21,7 +21,7 @@ from conclave.node.sendings import Bunch, bunched, frames_of
 from conclave.node.turn import decide
 from conclave.pki.profile import Profile
 from conclave.store.peer import PeerDatabase
-from conclave.wire.delivery import Post
+from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame, decode_frame, encode_frame
 from conclave.wire.limits import FRAME_BYTES
 from conclave.wire.order import Have, Ordered
@@ -83,7 +83,9 @@ class Table:
         asked = self.leader.turn([ev.OpenLobby(LABEL[1:], GROUP, self.handles)])
         self.settle(asked)
         answers = arrived("ayse", self.speaker.turn([ev.AnswerRequest("burak", accept=True, lobby=LABEL)]))
+        invites = {handle: one for handle, data in asked for one in read(data) if isinstance(one, Post)}
         for handle, package in self.packages.items():
+            answers.append(ev.Arrived(handle, Ack(invites[handle].stream, invites[handle].number)))
             kind, body = pack_parcel(Answer(GROUP, Choice.ACCEPT, package))
             answers.append(ev.Arrived(handle, Post(os.urandom(8), 1, 1, kind, body)))
         start = time.process_time()
