@@ -202,6 +202,22 @@ def test_what_was_of_no_use_when_it_was_fetched_is_left_anew(table: Table) -> No
     assert table.mails <= left + 4
 
 
+def test_what_halves_cannot_take_of_each_other_is_left_anew_ever_more_seldom(table: Table) -> None:
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30, 2)
+    table.say("cem", "#ops", "in our half")
+    fetched(table, "burak", "cem")
+    left = []
+    for _ in range(2):
+        before = table.mails
+        for _ in range(8):
+            table.run(3600, 600)
+            fetched(table, "burak", "ayse", "cem", "deniz")
+        left.append(table.mails - before)
+    assert table.words("burak")[-1] == "together"
+    assert left[0] > 2 * left[1] > 0
+
+
 # --- who lies ---
 
 
