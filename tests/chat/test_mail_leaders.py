@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import groups
+from conclave.chat.lobby_state import Step
+from conclave.chat.words.content import Content, Term, encode_content
+from conclave.chat.work import Work
 from conclave.errors import VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
+from conclave.mls import group as mls
+from conclave.mls.group import State
 from conclave.wire.frames import Frame
-from conclave.wire.order import EntryKind, Run, Submit
+from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table, together
 
 
@@ -196,6 +202,22 @@ def test_what_was_of_no_use_when_it_was_fetched_is_left_anew(table: Table) -> No
     assert table.mails <= left + 4
 
 
+def test_what_halves_cannot_take_of_each_other_is_left_anew_ever_more_seldom(table: Table) -> None:
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.run(30, 2)
+    table.say("cem", "#ops", "in our half")
+    fetched(table, "burak", "cem")
+    left = []
+    for _ in range(2):
+        before = table.mails
+        for _ in range(8):
+            table.run(3600, 600)
+            fetched(table, "burak", "ayse", "cem", "deniz")
+        left.append(table.mails - before)
+    assert table.words("burak")[-1] == "together"
+    assert left[0] > 2 * left[1] > 0
+
+
 # --- who lies ---
 
 
@@ -249,3 +271,53 @@ def test_who_follows_by_mail_who_is_not_there_is_led_again_where_it_meets_others
     table.part()
     table.run(60)
     assert table.words("cem")[-2:] == table.words("deniz")[-2:] == table.words("ayse")[-2:]
+
+
+def a_term(order: Order, state: State, work: Work, number: int) -> tuple[Order, Ordered]:
+    """cem takes the next term behind ``order``, as she does."""
+    run = Run(order.run.term + 1, groups.rank(state, "cem"), "cem", 0, 0)
+    order = orders.new_term(order, run)
+    content = encode_content(Content(b"t" * 16, 0, work.now, Term(run.term, order.seq - 1, order.hash)))
+    sealed = groups.seal(work, order.group, content, groups.write_stand(order, number))
+    order, entry, _ = orders.write(order, "cem", number, run.rank, EntryKind.TERM, sealed.payload)
+    return order, entry
+
+
+JUNK = ("none", "deniz", "burak", "commit", "twice", "gone")
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_who_takes_a_term_and_leaves_junk_with_it_makes_nobody_deaf_or_mute_to_mail(table: Table, junk: str) -> None:
+    """cem's envelope: before her term a commit with another number inside, or behind it a term that nobody took."""
+    order = apart(table)
+    work, number = Work(table.desks["cem"], table.now, table.random), 10**13
+    state = work.session(order.group)
+    assert state is not None
+    left: list[Frame] = []
+    if junk == "commit":
+        reasons = groups.write_reasons({}, number + 77)
+        verify = work.judges.members
+        staged = mls.commit(state, [], verify=verify, now=work.now, random=work.random, authenticated_data=reasons)
+        order, commit, _ = orders.write(order, "cem", number, state.number, EntryKind.COMMIT, staged.message)
+        left.append(commit)
+        state = mls.merge(staged.state or state, staged)
+        work.keep_session(state)
+    later, term = a_term(order, state, work, number + 1)
+    if junk == "twice":  # its key is used up by what comes before it
+        order, words, _ = orders.write(order, "cem", number + 1, state.number, EntryKind.MESSAGE, term.payload)
+        later = orders.new_term(order, later.run)
+        later, term, _ = orders.write(later, "cem", number + 1, term.epoch, EntryKind.TERM, term.payload)
+        left.append(words)
+    left.append(term)
+    if junk in table.desks:
+        more = orders.new_term(later, Run(later.run.term + 1, 0, junk, 0, 0))
+        left.append(orders.write(more, junk, number, 0, EntryKind.TERM, b"junk")[1])
+    if junk == "gone":
+        left.append(Refused(order.group, 0, order.epoch, Refusal.GONE))
+    leave(table, "cem", *left)
+    lobby = table.state("burak", order.group)
+    assert lobby.healing.step is Step.SOUND
+    assert lobby.leader == ("ayse" if junk == "commit" else "cem")
+    table.say("burak", "#ops", "does anybody hear me")
+    table.run(60, 2)
+    assert table.statuses("burak", "#ops")[-1] == "in mailbox"

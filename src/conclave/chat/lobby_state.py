@@ -200,6 +200,8 @@ class Watch:
     doubted: frozenset[str] = frozenset()  # whom a commit was to let in that the leader refused: each goes alone
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
+    untaken: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """Who could not take its mail: when that is left anew (UNIX seconds), and for how many seconds that waits."""
     boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""

@@ -23,7 +23,9 @@ from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Refusal, 
 TELL_SECONDS = 0.5
 """Within so long of telling how far we are, few words more are not told."""
 UNTAKEN_SECONDS = 3600.0
-"""What a follower fetched as mail, and could not take, is left anew after so long."""
+"""What a follower fetched as mail, and could not take, is left anew after so long; doubled each time ..."""
+UNTAKEN_MOST_SECONDS = 86_400.0
+"""... up to so much, and until it has not said so for as long."""
 RUMOUR_KEPT_SECONDS = 60.0
 """What a member says of who leads is believed, and looked into, for so long, unless it says so again."""
 
@@ -151,15 +153,21 @@ def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
 
 
 def mail_untaken(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
-    """By mail a follower shows how far it came by mail: what was left behind that is left anew, later."""
+    """By mail a follower shows how far it came by mail: what was left behind that is left anew, ever more seldom."""
     if lobby.order is None or lobby.watch.followers is None or orders.parting(lobby.order, head) != head.seq:
         return
     one = lobby.mailed.get(handle)
-    if one is None or not one.first or head.seq >= one.upto:
-        return
-    at = int(work.now + UNTAKEN_SECONDS)
-    at = min(one.until, at) if one.until else at
-    work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: one._replace(first=head.seq + 1, until=at)}))
+    if one is None or not one.first or head.seq >= one.upto or 0 < one.until <= work.now:
+        return  # in the last case it is about to be left anew
+    due, wait = lobby.watch.untaken.get(handle, (0, 0.0))
+    if not 0 < due - work.now <= wait:  # it was left anew since, or the clock was set back
+        quiet = not wait or abs(work.now - due) >= UNTAKEN_MOST_SECONDS
+        wait = UNTAKEN_SECONDS if quiet else min(2 * wait, UNTAKEN_MOST_SECONDS)
+        due = int(work.now + wait)
+    at = min(one.until, due) if one.until else due
+    watch = replace(lobby.watch, untaken={**lobby.watch.untaken, handle: (due, wait)})
+    mailed = {**lobby.mailed, handle: one._replace(first=head.seq + 1, until=at)}
+    work.keep_lobby(replace(lobby, mailed=mailed, watch=watch))
 
 
 def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:

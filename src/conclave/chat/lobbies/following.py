@@ -75,7 +75,7 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     """Whether an entry is its sender's, where it matters before it is read.
 
     A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
-    keys are not ours, or are older ones of ours, we have to come in anew.
+    keys are not ours, or are older ones of ours, we have to come in anew. A term of ours comes back by a link alone.
     """
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
@@ -84,12 +84,12 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     if entry.kind is not EntryKind.TERM and (handle in people or handle == lobby.leader):
         return True
     if entry.sender == work.me or entry.sender not in people:
-        return entry.sender == work.me and handle in people
+        return entry.sender == work.me and handle in people and work.envelope is None
     if entry.kind is EntryKind.TERM:
         return takes_term(work, lobby, state, entry)
     try:
         if entry.kind is EntryKind.COMMIT:
-            examine(work, lobby, entry.sender, entry.number, entry.payload, work.judges.members)
+            examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
             return True
         author, _ = groups.look_into(work, state, entry.payload)
     except (RemoteError, LocalError):
@@ -228,9 +228,8 @@ def _count(work: Work, group: bytes, author: str, content: Content) -> None:
 # --- commits ---
 
 
-def examine(work: Work, lobby: Lobby, handle: str, number: int, payload: bytes, verify: Verify) -> Staged:
-    """Somebody's commit, checked, its number too. Raises ``RemoteError`` or ``LocalError``."""
-    state = groups.need_session(work, lobby.group)
+def examine(work: Work, state: State, handle: str, number: int, payload: bytes, verify: Verify) -> Staged:
+    """Somebody's commit on ``state``, checked, its number too. Raises ``RemoteError`` or ``LocalError``."""
     staged = mls.process(state, payload, verify=verify, now=work.now)
     if not isinstance(staged, Staged):
         raise DecodeError("it is no commit")
@@ -271,7 +270,7 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
             work.welcome(lobby.order, staged.welcome, [awaited.get(leaf, "") for leaf in staged.changes.added])
     else:
         try:
-            staged = staged or examine(work, lobby, entry.sender, entry.number, entry.payload, work.judges.members)
+            staged = staged or examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
         except (RemoteError, LocalError) as error:
             _lost(work, lobby, entry, DecodeError(str(error)))
             return

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from conclave.chat import groups
 from conclave.chat.lobbies import following, healing
 from conclave.chat.lobbies.catching_up import IN
+from conclave.chat.lobbies.voice import landed
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
 from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
-from conclave.mls.group import Staged, State
+from conclave.mls.group import State
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Ordered
 
@@ -59,9 +61,11 @@ def _led(
 ) -> Order | None:
     """The order where ``handle`` takes its latest term in ``entries``, all of which up to there hold; or None."""
     led: Order | None = None
-    if not any(one.kind is EntryKind.TERM and one.sender == handle for one in entries):
-        return led
-    for entry in entries:
+    own = [at for at, one in enumerate(entries, 1) if one.kind is EntryKind.TERM and one.sender == handle]
+    upto = entries[: own[-1]] if own else ()
+    if handle not in groups.roster(state) and not any(one.kind is EntryKind.COMMIT for one in upto):
+        return led  # nobody let it in
+    for entry in upto:
         if entry.seq <= order.seq:
             continue
         try:
@@ -78,11 +82,11 @@ def _led(
 
 
 def _merged(work: Work, lobby: Lobby, state: State, entry: Ordered) -> State:
-    """The group behind a commit, to look on from there. Raises ``LocalError`` or ``RemoteError``."""
-    voice = lobby.voice
-    if voice.staged is not None and voice.staged.message == entry.payload:
-        return mls.merge(state, voice.staged)
-    staged = mls.process(state, entry.payload, verify=work.judges.members, now=work.now)
-    if not isinstance(staged, Staged) or staged.removes_us:
-        raise LocalError("it is no commit, or puts us out")
+    """The group behind a commit, as taking it makes it. Raises ``LocalError`` or ``RemoteError``."""
+    _, ours = landed(lobby, entry.number, work.now) if entry.sender == work.me else (lobby, None)
+    if ours is not None and ours.payload == entry.payload and lobby.voice.staged is not None:
+        return mls.merge(state, lobby.voice.staged)
+    staged = following.examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
+    if staged.removes_us:
+        raise LocalError("it puts us out")
     return mls.merge(staged.state or state, staged)

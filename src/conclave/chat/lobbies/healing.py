@@ -257,15 +257,20 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
 
 
 def rejoin(work: Work, lobby: Lobby, common: int) -> None:
-    """What the leader shows does not follow what we have: come in anew."""
+    """What the leader shows does not follow what we have: come in anew; not by mail, where nobody lets us in."""
+    if work.envelope is not None:
+        return
     healing = replace(lobby.healing, step=Step.UNWIND, common=common, forked=False)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.deed(Unwind(lobby.group, lobby.label, common))
 
 
 def too_late(work: Work, lobby: Lobby, handle: str) -> None:
-    """What we lack is not given us, not even by the leader: come in anew, and ask for it in its authors' words."""
-    if lobby.order is None or lobby.healing.step is not Step.SOUND:
+    """What we lack is not given us, not even by the leader: come in anew, and ask for it in its authors' words.
+
+    By mail nobody lets us in: what came is dropped, and a link tells.
+    """
+    if lobby.order is None or lobby.healing.step is not Step.SOUND or work.envelope is not None:
         return
     if handle != lobby.leader:
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, goal_by=lobby.leader, fetching=0)))

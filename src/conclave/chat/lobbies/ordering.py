@@ -86,7 +86,7 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         return
     if submit.kind is EntryKind.COMMIT:
         try:
-            staged = following.examine(work, lobby, handle, submit.number, submit.payload, work.judges.newcomers)
+            staged = following.examine(work, state, handle, submit.number, submit.payload, work.judges.newcomers)
         except (RemoteError, LocalError) as error:
             work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
             _refuse(work, handle, submit, state.number, Refusal.STALE)
