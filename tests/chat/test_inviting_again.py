@@ -130,6 +130,27 @@ def test_who_says_much_and_takes_no_invitation_is_asked_once_more_and_anew_where
     assert waiting == [2, 4]
 
 
+def test_two_halves_that_stay_apart_hear_a_no_where_each_asks_the_other_in() -> None:
+    table = together("ayse", "burak")
+    table.part({"ayse"}, {"burak"})
+    for one, other in (("ayse", "burak"), ("burak", "ayse")):
+        table.put(one, ev.RemoveFrom("ops", other))
+    table.run(120)
+    for one, other in (("ayse", "burak"), ("burak", "ayse")):
+        table.put(one, ev.InviteTo("ops", (other,)))
+    table.part()
+    table.run(60)
+    for one, other in (("ayse", "burak"), ("burak", "ayse")):
+        assert table.notices(one, RequestAnswered)[-1] == RequestAnswered(other, "#ops", "rejected")
+        assert table.view(one).invited == ()
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(5)
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(10)
+    assert table.stages() == {"ayse": "leading", "burak": "member"}
+
+
 def test_which_post_asked_whom_is_kept_and_a_lobby_of_before_is_read_that_does_not_say_so(crossed: Table) -> None:
     lobby = crossed.state("burak", crossed.desks["burak"].labels["#ops"])
     assert lobby.invites.keys() == {"cem"}
