@@ -9,7 +9,8 @@ from conclave.chat import views
 from conclave.chat.notices import RequestAnswered
 from conclave.chat.records import decode_lobby, encode_lobby
 from conclave.values import replace
-from conclave.wire.delivery import Ack
+from conclave.wire.delivery import Ack, Post
+from conclave.wire.posts import Answer, Choice, Leave, pack_parcel
 from tests.chat.desks import Table, together
 
 
@@ -110,6 +111,44 @@ def test_who_took_the_invitation_and_is_not_heard_to_have_is_asked_once_more(*, 
         table.put("deniz", ev.AnswerRequest("ayse", accept=False, lobby="ops"))
     assert table.view("ayse").invited == ()
     assert table.stages().get("deniz") == ("member" if accept else None)
+
+
+def test_who_says_much_and_takes_no_invitation_is_asked_once_more_and_anew_where_people_ask() -> None:
+    table = together("ayse", "cem", beside=("deniz",))
+    table.drop = lambda one, _, frame: one == "deniz" and isinstance(frame, Ack)
+    group = table.desks["ayse"].labels["#ops"]
+    said = [pack_parcel(one) for one in (Answer(group, Choice.REJECT), Leave(group))]
+    posts, waiting = 0, []
+    for _ in range(2):
+        table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+        table.run(2)
+        for kind, body in said * 10:
+            posts += 1
+            table.step("ayse", ev.Arrived("deniz", Post(b"s" * 8, posts, posts, kind, body)))
+        peer = table.desks["ayse"].peers.get("deniz")
+        waiting.append(peer.out.count if peer is not None else 0)
+    assert waiting == [2, 4]
+
+
+def test_two_halves_that_stay_apart_hear_a_no_where_each_asks_the_other_in() -> None:
+    table = together("ayse", "burak")
+    table.part({"ayse"}, {"burak"})
+    for one, other in (("ayse", "burak"), ("burak", "ayse")):
+        table.put(one, ev.RemoveFrom("ops", other))
+    table.run(120)
+    for one, other in (("ayse", "burak"), ("burak", "ayse")):
+        table.put(one, ev.InviteTo("ops", (other,)))
+    table.part()
+    table.run(60)
+    for one, other in (("ayse", "burak"), ("burak", "ayse")):
+        assert table.notices(one, RequestAnswered)[-1] == RequestAnswered(other, "#ops", "rejected")
+        assert table.view(one).invited == ()
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(5)
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(10)
+    assert table.stages() == {"ayse": "leading", "burak": "member"}
 
 
 def test_which_post_asked_whom_is_kept_and_a_lobby_of_before_is_read_that_does_not_say_so(crossed: Table) -> None:

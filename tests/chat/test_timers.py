@@ -176,7 +176,9 @@ def test_a_lobby_of_before_is_read(table: Table) -> None:
     group = table.lobby("ayse", "burak")
     utter(table, "burak", "#ops", c.Timer(HOUR))
     lobby = table.state("ayse", group)
-    read = decode_lobby(group, encode_lobby(lobby)[:-33], encode_place(lobby))
+    data = encode_lobby(lobby)
+    assert decode_lobby(group, data, encode_place(lobby)).timers_heard == (lobby.timed,)
+    read = decode_lobby(group, data[:-42], encode_place(lobby))
     assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 
@@ -347,3 +349,22 @@ def test_a_timer_that_was_sealed_before_somebody_came_in_holds_for_it(leads: str
     table.run(60)
     assert {table.view(name).leader for name in ("burak", "cem", "deniz")} == {leads}
     assert {table.view(name).timer for name in ("burak", "cem", "deniz")} == {HOUR}
+
+
+def test_nobody_is_said_to_have_set_a_timer_by_words() -> None:
+    """mallory leads, keeps burak's words from his half, and says of their entry that it set a timer."""
+    table = together("mallory", "ayse", "burak", "cem")
+    table.run(60, 5)
+    table.drop = lambda _one, other, frame: other in ("burak", "cem") and isinstance(frame, Ordered)
+    table.say("burak", "#ops", "words, and no timer")
+    utter(table, "mallory", "#ops", c.Timer(60, table.view("ayse").seq))
+    assert table.view("ayse").timer == 60
+    table.part({"mallory", "ayse"}, {"burak", "cem"})
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.view("cem").leader == "burak"
+    table.part()
+    table.run(60)
+    assert not [text for text in table.texts("ayse", "#ops") if text.startswith("burak set messages")]
+    assert [table.view(name).timer for name in ("ayse", "cem")] == [0, 0]
+    assert table.words("ayse")[-1] == "words, and no timer"

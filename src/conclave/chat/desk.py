@@ -198,6 +198,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Ack():
             duet.declined(work, peer, frame)
             links.ack_arrived(work, peer, frame)
+            invitations.acknowledged(work, peer)
         case Ordered():
             following.entry_arrived(work, peer, frame)
         case Submit():

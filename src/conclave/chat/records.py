@@ -115,7 +115,10 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number)
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
-    return w.vector(healing.pull, _write_range).done()
+    w.vector(healing.pull, _write_range)
+    if lobby.timers_heard:
+        w.vector(lobby.timers_heard, Writer.uint64)
+    return w.done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -151,10 +154,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     invites = dict(r.vector(_number) if r.remaining else ())
     whole = ((ends[0] + 1, ends[1] - 1),) if ends is not None and ends[0] + 1 < ends[1] else ()
     pull = r.vector(_range) if r.remaining else whole  # a home from before has the first and the last alone
+    heard = r.vector(Reader.uint64) if r.remaining else ()
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
-        healing, timer, timed, before, ours, forsaken, former, inviters, invites,
+        healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard,
     )  # fmt: skip
 
 

@@ -110,6 +110,8 @@ class Peer:
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
     again: frozenset[bytes] = frozenset()  # lines in the outbox, or waiting, that are said again: not once more
+    passed: Mapping[bytes, bool] = field(default_factory=dict)
+    """Into which lobbies it is asked and not known to know that, though it answers; whether more than once."""
 
     @property
     def linked(self) -> bool:

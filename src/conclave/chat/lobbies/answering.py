@@ -50,9 +50,11 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         return
     state = work.session(question.group)
     if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
-        if handle in (groups.roster(state) if state is not None else known.asked) and known.stage is Stage.MEMBER:
+        people = groups.roster(state) if state is not None else known.asked
+        if handle in people and known.stage is Stage.MEMBER:
             _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
-        elif handle not in known.invited:  # else it asked before it went out, and is to answer us
+        elif handle not in known.invited or not set(people) & set(question.roster):  # a half that stays apart
+            # Else it asked before it went out, and is to answer us: a no would take back what we asked.
             work.post(handle, Answer(question.group, Choice.REJECT))
         return
     if known is not None and known.stage is Stage.JOINING:

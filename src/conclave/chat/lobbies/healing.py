@@ -156,7 +156,7 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         return
     if common < 0 and not anew:
         anew, common = True, place  # we cannot tell what they have of ours, and say nothing of it again
-        lobby = replace(lobby, timed=0, timers_before=(), timers_ours=())
+        lobby = replace(lobby, timed=0, timers_before=(), timers_ours=(), timers_heard=())
     elif anew:
         before = lobby.healing.common
         common = min(before, common) if common >= 0 else before

@@ -42,8 +42,10 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
         own_notice(work, lobby.label, f"{phrase(timer.seconds)} here, says {author}", seq)
     before = ((*lobby.timers_before, (lobby.timer, lobby.timed)) if lobby.timed else ())[-TIMERS_KEPT:]
     lobby = replace(lobby, timer=timer.seconds, timed=timed, timers_before=before)
-    if author == work.me and not again:
-        lobby = replace(lobby, timers_ours=(*lobby.timers_ours, seq)[-TIMERS_KEPT:])
+    if not again:
+        lobby = replace(lobby, timers_heard=(*lobby.timers_heard, seq)[-TIMERS_KEPT:])
+        if author == work.me:
+            lobby = replace(lobby, timers_ours=(*lobby.timers_ours, seq)[-TIMERS_KEPT:])
     work.keep_lobby(lobby, reworded=True)
 
 
@@ -72,8 +74,9 @@ def tell_late(work: Work, group: bytes, content: Content, epoch: int) -> None:
 
 
 def known(lobby: Lobby, cut: Iterable[Ordered]) -> dict[bytes, tuple[str, bytes]]:
-    """Who set which timer by what is cut, as ``Healing.known`` has it."""
-    seconds = {seq: one for one, seq in (*lobby.timers_before, (lobby.timer, lobby.timed))}
+    """Who set which timer by what is cut, as ``Healing.known`` has it: not what a leader alone says of an entry."""
+    timers = (*lobby.timers_before, (lobby.timer, lobby.timed))
+    seconds = {seq: one for one, seq in timers if seq in lobby.timers_heard}
     set_by = ((entry, seconds[entry.seq]) for entry in cut if entry.seq in seconds)
     return {groups.payload_name(one.payload): (one.sender, timer.to_bytes(SECONDS_BYTES)) for one, timer in set_by}
 
@@ -84,14 +87,13 @@ def lost(work: Work, lobby: Lobby, common: int) -> Lobby:
     Until then the one before it counts, where that was set before.
     """
     if lobby.timed <= common:
-        return lobby
+        return _until(lobby, common)
     if lobby.timed in lobby.timers_ours:
         say_content(work, lobby.group, Timer(lobby.timer))
     before = tuple(one for one in lobby.timers_before if one[1] <= common)
     timer, timed = before[-1] if before else (0, 0)
-    ours = tuple(seq for seq in lobby.timers_ours if seq <= common)
-    lobby = work.lobby(lobby.group) or lobby
-    return replace(lobby, timer=timer, timed=timed, timers_before=before[:-1], timers_ours=ours)
+    lobby = _until(work.lobby(lobby.group) or lobby, common)
+    return replace(lobby, timer=timer, timed=timed, timers_before=before[:-1])
 
 
 def anew(lobby: Lobby) -> Lobby:
@@ -99,5 +101,11 @@ def anew(lobby: Lobby) -> Lobby:
 
     What we set before the halves parted is ours still.
     """
-    ours = tuple(seq for seq in lobby.timers_ours if seq <= lobby.healing.common)
-    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0, timers_ours=ours)
+    lobby = _until(lobby, lobby.healing.common)
+    return replace(lobby, timer=lobby.timer if lobby.timed else 0, timed=0)
+
+
+def _until(lobby: Lobby, common: int) -> Lobby:
+    """The same, and no entry behind ``common`` is known to have set a timer."""
+    ours = tuple(seq for seq in lobby.timers_ours if seq <= common)
+    return replace(lobby, timers_ours=ours, timers_heard=tuple(seq for seq in lobby.timers_heard if seq <= common))
