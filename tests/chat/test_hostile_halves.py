@@ -108,6 +108,41 @@ def test_a_lie_about_a_half_makes_nobody_say_again_what_was_before_whoever_tells
     assert table.words("elif") == []
 
 
+@pytest.mark.parametrize("home", ["restored", "as it was"])
+def test_who_was_away_says_again_to_who_came_in_and_leads_what_was_said_in_its_half_and_no_more(home: str) -> None:
+    """burak has not heard of elif; that her order parted from his so early she alone says."""
+    table, group = room("elif")
+    for number in range(5):
+        table.say("burak", "#ops", f"old {number}")
+    table.run(30, 5)
+    table.part({"ayse", "cem", "elif"}, {"burak", "deniz"})
+    table.run(30)
+    table.say("burak", "#ops", "of this half")
+    let_in(table, "ayse", "elif")
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.run(5)
+    table.part({"ayse"}, {"cem", "elif"}, {"burak"}, {"deniz"})
+    table.run(60)
+    table.part({"ayse", "cem", "elif"}, {"burak"}, {"deniz"})
+    table.run(30)
+    assert (table.view("ayse").leader, table.words("elif")) == ("elif", [])
+    if home == "restored":
+        restored(table, "burak")
+    order = table.state("elif", group).order
+    assert order is not None
+    table.drop = lambda one, other, frame: (
+        (one, other) == ("elif", "burak") and isinstance(frame, Head) and frame.runs == order.runs
+    )
+    table.part({"ayse", "burak", "cem", "elif"}, {"deniz"})
+    table.link("ayse", "burak")
+    table.link("burak", "cem")
+    shows(table, group, "elif", "burak")
+    table.drop = lambda *_: False
+    table.run(120)
+    assert table.view("burak").leader == "elif"
+    assert table.words("elif") == ["of this half"]
+
+
 def ex_member() -> tuple[Table, bytes, list[Frame]]:
     """deniz is put out; what is sent to her from now on is in the list, and does not arrive."""
     table, group = room()
