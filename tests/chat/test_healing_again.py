@@ -37,6 +37,20 @@ def hear_of(table: Table, one: str, other: str) -> None:
     table.drop = drop
 
 
+def test_what_was_sent_in_the_losing_half_stays_so_of_who_is_out_in_the_other(table: Table) -> None:
+    table.part({"ayse", "burak"}, {"cem", "deniz"})
+    table.say("burak", "#ops", "in this half")
+    table.run(60)
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.run(10)
+    assert table.statuses("burak", "#ops")[-1] == "sent"
+    table.part({"ayse"}, {"burak", "cem", "deniz"})
+    table.run(120)
+    assert table.stages()["burak"] == "ended"
+    states = {line.text: line.status.value for line in table.lines("burak", "#ops")}
+    assert states["in this half"] == "sent"
+
+
 @pytest.mark.parametrize("leader", ["burak", "elif"])
 def test_where_the_half_that_counts_is_gone_a_newcomer_of_the_other_lacks_nothing_said_there_since(
     table: Table, leader: str

@@ -36,6 +36,7 @@ from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Answer, Invite, Welcome, open_post, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import judge
+from tests.chat.test_reviving import _restored as restored
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -75,6 +76,71 @@ def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str) ->
     said = [frame for who, _, frame in table.frames[before:] if isinstance(frame, Submit) and who == "deniz"]
     assert len(said) <= 1, "a receipt, for what the others gave back"
     assert len({table.view(one).leader for one in ALL}) == 1  # she may make another one lead, as every member may
+
+
+def shows(table: Table, group: bytes, liar: str, handle: str) -> None:
+    """``liar``, who leads, shows ``handle`` her order, as if it had parted from all others' behind entry 4."""
+    order = table.state(liar, group).order
+    assert order is not None
+    runs = (replace(order.runs[0], first=5), replace(order.runs[-1], last=4))
+    table.link(liar, handle)
+    table.put(handle, ev.Arrived(liar, Head(group, order.seq, order.hash, runs)))
+
+
+@pytest.mark.parametrize("home", ["restored", "as it was"])
+def test_a_lie_about_a_half_makes_nobody_say_again_what_was_before_whoever_tells_it(home: str) -> None:
+    """elif, who came last, leads rightly; burak knows of it."""
+    table, group = room("elif")
+    for number in range(5):
+        table.say("burak", "#ops", f"old {number}")
+    let_in(table, "ayse", "elif")
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.run(5)
+    table.part({"ayse"}, {"burak", "cem", "deniz", "elif"})
+    table.run(60)
+    assert table.view("burak").leader == "elif"
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz", "elif"})
+    if home == "restored":
+        restored(table, "burak")
+    shows(table, group, "elif", "burak")
+    table.run(120)
+    assert table.view("burak").leader == "elif"
+    assert table.words("elif") == []
+
+
+@pytest.mark.parametrize("home", ["restored", "as it was"])
+def test_who_was_away_says_again_to_who_came_in_and_leads_what_was_said_in_its_half_and_no_more(home: str) -> None:
+    """burak has not heard of elif; that her order parted from his so early she alone says."""
+    table, group = room("elif")
+    for number in range(5):
+        table.say("burak", "#ops", f"old {number}")
+    table.run(30, 5)
+    table.part({"ayse", "cem", "elif"}, {"burak", "deniz"})
+    table.run(30)
+    table.say("burak", "#ops", "of this half")
+    let_in(table, "ayse", "elif")
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.run(5)
+    table.part({"ayse"}, {"cem", "elif"}, {"burak"}, {"deniz"})
+    table.run(60)
+    table.part({"ayse", "cem", "elif"}, {"burak"}, {"deniz"})
+    table.run(30)
+    assert (table.view("ayse").leader, table.words("elif")) == ("elif", [])
+    if home == "restored":
+        restored(table, "burak")
+    order = table.state("elif", group).order
+    assert order is not None
+    table.drop = lambda one, other, frame: (
+        (one, other) == ("elif", "burak") and isinstance(frame, Head) and frame.runs == order.runs
+    )
+    table.part({"ayse", "burak", "cem", "elif"}, {"deniz"})
+    table.link("ayse", "burak")
+    table.link("burak", "cem")
+    shows(table, group, "elif", "burak")
+    table.drop = lambda *_: False
+    table.run(120)
+    assert table.view("burak").leader == "elif"
+    assert table.words("elif") == ["of this half"]
 
 
 def ex_member() -> tuple[Table, bytes, list[Frame]]:

@@ -7,6 +7,8 @@ import copy
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.effects import Tell
+from conclave.chat.notices import LineMarked
 from conclave.chat.words.content import Edit
 from conclave.chat.words.line import LineKind
 from conclave.values import replace
@@ -95,6 +97,55 @@ def test_what_was_on_its_way_when_the_backup_was_made_is_said_again_and_what_was
     assert (states["handed in"], states["not handed in"]) == ("sent", "not sent")
     for name in ("ayse", "cem"):
         assert table.words(name) == ["together", "handed in"]
+
+
+def _sent_since(how: str) -> Table:
+    """burak's words wait, or lie in a mailbox, when his backup is made, and are read by the others after it."""
+    table = together("ayse", "burak", "cem")
+    table.stock()
+    table.run(70, 5)
+    if how == "handed in":
+        table.drop = lambda _one, _other, frame: isinstance(frame, Submit)
+        table.say("burak", "#ops", "sent since")
+    table.part({"ayse", "cem"}, {"burak"})
+    if how != "handed in":
+        table.say("burak", "#ops", "sent since")
+    if how == "in a mailbox":
+        table.run(60)
+    assert table.statuses("burak", "#ops")[-1] == ("in mailbox" if how == "in a mailbox" else "waiting")
+    backup = copy.deepcopy(table.stores["burak"])
+    table.drop = lambda *_: False
+    table.part()
+    table.collect("ayse")
+    table.run(60)
+    assert table.words("cem") == ["together", "sent since"]
+    table.part({"ayse", "cem"}, {"burak"})
+    table.stores["burak"] = backup
+    return table
+
+
+def _marks(table: Table, name: str) -> set[str]:
+    told = [one.notice for one in table.effects[name] if isinstance(one, Tell)]
+    return {one.status.value for one in told if isinstance(one, LineMarked)}
+
+
+@pytest.mark.parametrize("how", ["waiting", "handed in", "in a mailbox"])
+@pytest.mark.parametrize("end", ["back", "removed", "left"])
+def test_of_what_was_sent_since_the_backup_it_is_never_said_that_it_was_not(how: str, end: str) -> None:
+    table = _sent_since(how)
+    if end == "removed":
+        table.put("ayse", ev.RemoveFrom("ops", "burak"))
+        table.run(10)
+    restored(table, "burak")
+    if end == "left":
+        table.put("burak", ev.LeaveLobby("ops"))
+    table.part()
+    table.run(400, 2)
+    states = {one.text: one.status.value for one in table.lines("burak", "#ops")}
+    assert states["sent since"] == "sent"
+    assert "not sent" not in _marks(table, "burak")
+    for name in ("ayse", "cem"):
+        assert table.words(name) == ["together", "sent since"]
 
 
 def test_what_a_restored_home_has_it_neither_asks_for_nor_lacks() -> None:

@@ -160,6 +160,7 @@ class Healing:
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
     vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
+    unsealed: frozenset[bytes] = frozenset()  # of ours, what cannot be said again: somebody may have it
     source: str = ""  # whom we asked for what we lack, and have no whole answer of
     silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack

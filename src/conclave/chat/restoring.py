@@ -99,13 +99,14 @@ def _remains(states: Sequence[tuple[str, bytes]], unsent: Sequence[tuple[str, st
 
 
 def _with_place(one: RemainingLobby, lobby: Lobby, unsent: Sequence[tuple[str, bytes]]) -> RemainingLobby:
-    """Where its order stood, and what is to be said again there."""
+    """Where its order stood, since when the others are in, and what is to be said again there."""
     if lobby.order is None or lobby.stage is not Stage.MEMBER:
         return one
     healing = lobby.healing
     common = healing.common if healing.step in (Step.REJOIN, Step.ENTER) else lobby.order.seq
     lost = lacks.until(lacks.known(lobby), common)
     orphans = tuple(dict.fromkeys((*healing.orphans, *unsent)))
+    one = replace(one, entered=tuple(healing.entered.items()), met=tuple(healing.met.items()))
     return replace(one, runs=lobby.order.runs, common=common, lost=lost, orphans=orphans)
 
 
@@ -165,6 +166,8 @@ def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.optional(lobby.runs or None, write_runs).uint64(lobby.common)
     w.vector(lobby.lost, lambda each, ends: each.uint64(ends[0]).uint64(ends[1]))
     w.vector(lobby.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
+    for places in (lobby.entered, lobby.met):
+        w.vector(places, lambda each, it: each.text(it[0]).uint64(it[1]))
 
 
 def _lobby(r: Reader, version: int) -> RemainingLobby:
@@ -177,4 +180,6 @@ def _lobby(r: Reader, version: int) -> RemainingLobby:
     runs, common = r.optional(read_runs) or (), r.uint64()
     lost = r.vector(lambda each: (each.uint64(), each.uint64()))
     orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
+    entered, met = (r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())) for _ in range(2))
+    one = replace(one, entered=entered, met=met)
     return replace(one, closed=closed, runs=runs, common=common, lost=lost, orphans=orphans)

@@ -126,7 +126,7 @@ class RemainingLobby:
     Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it. ``runs``
     are those of the order that we followed; empty: not known, as in a backup from before. Lines have its places up to
     entry ``common``, but for those that are ``lost``, as ranges. ``orphans`` are authors and ids of what is to be
-    said again.
+    said again. Who came in by which entry ``entered`` says, ``met`` who by that one at the latest.
     """
 
     group: bytes
@@ -140,6 +140,8 @@ class RemainingLobby:
     common: int = 0
     lost: tuple[tuple[int, int], ...] = ()
     orphans: tuple[tuple[str, bytes], ...] = ()
+    entered: tuple[tuple[str, int], ...] = ()
+    met: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         if handle == top.leader:
             healing.adopt(work, lobby, handle, head)
         else:
-            healing.rumoured(work, lobby, handle, top)
+            healing.rumoured(work, lobby, handle, head)
         return
     if orders.counts_before(lead, top):
         if lobby.healing.step is Step.SOUND and orders.same(lobby.order.run, lead):

@@ -55,15 +55,13 @@ def _go(work: Work, lobby: Lobby) -> None:
         certificates.went_from(work, state, groups.roster(state))
     work.drop_session(lobby.group)
     work.record(DropEntries(lobby.group))
-    for one in lobby.voice.waiting:
-        work.mark_line(lobby.label, one.id, Status.FAILED)
-    for flying in lobby.voice.flying:
-        if flying.id:
-            work.mark_line(lobby.label, flying.id, Status.FAILED)
+    sent = [identity for author, identity in lobby.healing.orphans if author == work.me]
+    for one in (*lobby.voice.waiting, *lobby.voice.flying):
+        if one.id and one.id not in sent:
+            work.mark_line(lobby.label, one.id, Status.FAILED)
+    for identity in sent:  # in a half that lost, or it may have been since our backup was made
+        work.mark_line(lobby.label, identity, Status.SENT)
     ask_no_more(work, lobby)
-    for author, identity in lobby.healing.orphans:
-        if author == work.me:
-            work.mark_line(lobby.label, identity, Status.FAILED)
     work.drop_voice(lobby)
     if lobby.order is not None and lobby.leader != work.me:
         send(work, lobby.leader, Have(lobby.group, lobby.order.seq))

@@ -45,17 +45,17 @@ KEYLESS_SECONDS = 300.0
 """Who asks us, who come from a backup, for so long has none."""
 
 
-def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
+def rumoured(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """A member follows a leader that counts before ours: we want to hear that from itself.
 
     A name costs nothing, and each is looked for: so of one member one is kept, and another once in a while. What one
     tells takes no place of what others do.
     """
-    run, old = replace(run, first=0, last=0), lobby.watch.rumours.get(handle)
+    run, old = _told(lobby, head), lobby.watch.rumours.get(handle)
     if run.leader == work.me:
         return
     kept = audience.RUMOUR_KEPT_SECONDS
-    if old is not None and abs(work.now - old[1]) < (kept / 2 if run == old[0] else RUMOUR_SECONDS):
+    if old is not None and abs(work.now - old[1]) < (kept / 2 if orders.same(run, old[0]) else RUMOUR_SECONDS):
         return
     try:
         check_handle(run.leader)
@@ -69,6 +69,30 @@ def rumoured(work: Work, lobby: Lobby, handle: str, run: Run) -> None:
         audience.show_head(work, lobby, run.leader)  # one that never met us shows its own only for ours
     work.wake(work.now + kept)
     work.stir(lobby.group)
+
+
+def _told(lobby: Lobby, head: Head) -> Run:
+    """Who leads by a head, up to the last entry that is in our order too; where none is known up to our last."""
+    assert lobby.order is not None
+    common = orders.parting(lobby.order, head)
+    return replace(head.runs[0], first=0, last=common if common >= 0 else lobby.order.seq)
+
+
+def _introduced(work: Work, lobby: Lobby, handle: str, head: Head) -> Lobby:
+    """The same, where whoever leads by now came in since we heard of the half that it is in.
+
+    It came in behind what that half has of ours. How far that goes is not its own word, but that of others, of whom
+    who lies could show it our words as well.
+    """
+    state, lead = work.session(lobby.group), head.runs[0]
+    if lobby.order is None or lead.leader in (groups.roster(state) if state is not None else lobby.asked):
+        return lobby
+    told = [run.last for run, _ in lobby.watch.rumours.values() if orders.same(run, lead)]
+    if handle != lead.leader:
+        told.append(_told(lobby, head).last)
+    met = lobby.healing.met
+    place = max(met.get(lead.leader, 0), min(told)) if told else met.get(lead.leader, lobby.order.seq)
+    return replace(lobby, healing=replace(lobby.healing, met={**met, lead.leader: place}))
 
 
 def sought(work: Work, lobby: Lobby) -> frozenset[str]:
@@ -128,14 +152,18 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     """``handle`` shows an order that counts before ours: from now on we follow that one."""
     lead = replace(head.runs[0], first=0, last=0)
     told_again = lobby.lead is not None and orders.same(lobby.lead, lead)
-    lobby = terms.spent(work, lobby, lead.term)
+    lobby = _introduced(work, terms.spent(work, lobby, lead.term), handle, head)
     assert lobby.order is not None
     common = orders.parting(lobby.order, head)
     if common < 0 < lobby.order.seq and work.session(lobby.group) is None:
         work.record(UnplaceLines(lobby.label, 0))  # from a backup: whose places its lines have nobody can tell
         healing = replace(lobby.healing, common=0)
         lobby, common = replace(lobby, order=replace(lobby.order, seq=0), healing=healing), 0
-    rumours = {one: at for one, at in lobby.watch.rumours.items() if orders.counts_before(at[0], lead)}
+    rumours = {
+        one: (replace(run, last=min(run.last, max(0, common))), at)
+        for one, (run, at) in lobby.watch.rumours.items()
+        if orders.counts_before(run, lead)
+    }  # with what we follow from now on they have no more in common
     watch = replace(
         lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours,
         boxes=None,

@@ -112,8 +112,8 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
 
 def _unsaid(lobby: Lobby, author: str, identity: bytes) -> bool:
     """Whether words of ours are yet to get their place."""
-    ours = (*lobby.voice.flying, *lobby.voice.waiting)
-    return (author, identity) in lobby.healing.orphans or any(one.id == identity for one in ours)
+    again = (author, identity) in lobby.healing.orphans and identity not in lobby.healing.unsealed
+    return again or any(one.id == identity for one in (*lobby.voice.flying, *lobby.voice.waiting))
 
 
 def _vouched(work: Work, group: bytes, author: str, identity: bytes, seq: int) -> None:
@@ -169,7 +169,8 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
     if (author, identity) not in lobby.healing.orphans:
         return
     orphans = tuple(one for one in lobby.healing.orphans if one != (author, identity))
-    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, orphans=orphans)), reworded=True)
+    healing = replace(lobby.healing, orphans=orphans, unsealed=lobby.healing.unsealed - {identity})
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
 
 
 # --- what our half said ---
@@ -218,10 +219,14 @@ def recollected(
     missing: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
-    lobby = work.lobby(group)
     for author, identity in missing:
+        lobby = work.lobby(group)
         if lobby is not None and author == work.me and (author, identity) not in lobby.healing.vouched:
-            work.mark_line(lobby.label, identity, Status.FAILED)  # it waited as a backup was made, and nobody has it
+            if lobby.healing.pull:  # it waited as a backup was made: who is asked may have it
+                healing = replace(lobby.healing, unsealed=lobby.healing.unsealed | {identity})
+                work.keep_lobby(replace(lobby, healing=healing))
+                continue
+            work.mark_line(lobby.label, identity, Status.FAILED)  # nobody has it
         said_again(work, group, author, identity)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
