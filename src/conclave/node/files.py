@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -167,8 +167,8 @@ class Files:
 
     async def _list(self, conversation: str) -> list[dict[str, Any]]:
         ours = [record for record in self._records if record.sender == self._me and record.stage is Stage.HERE]
-        changed = await asyncio.to_thread(_changed, ours)  # the files' own threads may have gigabytes to read
-        changed |= {record.id for record in ours if record.offered.root in self._serving.changed}
+        found = dict(self._serving.changed)
+        changed = await asyncio.to_thread(_changed, ours, found)  # the files' own threads may have gigabytes to read
         wanted = [record for record in self._records if conversation in ("", record.conversation)]
         wanted.sort(key=lambda each: each.at)
         return [self._shown(record) | (CHANGED if record.id in changed else {}) for record in wanted]
@@ -272,9 +272,14 @@ class Files:
             raise
 
 
-def _changed(records: Sequence[FileRecord]) -> set[bytes]:
-    """Of offered files, which are not there any more, or of another size."""
-    return {record.id for record in records if not _is_there(Path(record.path), record.offered.size)}
+def _changed(records: Sequence[FileRecord], found: Mapping[bytes, int]) -> set[bytes]:
+    """Of offered files, which are not there, of another size, or as they were when ``found`` to be other ones."""
+    return {
+        record.id
+        for record in records
+        if not _is_there(path := Path(record.path), record.offered.size)
+        or disk.written_at(path) == found.get(record.offered.root)
+    }
 
 
 def _is_there(path: Path, size: int) -> bool:

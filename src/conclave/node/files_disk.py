@@ -32,6 +32,14 @@ def told(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {error.strerror or error}", remedy=remedy) from error
 
 
+def written_at(path: Path) -> int:
+    """When a file was written last (UNIX nanoseconds); 0 where that cannot be told."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def open_regular(path: Path) -> int:
     """A descriptor of a regular file, for reading. Raises ``LocalError`` for anything else, ``StorageError``."""
     with told(path):

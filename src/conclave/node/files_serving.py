@@ -85,8 +85,8 @@ class Serving:
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._opening = asyncio.Lock()
         self._stirred = asyncio.Event()
-        self.changed: set[bytes] = set()
-        """Roots of files that were not what was offered any more when they were last read."""
+        self.changed: dict[bytes, int] = {}
+        """Roots of files that were read and are not what was offered any more, and when each was written by then."""
 
     def asked(self, peer: str, ask: Ask) -> None:
         """A peer asks for a part of a file."""
@@ -155,7 +155,8 @@ class Serving:
         except ConclaveError as error:
             log.info("%s: not sent to %s: %s", turn.root.hex()[:8], turn.peer, error)
             self.forget(turn.root)
-            self.changed.add(turn.root)
+            if (record := self._find(turn.peer, turn.root)) is not None:
+                self.changed[turn.root] = await self._on_thread(disk.written_at, Path(record.path))
             self._links.send(turn.peer, encode_frame(Lack(turn.root, Why.CHANGED)))
             return
         except Exception:  # a fault of ours costs this turn, not the node
@@ -173,7 +174,6 @@ class Serving:
                     raise LocalError("it is not here any more")
                 held = await self._on_thread(_open, record, self._leaves_path(record))
                 self._open[turn.root] = held
-                self.changed.discard(turn.root)  # as far as known: what is read of it next tells
                 while len(self._open) > OPEN_FILES:
                     _, oldest = self._open.popitem(last=False)
                     oldest.stale = True
