@@ -57,12 +57,17 @@ def let_in(table: Table, inviter: str, handle: str) -> None:
     table.run(5)
 
 
+def says_before(table: Table, name: str) -> None:
+    """``name`` says what whoever comes in later is not to hear."""
+    for number in range(5):
+        table.say(name, "#ops", f"old {number}")
+
+
 @pytest.mark.parametrize("leader", ["ayse", "elif"])
 def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str) -> None:
     """elif, who came last, wants to hear what was before her: from others' mouths, in an order of her own making."""
     table, group = room("elif")
-    for number in range(5):
-        table.say("deniz", "#ops", f"old {number}")
+    says_before(table, "deniz")
     let_in(table, "ayse", "elif")
     table.run(70, 5)
     order = table.state("burak", group).order
@@ -91,8 +96,7 @@ def shows(table: Table, group: bytes, liar: str, handle: str) -> None:
 def test_a_lie_about_a_half_makes_nobody_say_again_what_was_before_whoever_tells_it(home: str) -> None:
     """elif, who came last, leads rightly; burak knows of it."""
     table, group = room("elif")
-    for number in range(5):
-        table.say("burak", "#ops", f"old {number}")
+    says_before(table, "burak")
     let_in(table, "ayse", "elif")
     table.put("ayse", ev.SetDeputies("ops", ("elif",)))
     table.run(5)
@@ -112,8 +116,7 @@ def test_a_lie_about_a_half_makes_nobody_say_again_what_was_before_whoever_tells
 def test_who_was_away_says_again_to_who_came_in_and_leads_what_was_said_in_its_half_and_no_more(home: str) -> None:
     """burak has not heard of elif; that her order parted from his so early she alone says."""
     table, group = room("elif")
-    for number in range(5):
-        table.say("burak", "#ops", f"old {number}")
+    says_before(table, "burak")
     table.run(30, 5)
     table.part({"ayse", "cem", "elif"}, {"burak", "deniz"})
     table.run(30)

@@ -15,7 +15,7 @@ def _vector(value: bytes) -> bytes:
     return encode_varint(len(value)) + value
 
 
-@lru_cache(128)  # there are some thirty labels, and each message needs five
+@lru_cache(128)  # there are some thirty
 def _label(label: bytes) -> bytes:
     return _vector(PREFIX + label)
 
@@ -59,7 +59,7 @@ def expand_with_label(suite: CipherSuite, secret: bytes, label: bytes, context: 
     return suite.kdf.expand(secret, _info(length, label) + _vector(context), length)
 
 
-@lru_cache(128)
+@lru_cache(128)  # a label goes with one length or two, and each message needs five
 def _info(length: int, label: bytes) -> bytes:
     return length.to_bytes(2) + _label(label)
 
