@@ -63,8 +63,10 @@ def says_before(table: Table, name: str) -> None:
         table.say(name, "#ops", f"old {number}")
 
 
-@pytest.mark.parametrize("leader", ["ayse", "elif"])
-def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str) -> None:
+@pytest.mark.parametrize(
+    ("leader", "common"), [("ayse", 0), ("elif", 0), *(("elif", common) for common in (1, 2, 4, 7, 12))]
+)
+def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str, common: int) -> None:
     """elif, who came last, wants to hear what was before her: from others' mouths, in an order of her own making."""
     table, group = room("elif")
     says_before(table, "deniz")
@@ -73,7 +75,8 @@ def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str) ->
     order = table.state("burak", group).order
     assert order is not None
     table.link("burak", "elif")
-    lie = Head(group, order.seq + 3, bytes(32), (Run(50, 0, leader, 1, order.seq + 3),))
+    runs = (Run(50, 0, leader, common + 1, order.seq + 3), Run(1, 0, "ayse", 1, common))
+    lie = Head(group, order.seq + 3, bytes(32), runs[: 1 + (common > 0)])
     before = len(table.frames)
     table.put("burak", ev.Arrived("elif", lie))
     table.run(120)

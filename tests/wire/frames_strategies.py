@@ -40,7 +40,13 @@ parcels = st.one_of(
     st.builds(p.Message, IDS, GROUPS, PAYLOADS),
     st.builds(p.Answer, GROUPS | st.just(b""), st.sampled_from(p.Choice), PAYLOADS),
     st.builds(p.Invite, GROUPS, st.sampled_from(["ops", "night", "a\x1bb", ""]), ROSTERS),
-    st.builds(p.Welcome, GROUPS, st.just("ops"), SMALL, HASHES, RUNS, PAYLOADS),
+    st.builds(
+        lambda group, digest, runs, welcome: p.Welcome(group, "ops", runs[0].last, digest, runs, welcome),
+        GROUPS,
+        HASHES,
+        RUNS,
+        PAYLOADS,
+    ),
     st.builds(p.Leave, GROUPS),
 )
 
@@ -58,12 +64,18 @@ conversation_frames = st.one_of(
     st.builds(delivery.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),
     ordered,
     st.builds(order.Fetch, GROUPS, SMALL, U16),
-    st.builds(order.Head, GROUPS, SMALL, HASHES, RUNS),
+    st.builds(lambda group, digest, runs: order.Head(group, runs[0].last, digest, runs), GROUPS, HASHES, RUNS),
     st.builds(order.Have, GROUPS, SMALL),
     st.builds(order.Submit, GROUPS, SMALL, SMALL, SMALL, KINDS, PAYLOADS),
     st.builds(order.Refused, GROUPS, SMALL, SMALL, st.sampled_from(order.Refusal)),
     st.builds(order.AskInfo, GROUPS),
-    st.builds(order.Info, GROUPS, SMALL, HASHES, RUNS, PAYLOADS),
+    st.builds(
+        lambda group, digest, runs, info: order.Info(group, runs[0].last, digest, runs, info),
+        GROUPS,
+        HASHES,
+        RUNS,
+        PAYLOADS,
+    ),
     st.builds(order.Recall, GROUPS, SMALL, SMALL),
     st.builds(
         order.Originals,

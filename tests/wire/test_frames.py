@@ -135,8 +135,9 @@ def test_the_largest_roster_fits_a_frame() -> None:
     assert open_post(post) == Invite(b"g" * 16, "n" * 32, roster)
 
 
-def head(*runs: Run) -> bytes:
-    w = Writer().fixed(b"g" * 16, 16).uint64(9).fixed(b"h" * 32, 32)
+def head(*runs: Run, seq: int | None = None) -> bytes:
+    place = (runs[0].last if runs else 9) if seq is None else seq
+    w = Writer().fixed(b"g" * 16, 16).uint64(place).fixed(b"h" * 32, 32)
 
     def one(each: Writer, run: Run) -> None:
         each.uint32(run.term).uint32(run.rank).text(run.leader).uint64(run.first).uint64(run.last)
@@ -161,6 +162,12 @@ def test_terms_that_do_not_follow_one_another_are_refused(runs: tuple[Run, ...])
         decode_frame(Kind.HEAD, head(*runs))
 
 
+@pytest.mark.parametrize("seq", [8, 10, 1009])
+def test_terms_that_end_elsewhere_than_the_order_are_refused(seq: int) -> None:
+    with pytest.raises(DecodeError, match="end elsewhere"):
+        decode_frame(Kind.HEAD, head(Run(2, 0, "ayse", 5, 9), Run(1, 0, "burak", 1, 4), seq=seq))
+
+
 def test_the_most_terms_that_are_told_can_be_read() -> None:
     runs = tuple(Run(n, 0, "a" * 63, n, n) for n in range(RUNS, 0, -1))
-    assert decode_frame(Kind.HEAD, head(*runs)) == Head(b"g" * 16, 9, b"h" * 32, runs)
+    assert decode_frame(Kind.HEAD, head(*runs)) == Head(b"g" * 16, RUNS, b"h" * 32, runs)

@@ -116,8 +116,10 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
     w.vector(healing.pull, _write_range)
-    if lobby.timers_heard:
+    if lobby.timers_heard or healing.places:
         w.vector(lobby.timers_heard, Writer.uint64)
+    if healing.places:
+        w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
     return w.done()
 
 
@@ -155,7 +157,9 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     whole = ((ends[0] + 1, ends[1] - 1),) if ends is not None and ends[0] + 1 < ends[1] else ()
     pull = r.vector(_range) if r.remaining else whole  # a home from before has the first and the last alone
     heard = r.vector(Reader.uint64) if r.remaining else ()
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked)
+    stood = zip(orphans, r.vector(Reader.uint64), strict=True) if r.remaining else ()
+    places = {one: seq for one, seq in stood if seq}
+    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard,

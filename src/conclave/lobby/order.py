@@ -61,9 +61,10 @@ def part(order: Order, seq: int) -> Head:
     And who leads now, in which term, by which it sees whose order counts.
     """
     runs = tuple(replace(run, last=min(run.last, seq)) for run in order.runs if run.first <= seq)
-    if runs and order.run.first > seq:
-        runs = (replace(order.run, first=seq + 1, last=seq), *runs)[:RUNS]
-    return Head(order.group, seq, dict(order.recent).get(seq, bytes(HASH_BYTES)), runs or order.runs[-1:])
+    if order.run.first > seq:
+        now = order.run if runs else order.runs[-1]
+        runs = (replace(now, first=seq + 1, last=seq), *runs)[:RUNS]
+    return Head(order.group, seq, dict(order.recent).get(seq, bytes(HASH_BYTES)), runs)
 
 
 class Place(Enum):
@@ -184,6 +185,11 @@ def parting(ours: Order, theirs: Head) -> int:
             if (run.term, run.rank, run.leader, run.first) == (other.term, other.rank, other.leader, other.first):
                 return min(run.last, other.last, ours.seq, theirs.seq)
     return -1
+
+
+def from_the_first(order: Order | Head) -> bool:
+    """Whether all leaders are known that an order ever had."""
+    return order.runs[-1].first == 1
 
 
 def counts_before(run: Run, other: Run) -> bool:

@@ -207,6 +207,17 @@ def read_runs(r: Reader) -> tuple[Run, ...]:
     return runs
 
 
+def read_place(r: Reader) -> tuple[int, bytes, tuple[Run, ...]]:
+    """How far an order goes, the hash of its last entry, and its latest terms, of which the newest ends there.
+
+    Raises ``DecodeError``: whoever took another end for its own could show its order to nobody.
+    """
+    seq, digest, runs = r.uint64(), r.fixed(HASH_BYTES), read_runs(r)
+    if runs[0].last != seq:
+        raise DecodeError("terms of a lobby that end elsewhere than its order")
+    return seq, digest, runs
+
+
 def write_runs(w: Writer, runs: tuple[Run, ...]) -> Writer:
     """The latest terms of an order, the newest first."""
 
@@ -241,16 +252,14 @@ def _ordered(r: Reader) -> Ordered:
 DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.ORDERED: _ordered,
     Kind.FETCH: lambda r: Fetch(r.fixed(ID_BYTES), r.uint64(), r.uint16()),
-    Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r)),
+    Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), *read_place(r)),
     Kind.HAVE: lambda r: Have(r.fixed(ID_BYTES), r.uint64()),
     Kind.SUBMIT: lambda r: Submit(
         r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.uint64(), _entry_kind(r), r.opaque(PAYLOAD_BYTES)
     ),
     Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), Refusal(_enum(r, Refusal))),
     Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
-    Kind.INFO: lambda r: Info(
-        r.fixed(ID_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r), r.opaque(PAYLOAD_BYTES)
-    ),
+    Kind.INFO: lambda r: Info(r.fixed(ID_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)),
     Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), r.uint64(), r.uint64()),
     Kind.ORIGINALS: lambda r: Originals(
         r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.vector(_item, PAYLOAD_BYTES), _flag(r)

@@ -14,7 +14,7 @@ from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES, TEXT_BYTES
-from conclave.wire.order import Run, read_runs, write_runs
+from conclave.wire.order import Run, read_place, write_runs
 
 ROSTER_BYTES = 64 * 1024
 """A roster of 1,000 handles of 63 bytes fits."""
@@ -121,7 +121,7 @@ _DECODERS: dict[PostKind, Callable[[Reader], Parcel]] = {
     PostKind.ANSWER: lambda r: Answer(_group_or_none(r), _choice(r), r.opaque(PAYLOAD_BYTES)),
     PostKind.INVITE: lambda r: Invite(r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.vector(_handle, ROSTER_BYTES)),
     PostKind.WELCOME: lambda r: Welcome(
-        r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.uint64(), r.fixed(HASH_BYTES), read_runs(r), r.opaque(PAYLOAD_BYTES)
+        r.fixed(ID_BYTES), r.text(TEXT_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)
     ),
     PostKind.LEAVE: lambda r: Leave(r.fixed(ID_BYTES)),
 }

@@ -75,9 +75,10 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         if orders.parting(lobby.order, head) == head.seq:
             audience.heard_from(work, lobby, handle, head.seq)
         return
-    common = orders.parting(lobby.order, head)
-    parted = common < lobby.order.seq <= head.seq and handle == lobby.leader
-    if parted and lobby.healing.step is Step.SOUND:
+    order, common = lobby.order, orders.parting(lobby.order, head)
+    parted = common < order.seq <= head.seq
+    ahead = head.seq < order.seq == order.base  # a Welcome told us of a place to which nobody has come
+    if handle == lobby.leader and (parted or ahead) and lobby.healing.step is Step.SOUND:
         healing.adopt(work, lobby, handle, head)
         return
     noticed(work, lobby, handle, head.seq)

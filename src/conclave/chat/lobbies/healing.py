@@ -154,11 +154,14 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     told_again = lobby.lead is not None and orders.same(lobby.lead, lead)
     lobby = _introduced(work, terms.spent(work, lobby, lead.term), handle, head)
     assert lobby.order is not None
-    common = orders.parting(lobby.order, head)
+    common, state = orders.parting(lobby.order, head), work.session(lobby.group)
+    if common < 0 and state is not None and lead.leader in groups.roster(state):
+        common = 0 if orders.from_the_first(lobby.order) and orders.from_the_first(head) else common
     if common < 0 < lobby.order.seq and work.session(lobby.group) is None:
         work.record(UnplaceLines(lobby.label, 0))  # from a backup: whose places its lines have nobody can tell
         healing = replace(lobby.healing, common=0)
-        lobby, common = replace(lobby, order=replace(lobby.order, seq=0), healing=healing), 0
+        none = replace(lobby.order, seq=0, runs=(replace(lobby.order.run, first=1, last=0),))
+        lobby, common = replace(lobby, order=none, healing=healing), 0
     rumours = {
         one: (replace(run, last=min(run.last, max(0, common))), at)
         for one, (run, at) in lobby.watch.rumours.items()
@@ -223,6 +226,7 @@ def unwound(
     orphans = lobby.healing.orphans
     both = (*said, *orphans) if lobby.healing.forked else (*orphans, *said)  # as they were said
     orphans = tuple(dict.fromkeys(both))
+    places = {**lobby.healing.places, **{(author, identity): seq for author, identity, seq in lines if seq > floor}}
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
@@ -252,6 +256,7 @@ def unwound(
         unknown=0.0,
         met={**lobby.healing.met, **late},
         forked=forked,
+        places=places if forked else {},  # else nobody came in behind ``common``
     )
     ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
     voice = without_commit(work, voice) if forked else voice

@@ -240,6 +240,7 @@ def _take(work: Work, group: bytes) -> None:
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     if alone:
+        lobby = sharing.kept_back(work, lobby, groups.roster(state))
         order = replace(order, epoch=state.number, base=order.seq)  # its keys are not those that it had there
         common = lobby.healing.common
         pull = lacks.added(lobby.healing.pull, common + 1, order.seq)

@@ -13,7 +13,7 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import answering, audience, invitations, terms, timers
+from conclave.chat.lobbies import answering, audience, invitations, sharing, terms, timers
 from conclave.chat.lobbies.healing import adopt
 from conclave.chat.lobbies.invitations import (
     active,
@@ -235,6 +235,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         pull, had = lobby.healing.pull, lobby.healing.had
         had = min(common, pull[0][0] - 1 if pull else common, had or common)
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
+        lobby = sharing.kept_back(work, lobby, people)
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),

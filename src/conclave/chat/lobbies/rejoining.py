@@ -36,6 +36,8 @@ TURN_SECONDS = 3.0
 """One member after the other comes in: so long is waited for its commit."""
 ANEW_SPREAD = 10.0
 """Those who came in again ask newcomers of their half in within so long (seconds), where they are many."""
+ANEW_LAST = 60.0
+"""What was said before they came in is to be said again before: for so long at most."""
 UNKNOWN_SECONDS = 300.0
 """A newcomer of a half that lost waits so long to be asked into the other."""
 
@@ -192,8 +194,9 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     state, before = voice.staged.begin(POLICY), work.session(lobby.group)
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
-    pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
     people = groups.roster(state)
+    lobby = sharing.kept_back(work, lobby, people)
+    pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
     anew = lobby.healing.anew - set(people)
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
     known = tuple(groups.roster(before)) if before is not None else lobby.asked
@@ -271,6 +274,8 @@ def _ask_in_anew(work: Work, lobby: Lobby) -> None:
         work.stir(lobby.group)
     elif work.now < healing.anew_at:
         work.wake(healing.anew_at)
+    elif healing.orphans and work.now < healing.anew_at + ANEW_LAST:  # said before they came, maybe
+        work.wake(healing.anew_at + ANEW_LAST)
     else:
         asked = healing.anew - set(people) - work.expelled.keys()
         healing = replace(healing, anew=frozenset(), anew_at=0.0)

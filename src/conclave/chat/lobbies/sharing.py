@@ -8,7 +8,7 @@ own signed messages, and history takes each once. Left out: how halves meet (``c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from conclave.chat import groups
@@ -174,6 +174,22 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
 
 
 # --- what our half said ---
+
+
+def kept_back(work: Work, lobby: Lobby, people: Iterable[str]) -> Lobby:
+    """The same where we are in with ``people``: of our half nothing is said again from before one of them came in.
+
+    Who came in there, and is in here already, was told of this half by somebody who had said it all before, or it made
+    the half up: then all others have what is from before it.
+    """
+    places = lobby.healing.places
+    floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
+    back = {one for one, seq in places.items() if seq <= floor}
+    for author, identity in back:
+        if author == work.me:
+            work.mark_line(lobby.label, identity, Status.SENT)
+    orphans = tuple(one for one in lobby.healing.orphans if one not in back)
+    return replace(lobby, healing=replace(lobby.healing, orphans=orphans, places={}))
 
 
 def begin(work: Work, group: bytes) -> None:
