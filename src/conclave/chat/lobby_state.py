@@ -157,7 +157,7 @@ class Healing:
     had: int = 0  # the entry up to which we had everything when we were let in once more
     forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     places: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
-    """Where orphans stood in the half that lost, until we are in another: who came in behind one is not to have it."""
+    """Where orphans stood in the half that lost, until we are in another: who came in behind is not to have them."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing

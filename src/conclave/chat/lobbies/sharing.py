@@ -179,8 +179,8 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
 def kept_back(work: Work, lobby: Lobby, people: Iterable[str]) -> Lobby:
     """The same where we are in with ``people``: of our half nothing is said again from before one of them came in.
 
-    Who came in there, and is in here already, was told of this half by somebody who had said it all before, or it made
-    the half up: then all others have what is from before it.
+    Who came in there, and is in here already, was asked in by somebody who had said it all again, or made the half up:
+    then the others have what is from before it.
     """
     places = lobby.healing.places
     floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
