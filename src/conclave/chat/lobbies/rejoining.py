@@ -188,7 +188,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         one.kind is EntryKind.COMMIT and (one.number, one.payload) == (entry.number, entry.payload)
         for one in voice.flying
     )
-    if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
+    at = lobby.order
+    if entry.sender != work.me or not ours or voice.staged is None or at is None:
         ask_again(work, lobby.group)
         return
     state, before = voice.staged.begin(POLICY), work.session(lobby.group)
@@ -205,8 +206,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         # A leaf of it is here already: if it is not in, it hears.
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
-    recent = tuple(one for one in lobby.order.recent if one[0] > lobby.order.base)
-    order = replace(lobby.order, epoch=state.number, recent=recent)
+    recent = tuple(one for one in at.recent if one[0] > at.base)
+    order = replace(at, epoch=state.number, recent=recent)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)

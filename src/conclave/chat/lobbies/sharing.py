@@ -179,7 +179,7 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
 def kept_back(work: Work, lobby: Lobby, people: Iterable[str]) -> Lobby:
     """The same where we are in with ``people``: of our half nothing is said again from before one of them came in.
 
-    Who came in there, and is in here already, was asked in by somebody who had said it all again, or made the half up:
+    Who came in there, and is in here, was asked in by somebody who had said it all again, or made the half up:
     then the others have what is from before it.
     """
     places = lobby.healing.places
