@@ -9,7 +9,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.effects import Send
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, healing, meaning, terms
+from conclave.chat.lobbies import audience, healing, meaning, rejoining, terms
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
@@ -77,10 +77,12 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         return
     order, common = lobby.order, orders.parting(lobby.order, head)
     parted = common < order.seq <= head.seq
-    ahead = head.seq < order.seq == order.base  # a Welcome told us of a place to which nobody has come
+    ahead = head.seq < order.seq == order.base  # we were let in at a place to which nobody has come
     if handle == lobby.leader and (parted or ahead) and lobby.healing.step is Step.SOUND:
         healing.adopt(work, lobby, handle, head)
         return
+    if handle == lobby.leader and ahead:
+        rejoining.ask_again(work, head.group)
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)
 

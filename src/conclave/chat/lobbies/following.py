@@ -41,9 +41,6 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     watch = lobby.watch
     if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
         return
-    if handle == lobby.leader:
-        lobby = leader_heard(work, lobby)
-    assert lobby.order is not None
     if entry.seq <= lobby.order.seq:
         work.have(entry.group)
         return
@@ -59,8 +56,10 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
-    if handle == lobby.leader and lobby.healing.unknown:  # who is out for it gets none
-        lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
+    if handle == lobby.leader:
+        lobby = leader_heard(work, lobby)  # not before: one that forgot its term may lead on in an older one
+        if lobby.healing.unknown:  # who is out for it gets none
+            lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)
