@@ -111,7 +111,11 @@ def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
     """The leader, or whom we asked, shows what does not follow what we have."""
     work.trouble(handle, f"{lobby.label}: {error}")
-    if handle == lobby.leader and error.reason == "forked" and lobby.healing.step is Step.SOUND:
+    if handle != lobby.leader or error.reason != "forked":
+        return
+    if lobby.healing.step is Step.ENTER:
+        rejoining.ask_again(work, lobby.group)
+    elif lobby.healing.step is Step.SOUND:
         healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
 
 
