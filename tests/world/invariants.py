@@ -187,6 +187,8 @@ def _said_to_all(town: Town) -> Iterator[str]:
             if leader is not None and _newcomer(town.nodes[lobby.leader], leader, name, own.line.seq):
                 continue
             if town.nodes[name].store.line(label.label, author, identity) is None:
+                if town.missing(label, own.line.seq):
+                    continue
                 yield f"{name} lacks {text!r} of {lobby.label}, which {author} has as {own.line.status.value}"
 
 

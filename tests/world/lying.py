@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
+from conclave.chat.lobbies import lacks
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.words.content import decode_content
 from conclave.chat.words.originals import Signed
@@ -37,8 +38,12 @@ class LyingTown(RoughTown):
     def excused(self, wrong: str, /) -> bool:
         """Whether what is wrong is the liar's own, or of its words; that it reads what is not for it never is."""
         liar = self.liar.name
-        its_own = wrong.startswith(liar) or f"'{liar} " in wrong or f"['{liar}'] are in" in wrong
-        return BEFORE not in wrong and (its_own or f"are in for {liar}," in wrong)
+        its_own = (f"'{liar} ", f"['{liar}'] are in", f"are in for {liar},", f": {liar} follows")
+        return BEFORE not in wrong and (wrong.startswith(liar) or any(one in wrong for one in its_own))
+
+    def missing(self, lobby: Lobby, seq: int, /) -> bool:
+        """So it is where the liar led, and put something else in the place of another's words."""
+        return not lacks.none(lobby, seq - 1, seq + 1)
 
     def send(self, name: str, peer: str, frame: Frame) -> None:
         if peer == self.liar.name:

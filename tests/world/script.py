@@ -101,6 +101,10 @@ class Town(World):
         """Whether what is wrong in the end may be."""
         return False
 
+    def missing(self, _lobby: Lobby, _seq: int, /) -> bool:
+        """Whether it is enough that somebody tells everybody that it lacks an entry."""
+        return False
+
     def under_way(self, lobby: Lobby) -> bool:
         """Whether somebody is to come in or to go."""
         return lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.LEAVING, Stage.CLOSING)
