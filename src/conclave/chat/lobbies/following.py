@@ -53,6 +53,9 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         _does_not_fit(work, lobby, handle, error)
         return
     if not _proven(work, lobby, handle, entry):
+        if lobby.healing.step is Step.ENTER and handle == lobby.leader:
+            rejoining.ask_again(work, entry.group)  # another leads by now, maybe: it says whom it follows
+            return
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
@@ -74,18 +77,19 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     """Whether an entry is its sender's, where it matters before it is read.
 
     A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
-    keys are not ours, or are older ones of ours, we have to come in anew. A term of ours comes back by a link alone.
+    keys are not ours, or are older ones of ours, we have to come in anew.
     """
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
-        return handle == lobby.leader
+        leads_on = entry.sender == handle and terms.credible(work, lobby, entry.term)  # as by its Head
+        return handle == lobby.leader and (entry.kind is not EntryKind.TERM or leads_on)
     people = groups.roster(state)
-    if entry.kind is not EntryKind.TERM and (handle in people or handle == lobby.leader):
-        return True
-    if entry.sender == work.me or entry.sender not in people:
-        return entry.sender == work.me and handle in people and work.envelope is None
     if entry.kind is EntryKind.TERM:
         return takes_term(work, lobby, state, entry)
+    if handle in people or handle == lobby.leader:
+        return True
+    if entry.sender == work.me or entry.sender not in people:
+        return False
     try:
         if entry.kind is EntryKind.COMMIT:
             examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
@@ -97,7 +101,13 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
 
 
 def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
-    """Whether by this entry a member takes a term, in the present epoch of ``state``, that it is believed."""
+    """Whether by this entry a member takes a term, in the present epoch of ``state``, that it is believed.
+
+    Ours nobody can open. Of it comes back what we ourselves wrote, where it was cut, and another counts by now.
+    """
+    if entry.sender == work.me:
+        later = lobby.lead is not None and entry.term < lobby.lead.term
+        return later and healing.entry_name(entry) in lobby.healing.known
     if entry.sender not in groups.roster(state) or not terms.credible(work, lobby, entry.term):
         return False
     try:

@@ -23,7 +23,7 @@ from conclave.errors import VerificationError
 from conclave.lobby import order as orders
 from conclave.lobby.names import check_handle
 from conclave.values import replace
-from conclave.wire.order import EntryKind, Head, Ordered, Run
+from conclave.wire.order import EntryKind, Head, Ordered, Run, encode_ordered
 
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
@@ -238,7 +238,8 @@ def unwound(
     other = common <= lobby.order.base or any(entry.kind is EntryKind.COMMIT for entry in cut)
     forked = lobby.healing.forked or other or not digest
     step = Step.REJOIN if forked else Step.SOUND
-    known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut)}
+    ours = {entry_name(one): (work.me, b"") for one in cut if (one.kind, one.sender) == (EntryKind.TERM, work.me)}
+    known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut), **ours}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lacks.until(lobby.healing.pull, common), lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
@@ -266,6 +267,11 @@ def unwound(
     if not forked:
         sharing.begin(work, group)
     work.stir(group)
+
+
+def entry_name(entry: Ordered) -> bytes:
+    """By what a term of ours is known again: all of it, as nobody may take it for another's or at another place."""
+    return groups.payload_name(encode_ordered(entry))
 
 
 def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
