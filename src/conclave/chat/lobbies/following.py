@@ -162,7 +162,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
     sealed = state.number if entry.kind is EntryKind.TERM else entry.epoch  # a term's has its leader's rank there
-    if sealed < min((past.number for past in state.past), default=state.number):
+    if sealed < groups.first_epoch(state):
         sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
     known = lobby.healing.known.get(groups.payload_name(entry.payload)) if lobby.healing.known else None
