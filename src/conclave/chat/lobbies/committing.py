@@ -17,7 +17,6 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, Staged, State
 from conclave.values import replace
-from conclave.wire.order import EntryKind
 from conclave.wire.posts import Answer, Choice, Welcome
 
 
@@ -33,8 +32,8 @@ def act(work: Work, group: bytes) -> None:
     leading = audience.leads(work, lobby)
     if not leading and not work.peer(lobby.leader).linked:
         return
-    if lobby.voice.staged is not None or any(one.kind is EntryKind.COMMIT for one in lobby.voice.flying):
-        return
+    if lobby.voice.staged is not None or not all(one.id for one in lobby.voice.flying):
+        return  # one is under way, or what fills the place of one: a leader that orders neither gets no more of them
     refusals = lobby.refusals
     if not leading and refusals.epoch == state.number and 0 < refusals.at - work.now <= refusals.pause:
         work.wake(refusals.at)
