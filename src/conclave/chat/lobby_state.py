@@ -14,7 +14,7 @@ from conclave.chat.fifo import Fifo
 from conclave.chat.words.content import Unsaid
 from conclave.chat.words.gaps import Gaps
 from conclave.lobby.leader import Followers
-from conclave.lobby.order import Order
+from conclave.lobby.order import Order, same
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Staged
 from conclave.values import dataclass, field, replace
@@ -176,6 +176,17 @@ class Healing:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusals:
+    """What commits of ours the leader of a term refused: the next one judges by its own clock and list."""
+
+    by: Run | None = None
+    doubted: frozenset[str] = frozenset()  # whom a commit was to let in: each goes alone
+    epoch: int = 0  # in which it refused one for our own sake
+    at: float = 0.0  # when that is tried again ...
+    pause: float = 0.0  # ... after how many seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What we know of the leader and of the others' positions. Nothing of it is kept."""
 
@@ -200,7 +211,7 @@ class Watch:
     handed: Run | None = None  # the term whose leader lost its home, or is out, or forgot it, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    doubted: frozenset[str] = frozenset()  # whom a commit was to let in that the leader refused: each goes alone
+    refusals: Refusals = field(default_factory=Refusals)  # see ``Lobby.refusals``
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     untaken: Mapping[str, tuple[int, float]] = field(default_factory=dict)
@@ -217,8 +228,6 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
-    retry: tuple[int, float, float] = (0, 0.0, 0.0)
-    """The epoch in which a commit of ours was refused, when it is tried again, and after how many seconds."""
 
 
 class Mailed(NamedTuple):
@@ -267,6 +276,14 @@ class Lobby:
     def leader(self) -> str:
         """Who leads it, as far as we know; empty while we are not in."""
         return self.lead.leader if self.lead is not None else self.inviter
+
+    @property
+    def refusals(self) -> Refusals:
+        """What whoever leads by now refused of ours."""
+        known = self.watch.refusals
+        if self.lead is None or (known.by is not None and same(known.by, self.lead)):
+            return known
+        return Refusals(self.lead)
 
     @property
     def asking(self) -> tuple[str, ...]:

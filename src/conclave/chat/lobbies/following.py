@@ -59,6 +59,9 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
+    if _given_up(work, lobby, entry):
+        healing.too_late(work, lobby, handle)
+        return
     if handle == lobby.leader:
         lobby = leader_heard(work, lobby)  # not before: one that forgot its term may lead on in an older one
         if lobby.healing.unknown:  # who is out for it gets none
@@ -98,6 +101,29 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     except (RemoteError, LocalError):
         return False
     return author == entry.sender
+
+
+def _given_up(work: Work, lobby: Lobby, entry: Ordered) -> bool:
+    """Whether it is a commit of ours that we gave up, its keys too: the others go on by it, and we come in anew."""
+    state = work.session(entry.group)
+    if entry.kind is not EntryKind.COMMIT or entry.sender != work.me or state is None:
+        return False
+    if lobby.healing.step is Step.ENTER or under_way(work, lobby, entry) is not None:
+        return False
+    try:
+        mls.process(state, entry.payload, verify=work.judges.members, now=work.now)
+    except mls.OwnMessageError:
+        return True
+    except (RemoteError, LocalError):
+        pass  # it changes nothing for anybody
+    return False
+
+
+def under_way(work: Work, lobby: Lobby, entry: Ordered) -> Staged | None:
+    """The commit of ours that is under way, where ``entry`` is that one."""
+    _, ours = landed(lobby, entry.number, work.now) if entry.sender == work.me else (lobby, None)
+    mine = ours is not None and ours.kind is EntryKind.COMMIT and ours.payload == entry.payload
+    return lobby.voice.staged if mine else None
 
 
 def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
@@ -175,7 +201,7 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if state is None or lobby.healing.step is Step.ENTER:
         return  # what was said until we are in again is asked for in its authors' own words
     sealed = state.number if entry.kind is EntryKind.TERM else entry.epoch  # a term's has its leader's rank there
-    if sealed < min((past.number for past in state.past), default=state.number):
+    if sealed < groups.first_epoch(state):
         sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
     known = lobby.healing.known.get(groups.payload_name(entry.payload)) if lobby.healing.known else None
@@ -267,10 +293,9 @@ def _committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) 
         return
     if state is None:
         return
-    flown, ours = landed(lobby, entry.number, work.now) if entry.sender == work.me else (lobby, None)
-    mine = ours is not None and ours.kind is EntryKind.COMMIT and ours.payload == entry.payload
-    if mine and lobby.voice.staged is not None:
-        staged = lobby.voice.staged
+    ours = under_way(work, lobby, entry)
+    if ours is not None:
+        staged, (flown, _) = ours, landed(lobby, entry.number, work.now)
         before, after = state, mls.merge(state, staged)
         done = lobby.intents.deputies == groups.deputies(after)
         intents = replace(lobby.intents, deputies=None) if done else lobby.intents

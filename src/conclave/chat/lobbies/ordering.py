@@ -7,6 +7,7 @@ leads (``chat.lobbies.leadership``), and what entries do to us as to everybody (
 
 from __future__ import annotations
 
+from conclave.chat import groups
 from conclave.chat.effects import Push
 from conclave.chat.links import send
 from conclave.chat.lobbies import following, healing
@@ -80,7 +81,9 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         work.trouble(handle, f"{handle} handed in what is not for {lobby.label}: {error}")
         return
     staged = None
-    oldest = state.number if submit.kind is EntryKind.COMMIT else state.number - FRESH_EPOCHS
+    # Another may have ordered what was sealed before we came in: its author knows, and else seals it anew.
+    fresh = max(state.number - FRESH_EPOCHS, groups.first_epoch(state))
+    oldest = state.number if submit.kind is EntryKind.COMMIT else fresh
     if not oldest <= submit.epoch <= state.number:
         _refuse(work, handle, submit, state.number, Refusal.STALE)
         return
