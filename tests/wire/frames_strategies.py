@@ -21,18 +21,19 @@ KINDS = st.sampled_from(order.EntryKind)
 @st.composite
 def _runs(draw: st.DrawFn) -> tuple[order.Run, ...]:
     """Terms that follow one another, the newest first."""
-    first, term = draw(SMALL.filter(bool)), draw(st.integers(0, 6) | U32)
+    first, term = draw(st.integers(1, 6) | st.integers(1, order.LAST_SEQ)), draw(st.integers(0, 6) | U32)
     runs: list[order.Run] = []
     for _ in range(draw(st.integers(1, 3))):
-        last = min(first - 1 + draw(st.integers(0, 4)), (1 << 64) - 1)
+        last = min(first - 1 + draw(st.integers(0, 4)), order.LAST_SEQ)
         runs.insert(0, order.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
         first, term = last + 1, term + 1
-        if first >= 1 << 64 or term >= 1 << 32:
+        if first > order.LAST_SEQ or term >= 1 << 32:
             break
     return tuple(runs)
 
 
 RUNS = _runs()
+BETWEEN = st.tuples(SMALL, SMALL).map(sorted).filter(lambda ends: ends[0] < ends[1])
 
 parcels = st.one_of(
     st.builds(p.Begin, PAYLOADS),
@@ -76,12 +77,11 @@ conversation_frames = st.one_of(
         RUNS,
         PAYLOADS,
     ),
-    st.builds(order.Recall, GROUPS, SMALL, SMALL),
+    st.builds(lambda group, ends: order.Recall(group, *ends), GROUPS, BETWEEN),
     st.builds(
-        order.Originals,
+        lambda group, ends, items, whole: order.Originals(group, ends[0], ends[1], items, whole),
         GROUPS,
-        SMALL,
-        SMALL,
+        BETWEEN,
         st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple),
         st.booleans(),
     ),

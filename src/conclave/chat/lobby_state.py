@@ -149,7 +149,7 @@ class Healing:
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)
-    """What was opened in a half that lost: author, id; of a timer its seconds in place of that."""
+    """What was opened in a half that lost: author, id (empty: no line); of a timer its seconds in place of that."""
     met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
     terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.lobbies.terms``

@@ -22,11 +22,10 @@ from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
-from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import Head, Ordered, Refusal, Refused, Submit
+from conclave.wire.order import LAST_SEQ, Head, Ordered, Refusal, Refused, Submit
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""

@@ -32,6 +32,9 @@ from conclave.values import replace
 from conclave.wire.order import EntryKind, Ordered
 from conclave.wire.posts import Answer, Choice
 
+KEY_USED = "9.2-key-consumed"
+"""The rule of MLS that tells what was opened before."""
+
 
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     """An entry of the order: pushed by the leader, or fetched of somebody who has it."""
@@ -204,14 +207,6 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if sealed < groups.first_epoch(state):
         sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
-    known = lobby.healing.known.get(groups.payload_name(entry.payload)) if lobby.healing.known else None
-    if known is not None and len(known[1]) == timers.SECONDS_BYTES:
-        timers.set_in_lobby(work, lobby, known[0], Timer(int.from_bytes(known[1])), entry.seq)
-        return
-    if known is not None and known[1]:
-        work.place_line(lobby.label, *known, entry.seq)
-        sharing.said_again(work, lobby.group, *known)
-        return
     try:
         opened = groups.unsealed(work, state, entry.payload)
         author = opened.identity.decode()
@@ -223,9 +218,9 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         work.keep_session(opened.state)  # not before: shown as what it is, it is to be read
         content = decode_content(opened.data)
     except RemoteError as error:
-        if known is None:
+        if not _again(work, lobby, entry, error):
             _lost(work, lobby, entry, error)
-        return  # else it was opened in a half that lost, and made no line
+        return
     assert lobby.order is not None
     if opened.epoch == state.number:  # what is older may have been said before its author came in anew
         lobby = replace(lobby, order=orders.counted(lobby.order, entry))
@@ -239,6 +234,34 @@ def _words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     _count(work, lobby.group, author, content)
     meaning.theirs(work, lobby.group, Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED))
     timers.tell_late(work, lobby.group, content, opened.epoch)
+
+
+def _again(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> bool:
+    """Whether we opened this in a half that lost, and others open it now: its author handed it in here too.
+
+    Another may hand it in, and a leader order it as what it is not: nobody opens that, so it counts for nothing. That
+    our key for it is used up shows that those who are in have theirs.
+    """
+    name = groups.payload_name(entry.payload)
+    if name not in lobby.healing.known or not isinstance(error, mls.RuleError) or error.rule != KEY_USED:
+        return False
+    author, said = lobby.healing.known[name]
+    try:
+        envelope = mls.read_envelope(entry.payload)
+        number = read_stand(envelope.authenticated_data).number
+    except RemoteError:
+        return False
+    if author not in ("", entry.sender) or (envelope.epoch, number) != (entry.epoch, entry.number):
+        return False
+    known = {one: what for one, what in lobby.healing.known.items() if one != name}
+    lobby = replace(lobby, healing=replace(lobby.healing, known=known))
+    work.keep_lobby(lobby, reworded=True)
+    if len(said) == timers.SECONDS_BYTES:
+        timers.set_in_lobby(work, lobby, author, Timer(int.from_bytes(said)), entry.seq)
+    elif said:
+        work.place_line(lobby.label, author, said, entry.seq)
+        sharing.said_again(work, lobby.group, author, said)
+    return True
 
 
 def _lost(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> None:

@@ -275,9 +275,14 @@ def entry_name(entry: Ordered) -> bytes:
 
 
 def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
-    """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
-    at = {seq: (author, identity) for author, identity, seq in lines}
-    return {groups.payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
+    """What was opened already, and cannot be opened again where another leader orders the same ciphertext.
+
+    Several lines may have a place: those of others were shared there.
+    """
+    at = {(seq, author): identity for author, identity, seq in lines}
+    return {
+        groups.payload_name(entry.payload): (entry.sender, at.get((entry.seq, entry.sender), b"")) for entry in cut
+    }
 
 
 def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:

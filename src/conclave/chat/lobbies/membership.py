@@ -172,8 +172,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         )
         if state.group_id != welcome.group or handle not in groups.roster(state):
             raise VerificationError("it is for another lobby, or of somebody who is not in")
-        if welcome.seq > orders.LAST_SEQ:
-            raise VerificationError("no lobby has so many entries", reason="bad-place")
+        orders.demand_near(lobby.order, welcome.seq)
         if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
             raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
     except ConclaveError as error:

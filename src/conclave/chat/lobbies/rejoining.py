@@ -151,6 +151,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     number = max(lobby.voice.next, int(work.now * 1000))
     try:
+        orders.demand_near(lobby.order, info.seq)
         own = groups.package(work)
         staged = mls.begin_external(
             info.info,

@@ -216,7 +216,8 @@ def passed(work: Work, group: bytes) -> None:
             begin(work, group)
         elif work.now >= healing.share:
             # What is vouched for waits for the next time: where it was shared in truth, most hear so until then.
-            due = [one for one in healing.orphans if one not in healing.vouched]
+            awaited = {(work.me, one) for one in healing.unsealed} if healing.pull else set()
+            due = [one for one in healing.orphans if one not in healing.vouched and one not in awaited]
             if due:
                 work.deed(Recollect(group, lobby.label, tuple(due[:ORPHANS_AT_ONCE])))
             share = work.now + 4 * work.settings.share_after * (1 + work.chance())
