@@ -73,6 +73,15 @@ def _forget_passed(work: Work, handle: str, group: bytes) -> None:
     work.keep(replace(peer, passed={one: more for one, more in peer.passed.items() if one != group}))
 
 
+def in_already(work: Work, lobby: Lobby, people: Collection[str]) -> Lobby:
+    """The same where we came in with ``people``: whom of them we had asked in, we do not let in."""
+    adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
+    for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
+        # A leaf of it is here already: if it is not in, it hears.
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    return replace(lobby, intents=replace(lobby.intents, adds=adds), invited=lobby.invited.difference(people))
+
+
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
     others = [one for one in work.lobbies() if one.group != group]
