@@ -159,12 +159,16 @@ def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
 
 
 def without(work: Work, lobby: Lobby, handle: str) -> None:
-    """``handle`` lets us in no more. Our people are asked by the next one, if there is any."""
+    """``handle`` lets us in no more. Our people are asked by the next one, if there is any.
+
+    A yes to that one does not hold for whom ``handle`` named.
+    """
     others = tuple(one for one in (lobby.inviter, *lobby.inviters) if one != handle)
     if not others:
         drop(work, lobby)
         return
-    rest = replace(lobby, inviter=others[0], inviters=others[1:])
+    asked = lobby.asked if handle != lobby.inviter else ()
+    rest = replace(lobby, inviter=others[0], inviters=others[1:], asked=asked)
     if handle == lobby.inviter and lobby.stage is Stage.INVITED:
         ask(work, rest)
     elif handle == lobby.inviter:  # they are asked already, for each
@@ -192,11 +196,14 @@ def drop(work: Work, lobby: Lobby) -> None:
 
 
 def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:
-    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer."""
+    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer.
+
+    Then whom ``handle`` named may not any more.
+    """
     packages.taken_back(work, lobby.group, handle)
     others = packages.holders(work, lobby.group)
     if handle == lobby.inviter and others:
-        work.keep_lobby(replace(lobby, inviter=others[0]), reworded=True)
+        work.keep_lobby(replace(lobby, inviter=others[0], asked=()), reworded=True)
         work.stir(lobby.group)
     return handle != lobby.inviter or bool(others)
 
