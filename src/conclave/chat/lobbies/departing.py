@@ -10,7 +10,7 @@ from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import speaking
 from conclave.chat.lobbies.ending import end, out
-from conclave.chat.lobbies.invitations import decline, demand_in, own_handle
+from conclave.chat.lobbies.invitations import decline, demand_in, in_already, own_handle
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Closing, Leaving, decode_content
@@ -60,12 +60,14 @@ def remove(work: Work, command: RemoveFrom) -> None:
     handle = own_handle(command.member)
     if handle == work.me:
         raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
-    if handle in lobby.invited:
+    people = groups.roster(groups.need_session(work, lobby.group))
+    if handle in people:
+        lobby = in_already(work, lobby, people)  # as a home from before may have it
+        purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
+    elif handle in lobby.invited:
         _withdraw(work, lobby, handle)
-        return
-    if handle not in groups.roster(groups.need_session(work, lobby.group)):
+    else:
         raise LocalError(f"{handle} is not in {lobby.label}", remedy=f"conclave lobby who {lobby.label[1:]}")
-    purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
 
 
 def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:

@@ -73,6 +73,15 @@ def _forget_passed(work: Work, handle: str, group: bytes) -> None:
     work.keep(replace(peer, passed={one: more for one, more in peer.passed.items() if one != group}))
 
 
+def in_already(work: Work, lobby: Lobby, people: Collection[str]) -> Lobby:
+    """The same where we came in with ``people``: whom of them we had asked in, we do not let in."""
+    adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
+    for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
+        # A leaf of it is here already: if it is not in, it hears.
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    return replace(lobby, intents=replace(lobby.intents, adds=adds), invited=lobby.invited.difference(people))
+
+
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
     others = [one for one in work.lobbies() if one.group != group]
@@ -150,12 +159,16 @@ def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
 
 
 def without(work: Work, lobby: Lobby, handle: str) -> None:
-    """``handle`` lets us in no more. Our people are asked by the next one, if there is any."""
+    """``handle`` lets us in no more. Our people are asked by the next one, if there is any.
+
+    A yes to that one does not hold for whom ``handle`` named.
+    """
     others = tuple(one for one in (lobby.inviter, *lobby.inviters) if one != handle)
     if not others:
         drop(work, lobby)
         return
-    rest = replace(lobby, inviter=others[0], inviters=others[1:])
+    asked = lobby.asked if handle != lobby.inviter else ()
+    rest = replace(lobby, inviter=others[0], inviters=others[1:], asked=asked)
     if handle == lobby.inviter and lobby.stage is Stage.INVITED:
         ask(work, rest)
     elif handle == lobby.inviter:  # they are asked already, for each
@@ -183,11 +196,14 @@ def drop(work: Work, lobby: Lobby) -> None:
 
 
 def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:
-    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer."""
+    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer.
+
+    Then whom ``handle`` named may not any more.
+    """
     packages.taken_back(work, lobby.group, handle)
     others = packages.holders(work, lobby.group)
     if handle == lobby.inviter and others:
-        work.keep_lobby(replace(lobby, inviter=others[0]), reworded=True)
+        work.keep_lobby(replace(lobby, inviter=others[0], asked=()), reworded=True)
         work.stir(lobby.group)
     return handle != lobby.inviter or bool(others)
 

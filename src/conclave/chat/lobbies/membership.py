@@ -236,6 +236,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = sharing.kept_back(work, lobby, people)
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
+    lobby = invitations.in_already(work, lobby, people)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
         voice=voice,
