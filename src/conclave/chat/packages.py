@@ -9,6 +9,8 @@ authority (``node.mailroom``).
 
 from __future__ import annotations
 
+from math import inf
+
 from conclave.chat import groups
 from conclave.chat.effects import Publish
 from conclave.chat.lobby_state import Stage
@@ -71,11 +73,13 @@ def holders(work: Work, group: bytes) -> list[str]:
     return sorted({one.handle for one in found if one is not None and one.group == group})
 
 
-def taken_back(work: Work, group: bytes, handle: str = "") -> None:
-    """Nobody lets us into that lobby any more, or ``handle`` does not."""
-    for reference, _ in work.packages():
+def taken_back(work: Work, group: bytes, handle: str = "", *, before: float = inf) -> None:
+    """Nobody lets us into that lobby any more, or ``handle`` does not; or not by what was handed ``before``."""
+    for reference, one in work.packages():
         holder = work.holder(reference)
-        if holder is not None and holder.group == group and handle in ("", holder.handle):
+        if holder is None or holder.group != group or handle not in ("", holder.handle):
+            continue
+        if one.package.leaf.lifetime[0] < before:
             work.drop_package(reference)
 
 

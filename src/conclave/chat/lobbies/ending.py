@@ -21,10 +21,14 @@ CLOSING_SECONDS = 14 * 86_400.0
 
 
 def out(work: Work, lobby: Lobby, reason: str) -> None:
-    """A commit puts us out. Who asked us in since, and has our answer already, may let us in again, or says no."""
+    """A commit puts us out. Who asked us in since, and has our answer already, may let us in again, or says no.
+
+    That it asked since we cannot see; who has our answer for longer than a day asked while we were in.
+    """
     words = f"{work.me} left" if reason == groups.LEFT else "you were removed" + (f": {reason}" if reason else "")
     own_notice(work, lobby.label, words)
     state = work.session(lobby.group)
+    packages.taken_back(work, lobby.group, before=work.now - packages.HANDED_SECONDS)
     waits = [one for one in packages.holders(work, lobby.group) if one not in work.expelled]
     if reason == groups.LEFT or state is None or not waits or work.own is None:
         end(work, lobby)

@@ -8,7 +8,7 @@ orders meet (``chat.lobbies.healing``) or the leader is gone (``chat.lobbies.lea
 
 from __future__ import annotations
 
-from conclave.chat import groups
+from conclave.chat import groups, packages
 from conclave.chat.effects import PutEntry
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard, own_notice
@@ -380,6 +380,7 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         gone[handle] = (entry.seq, why)
         entered.pop(handle, None)
         marks = marks.drop(handle)
+        packages.taken_back(work, lobby.group, handle)
         words = f"{handle} left" if why == groups.LEFT else f"{handle} was removed" + (f": {why}" if why else "")
         own_notice(work, lobby.label, words, entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, after, staged.changes)

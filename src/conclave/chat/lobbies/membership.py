@@ -113,6 +113,8 @@ def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
 def answered(work: Work, handle: str, answer: Answer) -> None:
     """Somebody answered our invitation, or a question of a lobby that is not ours any more."""
     lobby = work.lobby(answer.group)
+    if answer.choice is Choice.REJECT:
+        packages.taken_back(work, answer.group, handle)  # our device said yes by itself, as its half may have lost
     if lobby is None or lobby.stage is not Stage.MEMBER or handle not in lobby.invited:
         if answer.choice is Choice.ACCEPT:  # though others may have let it in: who waits for our welcome has none
             work.post(handle, Answer(answer.group, Choice.REJECT))
@@ -183,8 +185,10 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         return Fate.DECLINED
     lobby, old = work.lobby(welcome.group) or lobby, work.session(welcome.group)
     if healing and old is not None and old.number >= state.number and lobby.healing.step is Step.SOUND:
+        packages.used(work, reference)  # we are in by ourselves
         return Fate.DECLINED
     if healing and old is not None and lobby.lead is not None and orders.counts_before(lobby.lead, welcome.runs[0]):
+        packages.used(work, reference)
         return Fate.DECLINED  # that half has lost since: we would come back, and be taken there again
     if healing and lobby.healing.step is Step.ENTER:
         return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
