@@ -41,9 +41,6 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     watch = lobby.watch
     if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
         return
-    if handle == lobby.leader:
-        lobby = leader_heard(work, lobby)
-    assert lobby.order is not None
     if entry.seq <= lobby.order.seq:
         work.have(entry.group)
         return
@@ -62,6 +59,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
+    if handle == lobby.leader:  # by what does not hold a term goes on that nobody took
+        lobby = leader_heard(work, lobby)
     if handle == lobby.leader and lobby.healing.unknown:  # who is out for it gets none
         lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
     audience.progressed(work, lobby, entry)
@@ -124,6 +123,8 @@ def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationErro
     work.trouble(handle, f"{lobby.label}: {error}")
     if handle == lobby.leader and error.reason == "forked" and lobby.healing.step is Step.SOUND:
         healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
+    elif handle == lobby.leader and error.reason == "forked":
+        rejoining.ask_again(work, lobby.group)  # it showed something else where our commit stands, maybe
 
 
 def took(
