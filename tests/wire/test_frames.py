@@ -28,7 +28,7 @@ from conclave.wire.order import (
     decode_ordered,
     encode_ordered,
 )
-from conclave.wire.posts import Invite, Message, Parcel, open_post, pack_parcel
+from conclave.wire.posts import Invite, Message, Parcel, Welcome, open_post, pack_parcel
 from tests.wire.frames_strategies import frames, ordered, parcels
 
 
@@ -166,6 +166,20 @@ def test_terms_that_do_not_follow_one_another_are_refused(runs: tuple[Run, ...])
 def test_terms_that_end_elsewhere_than_the_order_are_refused(seq: int) -> None:
     with pytest.raises(DecodeError, match="end elsewhere"):
         decode_frame(Kind.HEAD, head(Run(2, 0, "ayse", 5, 9), Run(1, 0, "burak", 1, 4), seq=seq))
+
+
+@pytest.mark.parametrize("name", ["../x", "Nobody", "", "a b", "x\x1b[2J", "-x"])
+@pytest.mark.parametrize("now", [True, False], ids=["who leads", "who led"])
+def test_a_leader_whose_name_is_none_is_refused(name: str, *, now: bool) -> None:
+    runs = (Run(2, 0, name if now else "ayse", 5, 9), Run(1, 0, "burak" if now else name, 1, 4))
+    with pytest.raises(DecodeError, match="nobody led"):
+        decode_frame(Kind.HEAD, head(*runs))
+    with pytest.raises(DecodeError, match="nobody led"):
+        decode_frame(Kind.INFO, head(*runs) + b"\0")
+    kind, body = pack_parcel(Welcome(b"g" * 16, "ops", 9, b"h" * 32, runs, b""))
+    post = Post(b"12345678", 1, 1, kind, body)
+    with pytest.raises(DecodeError, match="nobody led"):
+        open_post(post)
 
 
 def test_the_most_terms_that_are_told_can_be_read() -> None:
