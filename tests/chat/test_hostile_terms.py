@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.effects import Effect
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_TERM, Order
 from conclave.values import replace
+from conclave.wire.delivery import Post, PostKind
 from conclave.wire.order import EntryKind, Head, Ordered, Refusal, Refused, Run, Submit
+from conclave.wire.posts import Welcome, open_post, pack_parcel
 from tests.chat.desks import Table, together
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -128,3 +131,46 @@ def test_who_comes_in_anew_believes_of_who_leads_alone_that_it_takes_a_term(
     talk(table)
     table.restart("burak")
     assert table.wants("burak") <= set(ALL)
+
+
+def test_who_comes_in_anew_does_not_take_nothing_for_its_words(table: Table) -> None:
+    """What burak is yet to protect has no ciphertext, as an entry that ayse makes up."""
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.say("burak", "#ops", "mine")
+    submit = coming_in(table)
+    (words,) = [one for one in table.state("burak", submit.group).voice.flying if one.id]
+    _, entry, _ = orders.write(at(table, "burak"), "burak", words.number, 0, EntryKind.MESSAGE, b"")
+    table.step("burak", ev.Arrived("ayse", entry))
+    assert table.statuses("burak", "#ops")[-1] == "waiting"
+    table.drop = lambda *_: False
+    talk(table)
+    assert all("mine" in table.words(name) for name in ALL)
+
+
+@pytest.mark.parametrize("leader", ["elif", "cem", "nobody"], ids=["the newcomer", "who lets it in", "nobody"])
+def test_a_welcome_of_a_term_that_nobody_took_makes_nobody_deaf(leader: str) -> None:
+    table = together(*ALL, beside=("elif",))
+    table.link("cem", "elif")
+    honest = table.step
+
+    def lie(name: str, event: ev.Event) -> list[Effect]:
+        frame = event.frame if isinstance(event, ev.Arrived) else None
+        if name == "elif" and isinstance(frame, Post) and frame.kind is PostKind.WELCOME:
+            welcome = open_post(frame)
+            assert isinstance(welcome, Welcome)
+            top = Run(welcome.runs[0].term + 1, 0, leader, welcome.seq + 1, welcome.seq)
+            _, body = pack_parcel(replace(welcome, runs=(top, *welcome.runs)))
+            event = ev.Arrived("cem", replace(frame, body=body))
+        return honest(name, event)
+
+    table.step = lie  # type: ignore[method-assign]
+    table.put("cem", ev.InviteTo("ops", ("elif",)))
+    table.run(2)
+    table.put("elif", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.run(120, 2)
+    talk(table)
+    if leader == "elif":
+        assert any("it says that you lead" in text for text in table.troubles("elif"))
+        assert table.stages()["elif"] != "member"
+    else:
+        assert {"hello burak", "hello cem"} <= set(table.words("elif"))

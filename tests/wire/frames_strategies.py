@@ -9,7 +9,8 @@ from conclave.wire import posts as p
 
 U16, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (16, 32, 64))
 GROUPS = st.sampled_from([bytes([n]) * 16 for n in range(3)])
-HANDLES = st.sampled_from(["ayse", "burak", "cem", "deniz", "", "e" * 63, "x\x1b[2J"])
+LEADERS = st.sampled_from(["ayse", "burak", "cem", "deniz", "e" * 63])
+HANDLES = LEADERS | st.sampled_from(["", "x\x1b[2J"])
 IDS = st.binary(min_size=16, max_size=16)
 HASHES = st.binary(min_size=32, max_size=32)
 SMALL = st.integers(0, 6) | U64
@@ -25,7 +26,7 @@ def _runs(draw: st.DrawFn) -> tuple[order.Run, ...]:
     runs: list[order.Run] = []
     for _ in range(draw(st.integers(1, 3))):
         last = min(first - 1 + draw(st.integers(0, 4)), order.LAST_SEQ)
-        runs.insert(0, order.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
+        runs.insert(0, order.Run(term, draw(st.integers(0, 3) | U32), draw(LEADERS), first, last))
         first, term = last + 1, term + 1
         if first > order.LAST_SEQ or term >= 1 << 32:
             break

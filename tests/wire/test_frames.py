@@ -198,6 +198,20 @@ def test_what_ends_before_it_begins_is_refused(ends: tuple[int, int]) -> None:
     assert read(encode_frame(Recall(b"g" * 16, 3, 4))) == Recall(b"g" * 16, 3, 4)
 
 
+@pytest.mark.parametrize("name", ["../x", "Nobody", "", "a b", "x\x1b[2J", "-x"])
+@pytest.mark.parametrize("now", [True, False], ids=["who leads", "who led"])
+def test_a_leader_whose_name_is_none_is_refused(name: str, *, now: bool) -> None:
+    runs = (Run(2, 0, name if now else "ayse", 5, 9), Run(1, 0, "burak" if now else name, 1, 4))
+    with pytest.raises(DecodeError, match="nobody led"):
+        decode_frame(Kind.HEAD, head(*runs))
+    with pytest.raises(DecodeError, match="nobody led"):
+        decode_frame(Kind.INFO, head(*runs) + b"\0")
+    kind, body = pack_parcel(Welcome(b"g" * 16, "ops", 9, b"h" * 32, runs, b""))
+    post = Post(b"12345678", 1, 1, kind, body)
+    with pytest.raises(DecodeError, match="nobody led"):
+        open_post(post)
+
+
 def test_the_most_terms_that_are_told_can_be_read() -> None:
     runs = tuple(Run(n, 0, "a" * 63, n, n) for n in range(RUNS, 0, -1))
     assert decode_frame(Kind.HEAD, head(*runs)) == Head(b"g" * 16, RUNS, b"h" * 32, runs)

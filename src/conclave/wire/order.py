@@ -13,7 +13,7 @@ from conclave.errors import DecodeError
 from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.kinds import Kind
-from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES
+from conclave.wire.limits import HANDLE, HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES
 
 RUNS = 64
 """Latest terms of a lobby's order that are remembered and told."""
@@ -212,13 +212,16 @@ def read_runs(r: Reader) -> tuple[Run, ...]:
 def read_place(r: Reader) -> tuple[int, bytes, tuple[Run, ...]]:
     """How far an order goes, the hash of its last entry, and its latest terms, of which the newest ends there.
 
-    Raises ``DecodeError``: whoever took another end for its own could show its order to nobody.
+    Raises ``DecodeError``: whoever took another end for its own could show its order to nobody, and by its name a
+    leader is looked for, and shown to people.
     """
     seq, digest, runs = r.uint64(), r.fixed(HASH_BYTES), read_runs(r)
     if runs[0].last != seq:
         raise DecodeError("terms of a lobby that end elsewhere than its order")
     if seq > LAST_SEQ:
         raise DecodeError("no lobby has so many entries")
+    if not all(HANDLE.fullmatch(run.leader) for run in runs):
+        raise DecodeError("terms of a lobby that nobody led")
     return seq, digest, runs
 
 

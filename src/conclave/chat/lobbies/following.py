@@ -153,7 +153,7 @@ def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationErro
     if handle != lobby.leader or error.reason != "forked":
         return
     if lobby.healing.step is Step.ENTER:
-        rejoining.ask_again(work, lobby.group)
+        rejoining.ask_again(work, lobby.group)  # it showed something else where our commit stands, maybe
     elif lobby.healing.step is Step.SOUND:
         healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
 

@@ -19,9 +19,7 @@ from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
-from conclave.errors import VerificationError
 from conclave.lobby import order as orders
-from conclave.lobby.names import check_handle
 from conclave.values import replace
 from conclave.wire.order import EntryKind, Head, Ordered, Run, encode_ordered
 
@@ -56,11 +54,6 @@ def rumoured(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         return
     kept = audience.RUMOUR_KEPT_SECONDS
     if old is not None and abs(work.now - old[1]) < (kept / 2 if orders.same(run, old[0]) else RUMOUR_SECONDS):
-        return
-    try:
-        check_handle(run.leader)
-    except VerificationError as error:
-        work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
         return
     told = {one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < kept}
     lobby = replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)}))

@@ -177,6 +177,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         orders.demand_near(lobby.order, welcome.seq)
         if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
             raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
+        if welcome.runs[0].leader == work.me:  # who leads ordered what lets us in
+            raise VerificationError("it says that you lead, who were not in", reason="bad-term")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         if not healing:

@@ -50,8 +50,8 @@ def landed(lobby: Lobby, number: int, now: float) -> tuple[Lobby, Flying | None]
 
 
 def sealed_as(one: Flying, payload: bytes) -> bool:
-    """Whether this is, or once was, the ciphertext of it."""
-    return payload == one.payload or groups.payload_name(payload) in one.former
+    """Whether this is, or once was, the ciphertext of it; it has none until it is protected."""
+    return payload == one.payload != b"" or groups.payload_name(payload) in one.former
 
 
 def unsealed(one: Flying) -> Flying:
