@@ -106,7 +106,7 @@ def unlinked(work: Work, handle: str) -> None:
     for lobby in work.lobbies():
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
-            _there(work, lobby, handle, Mailed(_has(lobby, handle)))
+            _there(work, lobby, handle, Mailed(audience.has(lobby, handle)))
             if lobby.watch.mailing.get(handle) == LAST_SEQ:  # the link may have brought what fits no envelope
                 _on_its_way(work, lobby.group, handle, 0)
 
@@ -181,20 +181,10 @@ def _entries_deposited(work: Work, event: Deposited) -> None:
     lobby = work.lobby(event.group)
     if lobby is None or lobby.order is None or lobby.watch.followers is None:
         return
-    has = _has(lobby, event.peer)
+    has = audience.has(lobby, event.peer)
     if event.peer not in lobby.watch.followers or not event.entry <= has + 1 <= event.upto:
         return  # what is before it is not there, and is mailed from there on; or it is there already
     _there(work, lobby, event.peer, Mailed(event.upto, has + 1, int(event.until)))
-
-
-def _has(lobby: Lobby, handle: str) -> int:
-    """Up to which entry a follower has the order for certain, or its mailbox does."""
-    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
-    if one is None or lobby.order is None:
-        return 0
-    mark, mailed = lobby.ears.marks.get(handle), lobby.mailed.get(handle)
-    told = min(mark.has, lobby.order.seq) if mark is not None else 0
-    return max(one.have, told, one.since - 1, lobby.order.base, mailed.upto if mailed is not None else 0)
 
 
 def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
@@ -278,7 +268,7 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
     for handle, one in people.items():
         if one.linked or handle in work.expelled:
             continue
-        has = _has(lobby, handle)
+        has = audience.has(lobby, handle)
         if not _lacks(lobby, handle, one, has):
             continue
         first = max(has, mailing.get(handle, 0)) + 1
