@@ -159,7 +159,8 @@ def passed(work: Work, group: bytes) -> None:
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return
     people = lobby.watch.followers
-    if people is not None and not _heard(people):
-        return  # else each time fills the mailboxes of all who are away
+    there = people is None or any(one.linked and not one.until for one in people.values())
+    if not there or (people is not None and lobby.watch.parting and not _heard(people)):
+        return  # else each time fills the order, and the mailboxes of all who are away
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
     speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)
