@@ -152,6 +152,33 @@ def test_two_halves_that_stay_apart_hear_a_no_where_each_asks_the_other_in() -> 
     assert table.stages() == {"ayse": "leading", "burak": "member"}
 
 
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("other", ["burak", "deniz", "elif"])
+def test_two_halves_that_stay_apart_hear_a_no_though_both_hold_somebody_to_be_in(other: str, *, linked: bool) -> None:
+    """ayse's half and burak's put each other's people out, and cem is in in both. elif came in behind that."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif",))
+    table.part({"ayse"}, {"burak", "cem", "deniz", "elif"})
+    table.run(60)
+    for one in ("burak", "deniz"):
+        table.put("ayse", ev.RemoveFrom("ops", one))
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(10)
+    table.put("burak", ev.InviteTo("ops", ("elif",)))
+    table.run(3)
+    table.put("elif", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.run(30)
+    table.part({"ayse", other}, {"cem"})
+    if linked:
+        table.link("ayse", other)
+        table.run(3)
+    table.step("ayse", ev.InviteTo("ops", (other,)))
+    table.put(other, ev.InviteTo("ops", ("ayse",)))
+    table.run(30)
+    for one, asked in (("ayse", other), (other, "ayse")):
+        assert table.notices(one, RequestAnswered)[-1] == RequestAnswered(asked, "#ops", "rejected")
+        assert table.view(one).invited == ()
+
+
 @pytest.mark.parametrize("accepted", [False, True])
 def test_who_is_found_in_by_who_had_asked_it_in_is_asked_no_more_and_can_be_put_out(*, accepted: bool) -> None:
     """ayse puts cem out, lets deniz in, and asks cem in again, which takes the Welcome while it is in for itself."""

@@ -154,8 +154,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             packages.stock_told(work, count)
         case ev.Deposited():
             mail.deposited(work, event)
-        case ev.DepositFailed(peer, _, reason, group, entry):
-            mail.failed(work, peer, reason, group, entry)
+        case ev.DepositFailed():
+            mail.failed(work, event)
         case ev.Expelled(peer, reason, skew):
             purging.expelled(work, peer, reason, skew)
             _expelled(work, peer, reason)

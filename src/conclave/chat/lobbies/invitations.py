@@ -73,6 +73,20 @@ def _forget_passed(work: Work, handle: str, group: bytes) -> None:
     work.keep(replace(peer, passed={one: more for one, more in peer.passed.items() if one != group}))
 
 
+def apart(work: Work, lobby: Lobby, handle: str) -> None:
+    """``handle`` is in, in a half in which we are out: if it has our invitation, and did not say yes, that is a no.
+
+    Each may have asked the other in, and have waited for its answer.
+    """
+    state = work.session(lobby.group)
+    taken = work.peer(handle).out.base > lobby.invites.get(handle, 0)
+    if lobby.stage is not Stage.MEMBER or handle not in lobby.invited or handle in lobby.intents.adds or not taken:
+        return
+    if state is not None and handle not in groups.roster(state):
+        work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
+        work.tell(RequestAnswered(handle, lobby.label, "rejected"))
+
+
 def in_already(work: Work, lobby: Lobby, people: Collection[str]) -> Lobby:
     """The same where we came in with ``people``: whom of them we had asked in, we do not let in."""
     adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}

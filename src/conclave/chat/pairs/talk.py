@@ -160,7 +160,9 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
         work.keep(after)
         if after.pair.theirs is Theirs.REJECTED:
             links.drop_waiting(work, handle)
-        if before.pair.theirs is not Theirs.UNKNOWN:
+        waits = before.out.count > 0 or len(before.waiting) > 0
+        hushed = Theirs.BUSY in (before.pair.theirs, after.pair.theirs) and not waits  # nobody asked
+        if before.pair.theirs is not Theirs.UNKNOWN and not hushed:
             work.tell(RequestAnswered(handle, "", WORDS[choice]))
     if not after.out.count or choice is Choice.BUSY:
         return
