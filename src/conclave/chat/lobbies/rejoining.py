@@ -205,7 +205,10 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
     recent = tuple(one for one in at.recent if one[0] > at.base)
     order = replace(at, epoch=state.number, recent=recent)
-    own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
+    joined = "you were let in again as a new device"  # of a backup: no half was ours
+    if before is not None:
+        joined = f"this half of the lobby joined {lobby.leader}'s again"
+    own_notice(work, lobby.label, joined, entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
