@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say, table
-from conclave.errors import LocalError
+from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say, table, typed
+from conclave.errors import NotReady
 
 if TYPE_CHECKING:  # imported where they are used: --help must be quick
     from conclave.authority.records import AuditEntry
@@ -114,7 +114,7 @@ def invite(
     from conclave.pki.invite import TOKEN_BYTES, Invite
     from conclave.pki.names import parse_handle
 
-    person = parse_handle(handle)
+    person = typed(parse_handle, handle)
     now, seconds, token = time.time(), parse_duration(valid), secrets.token_bytes(TOKEN_BYTES)
     with open_office(context_of(ctx).home) as office:
         addresses = _addresses(office, at)
@@ -153,7 +153,7 @@ def account(
     from conclave.pki.invite import Invite
     from conclave.pki.names import parse_handle
 
-    person = parse_handle(handle)
+    person = typed(parse_handle, handle)
     home = context_of(ctx).home
     with open_office(home) as office:
         addresses = _addresses(office, at)
@@ -262,7 +262,7 @@ def suspend(
     from conclave.pki.names import parse_handle
 
     with open_office(context_of(ctx).home) as office:
-        person = parse_handle(handle)
+        person = typed(parse_handle, handle)
         marked = revocation.suspend(office.store, person, why, time.time(), console()).result()
         served = office.is_served()
     if as_json:
@@ -280,7 +280,7 @@ def resume(ctx: typer.Context, handle: Handle, as_json: Json = False) -> None:
     from conclave.pki.names import parse_handle
 
     with open_office(context_of(ctx).home) as office:
-        marked = revocation.resume(office.store, parse_handle(handle), time.time(), console()).result()
+        marked = revocation.resume(office.store, typed(parse_handle, handle), time.time(), console()).result()
     if as_json:
         emit([{"handle": marked.handle, "suspended": ""}])
     else:
@@ -328,9 +328,9 @@ def sign(
 def _addresses(office: Office, at: list[str] | None) -> Any:
     from conclave.pki.invite import parse_address
 
-    addresses = tuple(parse_address(text) for text in at) if at else office.addresses
+    addresses = tuple(typed(parse_address, text) for text in at) if at else office.addresses
     if not addresses:
-        raise LocalError(
+        raise NotReady(
             "where the authority can be reached is not known yet",
             remedy="serve it once (conclave authority serve), or say so: --at HOST:PORT",
         )

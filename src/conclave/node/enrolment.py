@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from conclave.errors import DecodeError, LocalError, Refused, VerificationError
+from conclave.errors import DecodeError, LocalError, NotReady, Refused, VerificationError
 from conclave.net.authority_client import AuthorityClient
 from conclave.net.authority_enrol import enrol, fetch_trust
 from conclave.node.carried import read_carried, write_carried
@@ -178,9 +178,9 @@ def _unlocked(home: Path, handle: Handle, invite: Invite | None, passphrase: str
     other = "one home for each person and authority: conclave --home DIR join …"
     if content.handle != handle:
         who = f"{content.handle}@{content.realm}" if content.realm else content.handle
-        raise LocalError(f"{home} is the home of {who}, not of {handle}", remedy=other)
+        raise NotReady(f"{home} is the home of {who}, not of {handle}", remedy=other)
     if invite is not None and content.trust.root and invite.root_sha256 != _pin(content):
-        raise LocalError(f"{home} trusts another authority of {content.realm} than the invite names", remedy=other)
+        raise NotReady(f"{home} trusts another authority of {content.realm} than the invite names", remedy=other)
     return vault
 
 
