@@ -16,6 +16,7 @@ from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, Us
 from conclave.node.directory import Directory
 from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
+from conclave.node.progress import stands
 from conclave.node.pump import Pump
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore, StoredLine
@@ -115,7 +116,7 @@ class Known:
         """The line that a person named; ``own``: of ours alone. Raises ``LocalError``."""
         name = name.strip().lower()
         lines = self.store.lines(conversation, limit=LOOK_BACK)
-        lines = [one for one in lines if one.line.kind is not LineKind.NOTICE]
+        lines = [one for one in lines if one.line.kind is not LineKind.NOTICE and stands(one.line)]
         if name == LAST:
             found = [one for one in lines if not own or one.line.sender == self.me][-1:]
         else:
@@ -170,4 +171,4 @@ def handle_of(text: str) -> str:
     try:
         return parse_handle(text.removeprefix("@"))
     except ConclaveError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
