@@ -146,6 +146,18 @@ def test_a_file_shows_its_size_and_how_to_get_it(capsys: pytest.CaptureFixture[s
         assert capsys.readouterr().out.rstrip().endswith(f"burak      {words}")
 
 
+def test_a_file_of_another_is_told_once_with_its_size(capsys: pytest.CaptureFixture[str]) -> None:
+    added = {"notice": "line-added", "conversation": "#ops"}
+    up._show(added | {"line": received("big.bin", kind="file")})
+    assert capsys.readouterr().out == ""
+    listed = {"notice": "file-listed", "conversation": "#ops", "sender": "burak", "name": "big.bin"}
+    up._show(listed | {"id": "3f9a02c1" * 4, "size": 1})
+    assert capsys.readouterr().out.endswith("#ops  burak offers big.bin, 1 byte: conclave fetch 3f9a02c1\n")
+    file = {"id": "3f9a02c1" * 4, "size": 1, "status": "here"}
+    up._show(added | {"line": received("big.bin", kind="file", file=file)})
+    assert "offers a file: big.bin" in capsys.readouterr().out
+
+
 def test_a_long_failure_does_not_push_the_name_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -233,6 +245,13 @@ def test_the_timer_of_a_lobby_that_one_is_not_in_is_not_known(monkeypatch: pytes
         done = conclave(None, "timer", "#ops", *options)
         assert (done.code, done.out) == (1, "")
         assert "ayse invites you" in done.err
+
+
+def test_who_is_in_a_lobby_that_one_left_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"lobby": "#ops", "words": "you are not in any more", "members": []}
+    monkeypatch.setattr(lobby, "NodeClient", Answers(**answer))
+    done = conclave(None, "lobby", "who", "ops")
+    assert (done.code, done.out, done.err.splitlines()[0]) == (1, "", "conclave: #ops: you are not in any more")
 
 
 def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyPatch) -> None:

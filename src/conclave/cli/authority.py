@@ -51,7 +51,7 @@ def init(
         return
     say(f"the authority of {name}, realm {made}, is made in {folder}")
     say(f"root SHA-256: {fingerprint.hex(':').upper()}")
-    note(f"move {folder / 'root.p12'} to a medium that you lock away: only a new issuing key will need it")
+    note(f"move {folder / 'root.p12'} to a medium that you lock away: no command here reads it")
     note("next: conclave authority serve")
 
 
@@ -189,7 +189,7 @@ def users(
             (
                 row["handle"],
                 f"suspended: {row['suspended']}" if row["suspended"] else "online" if row["online"] else "away",
-                ", ".join(row["devices"]) or "none yet",
+                ", ".join(_device(row, device) for device in row["devices"]) or "none yet",
                 _time(max((c["not_after"] for c in row["certificates"] if not c["revoked"]), default=0)),
                 row["name"],
             )
@@ -339,6 +339,11 @@ def _addresses(office: Office, at: list[str] | None) -> Any:
 
 def _handles(office: Office, query: str) -> list[str]:
     return [account.handle for account in office.store.reads.accounts(query, 1_000_000)]
+
+
+def _device(row: dict[str, Any], device: str) -> str:
+    held = [each["revoked"] for each in row["certificates"] if each["device"] == device]
+    return f"{device} (revoked)" if held and all(held) else device
 
 
 def _user(office: Office, handle: str, now: float) -> dict[str, Any]:
