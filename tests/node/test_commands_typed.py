@@ -78,7 +78,8 @@ USELESS = [
     ("say",), ("say", "@burak"), ("say", "@burak", ""), ("say", "@burak", "  "), ("say", "@burak", "x" * 65_537),
     ("shout", "hello"), ("busy", "perhaps"), ("up", "--x"), ("fetch", "abc"), ("react", "@burak", "last", ""),
     ("say", "burak", "hello"), ("say", "@Burak!", "hello"), ("find", "Burak"), ("authority", "invite", "Burak"),
-    ("join",), ("join", "nonsense"),
+    ("join",), ("join", "nonsense"), ("up", "--log-level", "loud"), ("say", "", "x"), ("say", "＠burak", "x"),
+    ("say", "@burak", "x", "--at", "nonsense"),
 ]  # fmt: skip
 
 
@@ -94,6 +95,7 @@ IMPOSSIBLE = [
     (("say", "@burak", "hello", "--reply", "nope"), "nope"),
     (("read", "#nowhere"), "no lobby"), (("lobby", "leave", "nowhere"), "no lobby"),
     (("unblock", "burak"), "not blocked"), (("fetch", "ffff"), "no file ffff"),
+    (("restore", "/nowhere", "--check"), "is not there"), (("send", "@burak", "/dev/null"), "into a file"),
     (("verify-transcript", "-", "--root", "/nowhere"), "cannot be read"),
 ]  # fmt: skip
 
@@ -110,7 +112,6 @@ def test_1_what_cannot_be_done(town: Town, words: tuple[str, ...], text: str) ->
     ("words", "text"),
     [
         (("authority", "serve"), "no authority"),
-        (("up", "--log-level", "loud"), "log_level"),
         (("up", "--listen", "nonsense"), ""),
     ],
 )

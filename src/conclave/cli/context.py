@@ -65,7 +65,8 @@ def read_passphrase(
         try:
             text = source.read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise NotReady(f"the passphrase file {source} cannot be read: {error}") from error
+            why = getattr(error, "strerror", "") or "it is not text in UTF-8"
+            raise NotReady(f"the passphrase file {source} cannot be read: {why}") from error
         passphrase = text[0] if text else ""
     elif descriptor:
         try:
@@ -74,8 +75,8 @@ def read_passphrase(
         except (OSError, ValueError) as error:
             raise NotReady(f"CONCLAVE_PASSPHRASE_FD {descriptor!r} cannot be read: {error}") from error
     elif sys.stdin.isatty():
-        passphrase = getpass.getpass(f"{prompt}: ")
-        if confirm and getpass.getpass("once more: ") != passphrase:
+        passphrase = _asked(f"{prompt}: ")
+        if confirm and _asked("once more: ") != passphrase:
             raise NotReady("the two passphrases differ")
     else:
         raise NotReady(
@@ -88,6 +89,14 @@ def read_passphrase(
     if confirm and len(passphrase) < FEW_CHARACTERS:
         note(f"warning: {prompt}: fewer than {FEW_CHARACTERS} characters are soon guessed")
     return passphrase
+
+
+def _asked(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt)
+    except KeyboardInterrupt:
+        note("")  # what comes next begins a line of its own
+        raise
 
 
 def typed(read: Callable[[str], T], text: str) -> T:

@@ -23,7 +23,7 @@ from pydantic_settings import (
 
 from conclave.chat.settings import Settings
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import NotReady
+from conclave.errors import NotReady, UsageError
 from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.lobby.succession import Patience
@@ -104,6 +104,12 @@ def load(home: Path, **flags: Any) -> NodeSettings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        if flags.get(where) is not None:
+            raise UsageError(f"--{where.replace('_', '-')}: {first['msg']}", remedy="conclave up --help") from error
+        if first["type"] == "extra_forbidden":
+            raise NotReady(
+                f"there is no setting {where}", remedy=f"mend {path}: docs/settings.md has them all"
+            ) from error
         raise NotReady(f"setting {where}: {first['msg']}", remedy=f"mend {path} or the environment") from error
     except (SettingsError, ValueError) as error:
         raise NotReady(f"{path}: {error}", remedy="it must be TOML") from error

@@ -18,6 +18,7 @@ from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
 from conclave.node.progress import stands
 from conclave.node.pump import Pump
+from conclave.pki.invite import parse_address
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore, StoredLine
 from conclave.values import dataclass
@@ -47,8 +48,9 @@ class Known:
             return self.lobby(text).label
         if text.startswith("@"):
             return f"@{handle_of(text)}"
+        name = text if text.isascii() else "NAME"
         raise UsageError(
-            f"{text!r} is neither a peer nor a lobby", remedy=f"@{text} for a peer, '#{text}' for a lobby"
+            f"{text!r} is neither a peer nor a lobby", remedy=f"@{name} for a peer, '#{name}' for a lobby"
         )  # fmt: skip
 
     def lobby(self, text: str) -> views.LobbyView:
@@ -164,6 +166,14 @@ class Known:
         person = self.directory.remembered(handle)
         lost = self.peers.left(handle) or self.peers.lost(handle)
         return max(lost, person.since if person is not None and not person.online else 0.0)
+
+
+def address_of(text: str) -> str:
+    """``host:port`` as a person wrote it. Raises ``UsageError``."""
+    try:
+        return str(parse_address(text))
+    except ConclaveError as error:
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def handle_of(text: str) -> str:

@@ -21,7 +21,7 @@ from conclave.errors import LocalError, Refused, UsageError
 from conclave.files.record import FileRecord
 from conclave.node import attendance, progress
 from conclave.node import commands as ask
-from conclave.node.known import Known
+from conclave.node.known import Known, address_of
 from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress, stands
 from conclave.node.signs import is_sign
@@ -167,7 +167,7 @@ class Words:
                 remedy="speak to whoever runs the authority",
             )
         if at:
-            await known.peers.dial_at(peer, at)
+            await known.peers.dial_at(peer, address_of(at))
         else:
             await known.demand_known(peer)
 

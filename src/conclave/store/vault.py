@@ -20,6 +20,8 @@ from conclave.values import dataclass, field, replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, TEXT_BYTES
 
+NO_COPY = "put a copy of it there; or make another home of a backup: conclave --home DIR restore FILE, and join again"
+"""A backup holds no vault."""
 VERSION = 2
 OLDEST = 1
 """Still read; an enrolment that was under way in it goes on as one without an invite."""
@@ -141,7 +143,7 @@ def recognise_vault(path: Path) -> None:
 
 
 def _no_vault(path: Path, error: DecodeError) -> LocalError:
-    return NotReady(f"{path} is not a vault that can be read: {error}", remedy="restore it from a backup")
+    return NotReady(f"{path} is not a vault that can be read: {error}", remedy=NO_COPY)
 
 
 def _read(path: Path) -> bytes:
@@ -155,7 +157,7 @@ def _read(path: Path) -> bytes:
             f"{path} cannot be read: {error.strerror}", remedy="make the file yours to read"
         ) from error
     if len(envelope) > VAULT_BYTES:
-        raise NotReady(f"{path} is too large for a vault", remedy="restore it from a backup")
+        raise NotReady(f"{path} is too large for a vault", remedy=NO_COPY)
     return envelope
 
 
