@@ -267,6 +267,7 @@ class Lobby:
     inviters: tuple[str, ...] = ()  # who asked us in too, and has no answer
     invites: Mapping[str, int] = field(default_factory=dict)  # by which post of ours to it somebody was asked in last
     timers_heard: tuple[int, ...] = ()  # entries that we know to have set one, not from who says one again
+    since: int = 0  # UNIX seconds when our people were asked in; 0: not known
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard

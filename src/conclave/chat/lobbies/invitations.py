@@ -11,7 +11,7 @@ from conclave.chat import groups, packages
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import LocalError, VerificationError
+from conclave.errors import LocalError, UsageError, VerificationError
 from conclave.lobby.names import check_handle, check_name
 from conclave.values import replace
 from conclave.wire.posts import Answer, Choice, Invite, Leave
@@ -115,7 +115,7 @@ def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
 
 def ask(work: Work, lobby: Lobby) -> None:
     """Our people are asked, or told once they are free."""
-    work.keep_lobby(replace(lobby, hushed=work.busy), reworded=True)
+    work.keep_lobby(replace(lobby, hushed=work.busy, since=int(work.now)), reworded=True)
     if work.busy:
         work.post(lobby.inviter, Answer(lobby.group, Choice.BUSY))
     else:
@@ -133,7 +133,7 @@ def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) 
 
 def asked_beside(work: Work, lobby: Lobby, handles: tuple[str, ...]) -> None:
     """Our people said yes to somebody, and are asked for these too: that one did not know that they are in."""
-    work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles)), reworded=True)
+    work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles), since=int(work.now)), reworded=True)
     for handle in handles if not work.busy else ():
         work.tell(RequestArrived(handle, lobby.label))
 
@@ -273,7 +273,7 @@ def own_name(name: str) -> str:
     try:
         return check_name(name)
     except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def own_handle(text: str) -> str:
@@ -281,7 +281,7 @@ def own_handle(text: str) -> str:
     try:
         return check_handle(text.removeprefix("@"))
     except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def demand_in(work: Work, label: str) -> Lobby:
