@@ -7,6 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import packages
 from conclave.chat.work import Work
+from conclave.node.progress import in_lobby
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Invite
 from tests.chat.desks import Table, together
@@ -90,3 +91,20 @@ def test_who_let_in_somebody_that_was_in_by_itself_by_then_lets_in_no_more() -> 
     table.run(5)
     assert _holders(table, group, "elif") == []
     assert len(table.troubles("elif")) == troubles
+
+
+def test_of_what_all_had_it_is_not_said_that_it_may_have_arrived_by_who_was_out_and_is_in_again() -> None:
+    table = together("ayse", "burak", "cem")
+    identity = table.say("burak", "#ops", "mine")
+    table.run(30)
+
+    def words() -> str:
+        (stored,) = [one for one in table.stores["burak"].lines("#ops", limit=99) if one.line.id == identity]
+        return in_lobby(table.view("burak"), stored, "burak").words
+
+    assert words() == "delivered"
+    table.put("ayse", ev.RemoveFrom("ops", "burak"))
+    table.run(10)
+    ask_in(table, "ayse", "burak")
+    table.run(10)
+    assert words() == "how far it came is not heard any more"

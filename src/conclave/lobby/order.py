@@ -226,6 +226,11 @@ def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Orde
     return Order(order.group, seq, digest, runs, epoch, numbers, recent, base, doubted)
 
 
+def has(order: Order, run: Run, seq: int) -> bool:
+    """Whether entry ``seq`` of ``run`` is one of the order, as far as we know its leaders."""
+    return any(known.first <= seq <= known.last and same(known, run) for known in order.runs)
+
+
 def contradicts(order: Order, run: Run, seq: int, digest: bytes) -> bool:
     """Whether somebody was shown another entry ``seq`` in ``run`` than we; False also where we cannot tell.
 

@@ -20,6 +20,8 @@ from conclave.values import dataclass
 FAR = (Status.DELIVERED, Status.READ)
 UNHEARD = "it may have arrived: that is not heard any more"
 """Of what waited, here or in a mailbox, when the backup was made, or was on its way to somebody who was shut out."""
+UNPLACED = "how far it came is not heard any more"
+"""Of the same in a lobby, and of what was said before we were out of it and in again: its place is forgotten."""
 
 
 def has(mark: Mark | None, seq: int) -> bool:
@@ -53,7 +55,8 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
     line = stored.line
     status = line.status
     if not line.seq:
-        words = f"waiting for {view.leader}" if status is Status.WAITING else _unplaced(status)
+        words = UNPLACED if status is Status.SENT else status.value
+        words = f"waiting for {view.leader}" if status is Status.WAITING else words
         members = {one: status.value for one in view.roster if one != line.sender}
         return Progress(status, words, 0, len(view.roster), members)
     members = {}
@@ -85,11 +88,6 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
     return Progress(status, ", ".join(parts) or status.value, have, len(people), members)
 
 
-def _unplaced(status: Status) -> str:
-    """In words, of a line that no order has, nor its receiver as far as we know: none such is *sent* otherwise."""
-    return UNHEARD if status is Status.SENT else status.value
-
-
 def _sent(view: LobbyView, handle: str, seq: int) -> Status:
     """As far as it came without its receiver: of mailboxes whoever leads knows, and tells the others."""
     mailed = view.mailed.get(handle)
@@ -104,7 +102,8 @@ def in_pair(stored: StoredLine, peer: str, me: str, read: int) -> Progress:
         return Progress(status, status.value, 2, 2, {})
     if status is Status.DELIVERED and 0 < line.seq <= read:
         status = Status.READ
-    words = f"waiting for {peer}" if status is Status.WAITING else _unplaced(status)
+    words = UNHEARD if status is Status.SENT else status.value
+    words = f"waiting for {peer}" if status is Status.WAITING else words
     return Progress(status, words, 1 + (status in FAR), 2, {peer: status.value})
 
 

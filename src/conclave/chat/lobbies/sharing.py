@@ -25,6 +25,7 @@ from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.crypto.certificate import subject_key
 from conclave.errors import DecodeError, RemoteError, VerificationError
+from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Credential
 from conclave.values import replace
@@ -73,12 +74,14 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
     """Signed words that ``by`` gives, and their places in the order.
 
     ``ordered``: they come through the order, so everybody has them. Else that they have a place in it is the word of
-    ``by`` alone: what we are about to say again, or to share, we still do.
+    ``by`` alone: what we are about to say again, or to share, we still do, and none have one that is not behind where
+    their author stood.
     """
     strangers: set[str] = set()
-    for seq, author, content, signed in believed(work, lobby, by, items):
+    for place, author, content, signed in believed(work, lobby, by, items):
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         current = work.lobby(lobby.group) or lobby
+        seq = place if ordered or _may_stand(current, signed, place) else 0
         timer = current.timer if 0 < current.timed < seq else 0
         if author == work.me:
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
@@ -108,6 +111,15 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             after = work.lobby(lobby.group) or current
             work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
         _filled(work, lobby.group, author, content.count)
+
+
+def _may_stand(lobby: Lobby, signed: Signed, seq: int) -> bool:
+    """Whether words may be at a place of our order: where their author had more of it, they came later."""
+    try:
+        stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
+    except DecodeError:  # its author says nothing of it
+        return True
+    return lobby.order is None or stand.seq < seq or not orders.has(lobby.order, stand.run, stand.seq)
 
 
 def _unsaid(lobby: Lobby, author: str, identity: bytes) -> bool:
@@ -160,8 +172,8 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
     if lobby is None:
         return
     vouched = dict(lobby.healing.vouched)
-    first = vouched.pop((author, identity), 0)
-    if first:
+    first = vouched.pop((author, identity), None)
+    if first is not None:
         lobby = replace(lobby, healing=replace(lobby.healing, vouched=vouched))
         work.keep_lobby(lobby)
         if author == work.me:  # it is ordered now for certain; the others have it where it was ordered first
