@@ -10,7 +10,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.effects import Push
 from conclave.chat.links import send
-from conclave.chat.lobbies import following, healing
+from conclave.chat.lobbies import changing, following, healing
 from conclave.chat.lobbies.audience import known, leads
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.work import Work
@@ -89,7 +89,7 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         return
     if submit.kind is EntryKind.COMMIT:
         try:
-            staged = following.examine(work, state, handle, submit.number, submit.payload, work.judges.newcomers)
+            staged = changing.examine(work, state, handle, submit.number, submit.payload, work.judges.newcomers)
         except (RemoteError, LocalError) as error:
             work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
             _refuse(work, handle, submit, state.number, Refusal.STALE)
