@@ -212,16 +212,34 @@ def test_who_comes_from_a_backup_of_before_it_was_kept_where_orders_stood_asks_f
     assert _places(table, "burak") == _places(table, "ayse")
 
 
-def test_where_a_restored_home_knows_no_entry_of_the_order_it_says_nothing_again_and_asks_for_all() -> None:
-    table = together("ayse", "burak", "cem")
-    restored(table, "burak")
+def _unknown(table: Table) -> None:
+    """burak's home, from a backup, knows no entry of the order that counts."""
     ((group, lobby),) = table.desks["burak"].lobbies.items()
     assert lobby.order is not None
     runs = tuple(replace(run, leader="zeki") for run in lobby.order.runs)
     lobby = replace(lobby, order=replace(lobby.order, runs=runs))
     table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
+
+
+def test_where_a_restored_home_knows_no_entry_of_the_order_it_says_nothing_again_and_asks_for_all() -> None:
+    table = together("ayse", "burak", "cem")
+    restored(table, "burak")
+    _unknown(table)
     table.run(120)
     assert _recalled(table)[0] == 0
     assert _places(table, "burak") == _places(table, "ayse")
     for name in table.desks:
         assert table.words(name) == ["together"]
+
+
+def test_what_was_on_its_way_is_said_again_also_by_a_restored_home_that_knows_no_entry_of_the_order() -> None:
+    table = together("ayse", "burak", "cem")
+    table.drop = lambda _one, _other, frame: isinstance(frame, Submit)
+    table.say("burak", "#ops", "handed in")
+    restored(table, "burak")
+    _unknown(table)
+    table.drop = lambda *_: False
+    table.run(120)
+    assert _recalled(table)[0] == 0
+    for name in table.desks:
+        assert table.words(name) == ["together", "handed in"]

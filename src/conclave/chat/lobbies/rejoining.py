@@ -222,7 +222,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     )
     work.keep_lobby(timers.anew(lobby), reworded=True)
     purge_expelled(work, lobby.group)
-    sharing.begin(work, lobby.group)
+    sharing.begin(work, lobby.group, at_once=before is not None)
     sharing.ask(work, lobby.group)
     work.stir(lobby.group)
 

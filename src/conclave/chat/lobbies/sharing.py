@@ -16,10 +16,10 @@ from conclave.chat.effects import Recollect, SendOriginals
 from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, lacks, receipts
-from conclave.chat.lobbies.voice import say_content, wait
+from conclave.chat.lobbies.voice import say_content, wait, without
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words import gaps
-from conclave.chat.words.content import Content, Shared, decode_content
+from conclave.chat.words.content import Content, Delete, Shared, decode_content
 from conclave.chat.words.line import Status
 from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
@@ -88,6 +88,8 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
                 work.mark_line(lobby.label, content.id, Status.SENT, seq)
                 said_again(work, lobby.group, author, content.id)
+                if isinstance(content.body, Delete):
+                    _taken_back(work, lobby.group, content.body.id)
             else:
                 _vouched(work, lobby.group, author, content.id, seq)
             continue
@@ -134,6 +136,17 @@ def _vouched(work: Work, group: bytes, author: str, identity: bytes, seq: int) -
     if lobby is not None:
         vouched = {**lobby.healing.vouched, (author, identity): seq}
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, vouched=vouched)))
+
+
+def _taken_back(work: Work, group: bytes, identity: bytes) -> None:
+    """We took back words of ours that we, who come from a backup, are to say again: they had been sent."""
+    lobby = work.lobby(group)
+    if lobby is None or not (_unsaid(lobby, work.me, identity) or identity in lobby.healing.unsealed):
+        return
+    work.mark_line(lobby.label, identity, Status.SENT)
+    voice = without(work, lobby, lambda one: one.id == identity)
+    work.keep_lobby(replace(lobby, voice=replace(voice, sent=0)), reworded=True)
+    said_again(work, group, work.me, identity)
 
 
 def _strange(work: Work, lobby: Lobby, author: str) -> bool:
@@ -204,12 +217,15 @@ def kept_back(work: Work, lobby: Lobby, people: Iterable[str]) -> Lobby:
     return replace(lobby, healing=replace(lobby.healing, orphans=orphans, places={}))
 
 
-def begin(work: Work, group: bytes) -> None:
-    """We are in the half that counts: our own words of the other are said again at once, others' a while later."""
+def begin(work: Work, group: bytes, *, at_once: bool = True) -> None:
+    """We are in the half that counts: our own words of the other are said again at once, others' a while later.
+
+    Not ``at_once`` by a home that may come from a backup: it hears what it lacks first, and so what it took back.
+    """
     lobby = work.lobby(group)
     if lobby is None or not lobby.healing.orphans:
         return
-    own = tuple(one for one in lobby.healing.orphans if one[0] == work.me)
+    own = tuple(one for one in lobby.healing.orphans if at_once and one[0] == work.me)
     for at in range(0, len(own), ORPHANS_AT_ONCE):
         work.deed(Recollect(group, lobby.label, own[at : at + ORPHANS_AT_ONCE]))
     share = work.now + work.settings.share_after * (1 + work.chance())
@@ -225,11 +241,12 @@ def passed(work: Work, group: bytes) -> None:
     healing = lobby.healing
     if healing.orphans:
         if not healing.share:
-            begin(work, group)
+            begin(work, group, at_once=False)
         elif work.now >= healing.share:
             # What is vouched for waits for the next time: where it was shared in truth, most hear so until then.
             awaited = {(work.me, one) for one in healing.unsealed} if healing.pull else set()
-            due = [one for one in healing.orphans if one not in healing.vouched and one not in awaited]
+            ready = (one for one in healing.orphans if one not in awaited)
+            due = [one for one in ready if one[0] == work.me or one not in healing.vouched]
             if due:
                 work.deed(Recollect(group, lobby.label, tuple(due[:ORPHANS_AT_ONCE])))
             share = work.now + 4 * work.settings.share_after * (1 + work.chance())
@@ -255,7 +272,9 @@ def recollected(
                 healing = replace(lobby.healing, unsealed=lobby.healing.unsealed | {identity})
                 work.keep_lobby(replace(lobby, healing=healing))
                 continue
-            work.mark_line(lobby.label, identity, Status.FAILED)  # nobody has it
+            # Nobody has it; but who was let in anew asks for nothing from before, and it may have been sent then.
+            unheard = lobby.healing.entered.get(work.me, 0) > lobby.healing.common
+            work.mark_line(lobby.label, identity, Status.SENT if unheard else Status.FAILED)
         said_again(work, group, author, identity)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:

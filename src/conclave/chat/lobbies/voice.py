@@ -5,6 +5,8 @@ Left out: when things move on (``chat.lobbies.speaking``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conclave.chat import groups, records
 from conclave.chat.effects import DropState, PutState
 from conclave.chat.fifo import Fifo
@@ -105,14 +107,18 @@ def put_off_commit(work: Work, lobby: Lobby, epoch: int) -> Lobby:
 
 def without_receipts(work: Work, lobby: Lobby) -> Voice:
     """What is to be said without receipts: they count entries of an order that does not count any more."""
+    return without(work, lobby, lambda one: _is_receipt(one.content))
+
+
+def without(work: Work, lobby: Lobby, unwanted: Callable[[Flying | Unsaid], bool]) -> Voice:
+    """What is to be said without some of it. Of what flies the numbers are filled with nothing."""
     nothing = encode_content(Content(groups.new_id(work), 0, work.now, Seen()))
     flying = tuple(
-        replace(unsealed(one), id=b"", content=nothing) if _is_receipt(one.content) else one
-        for one in lobby.voice.flying
+        replace(unsealed(one), id=b"", content=nothing) if unwanted(one) else one for one in lobby.voice.flying
     )
     waiting: Fifo[Unsaid] = Fifo()
     for unsaid in lobby.voice.waiting:
-        if _is_receipt(unsaid.content):
+        if unwanted(unsaid):
             work.record(DropState(records.waiting_key(lobby.group.hex(), unsaid.key)))
         else:
             waiting = waiting.push(unsaid)
