@@ -240,11 +240,11 @@ def _take(work: Work, group: bytes) -> None:
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     if alone:
-        lobby = sharing.kept_back(work, lobby, groups.roster(state))
+        place = order.seq  # what has a place behind it from now on is not what our half had there
+        lobby = sharing.kept_back(work, lobby, groups.roster(state), place)
         order = replace(order, epoch=state.number, base=order.seq)  # its keys are not those that it had there
         common = lobby.healing.common
-        pull = lacks.added(lobby.healing.pull, common + 1, order.seq)
-        place = lobby.order.seq  # what has a place behind it from now on is not what our half had there
+        pull = lacks.added(lobby.healing.pull, common + 1, place)
         met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
         gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}
         healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone)

@@ -23,7 +23,7 @@ from conclave.chat.lobbies.invitations import (
     own_name,
 )
 from conclave.chat.lobbies.purging import purge_expelled
-from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
+from conclave.chat.lobbies.rejoining import POLICY, compare_rosters, taken_over
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.notices import RequestAnswered
@@ -216,8 +216,10 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         work.record(UnplaceLines(lobby.label, 0))
     else:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
+    head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
+    runs = taken_over(work, lobby, head) if lobby.stage is Stage.MEMBER else welcome.runs
     order = orders.Order(
-        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number,
+        welcome.group, welcome.seq, welcome.hash, runs, state.number,
         recent=((welcome.seq, welcome.hash),), base=welcome.seq,
     )  # fmt: skip
     number = max(lobby.voice.next, int(work.now * 1000))
@@ -227,7 +229,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     certificates.shown_in(work, lobby, welcome.seq, old, state, None)
     if lobby.stage is Stage.MEMBER:
-        lobby = terms.spent(work, lobby, lead.term)
+        lobby = sharing.kept_back(work, terms.spent(work, lobby, lead.term), people, welcome.seq)
         known = tuple(groups.roster(old)) if old is not None else lobby.asked
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
@@ -235,7 +237,6 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         pull, had = lobby.healing.pull, lobby.healing.had
         had = min(common, pull[0][0] - 1 if pull else common, had or common)
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
-        lobby = sharing.kept_back(work, lobby, people)
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),

@@ -25,7 +25,7 @@ from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.values import replace
-from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
+from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused, Run
 from conclave.wire.posts import Answer, Choice
 
 POLICY = Policy(lifetimes_at_join=False)
@@ -167,7 +167,10 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return
-    order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
+    head = Head(info.group, info.seq, info.hash, info.runs)
+    order = orders.Order(
+        info.group, info.seq, info.hash, taken_over(work, lobby, head), staged.epoch.context.epoch - 1, base=info.seq
+    )
     if lobby.order is not None:  # our half goes on from one of these where nobody is left in that one
         recent = tuple(one for one in lobby.order.recent if one[0] <= lobby.healing.common)
         order = replace(order, recent=recent)
@@ -181,6 +184,21 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     work.stir(info.group)
 
 
+def taken_over(work: Work, lobby: Lobby, head: Head) -> tuple[Run, ...]:
+    """The terms of an order that we come into, as we show them from now on: others believe of us where it parted.
+
+    Who leads may have come in behind the place where it says that ours did: by a lie of that those who were away then
+    would say again to it what was before it.
+    """
+    if lobby.order is None:
+        return head.runs
+    common, healing = orders.parting(lobby.order, head), lobby.healing
+    since = healing.since(head.runs[0].leader) if common >= healing.since(work.me) else 0
+    if 0 <= common < max(since, healing.common):
+        return head.runs[:1]
+    return orders.continued(lobby.order, head)
+
+
 def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     """A commit in the half that counts while we come in: ours brings us in, any other makes us ask again."""
     voice = lobby.voice
@@ -191,11 +209,11 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
         ask_again(work, lobby.group)
         return
-    state, before = voice.staged.begin(POLICY), work.session(lobby.group)
+    state, before, order = voice.staged.begin(POLICY), work.session(lobby.group), lobby.order
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
     people = groups.roster(state)
-    lobby = sharing.kept_back(work, lobby, people)
+    lobby = sharing.kept_back(work, lobby, people, order.base)
     pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
     anew = lobby.healing.anew - set(people)
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
@@ -205,8 +223,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         # A leaf of it is here already: if it is not in, it hears.
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
-    recent = tuple(one for one in lobby.order.recent if one[0] > lobby.order.base)
-    order = replace(lobby.order, epoch=state.number, recent=recent)
+    recent = tuple(one for one in order.recent if one[0] > order.base)
+    order = replace(order, epoch=state.number, recent=recent)
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)

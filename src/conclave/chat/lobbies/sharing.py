@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from conclave.chat import groups
-from conclave.chat.effects import Recollect, SendOriginals
+from conclave.chat.effects import Recollect, SendOriginals, UnplaceLines
 from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, lacks, receipts
@@ -176,12 +176,19 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
 # --- what our half said ---
 
 
-def kept_back(work: Work, lobby: Lobby, people: Iterable[str]) -> Lobby:
-    """The same where we are in with ``people``: of our half nothing is said again from before one of them came in.
+def kept_back(work: Work, lobby: Lobby, people: Iterable[str], place: int) -> Lobby:
+    """The same where we are in with ``people``, behind entry ``place``: what we have has no place behind that one.
 
-    Who came in there, and is in here already, was asked in by somebody who had said it all again, or made the half up:
-    then the others have what is from before it.
+    Else whoever names one of long ago makes of what was before it what was said since. Of our half nothing is said
+    again from before one of them came in.
+
+    Who came in there, and is in here already, was asked in by somebody who had said it all again, or made the half
+    up: then the others have what is from before it.
     """
+    if place < lobby.healing.common:
+        work.record(UnplaceLines(lobby.label, place))
+        healing = replace(lobby.healing, common=place, pull=lacks.until(lobby.healing.pull, place))
+        lobby = replace(lobby, healing=healing, ears=receipts.cut(lobby.ears, place))
     places = lobby.healing.places
     floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
     back = {one for one, seq in places.items() if seq <= floor}
