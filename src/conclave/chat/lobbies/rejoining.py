@@ -13,7 +13,7 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, ending, invitations, lacks, sharing, timers
+from conclave.chat.lobbies import audience, coming_in, ending, invitations, lacks, sharing, timers
 from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
@@ -25,7 +25,7 @@ from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.values import replace
-from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused, Run
+from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 from conclave.wire.posts import Answer, Choice
 
 POLICY = Policy(lifetimes_at_join=False)
@@ -169,7 +169,12 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     head = Head(info.group, info.seq, info.hash, info.runs)
     order = orders.Order(
-        info.group, info.seq, info.hash, taken_over(work, lobby, head), staged.epoch.context.epoch - 1, base=info.seq
+        info.group,
+        info.seq,
+        info.hash,
+        coming_in.taken_over(work, lobby, head),
+        staged.epoch.context.epoch - 1,
+        base=info.seq,
     )
     if lobby.order is not None:  # our half goes on from one of these where nobody is left in that one
         recent = tuple(one for one in lobby.order.recent if one[0] <= lobby.healing.common)
@@ -182,21 +187,6 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     watch = replace(lobby.watch, goal=info.seq, goal_by=handle, fetching=0)
     work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)
     work.stir(info.group)
-
-
-def taken_over(work: Work, lobby: Lobby, head: Head) -> tuple[Run, ...]:
-    """The terms of an order that we come into, as we show them from now on: others believe of us where it parted.
-
-    Who leads may have come in behind the place where it says that ours did: by a lie of that those who were away then
-    would say again to it what was before it.
-    """
-    if lobby.order is None:
-        return head.runs
-    common, healing = orders.parting(lobby.order, head), lobby.healing
-    since = healing.since(head.runs[0].leader) if common >= healing.since(work.me) else 0
-    if 0 <= common < max(since, healing.common):
-        return head.runs[:1]
-    return orders.continued(lobby.order, head)
 
 
 def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
@@ -213,11 +203,17 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
     people = groups.roster(state)
-    lobby = sharing.kept_back(work, lobby, people, order.base)
-    pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
+    lobby = coming_in.kept_back(work, lobby, people, order.base)
+    missed = lobby.healing.common + 1, entry.seq - 1
+    pull = lacks.added(lobby.healing.pull, *missed)
     anew = lobby.healing.anew - set(people)
-    met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
-    known = tuple(groups.roster(before)) if before is not None else lobby.asked
+    was = groups.roster(before) if before is not None else {}
+    met, unseen = _met(lobby, entry.seq, was, people), {}
+    if before is not None:
+        always = state.epoch.tree.untouched(before.epoch.tree)
+        doubted = [one for one, leaf in people.items() if leaf not in always and one in was.keys() - {work.me}]
+        unseen = lacks.unseen(lobby.healing.unseen, doubted, *missed)
+    known = tuple(was) if before is not None else lobby.asked
     adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
     for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
         # A leaf of it is here already: if it is not in, it hears.
@@ -228,7 +224,9 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
-    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
+    healing = replace(
+        lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0, unseen=unseen
+    )
     lobby = replace(
         lobby,
         order=order,
