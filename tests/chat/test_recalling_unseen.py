@@ -7,6 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.wire.order import Originals, Recall
 from tests.chat.desks import Table, together
+from tests.chat.test_hostile_halves import shows
 
 SAID = "while elif is out"
 
@@ -67,3 +68,18 @@ def test_who_was_in_all_the_while_is_given_it_by_who_came_in_anew_too(table: Tab
     table.run(240, 2)
     assert table.view("cem").term == table.view("fatma").term
     assert table.words("cem")[-1] == SAID
+
+
+def test_nor_is_it_said_again_to_who_was_out_where_that_one_says_that_the_order_parted_before(table: Table) -> None:
+    """elif leads, and shows burak her order as one that parted from all others' behind entry 4."""
+    group = table.desks["ayse"].labels["#ops"]
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.run(5)
+    table.part({"fatma", "elif", "burak"}, {"ayse"}, {"cem"}, {"deniz"})
+    table.run(60)
+    assert table.view("burak").leader == "elif"
+    table.part({"fatma", "elif"}, {"burak"}, {"ayse"}, {"cem"}, {"deniz"})
+    shows(table, group, "elif", "burak")
+    table.run(120)
+    assert table.texts("burak", "#ops").count("this half of the lobby joined elif's again") == 1
+    assert SAID not in table.words("elif")

@@ -22,7 +22,7 @@ def kept_back(work: Work, lobby: Lobby, people: Iterable[str], place: int) -> Lo
     """The same where we are in with ``people``, behind entry ``place``: what we have has no place behind that one.
 
     Else whoever names one of long ago makes of what was before it what was said since. Of our half nothing is said
-    again from before one of them came in.
+    again from before one of them came in, nor from when we did not see whether it was in.
 
     Who came in there, and is in here already, was asked in by somebody who had said it all again, or made the half
     up: then the others have what is from before it.
@@ -33,12 +33,15 @@ def kept_back(work: Work, lobby: Lobby, people: Iterable[str], place: int) -> Lo
         lobby = replace(lobby, healing=healing, ears=receipts.cut(lobby.ears, place))
     places = lobby.healing.places
     floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
-    back = {one for one, seq in places.items() if seq <= floor}
+    unseen = lobby.healing.unseen
+    hidden = [ends for one in people for ends in unseen.get(one, ())]
+    back = {one for one, seq in places.items() if seq <= floor or any(first <= seq <= last for first, last in hidden)}
     for author, identity in back:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.SENT)
     orphans = tuple(one for one in lobby.healing.orphans if one not in back)
-    return replace(lobby, healing=replace(lobby.healing, orphans=orphans, places={}))
+    unseen = {one: lacks.until(ranges, lobby.healing.common) for one, ranges in unseen.items()}
+    return replace(lobby, healing=replace(lobby.healing, orphans=orphans, places={}, unseen=unseen))
 
 
 def taken_over(work: Work, lobby: Lobby, head: Head) -> tuple[Run, ...]:

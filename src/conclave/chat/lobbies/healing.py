@@ -256,7 +256,6 @@ def unwound(
         asked=0.0,
         unknown=0.0,
         met={**lobby.healing.met, **late},
-        unseen={one: lacks.until(ranges, common) for one, ranges in lobby.healing.unseen.items()},
         forked=forked,
         places=places if forked else {},  # else nobody came in behind ``common``
     )
