@@ -302,7 +302,9 @@ def package_for(table: Table, who: str, victim: str, group: bytes) -> bytes:
     return answer.package
 
 
-def own_group(table: Table, who: str, victim: str, group: bytes, package: bytes = b"", term: int = 9) -> Post:
+def own_group(
+    table: Table, who: str, victim: str, group: bytes, package: bytes = b"", term: int = 9, seq: int = 1
+) -> Post:
     """``who`` makes a group of the lobby's id and adds ``victim``; the welcome, as a post."""
     package = package or package_of(table, who, victim)
     work = Work(table.desks[who], table.now, table.random)
@@ -320,7 +322,7 @@ def own_group(table: Table, who: str, victim: str, group: bytes, package: bytes 
         staged = mls.commit(state, [add] if number == 11 else [], verify=judge, now=table.now, random=table.random)
         state = mls.merge(staged.state or state, staged)
     assert staged.welcome is not None
-    kind, body = pack_parcel(Welcome(group, "ops", 1, bytes(32), (Run(term, 0, who, 1, 1),), staged.welcome))
+    kind, body = pack_parcel(Welcome(group, "ops", seq, bytes(32), (Run(term, 0, who, seq, seq),), staged.welcome))
     return Post(b"evilevil", 1, 1, kind, body)
 
 

@@ -206,6 +206,17 @@ def test_a_leader_that_ordered_nothing_leaves_no_run() -> None:
     assert order.runs == (Run(3, 2, "cem", 3, 2), Run(1, 0, "ayse", 1, 2))
 
 
+def test_terms_from_before_an_order_parted_are_not_taken_of_its_leader() -> None:
+    founder, second, third = Run(1, 0, "ayse", 1, 4), Run(2, 1, "burak", 5, 9), Run(5, 0, "elif", 7, 12)
+    ours = Order(GROUP, 9, bytes(32), (second, founder))
+    theirs = (third, replace(second, last=6), replace(founder, leader="deniz"))
+    assert orders.continued(ours, Head(GROUP, 12, bytes(32), theirs)) == (third, replace(second, last=6), founder)
+    strange = Head(GROUP, 12, bytes(32), (third, replace(second, term=3, last=6)))
+    assert orders.continued(ours, strange) == (third,)
+    nothing = Order(GROUP, 0, bytes(32), (replace(founder, last=0, leader="cem"),))
+    assert orders.continued(nothing, strange) == strange.runs, "from a backup that had no order"
+
+
 def test_halves_part_at_the_end_of_what_both_have() -> None:
     common, _ = write(orders.begin(GROUP, "ayse"), 4)
     ours, _ = write(common, 3)

@@ -158,6 +158,8 @@ class Healing:
     forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     places: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
     """Where orphans stood in the half that lost, until we are in another: who came in behind is not to have them."""
+    unseen: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Of which entries we did not see whether somebody was in, who was before and is now: it gets none from us."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing

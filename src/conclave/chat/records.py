@@ -116,12 +116,11 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
     w.vector(healing.pull, _write_range)
-    if lobby.timers_heard or healing.places or lobby.since:
+    unseen = [(one, ranges) for one, ranges in healing.unseen.items() if ranges]
+    if lobby.timers_heard or healing.places or lobby.since or unseen:  # of most there is none
         w.vector(lobby.timers_heard, Writer.uint64)
-    if healing.places or lobby.since:
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
-    if lobby.since:
-        w.uint64(lobby.since)
+        w.uint64(lobby.since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], _write_range))
     return w.done()
 
 
@@ -162,7 +161,10 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     stood = zip(orphans, r.vector(Reader.uint64), strict=True) if r.remaining else ()
     places = {one: seq for one, seq in stood if seq}
     since = r.uint64() if r.remaining else 0
-    healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places)
+    unseen = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(_range))) if r.remaining else ())
+    healing = Healing(
+        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen
+    )
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard, since,

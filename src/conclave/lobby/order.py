@@ -193,6 +193,18 @@ def demand_near(ours: Order | None, seq: int) -> None:
         raise VerificationError("no lobby comes to so many entries so soon", reason="bad-place")
 
 
+def continued(ours: Order, theirs: Head) -> tuple[Run, ...]:
+    """The terms of another order that we come into: those before the last one in common are as we have them.
+
+    Where none is in common, its leader's word is all that is known, and only the present one is taken.
+    """
+    for at, run in enumerate(ours.runs):
+        for newer, other in enumerate(theirs.runs):
+            if (run.term, run.rank, run.leader, run.first) == (other.term, other.rank, other.leader, other.first):
+                return (*theirs.runs[: newer + 1], *ours.runs[at + 1 :])[:RUNS]
+    return theirs.runs[:1] if ours.seq else theirs.runs
+
+
 def from_the_first(order: Order | Head) -> bool:
     """Whether all leaders are known that an order ever had."""
     return order.runs[-1].first == 1

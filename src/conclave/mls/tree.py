@@ -12,7 +12,7 @@ from typing import Self
 from conclave.crypto.kdf import Kdf
 from conclave.errors import DecodeError
 from conclave.mls import treemath
-from conclave.mls.leafnode import LeafNode
+from conclave.mls.leafnode import LeafNode, Source
 from conclave.mls.limits import MAX_LEAVES
 from conclave.mls.rules import RuleError
 from conclave.mls.struct import Struct
@@ -128,6 +128,17 @@ class Tree(Struct):
             node = self.nodes[at]
             if isinstance(node, LeafNode):
                 yield at // 2, node
+
+    def untouched(self, before: Tree) -> frozenset[int]:
+        """Leaves that were the same all the while since ``before``: nobody was taken out and added again.
+
+        One of a key package is none of them, as that may be used twice.
+        """
+        leaves = dict(before.members())
+        return frozenset(
+            index for index, leaf in self.members()
+            if leaf.source is not Source.KEY_PACKAGE and index in leaves and leaves[index].encoded == leaf.encoded
+        )  # fmt: skip
 
     def resolution(self, at: int) -> list[int]:
         """The fewest non-blank nodes that cover the leaves below a node (RFC 9420 section 4.1.1)."""

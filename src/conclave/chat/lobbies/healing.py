@@ -75,16 +75,17 @@ def _introduced(work: Work, lobby: Lobby, handle: str, head: Head) -> Lobby:
     """The same, where whoever leads by now came in since we heard of the half that it is in.
 
     It came in behind what that half has of ours. How far that goes is not its own word, but that of others, of whom
-    who lies could show it our words as well.
+    who lies could show it our words as well: those of since it came in itself.
     """
     state, lead = work.session(lobby.group), head.runs[0]
     if lobby.order is None or lead.leader in (groups.roster(state) if state is not None else lobby.asked):
         return lobby
-    told = [run.last for run, _ in lobby.watch.rumours.values() if orders.same(run, lead)]
+    told = {one: run.last for one, (run, _) in lobby.watch.rumours.items() if orders.same(run, lead)}
     if handle != lead.leader:
-        told.append(_told(lobby, head).last)
+        told[handle] = _told(lobby, head).last
+    told = {one: max(last, lobby.healing.since(one)) for one, last in told.items()}
     met = lobby.healing.met
-    place = max(met.get(lead.leader, 0), min(told)) if told else met.get(lead.leader, lobby.order.seq)
+    place = max(met.get(lead.leader, 0), min(told.values())) if told else met.get(lead.leader, lobby.order.seq)
     return replace(lobby, healing=replace(lobby.healing, met={**met, lead.leader: place}))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from conclave.chat.lobby_state import Lobby, Step
 
@@ -38,6 +38,13 @@ def added(ranges: Ranges, first: int, last: int) -> Ranges:
     whole = min([first, *(one[0] for one in beside)]), max([last, *(one[1] for one in beside)])
     found = tuple(sorted((*(one for one in ranges if one not in beside), whole)))
     return found if len(found) <= RANGES else ((found[0][0], found[1][1]), *found[2:])
+
+
+def unseen(ranges: Mapping[str, Ranges], people: Iterable[str], first: int, last: int) -> dict[str, Ranges]:
+    """The same, and of none of these ``people`` it was seen whether they were in from ``first`` to ``last``."""
+    if first > last:
+        return dict(ranges)
+    return {**ranges, **{one: added(ranges.get(one, ()), first, last) for one in people}}
 
 
 def until(ranges: Ranges, seq: int) -> Ranges:

@@ -7,7 +7,7 @@ term when it is our turn. Left out: two leaders who meet (``chat.lobbies.healing
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.lobbies import audience, boxes, ending, healing, lacks, sharing, speaking, terms
+from conclave.chat.lobbies import audience, boxes, coming_in, ending, healing, lacks, sharing, speaking, terms
 from conclave.chat.lobbies.voice import without_commit
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Term
@@ -240,14 +240,15 @@ def _take(work: Work, group: bytes) -> None:
     body = Term(run.term, lobby.order.seq, lobby.order.hash)
     order = orders.new_term(lobby.order, run)
     if alone:
+        place = order.seq  # what has a place behind it from now on is not what our half had there
+        lobby = coming_in.kept_back(work, lobby, groups.roster(state), place)
         order = replace(order, epoch=state.number, base=order.seq)  # its keys are not those that it had there
-        common, place = lobby.healing.common, lobby.order.seq
-        lobby = sharing.kept_back(work, lobby, groups.roster(state))
-        pull = lacks.added(lobby.healing.pull, common + 1, order.seq)
-        # What has a place behind that from now on is not what our half had there.
+        common = lobby.healing.common
+        pull = lacks.added(lobby.healing.pull, common + 1, place)
         met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
         gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}
-        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone)
+        unseen = lacks.unseen(lobby.healing.unseen, groups.roster(state), common + 1, place)
+        healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone, unseen=unseen)
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
     lobby = terms.spent(work, lobby, term)

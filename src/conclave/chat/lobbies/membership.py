@@ -13,7 +13,7 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import answering, audience, invitations, sharing, terms, timers
+from conclave.chat.lobbies import answering, audience, coming_in, invitations, terms, timers
 from conclave.chat.lobbies.healing import adopt
 from conclave.chat.lobbies.invitations import (
     active,
@@ -221,8 +221,10 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         work.record(UnplaceLines(lobby.label, 0))
     else:  # another half's, of which nothing follows any more
         work.record(DropEntries(lobby.group))
+    head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
+    runs = coming_in.taken_over(work, lobby, head) if lobby.stage is Stage.MEMBER else welcome.runs
     order = orders.Order(
-        welcome.group, welcome.seq, welcome.hash, welcome.runs, state.number,
+        welcome.group, welcome.seq, welcome.hash, runs, state.number,
         recent=((welcome.seq, welcome.hash),), base=welcome.seq,
     )  # fmt: skip
     number = max(lobby.voice.next, int(work.now * 1000))
@@ -232,7 +234,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     certificates.shown_in(work, lobby, welcome.seq, old, state, None)
     if lobby.stage is Stage.MEMBER:
-        lobby = terms.spent(work, lobby, lead.term)
+        lobby = coming_in.kept_back(work, terms.spent(work, lobby, lead.term), people, welcome.seq)
         known = tuple(groups.roster(old)) if old is not None else lobby.asked
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
@@ -240,7 +242,6 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         pull, had = lobby.healing.pull, lobby.healing.had
         had = min(common, pull[0][0] - 1 if pull else common, had or common)
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
-        lobby = sharing.kept_back(work, lobby, people)
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = invitations.in_already(work, lobby, people)
     lobby = replace(
@@ -248,7 +249,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=(), unknown=0.0,
-            entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq),
+            entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq), unseen={},
         ),
         watch=replace(
             lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew,

@@ -13,7 +13,7 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, ending, invitations, lacks, sharing, timers
+from conclave.chat.lobbies import audience, coming_in, ending, invitations, lacks, sharing, timers
 from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
@@ -25,7 +25,7 @@ from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.values import replace
-from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
+from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 
 POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.following`` checks."""
@@ -167,7 +167,15 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return
-    order = orders.Order(info.group, info.seq, info.hash, info.runs, staged.epoch.context.epoch - 1, base=info.seq)
+    head = Head(info.group, info.seq, info.hash, info.runs)
+    order = orders.Order(
+        info.group,
+        info.seq,
+        info.hash,
+        coming_in.taken_over(work, lobby, head),
+        staged.epoch.context.epoch - 1,
+        base=info.seq,
+    )
     if lobby.order is not None:  # our half goes on from one of these where nobody is left in that one
         recent = tuple(one for one in lobby.order.recent if one[0] <= lobby.healing.common)
         order = replace(order, recent=recent)
@@ -188,30 +196,36 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         one.kind is EntryKind.COMMIT and (one.number, one.payload) == (entry.number, entry.payload)
         for one in voice.flying
     )
-    at = lobby.order
-    if entry.sender != work.me or not ours or voice.staged is None or at is None:
+    if entry.sender != work.me or not ours or voice.staged is None or lobby.order is None:
         ask_again(work, lobby.group)
         return
-    state, before = voice.staged.begin(POLICY), work.session(lobby.group)
+    state, before, order = voice.staged.begin(POLICY), work.session(lobby.group), lobby.order
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
     people = groups.roster(state)
-    lobby = sharing.kept_back(work, lobby, people)
-    pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
+    lobby = coming_in.kept_back(work, lobby, people, order.base)
+    missed = lobby.healing.common + 1, entry.seq - 1
+    pull = lacks.added(lobby.healing.pull, *missed)
     anew = lobby.healing.anew - set(people)
-    met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
-    known = tuple(groups.roster(before)) if before is not None else lobby.asked
-    lobby = invitations.in_already(work, lobby, people)
-    intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
-    recent = tuple(one for one in at.recent if one[0] > at.base)
-    order = replace(at, epoch=state.number, recent=recent)
+    was = groups.roster(before) if before is not None else {}
+    met, unseen = _met(lobby, entry.seq, was, people), {}
     joined = "you were let in again as a new device"  # of a backup: no half was ours
     if before is not None:
+        always = state.epoch.tree.untouched(before.epoch.tree)
+        doubted = [one for one, leaf in people.items() if leaf not in always and one in was.keys() - {work.me}]
+        unseen = lacks.unseen(lobby.healing.unseen, doubted, *missed)
         joined = f"this half of the lobby joined {lobby.leader}'s again"
+    known = tuple(was) if before is not None else lobby.asked
+    lobby = invitations.in_already(work, lobby, people)
+    intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
+    recent = tuple(one for one in order.recent if one[0] > order.base)
+    order = replace(order, epoch=state.number, recent=recent)
     own_notice(work, lobby.label, joined, entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
-    healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
+    healing = replace(
+        lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0, unseen=unseen
+    )
     lobby = replace(
         lobby,
         order=order,

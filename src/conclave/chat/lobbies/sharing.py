@@ -8,7 +8,7 @@ own signed messages, and history takes each once. Left out: how halves meet (``c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from conclave.chat import groups
@@ -201,22 +201,6 @@ def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
 # --- what our half said ---
 
 
-def kept_back(work: Work, lobby: Lobby, people: Iterable[str]) -> Lobby:
-    """The same where we are in with ``people``: of our half nothing is said again from before one of them came in.
-
-    Who came in there, and is in here, was asked in by somebody who had said it all again, or made the half up:
-    then the others have what is from before it.
-    """
-    places = lobby.healing.places
-    floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
-    back = {one for one, seq in places.items() if seq <= floor}
-    for author, identity in back:
-        if author == work.me:
-            work.mark_line(lobby.label, identity, Status.SENT)
-    orphans = tuple(one for one in lobby.healing.orphans if one not in back)
-    return replace(lobby, healing=replace(lobby.healing, orphans=orphans, places={}))
-
-
 def begin(work: Work, group: bytes, *, at_once: bool = True) -> None:
     """We are in the half that counts: our own words of the other are said again at once, others' a while later.
 
@@ -384,12 +368,12 @@ def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
 
 
 def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
-    """A member asks for what was said between two entries: only since it came in, and what is not taken back.
+    """A member asks for what was said between two entries: only while it was in, and what is not taken back.
 
-    What is between entries that we lack is answered by itself: of that we lack none.
+    What is between entries that we lack is answered by itself: of that we lack none. So is what we have of when we
+    did not see whether it was in: of that it gets nothing.
     """
-    lobby = work.lobby(recall.group)
-    state = work.session(recall.group)
+    lobby, state = work.lobby(recall.group), work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):
         return
     if lobby.healing.step is not Step.SOUND:  # what has a place behind it is of an order that we leave
@@ -398,12 +382,14 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
             return
     since, ours = lobby.healing.since(handle), lobby.healing.since(work.me)
     edge = max(since, ours)  # of what was before us we know little, of what was before it came in it gets nothing
-    inner = {edge, *(place for first, last in lacks.known(lobby) for place in (first - 1, last))}
+    unseen = lobby.healing.unseen.get(handle, ())
+    inner = {edge, *(place for first, last in (*lacks.known(lobby), *unseen) for place in (first - 1, last))}
     inner = {place for place in inner if recall.after < place < recall.before - 1}
     for after, before in pairwise((recall.after, *sorted(inner), recall.before)):
         end = before if before == recall.before else before + 1
-        whole = after >= edge and lacks.none(lobby, after, end)
-        work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole))
+        seen = all(last <= after or first >= end for first, last in unseen)
+        whole = seen and after >= edge and lacks.none(lobby, after, end)
+        work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since if seen else end, whole))
 
 
 def _elsewhere(work: Work, lobby: Lobby, handle: str) -> bool:
@@ -414,8 +400,7 @@ def _elsewhere(work: Work, lobby: Lobby, handle: str) -> bool:
 
 def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     """What we asked for, or a part of it. Who lacks some too leaves us asking others."""
-    lobby = work.lobby(frame.group)
-    state = work.session(frame.group)
+    lobby, state = work.lobby(frame.group), work.session(frame.group)
     if lobby is None or not lobby.healing.pull or state is None or handle not in groups.roster(state):
         return
     if handle != lobby.healing.source:
