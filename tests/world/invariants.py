@@ -126,7 +126,7 @@ def _lobbies(town: Town) -> Iterator[str]:
     lobbies: dict[bytes, list[Node]] = {}
     for node in town.nodes.values():
         for lobby in node.desk.lobbies.values():
-            if town.under_way(lobby) and node.name not in town.expelled:
+            if town.under_way(node.name, lobby) and node.name not in town.expelled:
                 yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
             if lobby.stage is Stage.MEMBER and node.name not in town.expelled:
                 lobbies.setdefault(lobby.group, []).append(node)

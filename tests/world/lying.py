@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
+from conclave.chat import groups
 from conclave.chat.lobbies import lacks
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.words.content import decode_content
@@ -65,9 +66,11 @@ class LyingTown(RoughTown):
         elif lies := tuple(encode_frame(said) for one in frames for said in self._lies(decode(one))):
             self.leave(sender, peer, lies)
 
-    def under_way(self, lobby: Lobby) -> bool:
+    def under_way(self, name: str, lobby: Lobby, /) -> bool:
         waits = lobby.stage is Stage.JOINING and self.liar.name in (lobby.inviter, *lobby.inviters)
-        return super().under_way(lobby) and not waits
+        state = self.nodes[name].desk.sessions.get(lobby.group)
+        alone = state is not None and set(groups.roster(state)) <= {name, self.liar.name}
+        return super().under_way(name, lobby) and not waits and not alone
 
     def _lies(self, frame: Frame) -> list[Frame]:
         lobbies = self.nodes[self.liar.name].desk.lobbies.values()

@@ -105,7 +105,7 @@ class Town(World):
         """Whether it is enough that somebody tells everybody that it lacks an entry."""
         return False
 
-    def under_way(self, lobby: Lobby) -> bool:
+    def under_way(self, _name: str, lobby: Lobby, /) -> bool:
         """Whether somebody is to come in or to go."""
         return lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.LEAVING, Stage.CLOSING)
 
@@ -118,7 +118,7 @@ class Town(World):
             if views.queued(desk) and not self._hopeless(node):
                 return False
             for lobby in desk.lobbies.values():
-                if self.under_way(lobby):
+                if self.under_way(node.name, lobby):
                     return False
                 if lobby.stage is Stage.ENDED:
                     continue
