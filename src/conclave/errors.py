@@ -17,11 +17,15 @@ class ConclaveError(Exception):
 
 
 class LocalError(ConclaveError):
-    """Our side was asked for something that it cannot do now: a wrong call, a locked vault, a bad setting."""
+    """Our side was asked for something that it cannot do now."""
 
 
 class UsageError(LocalError):
     """What was asked for makes no sense as it was written: an empty text, a time that is none."""
+
+
+class NotReady(LocalError):
+    """What everything else needs is not there, locked or wrong: the home, its vault, the settings, the node."""
 
 
 class NotEnrolled(LocalError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,16 +14,18 @@ from hypothesis import strategies as st
 from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.chat.groups import write_stand
+from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Content, Delete, Edit, Term, encode_content
 from conclave.chat.work import Work
-from conclave.errors import LocalError
+from conclave.errors import DecodeError, LocalError
 from conclave.lobby.order import Order
+from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.delivery import Post
-from conclave.wire.frames import Frame
+from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.posts import Message, pack_parcel
-from tests.chat.desks import Table
+from tests.chat.desks import Table, read_frame
 from tests.chat.test_content import contents
 from tests.chat.test_strangers import check_bounds
 from tests.wire.frames_strategies import SMALL, conversation_frames
@@ -84,6 +87,61 @@ def room() -> Room:
 
 
 SHARED = Room()
+PLACES = SMALL | st.sampled_from([5, 100, f.LAST_SEQ // 2, f.LAST_SEQ, 1 << 63, (1 << 64) - 1])
+ANSWERS = st.builds(f.Originals, st.just(SHARED.group), PLACES, PLACES, st.just(()), st.booleans())
+
+
+def _stands(room: Room, name: str, lead: f.Run | None = None, **healing: object) -> None:
+    """``name`` is on its way between two halves, or has what it lacks asked for."""
+    desk, lobby = room.table.desks[name], room.table.state(name, room.group)
+    healing_ = replace(lobby.healing, **healing)  # type: ignore[arg-type]
+    lobby = replace(lobby, lead=lead or lobby.lead, healing=healing_)
+    room.table.desks[name] = replace(desk, lobbies=desk.lobbies.put(room.group, lobby))
+
+
+def _sent(room: Room, name: str, frame: Frame) -> None:
+    """burak sends it; what cannot be read ends his link at most."""
+    with contextlib.suppress(DecodeError):
+        room.table.put(name, ev.Arrived("burak", read_frame(encode_frame(frame))))
+
+
+@given(st.lists(ANSWERS, min_size=1, max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_no_answer_of_a_member_makes_anybody_lack_more(answers: list[f.Originals]) -> None:
+    with SHARED.undone():
+        _stands(SHARED, "ayse", pull=((1, 3), (6, 200)))
+        for answer in answers:
+            before = SHARED.table.state("ayse", SHARED.group).healing.pull
+            _stands(SHARED, "ayse", source="burak")
+            _sent(SHARED, "ayse", answer)
+            after = SHARED.table.state("ayse", SHARED.group).healing.pull
+            assert all(any(one[0] <= first <= last <= one[1] for one in before) for first, last in after)
+            assert all(one[1] < other[0] for one, other in pairwise(after))
+            check_bounds(SHARED.table.desks["ayse"], SHARED.table.settings)
+
+
+@given(PLACES)
+@settings(max_examples=15, deadline=None)
+def test_who_comes_in_anew_goes_on_whatever_place_its_leader_told(seq: int) -> None:
+    """burak leads the half that counts, and goes away when he has told of it."""
+    table, group = SHARED.table, SHARED.group
+    with SHARED.undone():
+        state = table.desks["burak"].sessions.get(group)
+        assert state is not None
+        data = mls.group_info(state, random=table.random, external_pub=True)
+        for name in ("ayse", "cem"):
+            common = table.view(name).seq
+            _stands(SHARED, name, f.Run(2, 0, "burak", 0, 0), step=Step.REJOIN, common=common)
+            _sent(SHARED, name, f.Info(group, seq, bytes(32), (f.Run(2, 0, "burak", 1, seq),), data))
+        table.part({"ayse", "cem"}, {"burak"})
+        table.run(240, 2)
+        table.say("cem", "#ops", "two")
+        table.run(10)
+        assert table.words("ayse")[-1] == "two"
+        for name in ("ayse", "cem"):
+            check_bounds(table.desks[name], table.settings)
+            table.restored(name)
+    table.part()
 
 
 @given(st.lists(st.tuples(st.sampled_from(["ayse", "cem"]), conversation_frames), min_size=1, max_size=8))

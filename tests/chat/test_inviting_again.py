@@ -10,6 +10,7 @@ from conclave.chat.notices import RequestAnswered
 from conclave.chat.records import decode_lobby, encode_lobby
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
+from conclave.wire.order import Head, Ordered
 from conclave.wire.posts import Answer, Choice, Leave, pack_parcel
 from tests.chat.desks import Table, together
 
@@ -149,6 +150,76 @@ def test_two_halves_that_stay_apart_hear_a_no_where_each_asks_the_other_in() -> 
     table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(10)
     assert table.stages() == {"ayse": "leading", "burak": "member"}
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("other", ["burak", "deniz", "elif"])
+def test_two_halves_that_stay_apart_hear_a_no_though_both_hold_somebody_to_be_in(other: str, *, linked: bool) -> None:
+    """ayse's half and burak's put each other's people out, and cem is in in both. elif came in behind that."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif",))
+    table.part({"ayse"}, {"burak", "cem", "deniz", "elif"})
+    table.run(60)
+    for one in ("burak", "deniz"):
+        table.put("ayse", ev.RemoveFrom("ops", one))
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    table.run(10)
+    table.put("burak", ev.InviteTo("ops", ("elif",)))
+    table.run(3)
+    table.put("elif", ev.AnswerRequest("burak", accept=True, lobby="ops"))
+    table.run(30)
+    table.part({"ayse", other}, {"cem"})
+    if linked:
+        table.link("ayse", other)
+        table.run(3)
+    table.step("ayse", ev.InviteTo("ops", (other,)))
+    table.put(other, ev.InviteTo("ops", ("ayse",)))
+    table.run(30)
+    for one, asked in (("ayse", other), (other, "ayse")):
+        assert table.notices(one, RequestAnswered)[-1] == RequestAnswered(asked, "#ops", "rejected")
+        assert table.view(one).invited == ()
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_who_is_found_in_by_who_had_asked_it_in_is_asked_no_more_and_can_be_put_out(*, accepted: bool) -> None:
+    """ayse puts cem out, lets deniz in, and asks cem in again, which takes the Welcome while it is in for itself."""
+    table = together("ayse", "burak", "cem", beside=("deniz",))
+    if accepted:
+        table.link("cem", "deniz")
+    table.part({"ayse", "burak"}, {"cem", "deniz"} if accepted else {"cem"})
+    table.put("cem", ev.InviteTo("ops", ("deniz",)))
+    if accepted:
+        table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="ops"))
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    table.link("ayse", "deniz")
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    if not accepted:
+        table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.run(3)
+    table.drop = lambda _, other, frame: other == "cem" and isinstance(frame, Head | Ordered)  # its posts come first
+    table.part({"ayse", "burak", "deniz"}, {"ayse", "cem"})
+    table.run(10)
+    table.drop = lambda *_: False
+    table.run(30)
+    assert set(table.view("cem").roster) == {"ayse", "burak", "cem", "deniz"}
+    assert table.view("cem").invited == ()
+    assert not table.state("cem", table.desks["cem"].labels["#ops"]).intents.adds
+    table.put("cem", ev.RemoveFrom("ops", "deniz"))
+    table.run(30)
+    assert set(table.view("ayse").roster) == {"ayse", "burak", "cem"}
+
+
+def test_who_is_in_is_put_out_though_it_is_remembered_as_asked_in() -> None:
+    table = together("ayse", "burak", "cem")
+    desk, group = table.desks["burak"], table.desks["burak"].labels["#ops"]
+    lobby = replace(table.state("burak", group), invited=frozenset({"cem"}))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.run(15)
+    assert table.view("ayse").roster == ("ayse", "burak")
+    assert table.view("burak").invited == ()
 
 
 def test_which_post_asked_whom_is_kept_and_a_lobby_of_before_is_read_that_does_not_say_so(crossed: Table) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conclave.chat import events as ev
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
@@ -67,3 +69,47 @@ def test_a_leader_that_leaves_goes_though_all_who_are_there_follow_a_half_that_n
     assert table.view("elif").seq - seq <= MOST
     table.run(60)
     assert table.stages()["elif"] == "ended"
+
+
+@pytest.fixture
+def hung() -> Table:
+    """ayse, who leads, said something and leaves; who alone is there, cem, keeps its link and takes nothing."""
+    table = together("ayse", "burak", "cem", "deniz")
+    table.stock()
+    table.part({"ayse", "cem"}, {"burak", "deniz"})
+    table.cut("ayse", "cem")
+    table.drop = lambda one, _, __: one == "cem"
+    table.run(3)
+    table.say("ayse", "#ops", "the last thing that I say")
+    table.run(3)
+    assert table.statuses("ayse", "#ops")[-1] == "sent"
+    return table
+
+
+@pytest.mark.parametrize("mail", [False, True], ids=["", "by mail"])
+def test_a_leader_that_leaves_takes_nothing_along_that_it_said_was_sent(hung: Table, *, mail: bool) -> None:
+    table = hung
+    table.authority = mail
+    table.put("ayse", ev.LeaveLobby("ops"))
+    assert max(_hour(table, "ayse")) <= MOST
+    assert table.stages()["ayse"] == "leaving"
+    assert table.statuses("ayse", "#ops")[-1] == "sent"
+    table.drop = lambda one, other, _: "cem" in (one, other)
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    table.run(120)
+    assert table.stages()["ayse"] == "ended"
+    for name in ("burak", "deniz"):
+        assert table.view(name).roster == ("burak", "cem", "deniz")
+        assert table.words(name)[-1] == "the last thing that I say"
+
+
+def test_a_leader_that_leaves_goes_from_who_takes_nothing_once_all_have_what_was_said(hung: Table) -> None:
+    table = hung
+    table.drop = lambda *_: False
+    table.run(60)
+    table.drop = lambda one, _, __: one == "cem"
+    table.run(60)
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.cut("ayse", "cem")
+    table.run(300, 2)
+    assert table.stages()["ayse"] == "ended"

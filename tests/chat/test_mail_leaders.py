@@ -17,6 +17,7 @@ from conclave.mls.group import State
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table, together
+from tests.chat.test_healing_again import ask_in
 
 
 @pytest.fixture
@@ -321,3 +322,44 @@ def test_who_takes_a_term_and_leaves_junk_with_it_makes_nobody_deaf_or_mute_to_m
     table.say("burak", "#ops", "does anybody hear me")
     table.run(60, 2)
     assert table.statuses("burak", "#ops")[-1] == "in mailbox"
+
+
+def test_words_that_another_ordered_before_the_leader_came_in_anew_are_not_ordered_again(table: Table) -> None:
+    """What burak left for ayse she fetches only when she leads once more: cem ordered it while she was apart."""
+    table.part({"ayse"}, {"cem", "deniz"}, {"burak"})
+    table.say("burak", "#ops", "one")
+    table.run(60, 2)
+    table.put("ayse", ev.SetDeputies("ops", ("ayse",)))
+    table.run(5)
+    table.part({"burak", "cem", "deniz"}, {"ayse"})
+    table.run(60, 2)
+    table.part()
+    table.run(60, 2)
+    table.put("cem", ev.LeaveLobby("ops"))
+    table.run(30, 2)
+    assert table.view("burak").leader == "ayse"
+    for name in ("ayse", "burak", "deniz"):
+        table.collect(name)
+    table.say("burak", "#ops", "two")
+    table.run(30, 2)
+    for name in ("ayse", "burak", "deniz"):
+        assert [text for text in table.words(name) if text in ("one", "two")] == ["one", "two"]
+        assert not table.troubles(name)
+
+
+def test_words_that_nobody_ordered_before_the_leader_came_in_come_all_the_same() -> None:
+    """elif comes in while they are under way, and leads next: their author protects them anew."""
+    table = together("ayse", "burak", "cem", beside=("elif",))
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Submit)
+    table.say("burak", "#ops", "one")
+    ask_in(table, "ayse", "elif")
+    table.put("ayse", ev.SetDeputies("ops", ("elif",)))
+    table.run(5)
+    table.put("ayse", ev.LeaveLobby("ops"))
+    table.run(20)
+    assert table.view("cem").leader == "elif"
+    table.drop = lambda *_: False
+    table.run(30)
+    for name in ("burak", "cem", "elif"):
+        assert table.words(name)[-1] == "one"
+        assert not table.troubles(name)

@@ -14,7 +14,7 @@ from conclave.chat.pairs.duet import ASK_AGAIN
 from conclave.chat.words.content import WORDS_BYTES
 from conclave.errors import LocalError, Refused
 from conclave.wire.delivery import Post, PostKind
-from conclave.wire.posts import Message, open_post
+from conclave.wire.posts import Answer, Choice, Message, open_post, pack_parcel
 from tests.chat.desks import Table
 
 BEGIN = PostKind.BEGIN
@@ -188,6 +188,14 @@ def test_busy_turns_new_requests_away_until_free(table: Table) -> None:
     assert answers(table, "ayse") == ["busy", "free"]
     assert table.texts("burak", "@ayse") == ["hello", "hello?"]
     assert views.requests(table.desks["burak"]) == (views.Request("ayse", ""),)
+
+
+def test_what_nobody_asked_is_told_as_no_answer(table: Table) -> None:
+    for first in (Choice.ACCEPT, Choice.BUSY):
+        for number, choice in enumerate((first, Choice.BUSY, Choice.FREE, Choice.BUSY, Choice.ACCEPT), 1):
+            kind, body = pack_parcel(Answer(b"", choice))
+            table.put("ayse", ev.Arrived("burak", Post(first.name.encode().ljust(8), number, number, kind, body)))
+    assert answers(table, "ayse") == []
 
 
 def test_busy_does_not_touch_accepted_people(table: Table) -> None:

@@ -83,3 +83,46 @@ def test_a_pair(table: desks.Table) -> None:
         kinds, proven = record(table, name, f"@{other}")
         assert kinds == ["transcript", "message", "message", "end"]
         assert proven.authors == {"ayse": 1, "burak": 1}
+
+
+def let_in(table: desks.Table, name: str) -> None:
+    table.put("ayse", ev.InviteTo("ops", (name,)))
+    table.put(name, ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+
+
+@pytest.mark.parametrize("again", ["opened", "removed", "left", "suspended"])
+def test_who_comes_in_anew_counts_anew(table: desks.Table, again: str) -> None:
+    table.lobby("ayse", "burak", "cem")
+    for word in ("one", "two", "three"):
+        for name in CREDENTIALS:
+            table.say(name, "#ops", word)
+    table.wait(2)
+    if again == "opened":
+        table.put("ayse", ev.CloseLobby("ops"))
+        table.wait(2)
+        table.lobby("ayse", "burak", "cem")
+    elif again == "removed":
+        table.put("ayse", ev.RemoveFrom("ops", "burak"))
+        table.wait(2)
+    elif again == "left":
+        table.put("burak", ev.LeaveLobby("ops"))
+        table.wait(2)
+    else:
+        for name in ("ayse", "cem"):
+            table.put(name, ev.Expelled("burak", "suspended"))
+        table.wait(2)
+        for name in ("ayse", "cem"):
+            table.put(name, ev.Readmitted("burak"))
+        table.link("ayse", "burak")
+        table.link("cem", "burak")
+    if again != "opened":
+        assert "burak" not in table.view("ayse").roster
+        let_in(table, "burak")
+    for word in ("four", "five"):
+        for name in CREDENTIALS:
+            table.say(name, "#ops", word)
+    table.wait(2)
+    for name in CREDENTIALS:
+        _, proven = record(table, name, "#ops")
+        assert (proven.authors, proven.gaps) == ({"ayse": 5, "burak": 5, "cem": 5}, ())

@@ -71,3 +71,42 @@ def test_nobody_is_turned_away_where_the_leader_refuses_us(table: Table) -> None
     refuse(table)
     table.run(120)
     assert "deniz" in table.view("ayse").roster
+
+
+def renewed(table: Table) -> None:
+    """burak has a new certificate, which ayse does not take: she refuses whatever he changes."""
+    table.own["burak"] = own("burak", 2)
+    refuse(table, "burak")
+    table.put("burak", ev.OwnChanged(table.own["burak"]))
+
+
+def test_whoever_leads_next_is_asked_at_once_for_what_the_one_before_refused() -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    table.put("ayse", ev.SetDeputies("ops", ("deniz",)))
+    table.run(5)
+    renewed(table)
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    group = table.desks["burak"].labels["#ops"]
+    seconds = 0
+    while table.state("burak", group).refusals.at - table.now < 55:
+        table.run(1)
+        seconds += 1
+        assert seconds < 400
+    table.part({"burak", "cem", "deniz"}, {"ayse"})
+    table.run(20)
+    assert table.view("burak").leader == "deniz"
+    assert "cem" not in table.view("deniz").roster
+
+
+def test_whom_one_leader_refuses_to_let_in_the_next_lets_in_with_the_others(table: Table) -> None:
+    renewed(table)
+    for newcomer in ("deniz", "elif"):
+        ask_in(table, "burak", newcomer)
+    table.run(20)
+    group = table.desks["burak"].labels["#ops"]
+    assert table.state("burak", group).refusals.doubted == {"deniz", "elif"}
+    table.part({"burak", "cem", "deniz", "elif"}, {"ayse"})
+    table.run(40)
+    assert table.view("burak").leader in ("burak", "cem")
+    assert not table.state("burak", group).refusals.doubted
+    assert {"deniz", "elif"} <= set(table.view("burak").roster)

@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
-from conclave.chat.lobby_state import Lobby, Mailed, Stage
+from conclave.chat.lobby_state import Healing, Lobby, Mailed, Stage
 from conclave.chat.peer_records import PEER_VERSION, decode_peer, encode_peer
 from conclave.chat.records import (
     VERSION,
@@ -122,6 +122,16 @@ def test_a_lobby_of_before_it_was_kept_who_asked_too_is_read() -> None:
     kept = replace(lobby, inviters=("deniz", "elif"))
     assert decode_lobby(lobby.group, encode_lobby(kept), b"").inviters == kept.inviters
     assert decode_lobby(lobby.group, encode_lobby(lobby)[:-2], b"").inviters == ()
+
+
+def test_a_lobby_of_before_it_was_kept_since_when_we_are_asked_is_read() -> None:
+    healing = Healing(orphans=(("cem", b"o" * 16),))
+    lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.INVITED, "cem", healing=healing, since=1_000_000)
+    read = decode_lobby(lobby.group, encode_lobby(lobby), b"")
+    assert (read.since, read.healing) == (1_000_000, healing)
+    before = replace(lobby, since=0)
+    assert decode_lobby(lobby.group, encode_lobby(before), b"").since == 0
+    assert len(encode_lobby(before)) < len(encode_lobby(lobby))  # who was not asked writes what it wrote before
 
 
 def test_states_carry_their_version() -> None:

@@ -10,8 +10,8 @@ from conclave.chat.words.content import Delete, Edit, History, Text
 from conclave.chat.words.line import Status
 from conclave.chat.words.originals import Signed
 from conclave.errors import LocalError
-from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
+from conclave.wire.order import LAST_SEQ
 from tests.chat.desks import Table
 
 GROUP_LABEL = "#ops"

@@ -43,13 +43,6 @@ def on_disk(table: Table) -> set[str]:
     return {key.removeprefix("peer/") for key, _ in table.stores["burak"].states() if key.startswith("peer/")}
 
 
-@pytest.mark.parametrize("name", ["../x", "Nobody", "", "a b", "x\x1b[2J", "-x"])
-def test_a_leader_whose_name_is_none_is_not_looked_for(table: Table, name: str) -> None:
-    names(table, "cem", name, 9)
-    assert not known(table) | (table.wants("burak") - set(ALL))
-    assert "follows nobody" in table.troubles("burak")[-1]
-
-
 def test_of_one_member_one_leader_is_believed_in_a_while_and_the_others_are_forgotten(table: Table) -> None:
     for number in range(100):
         names(table, "cem", f"nobody{number}", 9 + number)

@@ -11,8 +11,8 @@ from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import Shared, decode_content
 from conclave.chat.words.gaps import Gap
 from conclave.values import replace
-from conclave.wire.order import Info, Submit
-from tests.chat.desks import Table
+from conclave.wire.order import Info, Ordered, Recall, Submit
+from tests.chat.desks import Table, together
 from tests.chat.test_healing import ONE, OTHER, cut, heal, once, table
 from tests.chat.test_hostile_members import Room
 from tests.chat.test_sharing import room, shared, signed
@@ -120,6 +120,28 @@ def test_much_that_is_shared_goes_in_several_messages(room: Room, monkeypatch: p
     voice = table.state("burak", group).voice
     bodies = [decode_content(one.content).body for one in (*voice.flying, *voice.waiting)]
     assert [len(one.originals) for one in bodies if isinstance(one, Shared)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_of_ours_nobody_has_holds_up_nothing_of_others(*, waits: bool) -> None:
+    """burak's home was made anew from a backup, which had much that waited; one who may have it is away."""
+    table = together("ayse", "burak", "cem", "deniz")
+    ((group, _),) = table.desks["ayse"].lobbies.items()
+    table.run(60)
+    table.drop = lambda _one, other, frame: other in ("cem", "deniz") and isinstance(frame, Ordered)
+    table.say("ayse", "#ops", "of this half")
+    table.run(1)
+    table.part({"ayse"}, {"burak"}, {"cem", "deniz"})
+    mine = tuple(("burak", table.random(16)) for _ in range(sharing.ORPHANS_AT_ONCE + 1))
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, orphans=mine, pull=((2, 2),) if waits else ()))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.drop = lambda _one, _other, frame: isinstance(frame, Recall)
+    table.run(60)
+    table.part({"ayse"}, {"burak", "cem", "deniz"})
+    table.run(120, 2)
+    assert "of this half" in table.words("cem")
+    assert len(table.state("burak", group).healing.orphans) == (len(mine) if waits else 0)
 
 
 def test_words_of_a_half_that_lost_have_the_place_of_what_shares_them(room: Room) -> None:

@@ -97,7 +97,7 @@ def check_bounds(desk: Desk, limits: Settings) -> None:
     assert all(one.label.isprintable() for one in lobbies)
     assert len(desk.packages) <= limits.packages + 2
     for one in lobbies:
-        assert len(one.ears.lost) <= RANGES
+        assert max(len(one.ears.lost), len(one.healing.pull)) <= RANGES
         assert len(one.ears.calls) <= CALLS_KEPT
         assert one.order is None or (len(one.order.recent) <= RECENT and len(one.order.runs) <= RUNS)
 

@@ -263,6 +263,50 @@ def test_two_messages_under_one_number() -> None:
     assert any("number 1 is another message's already" in one for one in findings(made.write()))
 
 
+@pytest.mark.parametrize(
+    ("gone", "gaps"),
+    [
+        ((), ()),
+        ((0, 3, 6), ()),  # before the first and behind the last of a stay nothing shows
+        ((1,), (2,)),
+        ((5,), (3,)),
+        ((1, 5), (2, 3)),
+        ((1, 4), (2, 2)),
+        ((2, 3, 5), (3,)),
+    ],
+)
+def test_who_came_in_anew_counts_from_1_again_and_what_is_missing_still_shows(
+    gone: tuple[int, ...], gaps: tuple[int, ...]
+) -> None:
+    made = talk("ayse", "burak")
+    for at in range(7):  # burak's 1 to 3, and 1 to 4
+        if at == 3:
+            made.anew("burak")
+        made.say("burak", Text(f"n{at}"), f"n{at}")
+    made.entries = [one for at, one in enumerate(made.entries) if at not in gone]
+    assert verify_transcript(made.write(), ROOT).gaps == tuple(("burak", "laptop", n, n) for n in gaps)
+
+
+def test_a_clock_that_was_set_back_begins_nothing_anew() -> None:
+    made = talk("ayse", "burak")
+    for at, said in enumerate((50, 51, 20, 52, 10)):
+        made.anew()
+        made.say("burak", Text(f"n{at}"), f"n{at}", at=NOW + said)
+    assert verify_transcript(made.write(), ROOT).gaps == ()
+
+
+def test_numbers_are_a_groups_in_a_lobby_and_go_on_in_a_pair() -> None:
+    made, other = talk("ayse", "burak"), talk("ayse", "burak", group_id=b"h" * 16)
+    for said in (made, other):
+        for _ in range(4):
+            said.say("burak", Text("x"), "x", at=NOW + len(made.entries) + len(other.entries))
+    made.entries = [*made.entries[:2], made.entries[3], *other.entries[2:3]]
+    made.certificates |= other.certificates
+    header = made.header(groups=(GROUP, b"h" * 16))
+    assert verify_transcript(made.write(header=header), ROOT).gaps == (("burak", "laptop", 3, 3),)
+    assert verify_transcript(made.write(header=replace(header, conversation="@burak")), ROOT).gaps == ()
+
+
 def test_words_from_another_conversation() -> None:
     made, other = talk("ayse", "burak"), talk("cem", "burak", group_id=b"h" * 16)
     other.say("cem", Text("elsewhere"), "elsewhere")

@@ -227,6 +227,40 @@ def test_where_the_first_lets_nobody_in_who_came_in_since_may(asked_beside: Tabl
     assert table.stages()["burak"] == "member"
 
 
+@pytest.mark.parametrize("how", ["taken back", "taken back after a yes", "put out", "put out after a yes", "blocked"])
+def test_a_yes_to_one_is_none_to_whom_another_named_that_asks_no_more(how: str) -> None:
+    """eve, who was in once and knows the lobby's id, names mallory, who opens another lobby of that id."""
+    table = Table("ayse", "burak", "cem", "eve", "mallory")
+    table.link("ayse", "cem")
+    group, named = (
+        table.lobby("ayse", "cem"),
+        ("eve", "mallory", *(("ayse",) if how == "put out after a yes" else ())),
+    )
+    said = [pack_parcel(one) for one in (Invite(group, "ops", named), Answer(group, Choice.REJECT))]
+    for one in ("eve", "ayse"):
+        table.link("burak", one)
+    deaf = {"eve", *(named[2:])}  # eve is no desk of ours; and ayse is not to let burak in before
+    table.drop = lambda _, other, __: other in deaf
+    table.put("burak", ev.Arrived("eve", Post(b"e" * 8, 1, 1, *said[0])))
+    if how.endswith("yes"):
+        table.put("burak", ev.AnswerRequest("eve", accept=True, lobby="ops"))
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    if how.startswith("taken"):
+        table.put("burak", ev.Arrived("eve", Post(b"e" * 8, 2, 1, *said[1])))
+    elif how == "blocked":
+        table.put("burak", ev.AnswerRequest("eve", accept=False, block=True))
+    else:
+        table.put("burak", ev.Expelled("eve", "lost"))
+    table.part({"ayse", "cem"}, {"burak", "mallory"}, {"eve"})
+    if how != "put out after a yes":
+        assert views.requests(table.desks["burak"]) == (views.Request("ayse", "#ops"),)
+        table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.put("mallory", ev.OpenLobby("ops", group, ("burak",)))
+    table.run(30)
+    assert table.stages()["burak"] == "joining"
+    assert views.requests(table.desks["burak"]) == (views.Request("mallory", "#ops"),)
+
+
 def test_who_declines_all_answers_who_came_in_since(asked_beside: Table) -> None:
     table = asked_beside
     table.put("burak", ev.LeaveLobby("ops"))

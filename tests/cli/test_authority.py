@@ -158,6 +158,9 @@ def test_sign_users_revoke_log(operator: Operator, tmp_path: Path) -> None:
     assert [r["suspended"] for r in operator.rows("suspend", "ayse", "--why", "on leave")] == ["on leave"]
     assert "suspended: on leave" in operator.type("users")
     operator.type("resume", "ayse")
+    assert "d1  " in operator.type("users")
+    operator.type("revoke", "ayse/d1")
+    assert "d1 (revoked)  " in operator.type("users")
     with pytest.raises(Refused, match="no certificate, account or device"):
         operator.type("revoke", "deniz")
     log = operator.rows("log")
@@ -169,6 +172,7 @@ def test_sign_users_revoke_log(operator: Operator, tmp_path: Path) -> None:
         ("revoke", "done"),
         ("suspend", "done"),
         ("resume", "done"),
+        ("revoke", "done"),
         ("revoke", "unknown-target"),
     ]
     assert all(r["who"] == "operator" and r["origin"] for r in log)

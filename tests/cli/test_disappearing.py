@@ -92,7 +92,7 @@ def test_a_deleted_file_is_offered_no_more(stage: Stage, tmp_path: Path) -> None
     typed(stage, "ayse", "delete", "#nw", "last")
     for name in PEERS:
         stage.wait("nobody is", lambda name=name: not stage.ask(name, "file.list")["files"])  # type: ignore[misc]
-    assert "no file" in typed(stage, "cem", "fetch", offered["id"], "--into", str(tmp_path), code=3)
+    assert "no file" in typed(stage, "cem", "fetch", offered["id"], "--into", str(tmp_path), code=1)
 
 
 def test_who_waits_for_a_file_is_told_that_it_may_be_left_and_when_it_is_taken_back(

@@ -63,7 +63,7 @@ def test_a_file_is_sent_listed_and_fetched(folder: Path, tmp_path: Path) -> None
     path = Path(fetched.stdout.strip())
     assert path.name == "ward plan.pdf"
     assert path.read_bytes() == source.read_bytes()
-    again = run(folder, "burak", "fetch", digits, code=3)
+    again = run(folder, "burak", "fetch", digits, code=1)
     assert "here already" in again.stderr
 
 
@@ -131,7 +131,7 @@ def test_an_offer_can_be_taken_back_and_that_fails_the_fetch(folder: Path, tmp_p
     sent = json.loads(run(folder, "ayse", "send", "@burak", str(source), "--json").stdout)
     source.write_bytes(os.urandom(100_000))
     rows = [json.loads(line) for line in run(folder, "burak", "files", "--json").stdout.splitlines()]
-    failed = run(folder, "burak", "fetch", rows[-1]["id"], cwd=tmp_path, code=3)
+    failed = run(folder, "burak", "fetch", rows[-1]["id"], cwd=tmp_path, code=1)
     assert "changed or removed" in failed.stderr
     assert "ask for it to be offered again" in failed.stderr
     assert "taken back" in run(folder, "ayse", "fetch", sent["id"], "--cancel").stdout

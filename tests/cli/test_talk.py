@@ -14,6 +14,7 @@ from conclave.cli import files, lines, lobby, people, talk, up
 from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
 from conclave.errors import LocalError, StorageError
+from conclave.node.client import Unanswered
 from conclave.node.paths import prepare_home
 from tests.node.homes import realm
 from tests.node.screen import Done, conclave
@@ -66,6 +67,16 @@ def test_what_disappeared_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None
     assert done.err.startswith("it has disappeared: its time was over before that")
 
 
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--wait", "sent"), 0), (("--wait", "delivered"), 1)])
+def test_what_nobody_else_is_to_have_was_not_delivered(
+    monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int
+) -> None:
+    answer = {"status": "alone", "words": "nobody else is in", "protection": "p"}
+    monkeypatch.setattr(talk, "NodeClient", Answers(**answer))
+    done = conclave(None, "say", "#ops", "hello", *options)
+    assert (done.code, done.err) == (code, "nobody else is in · p\n")
+
+
 def test_who_waits_no_longer_is_told_that_it_goes_out_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(Answers):
         def call(self, *_: object, **__: object) -> dict[str, Any]:
@@ -75,6 +86,19 @@ def test_who_waits_no_longer_is_told_that_it_goes_out_all_the_same(monkeypatch: 
     done = conclave(None, "say", "@burak", "hello", "--wait", "delivered")
     assert done.code == 130
     assert "goes out by itself all the same: conclave read '@burak'" in done.err
+
+
+def test_who_hears_no_more_of_the_node_is_told_to_look_before_it_says_it_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(Answers):
+        def call(self, *_: object, **__: object) -> dict[str, Any]:
+            raise Unanswered("your node went away")
+
+    monkeypatch.setattr(talk, "NodeClient", Killed())
+    done = conclave(None, "say", "@burak", "hello", "--wait", "delivered")
+    assert done.code == 3
+    assert "it may be kept, and goes out by itself then. Before you say it twice: conclave read '@burak'" in done.err
 
 
 def test_who_is_still_in_is_not_told_to_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +144,18 @@ def test_a_file_shows_its_size_and_how_to_get_it(capsys: pytest.CaptureFixture[s
     ):
         talk.show_line(received("big.bin", kind="file", file=shown), "#ops", as_json=False)
         assert capsys.readouterr().out.rstrip().endswith(f"burak      {words}")
+
+
+def test_a_file_of_another_is_told_once_with_its_size(capsys: pytest.CaptureFixture[str]) -> None:
+    added = {"notice": "line-added", "conversation": "#ops"}
+    up._show(added | {"line": received("big.bin", kind="file")})
+    assert capsys.readouterr().out == ""
+    listed = {"notice": "file-listed", "conversation": "#ops", "sender": "burak", "name": "big.bin"}
+    up._show(listed | {"id": "3f9a02c1" * 4, "size": 1})
+    assert capsys.readouterr().out.endswith("#ops  burak offers big.bin, 1 byte: conclave fetch 3f9a02c1\n")
+    file = {"id": "3f9a02c1" * 4, "size": 1, "status": "here"}
+    up._show(added | {"line": received("big.bin", kind="file", file=file)})
+    assert "offers a file: big.bin" in capsys.readouterr().out
 
 
 def test_a_long_failure_does_not_push_the_name_away(
@@ -207,8 +243,15 @@ def test_the_timer_of_a_lobby_that_one_is_not_in_is_not_known(monkeypatch: pytes
     monkeypatch.setattr(lines, "NodeClient", Answers(**there, **outside))
     for options in ([], ["--json"]):
         done = conclave(None, "timer", "#ops", *options)
-        assert (done.code, done.out) == (3, "")
+        assert (done.code, done.out) == (1, "")
         assert "ayse invites you" in done.err
+
+
+def test_who_is_in_a_lobby_that_one_left_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"lobby": "#ops", "words": "you are not in any more", "members": []}
+    monkeypatch.setattr(lobby, "NodeClient", Answers(**answer))
+    done = conclave(None, "lobby", "who", "ops")
+    assert (done.code, done.out, done.err.splitlines()[0]) == (1, "", "conclave: #ops: you are not in any more")
 
 
 def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +262,7 @@ def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyP
     assert conclave(None, "lobby", "join", "ops").err == "accepted: ayse's invitation to #ops\n"
     nowhere = conclave(None, "lobby", "join", "attic")
     assert (nowhere.code, nowhere.err.splitlines()[0]) == (
-        3,
+        1,
         "conclave: no invitation to #attic waits for your answer",
     )
 
@@ -230,10 +273,10 @@ def test_joining_a_lobby_is_accepting_its_invitation(monkeypatch: pytest.MonkeyP
         (
             "ops",
             {"#ops": "mallory", "#ops@ayse": "ayse"},
-            3,
+            1,
             "mallory invites you to #ops; ayse invites you to #ops@ayse",
         ),
-        ("ops", {"#ops@mallory": "mallory"}, 3, "mallory invites you to #ops@mallory"),
+        ("ops", {"#ops@mallory": "mallory"}, 1, "mallory invites you to #ops@mallory"),
         ("#ops@ayse", {"#ops": "mallory", "#ops@ayse": "ayse"}, 0, "accepted: ayse's invitation to #ops@ayse"),
         ("ops", {"#ops": "mallory", "#attic": "ayse"}, 0, "accepted: mallory's invitation to #ops"),
     ],
@@ -252,7 +295,7 @@ def test_of_several_lobbies_of_one_name_none_is_joined_by_that_name(
     done = conclave(None, "lobby", "join", name)
     assert (done.code, done.err.splitlines()[0].removeprefix("conclave: ")) == (code, words)
     commands = [f"conclave accept {one} --lobby {label[1:]}" for label, one in invitations.items()]
-    assert (" or: ".join(commands) in done.err) is (code == 3)
+    assert (" or: ".join(commands) in done.err) is (code == 1)
 
 
 def test_safety_numbers_are_of_two_people() -> None:
@@ -307,7 +350,7 @@ def test_a_home_that_cannot_be_made_is_named() -> None:
     ("typed", "closed", "code", "words"),
     [
         (("say", "@burak", "-"), "<&-", 2, "there is nothing to say on standard input"),
-        (("join", "-"), "<&-", 3, "no invite on standard input"),
+        (("join", "-"), "<&-", 2, "no invite on standard input"),
         (("verify-transcript", "-", "--root", "root.pem"), "<&-", 6, "does not hold"),
         (("backup", "kept"), "<&-", 3, "there is no terminal to ask on"),
         (("doctor",), ">&-", 1, ""),

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
-from conclave.lobby.order import LAST_SEQ, LAST_TERM, RECENT, Order, Place
+from conclave.lobby.order import LAST_TERM, RECENT, Order, Place
 from conclave.values import replace
 from conclave.wire.codec import Reader
 from conclave.wire.frames import decode_frame, encode_frame
-from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
+from conclave.wire.order import LAST_SEQ, RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 GROUP = b"g" * 16
 
@@ -92,6 +92,15 @@ def test_no_order_comes_to_numbers_that_fit_no_frame() -> None:
     entry = Ordered(GROUP, 1, LAST_SEQ + 1, order.hash, "ayse", 1, 0, EntryKind.MESSAGE, b"")
     with pytest.raises(VerificationError):
         orders.take(order, entry)
+
+
+@pytest.mark.parametrize("ours", [None, replace(orders.begin(GROUP, "ayse"), seq=7)])
+def test_an_order_is_entered_where_many_more_entries_fit_a_frame(ours: Order | None) -> None:
+    most = ours.seq + orders.FAR if ours is not None else LAST_SEQ // 2
+    orders.demand_near(ours, most)
+    for seq in (most + 1, LAST_SEQ):
+        with pytest.raises(VerificationError):
+            orders.demand_near(ours, seq)
 
 
 def test_no_lobby_comes_to_terms_that_fit_no_frame() -> None:

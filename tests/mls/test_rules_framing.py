@@ -264,10 +264,10 @@ def test_12_4_2_closed(trio: World) -> None:
 
 def test_a_leader_reads_the_envelope_and_no_more(trio: World) -> None:
     words, commit = trio.say("ayse", b"words"), trio.stage("ayse").message
-    assert group.read_envelope(words) == (b"ward-7", 1, ContentType.APPLICATION, True)
-    assert group.read_envelope(commit) == (b"ward-7", 1, ContentType.COMMIT, True)
+    assert group.read_envelope(words) == (b"ward-7", 1, ContentType.APPLICATION, True, b"")
+    assert group.read_envelope(commit) == (b"ward-7", 1, ContentType.COMMIT, True, b"")
     clear = forge_proposal(trio["ayse"], Remove(2), public=True)
-    assert group.read_envelope(clear) == (b"ward-7", 1, ContentType.PROPOSAL, False)
+    assert group.read_envelope(clear) == (b"ward-7", 1, ContentType.PROPOSAL, False, b"")
     with pytest.raises(DecodeError):
         group.read_envelope(group.write_key_package(trio.package("deniz").package))
     assert (trio["ayse"].group_id, trio["ayse"].number, trio["ayse"].closed) == (b"ward-7", 1, False)

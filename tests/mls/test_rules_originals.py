@@ -33,7 +33,9 @@ def said(world: World, words: bytes = b"words", aad: bytes = b"head") -> tuple[O
     opened = world.process("burak", sending.message)
     assert isinstance(opened, Opened)
     assert sending.original is not None
-    return sending.original, opened.original, Said(ayse.group_id, ayse.number, 0, words, aad, world.suite.code)
+    commits = ayse.epoch.context.confirmed_transcript_hash
+    expected = Said(ayse.group_id, ayse.number, 0, words, aad, world.suite.code, commits)
+    return sending.original, opened.original, expected
 
 
 def key_of(world: World, name: str) -> bytes:

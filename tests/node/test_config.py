@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import LocalError
+from conclave.errors import LocalError, UsageError
 from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.node.config import NodeSettings, load
@@ -63,12 +63,17 @@ def test_how_long_a_leader_may_be_silent_and_whether_reading_is_told_reach_the_c
     assert (core.patience.silence, core.read_receipts) == (30.0, False)
 
 
+def test_a_wrong_flag_is_named_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--log-level: "):
+        load(tmp_path, log_level="loud")
+
+
 @pytest.mark.parametrize(
     ("toml", "complaint"),
     [
         ("leader_silence_seconds = 1", "leader_silence_seconds"),
         ("read_receipts = 3", "read_receipts"),
-        ("colour = 3", "colour"),
+        ("colour = 3", "there is no setting colour"),
         ("listen = 3", "listen"),
         ("listen =", "config.toml"),
         ("[link]\nheartbeat_seconds = 90", "heartbeat"),

@@ -20,7 +20,7 @@ from conclave.node.identity import Identity, keep_trust, read_trust
 from conclave.node.paths import prepare_home, vault_path
 from conclave.node.process import alone
 from conclave.pki.certificate import read_certificate
-from conclave.pki.invite import Invite, decode_base32
+from conclave.pki.invite import Invite, decode_base32, parse_address
 from conclave.pki.issue import issue
 from conclave.pki.names import Device, Handle
 from conclave.pki.names import Identity as Name
@@ -161,6 +161,17 @@ async def test_another_person_or_authority_is_refused(house: House, tmp_path: Pa
     with pytest.raises(LocalError, match="trusts another authority"):
         await join(tmp_path / "ayse", invite(house, ward=make_ward(now=time.time())), again=True)
     assert content(tmp_path / "ayse") == before
+
+
+async def test_a_home_in_which_nobody_was_enrolled_may_become_anothers(house: House, tmp_path: Path) -> None:
+    line = replace(invite(house), addresses=(parse_address("127.0.0.1:9"),))
+    with pytest.raises(NetworkError):
+        await join(tmp_path / "home", line)
+    with pytest.raises(LocalError, match="the home of ayse, not of burak") as caught:
+        await join(tmp_path / "home", invite(house, "burak"))
+    assert "or with --again this one" in caught.value.remedy
+    joined = await join(tmp_path / "home", invite(house, "burak"), again=True)
+    assert (joined.me.handle, content(tmp_path / "home").handle) == ("burak", "burak")
 
 
 async def test_not_beside_a_running_node(house: House, tmp_path: Path) -> None:

@@ -409,6 +409,16 @@ async def test_a_file_that_changed_since_is_not_sent_and_that_is_told(tmp_path: 
         assert "ayse has changed or removed it" in burak.told(FileFailed)[0].text
         assert 20 not in {chunk.number for chunk in ayse.valve.chunks()}
         assert (await listed(ayse))["status"] == "changed"
+        assert f"conclave fetch {name.hex()[:8]} --cancel removes it" in (await listed(burak))["why"]
+        await burak.files.serve(ask.FileCancel(name.hex()))
+        assert not list(burak.into.iterdir())
+    ayse, burak = (Valved(one.me, one.home, store=one.store) for one in (ayse, burak))
+    async with filers(ayse, burak):
+        assert (await listed(ayse))["status"] == "changed"  # a restart does not forget it
+        os.utime(source)
+        assert (await listed(ayse))["status"] == "here"
+        await burak.accept(name)
+        await burak.until(lambda: burak.told(FileFailed))
         source.unlink()
         await burak.accept(name)
         await burak.until(lambda: len(burak.told(FileFailed)) == 2)
@@ -427,6 +437,7 @@ async def test_a_file_that_is_gone_before_any_of_it_came_leaves_nothing_and_is_s
         await burak.accept(name)
         await burak.until(lambda: burak.told(FileFailed))
         await burak.until(lambda: not list(tmp_path.rglob(".*.part")))
+        assert "--cancel" not in burak.told(FileFailed)[0].text
         (tmp_path / "aside").rename(source)
         await burak.accept(name)
         await burak.until(lambda: burak.told(FileDone))

@@ -14,13 +14,16 @@ from conclave.chat.effects import AddLine
 from conclave.chat.lobby_state import Mark
 from conclave.chat.notices import LineAdded
 from conclave.chat.words.line import Line, LineKind, Status
+from conclave.cli import people
 from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node import rooms
 from conclave.node.attendance import in_words
 from conclave.node.files_commands import FileOffer
 from conclave.node.known import Known
+from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, running
+from tests.node.screen import conclave
 from tests.node.test_words import Trio, in_room, trio, until_line
 
 __all__ = ["trio"]
@@ -175,12 +178,21 @@ async def test_who_accepts_hears_whether_it_is_in(
         for name in ("bridge", "galley", "attic"):
             await ayse.serve(ask.LobbyOpen(name, ("deniz",)))
         await deniz.until(lambda: len(deniz.requested()) == 3)
+        asked = (await deniz.serve(ask.Requests()))["requests"]
+        assert all(0 <= time.time() - one["since"] < 60 for one in asked)
+        monkeypatch.setattr(people, "NodeClient", Answers(requests=asked))
+        shown = conclave(None, "requests").out
+        assert "ayse invites you to #attic   conclave accept ayse --lobby attic\n" in shown
+        monkeypatch.setattr(people, "NodeClient", Answers(requests=asked[:1]))
+        assert conclave(None, "requests").out.endswith("conclave accept ayse\n")
         outside = await deniz.serve(ask.Lines("#attic"))
         assert outside["outside"] == "you are not in #attic yet, ayse invites you"
         assert outside["remedy"] == "conclave accept ayse --lobby attic"
         with pytest.raises(LocalError, match="not in #attic yet"):
             await deniz.serve(ask.React("#attic", "last", "👍"))
         assert (await ayse.serve(ask.LobbyWho("attic")))["words"] == "nobody else is in"
+        said = await ayse.serve(ask.Say("#attic", "hello?", wait=True, timeout=20))
+        assert (said["status"], said["words"], said["have"], said["of"]) == ("alone", "nobody else is in", 1, 1)
         [row] = (await deniz.serve(ask.AnswerTo("ayse", accept=True, lobby="bridge")))["answered"]
         assert row["stage"] == "member"
         await ayse.serve(ask.LobbyClose("galley"))

@@ -72,7 +72,7 @@ async def test_who_is_suspended_is_told_so_and_may_speak_once_resumed(
     assert state(ayse)["text"] == words
     resume(house.store, Handle("ayse"), house.clock(), CONSOLE).result()
     await ayse.until(lambda: state(ayse)["reached"])
-    assert (await ayse.serve(ask.Say("#ops", "here again")))["status"] == "delivered"
+    assert (await ayse.serve(ask.Say("#ops", "here again")))["status"] == "alone"
 
 
 async def test_who_is_revoked_is_told_why_and_what_to_do(house: House, ayse: Running) -> None:
@@ -91,12 +91,14 @@ def test_doctor_does_not_blame_the_network(tmp_path: Path, monkeypatch: pytest.M
     status: dict[str, Any] = {
         "handle": "ayse",
         "listen": "x",
-        "certificates": [],
+        "certificates": [{"profile": "tls", "until": 4e9}],
         "crl_time": None,
         "clock_offset": 0.0,
     }
     monkeypatch.setattr(doctor, "NodeClient", Answers(**status, authority=authority, waiting={}))
-    [check] = [one for one in doctor._node(tmp_path) if one.name == "authority"]
+    checks = {one.name: one for one in doctor._node(tmp_path)}
+    certificate, check = checks["certificate tls"], checks["authority"]
+    assert (certificate.good, certificate.text[:10], certificate.remedy) == (False, "suspended,", "ask")
     assert (check.good, check.text, check.remedy) == (False, authority["text"], "ask")
 
 

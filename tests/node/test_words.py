@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -210,6 +211,27 @@ async def test_words_disappear_when_their_time_has_come(trio: Trio) -> None:
     await ayse.until(lambda: "gone soon" not in ayse.texts("#ops"))
 
 
+async def test_what_is_over_is_shown_no_more_though_it_is_still_there(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ayse, burak, _ = trio
+    await ayse.serve(ask.Say("@burak", "for good", wait=True))
+    said = await ayse.serve(ask.Say("@burak", "for an hour", expires=3600, wait=True))
+    await ayse.serve(ask.Pin("@burak", "last"))
+    await until_line(burak, "@ayse", text="for an hour")
+    monkeypatch.setattr("conclave.node.progress.time", SimpleNamespace(time=lambda: time.time() + 3700))
+    assert "for an hour" in ayse.texts("@burak")
+    for command in (ask.Lines("@burak"), ask.Receipts("@burak"), ask.Pins("@burak"), ask.Search("hour")):
+        assert said["id"] not in [one["id"] for one in (await ayse.serve(command))["lines"]]
+    [row] = [
+        one for one in (await ayse.serve(ask.Conversations()))["conversations"] if one["conversation"] == "@burak"
+    ]
+    assert row["last"]["text"] == "for good"
+    answer = await burak.serve(ask.Say("@ayse", "which?", reply="last"))
+    [line] = [one for one in await lines(burak, "@ayse") if one["id"] == answer["id"]]
+    assert line["reply"]["text"] == "for good"
+
+
 @pytest.mark.parametrize("where", ["#ops", "@burak"])
 async def test_who_waits_for_what_disappears_first_is_told_so_then(trio: Trio, where: str) -> None:
     ayse, burak, _ = trio
@@ -337,12 +359,12 @@ def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
     assert in_lobby(alone, stored(Status.SENT), "ayse").words == "nobody else is in"
     later = replace(room(), roster=("ayse", "burak"), entered={"burak": 7})
     how = in_lobby(later, stored(Status.SENT), "ayse")
-    assert (how.status, how.words) == (Status.DELIVERED, "said before the others came in")
+    assert (how.status, how.words, how.alone) == (Status.SENT, "said before the others came in", True)
     assert of_line(how, 5, []) == how.words
     left = in_lobby(replace(alone, gone={"burak": 6}), stored(Status.SENT), "ayse")
     assert (left.status, left.words) == (Status.SENT, "sent; nobody else who was in then is in")
     before = in_lobby(replace(alone, gone={"burak": 4}), stored(Status.SENT), "ayse")
-    assert (before.status, before.words) == (Status.DELIVERED, "nobody else is in")
+    assert (before.status, before.words, before.alone) == (Status.SENT, "nobody else is in", True)
     ended = replace(room(), roster=(), marks={})
     assert in_lobby(ended, stored(Status.SENT), "ayse").words == "sent"
     outside = replace(room(), roster=("burak",))

@@ -9,7 +9,8 @@ from conclave.wire import posts as p
 
 U16, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (16, 32, 64))
 GROUPS = st.sampled_from([bytes([n]) * 16 for n in range(3)])
-HANDLES = st.sampled_from(["ayse", "burak", "cem", "deniz", "", "e" * 63, "x\x1b[2J"])
+LEADERS = st.sampled_from(["ayse", "burak", "cem", "deniz", "e" * 63])
+HANDLES = LEADERS | st.sampled_from(["", "x\x1b[2J"])
 IDS = st.binary(min_size=16, max_size=16)
 HASHES = st.binary(min_size=32, max_size=32)
 SMALL = st.integers(0, 6) | U64
@@ -21,18 +22,19 @@ KINDS = st.sampled_from(order.EntryKind)
 @st.composite
 def _runs(draw: st.DrawFn) -> tuple[order.Run, ...]:
     """Terms that follow one another, the newest first."""
-    first, term = draw(SMALL.filter(bool)), draw(st.integers(0, 6) | U32)
+    first, term = draw(st.integers(1, 6) | st.integers(1, order.LAST_SEQ)), draw(st.integers(0, 6) | U32)
     runs: list[order.Run] = []
     for _ in range(draw(st.integers(1, 3))):
-        last = min(first - 1 + draw(st.integers(0, 4)), (1 << 64) - 1)
-        runs.insert(0, order.Run(term, draw(st.integers(0, 3) | U32), draw(HANDLES), first, last))
+        last = min(first - 1 + draw(st.integers(0, 4)), order.LAST_SEQ)
+        runs.insert(0, order.Run(term, draw(st.integers(0, 3) | U32), draw(LEADERS), first, last))
         first, term = last + 1, term + 1
-        if first >= 1 << 64 or term >= 1 << 32:
+        if first > order.LAST_SEQ or term >= 1 << 32:
             break
     return tuple(runs)
 
 
 RUNS = _runs()
+BETWEEN = st.tuples(SMALL, SMALL).map(sorted).filter(lambda ends: ends[0] < ends[1])
 
 parcels = st.one_of(
     st.builds(p.Begin, PAYLOADS),
@@ -76,12 +78,11 @@ conversation_frames = st.one_of(
         RUNS,
         PAYLOADS,
     ),
-    st.builds(order.Recall, GROUPS, SMALL, SMALL),
+    st.builds(lambda group, ends: order.Recall(group, *ends), GROUPS, BETWEEN),
     st.builds(
-        order.Originals,
+        lambda group, ends, items, whole: order.Originals(group, ends[0], ends[1], items, whole),
         GROUPS,
-        SMALL,
-        SMALL,
+        BETWEEN,
         st.lists(st.tuples(SMALL, PAYLOADS), max_size=3).map(tuple),
         st.booleans(),
     ),

@@ -18,17 +18,20 @@ from conclave.wire.limits import FRAME_BYTES, PAYLOAD_BYTES
 from conclave.wire.link import Close, CloseReason
 from conclave.wire.order import (
     BOXES,
+    LAST_SEQ,
     RUNS,
     Boxes,
     EntryKind,
     Head,
+    Info,
     Ordered,
     Originals,
+    Recall,
     Run,
     decode_ordered,
     encode_ordered,
 )
-from conclave.wire.posts import Invite, Message, Parcel, open_post, pack_parcel
+from conclave.wire.posts import Invite, Message, Parcel, Welcome, open_post, pack_parcel
 from tests.wire.frames_strategies import frames, ordered, parcels
 
 
@@ -166,6 +169,47 @@ def test_terms_that_do_not_follow_one_another_are_refused(runs: tuple[Run, ...])
 def test_terms_that_end_elsewhere_than_the_order_are_refused(seq: int) -> None:
     with pytest.raises(DecodeError, match="end elsewhere"):
         decode_frame(Kind.HEAD, head(Run(2, 0, "ayse", 5, 9), Run(1, 0, "burak", 1, 4), seq=seq))
+
+
+@pytest.mark.parametrize("seq", [LAST_SEQ, LAST_SEQ + 1, 1 << 63, (1 << 64) - 1])
+def test_places_that_no_order_comes_to_are_refused(seq: int) -> None:
+    run, bearable = (
+        Run(2, 0, "ayse", 5, seq),
+        contextlib.nullcontext() if seq == LAST_SEQ else pytest.raises(DecodeError),
+    )
+    with bearable:
+        assert decode_frame(Kind.HEAD, head(run)) == Head(b"g" * 16, seq, b"h" * 32, (run,))
+    for frame in (
+        Info(b"g" * 16, seq, b"h" * 32, (run,), b""),
+        Welcome(b"g" * 16, "ops", seq, b"h" * 32, (run,), b""),
+    ):
+        with bearable:
+            if isinstance(frame, Info):
+                assert read(encode_frame(frame)) == frame
+            else:
+                assert open_post(Post(b"12345678", 1, 1, *pack_parcel(frame))) == frame
+
+
+@pytest.mark.parametrize("ends", [(1 << 62, 0), (9, 9), (9, 3)])
+def test_what_ends_before_it_begins_is_refused(ends: tuple[int, int]) -> None:
+    for frame in (Recall(b"g" * 16, *ends), Originals(b"g" * 16, *ends, (), whole=True)):
+        with pytest.raises(DecodeError, match="before it begins"):
+            read(encode_frame(frame))
+    assert read(encode_frame(Recall(b"g" * 16, 3, 4))) == Recall(b"g" * 16, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["../x", "Nobody", "", "a b", "x\x1b[2J", "-x"])
+@pytest.mark.parametrize("now", [True, False], ids=["who leads", "who led"])
+def test_a_leader_whose_name_is_none_is_refused(name: str, *, now: bool) -> None:
+    runs = (Run(2, 0, name if now else "ayse", 5, 9), Run(1, 0, "burak" if now else name, 1, 4))
+    with pytest.raises(DecodeError, match="nobody led"):
+        decode_frame(Kind.HEAD, head(*runs))
+    with pytest.raises(DecodeError, match="nobody led"):
+        decode_frame(Kind.INFO, head(*runs) + b"\0")
+    kind, body = pack_parcel(Welcome(b"g" * 16, "ops", 9, b"h" * 32, runs, b""))
+    post = Post(b"12345678", 1, 1, kind, body)
+    with pytest.raises(DecodeError, match="nobody led"):
+        open_post(post)
 
 
 def test_the_most_terms_that_are_told_can_be_read() -> None:

@@ -21,7 +21,7 @@ SENDS_PER_POST = 4
 
 def violations(town: Town) -> list[str]:
     """Everything that is wrong."""
-    found: list[str] = list(dict.fromkeys(town.keys.twice))
+    found: list[str] = [*dict.fromkeys(town.keys.twice), *town.leaks]
     for node in town.nodes.values():
         found += _outbox(town, node)
         found += _only_what_was_said(town, node)
@@ -30,7 +30,7 @@ def violations(town: Town) -> list[str]:
         found += _restored(node)
     found += _lobbies(town)
     found += _resends(town)
-    return found
+    return [one for one in found if not town.excused(one)]
 
 
 def _resends(town: Town) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _lobbies(town: Town) -> Iterator[str]:
     lobbies: dict[bytes, list[Node]] = {}
     for node in town.nodes.values():
         for lobby in node.desk.lobbies.values():
-            if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING) and node.name not in town.expelled:
+            if town.under_way(lobby) and node.name not in town.expelled:
                 yield f"{node.name}: {lobby.label} is stuck at {lobby.stage.name}"
             if lobby.stage is Stage.MEMBER and node.name not in town.expelled:
                 lobbies.setdefault(lobby.group, []).append(node)
@@ -187,6 +187,8 @@ def _said_to_all(town: Town) -> Iterator[str]:
             if leader is not None and _newcomer(town.nodes[lobby.leader], leader, name, own.line.seq):
                 continue
             if town.nodes[name].store.line(label.label, author, identity) is None:
+                if town.missing(label, own.line.seq):
+                    continue
                 yield f"{name} lacks {text!r} of {lobby.label}, which {author} has as {own.line.status.value}"
 
 

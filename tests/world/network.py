@@ -320,6 +320,10 @@ class World:
     def deposit(self, sender: str, peer: str, frames: tuple[bytes, ...]) -> None:
         for data in frames:
             self.keys.sent(decode(data))
+        self.leave(sender, peer, frames)
+
+    def leave(self, sender: str, peer: str, frames: tuple[bytes, ...]) -> None:
+        """Put an envelope into somebody's mailbox."""
         self.mails += 1
         self.mail.setdefault(peer, {})[self.mails] = (sender, frames)
         if peer in self.nodes:

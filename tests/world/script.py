@@ -8,7 +8,7 @@ from functools import partial
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
-from conclave.chat.lobby_state import Stage
+from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestArrived
 from conclave.chat.state import Desk
 from conclave.chat.words.content import About, Reaction
@@ -49,6 +49,8 @@ class Town(World):
         """When somebody was let into a lobby for the first time, in whichever half."""
         self._epochs: dict[tuple[bytes, str], Epoch] = {}
         self.opened: Counter[str] = Counter()
+        self.leaks: list[str] = []
+        """What somebody was given that is not for it."""
         self.rounds = 0
         """After the end of all faults."""
         self.faults = Faults(
@@ -91,16 +93,32 @@ class Town(World):
                 return True
         return False
 
+    def counts(self, name: str) -> bool:
+        """Whether how it is with ``name`` is looked at: nobody waits for who is expelled."""
+        return name not in self.expelled
+
+    def excused(self, _wrong: str, /) -> bool:
+        """Whether what is wrong in the end may be."""
+        return False
+
+    def missing(self, _lobby: Lobby, _seq: int, /) -> bool:
+        """Whether it is enough that somebody tells everybody that it lacks an entry."""
+        return False
+
+    def under_way(self, lobby: Lobby) -> bool:
+        """Whether somebody is to come in or to go."""
+        return lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.LEAVING, Stage.CLOSING)
+
     def settled(self) -> bool:
         """Nothing waits, and nobody is on the way to somewhere."""
         for node in self.nodes.values():
             desk = node.desk
-            if node.name in self.expelled:
+            if not self.counts(node.name):
                 continue
             if views.queued(desk) and not self._hopeless(node):
                 return False
             for lobby in desk.lobbies.values():
-                if lobby.stage in (Stage.JOINING, Stage.LEAVING, Stage.CLOSING, Stage.INVITED):
+                if self.under_way(lobby):
                     return False
                 if lobby.stage is Stage.ENDED:
                     continue
@@ -133,7 +151,7 @@ class Town(World):
             rosters: dict[str, set[str]] = {}
             for name, node in self.nodes.items():
                 lobby, state = node.desk.lobbies.get(group), node.desk.sessions.get(group)
-                if name in self.expelled or lobby is None or lobby.stage is not Stage.MEMBER or state is None:
+                if not self.counts(name) or lobby is None or lobby.stage is not Stage.MEMBER or state is None:
                     continue
                 if lobby.order is not None:
                     at[name] = (lobby.order.seq, lobby.order.hash, lobby.leader, state.authenticator)

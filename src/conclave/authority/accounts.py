@@ -9,7 +9,7 @@ from conclave.authority.audit import Actor, entry, on_refusal
 from conclave.authority.members import demand_active
 from conclave.authority.ports import Store, Transaction
 from conclave.authority.records import Account, Action, Invitation
-from conclave.errors import LocalError
+from conclave.errors import LocalError, UsageError
 from conclave.pki.invite import TOKEN_BYTES
 from conclave.pki.names import Handle
 from conclave.values import replace
@@ -21,7 +21,7 @@ def parse_name(text: str) -> str:
     """Read a person's display name: printable, at most 64 characters. Raises ``LocalError``."""
     name = " ".join(text.split())
     if len(name) > NAME_CHARACTERS or not name.isprintable():
-        raise LocalError(
+        raise UsageError(
             "the name is too long or has characters that cannot be printed",
             remedy=f"use at most {NAME_CHARACTERS} printable characters",
         )

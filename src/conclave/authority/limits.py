@@ -10,7 +10,7 @@ import math
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
 
-from conclave.errors import LocalError, Refused
+from conclave.errors import Refused, UsageError
 from conclave.values import dataclass
 
 BUCKETS = 20_000
@@ -26,7 +26,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         if self.burst < 1 or self.per_second <= 0:
-            raise LocalError("a rate must let something through", remedy="use a burst of at least 1")
+            raise UsageError("a rate must let something through", remedy="use a burst of at least 1")
 
 
 class TooMany(Refused):

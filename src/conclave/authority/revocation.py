@@ -14,7 +14,7 @@ from conclave.authority.audit import Actor, entry, on_refusal
 from conclave.authority.ports import Reads, Store, Transaction
 from conclave.authority.records import OPERATOR, Account, Action, Expelled, Issued
 from conclave.authority.settings import AuthoritySettings
-from conclave.errors import ConclaveError, LocalError, Refused
+from conclave.errors import ConclaveError, Refused, UsageError
 from conclave.pki.credentials import Issuer
 from conclave.pki.names import Handle, quote
 from conclave.pki.policy import DAY
@@ -39,7 +39,7 @@ def revoke(store: Store, target: str, reason: Reason, now: float, actor: Actor) 
     a suspension may have.
     """
     if reason in {Reason.certificate_hold, Reason.remove_from_crl}:
-        raise LocalError(
+        raise UsageError(
             "a hold is a suspension", remedy="conclave authority suspend HANDLE, and later resume HANDLE"
         )
 
@@ -83,7 +83,7 @@ def suspend(store: Store, handle: Handle, why: str, now: float, actor: Actor) ->
     """Refuse everything to an account until ``resume``. Refused: ``unknown-user``."""
     told = " ".join(why.split()) or "no reason given"
     if len(told) > SUSPENSION_CHARACTERS or not told.isprintable():
-        raise LocalError(
+        raise UsageError(
             "the reason is too long or cannot be printed", remedy=f"use at most {SUSPENSION_CHARACTERS} characters"
         )
     return _mark(store, handle, told, now, actor, Action.SUSPEND)

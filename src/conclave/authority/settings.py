@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conclave.authority.limits import Rate
-from conclave.errors import LocalError
+from conclave.errors import UsageError
 from conclave.pki.policy import DAY, GrantSettings
 from conclave.pki.verify import GRACE_SECONDS
 from conclave.values import dataclass, field
@@ -78,16 +78,16 @@ class AuthoritySettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.heartbeat < self.silence:
-            raise LocalError(
+            raise UsageError(
                 "the heartbeat must be shorter than the silence after which a peer is dropped",
                 remedy="choose 60 and 200 seconds, the defaults",
             )
         if not 0 < self.mail_seconds <= GRACE_SECONDS:
-            raise LocalError(
+            raise UsageError(
                 f"mail is kept for at most {GRACE_SECONDS / DAY:.0f} days: later its senders are not believed",
                 remedy="choose 14d, the default, or less",
             )
         if min(self.mail_envelopes, self.mail_bytes, self.mail_sender_bytes, self.mail_total_bytes) < 1:
-            raise LocalError("a quota of the mailbox is not positive", remedy="choose at least 1")
+            raise UsageError("a quota of the mailbox is not positive", remedy="choose at least 1")
         if self.package_seconds <= 0 or self.invite_seconds <= 0 or self.crl_seconds <= 0 or self.search_limit < 1:
-            raise LocalError("a setting of the authority is not positive")
+            raise UsageError("a setting of the authority is not positive")

@@ -49,7 +49,7 @@ from conclave.chat.settings import Settings
 from conclave.chat.state import Desk
 from conclave.chat.words.content import NEVER, Body, Roll, Text
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import LocalError, VerificationError
+from conclave.errors import LocalError, UsageError, VerificationError
 from conclave.lobby.names import check_handle
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
@@ -154,8 +154,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             packages.stock_told(work, count)
         case ev.Deposited():
             mail.deposited(work, event)
-        case ev.DepositFailed(peer, _, reason, group, entry):
-            mail.failed(work, peer, reason, group, entry)
+        case ev.DepositFailed():
+            mail.failed(work, event)
         case ev.Expelled(peer, reason, skew):
             purging.expelled(work, peer, reason, skew)
             _expelled(work, peer, reason)
@@ -351,7 +351,7 @@ def _person(work: Work, name: str) -> str:
     try:
         check_handle(handle)
     except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
     if handle == work.me:
         raise LocalError("that is you", remedy="name somebody else")
     return handle

@@ -213,6 +213,11 @@ def original_of(work: Work, state: State, opened: Opened) -> bytes:
     return keep(opened.original, der)
 
 
+def first_epoch(state: State) -> int:
+    """The first epoch whose words can be opened: those of before are from before we came in, or too old."""
+    return min((past.number for past in state.past), default=state.number)
+
+
 def _still_there(state: State, key: bytes) -> bytes:
     """The certificate of a signature key of a past epoch, where its owner still signs with it."""
     return next(

@@ -30,7 +30,7 @@ def linked(work: Work, handle: str, window: int, device: str, version: int) -> N
     peer = work.peer(handle)
     window = max(1, min(window, work.settings.window_posts))
     flight = replace(delivery.opened(peer.out, window, work.now), device=device, version=version)
-    work.keep(replace(peer, flight=flight, mail_at=0.0))  # its mailbox is about to be emptied
+    work.keep(replace(peer, flight=flight, mail_at=0.0, owed=()))  # its mailbox is about to be emptied
     if peer.inbound.streams:
         work.ack(handle, peer.inbound.streams[0][0])
     work.send_outbox(handle)
@@ -147,7 +147,7 @@ def abandon(work: Work, handle: str) -> None:
     """
     drop_waiting(work, handle)
     peer = work.peer(handle)
-    peer = replace(peer, groups=tuple(replace(one, dead=True) for one in peer.groups))
+    peer = replace(peer, groups=tuple(replace(one, dead=True) for one in peer.groups), owed=())
     work.keep(peer)
     if not peer.out.count:
         return

@@ -14,7 +14,7 @@ from conclave.chat.fifo import Fifo
 from conclave.chat.words.content import Unsaid
 from conclave.chat.words.gaps import Gaps
 from conclave.lobby.leader import Followers
-from conclave.lobby.order import Order
+from conclave.lobby.order import Order, same
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Staged
 from conclave.values import dataclass, field, replace
@@ -149,7 +149,7 @@ class Healing:
     gone: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # who went out by which entry, and why
     owed: frozenset[str] = frozenset()  # who went out, and has not the entry that says so
     known: Mapping[bytes, tuple[str, bytes]] = field(default_factory=dict)
-    """What was opened in a half that lost: author, id; of a timer its seconds in place of that."""
+    """What was opened in a half that lost: author, id (empty: no line); of a timer its seconds in place of that."""
     met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
     terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.lobbies.terms``
@@ -173,6 +173,17 @@ class Healing:
     def since(self, handle: str) -> int:
         """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""
         return max(self.entered.get(handle, 0), self.met.get(handle, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What commits of ours the leader of a term refused: the next one judges by its own clock and list."""
+
+    by: Run | None = None
+    doubted: frozenset[str] = frozenset()  # whom a commit was to let in: each goes alone
+    epoch: int = 0  # in which it refused one for our own sake
+    at: float = 0.0  # when that is tried again ...
+    pause: float = 0.0  # ... after how many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,7 @@ class Watch:
     handed: Run | None = None  # the term whose leader lost its home, or is out, or forgot it, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
     gather: float = 0.0  # when those who accepted are let in, all at once
-    doubted: frozenset[str] = frozenset()  # whom a commit was to let in that the leader refused: each goes alone
+    refusals: Refusals = field(default_factory=Refusals)  # see ``Lobby.refusals``
     mailing: Mapping[str, int] = field(default_factory=dict)  # up to where to whose mailbox; LAST_SEQ: it fits none
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed
     untaken: Mapping[str, tuple[int, float]] = field(default_factory=dict)
@@ -217,8 +228,6 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
-    retry: tuple[int, float, float] = (0, 0.0, 0.0)
-    """The epoch in which a commit of ours was refused, when it is tried again, and after how many seconds."""
 
 
 class Mailed(NamedTuple):
@@ -258,6 +267,7 @@ class Lobby:
     inviters: tuple[str, ...] = ()  # who asked us in too, and has no answer
     invites: Mapping[str, int] = field(default_factory=dict)  # by which post of ours to it somebody was asked in last
     timers_heard: tuple[int, ...] = ()  # entries that we know to have set one, not from who says one again
+    since: int = 0  # UNIX seconds when our people were asked in; 0: not known
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
@@ -267,6 +277,14 @@ class Lobby:
     def leader(self) -> str:
         """Who leads it, as far as we know; empty while we are not in."""
         return self.lead.leader if self.lead is not None else self.inviter
+
+    @property
+    def refusals(self) -> Refusals:
+        """What whoever leads by now refused of ours."""
+        known = self.watch.refusals
+        if self.lead is None or (known.by is not None and same(known.by, self.lead)):
+            return known
+        return Refusals(self.lead)
 
     @property
     def asking(self) -> tuple[str, ...]:

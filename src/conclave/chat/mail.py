@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import delivery, groups, links
 from conclave.chat.delivery import Inbound, Place
 from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
-from conclave.chat.events import Deposited
+from conclave.chat.events import Deposited, DepositFailed
 from conclave.chat.lobbies import audience, speaking
 from conclave.chat.lobby_state import Lobby, Mailed, Stage, Step
 from conclave.chat.notices import Trouble
@@ -22,17 +22,18 @@ from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby.leader import FETCH_ENTRIES, Follower
-from conclave.lobby.order import LAST_SEQ
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import Head, Ordered, Refusal, Refused, Submit
+from conclave.wire.order import LAST_SEQ, Head, Ordered, Refusal, Refused, Submit
 
 POSTS_AT_ONCE = 32
 """Posts that are mailed in one go."""
 RETRY_SECONDS = {"away": 30.0, "full": 900.0}
 """After what did not go; for any other reason an hour."""
 RETRY_ELSE = 3600.0
+OWED_MOST = 64
+"""Of what somebody's mail is to be answered with no more is remembered, where it cannot be left: the latest."""
 _WHY = {
     "full": "{0}'s mailbox is full",
     "unknown": "no mail can be left for {0}: the authority has no account or no key for that name",
@@ -52,8 +53,34 @@ def taken(work: Work, handle: str, frames: Sequence[Frame], envelope: int) -> No
         told += _heads(work, handle, [frame for frame in frames if isinstance(frame, Ordered)])
         told += _refused(work, handle, [frame for frame in frames if isinstance(frame, Submit)])
     if told:
-        work.deed(Deposit(handle, 0, tuple(encode_frame(frame) for frame in told)))
+        _answer(work, handle, told)
     work.deed(MailDone(envelope))
+
+
+def _answer(work: Work, handle: str, told: Sequence[Frame] = ()) -> None:
+    """What somebody's mail is answered with is left for it: one after the other, and again where it cannot be."""
+    peer = work.peer(handle)
+    owed, telling = _latest((*peer.owed, *told)), peer.telling
+    if owed and not telling:
+        work.deed(Deposit(handle, 0, tuple(encode_frame(frame) for frame in owed)))
+        owed, telling = (), owed
+    work.keep(replace(peer, owed=owed, telling=telling))
+
+
+def _latest(frames: Sequence[Frame]) -> tuple[Frame, ...]:
+    """Of each stream and each lobby the last word."""
+    last: dict[object, Frame] = {}
+    for frame in frames:
+        match frame:
+            case Ack(stream, number):
+                about: object = (stream, number > 0)
+            case Head(group) | Refused(group):
+                about = (type(frame), group)
+            case _:
+                continue
+        last.pop(about, None)
+        last[about] = frame
+    return tuple(last.values())[-OWED_MOST:]
 
 
 def _heads(work: Work, handle: str, entries: Sequence[Ordered]) -> list[Head]:
@@ -106,14 +133,14 @@ def unlinked(work: Work, handle: str) -> None:
     for lobby in work.lobbies():
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
-            _there(work, lobby, handle, Mailed(_has(lobby, handle)))
+            _there(work, lobby, handle, Mailed(audience.has(lobby, handle)))
             if lobby.watch.mailing.get(handle) == LAST_SEQ:  # the link may have brought what fits no envelope
                 _on_its_way(work, lobby.group, handle, 0)
 
 
 def passed(work: Work, peer: Peer) -> None:
     """Time passed: mail the outbox of somebody who has been away for a while."""
-    if peer.linked or not peer.out.count or work.own is None:
+    if peer.linked or not (peer.out.count or peer.owed) or work.own is None:
         return
     peer = _lapsed(work, peer)
     if not peer.away:
@@ -123,6 +150,9 @@ def passed(work: Work, peer: Peer) -> None:
     if work.now < due:
         work.wake(due)
         return
+    if peer.owed:
+        _answer(work, peer.handle)
+        peer = work.peer(peer.handle)
     first = max(peer.out.base, peer.mailed + 1, peer.mailing + 1)
     count = min(POSTS_AT_ONCE, peer.out.next - first)
     if count > 0 and peer.mailing <= peer.mailed:
@@ -166,7 +196,11 @@ def deposited(work: Work, event: Deposited) -> None:
                     work.mark_line(lobby.label, one.id, Status.MAILED)
         return
     peer = work.peer(handle)
-    if not upto or upto > peer.mailing:  # of an acknowledgement, or from before what is left anew
+    if not upto:
+        work.keep(replace(peer, telling=()))
+        _answer(work, handle)
+        return
+    if upto > peer.mailing:  # from before what is left anew
         return
     for line in peer.out.lines:
         if peer.mailed < line.number <= upto:
@@ -181,20 +215,10 @@ def _entries_deposited(work: Work, event: Deposited) -> None:
     lobby = work.lobby(event.group)
     if lobby is None or lobby.order is None or lobby.watch.followers is None:
         return
-    has = _has(lobby, event.peer)
+    has = audience.has(lobby, event.peer)
     if event.peer not in lobby.watch.followers or not event.entry <= has + 1 <= event.upto:
         return  # what is before it is not there, and is mailed from there on; or it is there already
     _there(work, lobby, event.peer, Mailed(event.upto, has + 1, int(event.until)))
-
-
-def _has(lobby: Lobby, handle: str) -> int:
-    """Up to which entry a follower has the order for certain, or its mailbox does."""
-    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
-    if one is None or lobby.order is None:
-        return 0
-    mark, mailed = lobby.ears.marks.get(handle), lobby.mailed.get(handle)
-    told = min(mark.has, lobby.order.seq) if mark is not None else 0
-    return max(one.have, told, one.since - 1, lobby.order.base, mailed.upto if mailed is not None else 0)
 
 
 def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
@@ -206,8 +230,9 @@ def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
         work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: now}))
 
 
-def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> None:
+def failed(work: Work, event: DepositFailed) -> None:
     """It is not; later again, a lobby's order from ``entry`` on."""
+    handle, reason, group, entry = event.peer, event.reason, event.group, event.entry
     wait = RETRY_SECONDS.get(reason, RETRY_ELSE)
     at = work.now + wait
     if entry and reason == "too-large":  # a link brings it; nobody takes what is behind it before
@@ -225,7 +250,10 @@ def failed(work: Work, handle: str, reason: str, group: bytes, entry: int) -> No
             work.keep_lobby(replace(lobby, voice=replace(lobby.voice, mailed=0, mail_until=0.0)))
         return
     peer = work.peer(handle)
-    work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
+    if event.upto:
+        work.keep(replace(peer, mailing=peer.mailed, mail_at=at))
+    else:
+        work.keep(replace(peer, owed=_latest((*peer.telling, *peer.owed)), telling=(), mail_at=at))
 
 
 def _explain(work: Work, handle: str, reason: str, wait: float) -> None:
@@ -278,7 +306,7 @@ def _mail_followers(work: Work, lobby: Lobby) -> None:
     for handle, one in people.items():
         if one.linked or handle in work.expelled:
             continue
-        has = _has(lobby, handle)
+        has = audience.has(lobby, handle)
         if not _lacks(lobby, handle, one, has):
             continue
         first = max(has, mailing.get(handle, 0)) + 1

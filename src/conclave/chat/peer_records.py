@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound
+from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound, ack_for
 from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.records import PEER_KEY, VERSION, read
@@ -28,12 +28,17 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     out = peer.out
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
-        _mailed(peer), peer.read, peer.timer, peer.mail_until,
+        _mailed(peer), peer.read, peer.timer, peer.mail_until, _owes(peer),
     )  # fmt: skip
 
 
 def _mailed(peer: Peer) -> int:
     return 0 if peer.anew.due else peer.mailed  # a restart leaves it anew at once
+
+
+def _owes(peer: Peer) -> bool:
+    """Whether it may not have heard by mail what we have of its stream."""
+    return bool(peer.inbound.streams) and bool(peer.owed or peer.telling)
 
 
 def blank(peer: Peer) -> bool:
@@ -59,7 +64,9 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    return (w.uint64(peer.mail_until) if peer.mail_until else w).done()
+    if peer.mail_until or _owes(peer):
+        w.uint64(peer.mail_until)
+    return (w.uint64(0).uint8(1) if _owes(peer) else w).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -82,9 +89,12 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         until = r.uint64() if r.remaining and not old else 0
         if r.remaining and not old:  # some homes have the highest post that a rejection may have dropped
             r.uint64()
+        owes = bool(r.uint8()) if r.remaining and not old else False
+        ack = ack_for(inbound, streams[0][0]) if owes and streams else None
         return Peer(
-            handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until
-        )
+            handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until,
+            owed=(ack,) if ack is not None else (),
+        )  # fmt: skip
 
     return read(data, peer, VERSION if old else PEER_VERSION)
 

@@ -15,9 +15,8 @@ from conclave.chat.words.content import NEVER, Body, Edit, Offer, Text, decode_c
 from conclave.chat.words.originals import Signed, read_kept
 from conclave.errors import DecodeError
 from conclave.lobby import chain
-from conclave.lobby.order import LAST_SEQ
 from conclave.mls.group import read_original
-from conclave.wire.order import Ordered, Originals, decode_ordered
+from conclave.wire.order import LAST_SEQ, Ordered, Originals, decode_ordered
 
 READ_ENTRIES = 256
 ORIGINALS_BYTES = 256 * 1024

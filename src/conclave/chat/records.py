@@ -116,10 +116,12 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
     w.vector(healing.pull, _write_range)
-    if lobby.timers_heard or healing.places:
+    if lobby.timers_heard or healing.places or lobby.since:
         w.vector(lobby.timers_heard, Writer.uint64)
-    if healing.places:
+    if healing.places or lobby.since:
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
+    if lobby.since:
+        w.uint64(lobby.since)
     return w.done()
 
 
@@ -159,10 +161,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     heard = r.vector(Reader.uint64) if r.remaining else ()
     stood = zip(orphans, r.vector(Reader.uint64), strict=True) if r.remaining else ()
     places = {one: seq for one, seq in stood if seq}
+    since = r.uint64() if r.remaining else 0
     healing = Healing(step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places)
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
-        healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard,
+        healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard, since,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Credential, OwnKeyPackage, State, Verify
 from conclave.pki.revocation import Revocation
 from conclave.values import dataclass, field
+from conclave.wire.frames import Frame
 from conclave.wire.order import Run
 
 
@@ -106,6 +107,8 @@ class Peer:
     mailing: int = 0  # the highest post that is on its way there
     mail_at: float = 0.0  # UNIX seconds before which nothing is mailed: the last try failed
     unmailed: str = ""  # why nothing can be left in the peer's mailbox, in words: people were told so
+    owed: tuple[Frame, ...] = ()  # what its mail is to be answered with, and is not on its way to its mailbox
+    telling: tuple[Frame, ...] = ()  # what is
     anew: Anew = field(default_factory=Anew)  # how often what was left there is left anew for what it says
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again

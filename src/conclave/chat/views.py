@@ -37,7 +37,8 @@ class LobbyView:
     ``hash`` is of entry ``seq``: equal at two members exactly if they were shown the same order; ``words`` is the
     last entry that people are to see; ``authenticator`` (of the MLS epoch) is equal exactly if they are in one group.
     ``mailed`` is what lies in others' mailboxes as the leader knows it, and tells the others. ``entered`` is who
-    came in by which entry, while we were in, and ``gone`` who is out by which.
+    came in by which entry, while we were in, and ``gone`` who is out by which. ``since`` is when we were asked in
+    (UNIX seconds; 0: not known).
     """
 
     label: str
@@ -61,6 +62,7 @@ class LobbyView:
     mailed: Mapping[str, Mailed] = field(default_factory=dict)
     entered: Mapping[str, int] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
+    since: int = 0
 
     @property
     def inside(self) -> bool:
@@ -129,6 +131,7 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
         one.mailed if leading else _boxes(one),
         one.healing.entered,
         {handle: seq for handle, (seq, _) in one.healing.gone.items()},
+        one.since,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 
 MESSAGE_BYTES = 128 * 1024
 """The longest text that every Conclave peer reads; the suite itself has no limit but its sequence numbers."""
@@ -27,10 +27,10 @@ class ClassicLimits:
 
     def __post_init__(self) -> None:
         if not 1 <= self.message_bytes <= 8 * MESSAGE_BYTES:
-            raise LocalError(f"message_bytes must be between 1 and {8 * MESSAGE_BYTES}")
+            raise NotReady(f"message_bytes must be between 1 and {8 * MESSAGE_BYTES}")
         if self.handshake_seconds <= 0 or self.answer_seconds <= 0:
-            raise LocalError("handshake_seconds and answer_seconds must be more than 0")
+            raise NotReady("handshake_seconds and answer_seconds must be more than 0")
         if self.outgoing_bytes < 1024 * 1024:
-            raise LocalError("outgoing_bytes must be at least 1048576: the largest message must fit")
+            raise NotReady("outgoing_bytes must be at least 1048576: the largest message must fit")
         if self.connections < 1:
-            raise LocalError("connections must be at least 1")
+            raise NotReady("connections must be at least 1")

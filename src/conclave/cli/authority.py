@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say, table
-from conclave.errors import LocalError
+from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say, table, typed
+from conclave.errors import NotReady
 
 if TYPE_CHECKING:  # imported where they are used: --help must be quick
     from conclave.authority.records import AuditEntry
@@ -51,7 +51,7 @@ def init(
         return
     say(f"the authority of {name}, realm {made}, is made in {folder}")
     say(f"root SHA-256: {fingerprint.hex(':').upper()}")
-    note(f"move {folder / 'root.p12'} to a medium that you lock away: only a new issuing key will need it")
+    note(f"move {folder / 'root.p12'} to a medium that you lock away: no command here reads it")
     note("next: conclave authority serve")
 
 
@@ -114,7 +114,7 @@ def invite(
     from conclave.pki.invite import TOKEN_BYTES, Invite
     from conclave.pki.names import parse_handle
 
-    person = parse_handle(handle)
+    person = typed(parse_handle, handle)
     now, seconds, token = time.time(), parse_duration(valid), secrets.token_bytes(TOKEN_BYTES)
     with open_office(context_of(ctx).home) as office:
         addresses = _addresses(office, at)
@@ -153,7 +153,7 @@ def account(
     from conclave.pki.invite import Invite
     from conclave.pki.names import parse_handle
 
-    person = parse_handle(handle)
+    person = typed(parse_handle, handle)
     home = context_of(ctx).home
     with open_office(home) as office:
         addresses = _addresses(office, at)
@@ -189,7 +189,7 @@ def users(
             (
                 row["handle"],
                 f"suspended: {row['suspended']}" if row["suspended"] else "online" if row["online"] else "away",
-                ", ".join(row["devices"]) or "none yet",
+                ", ".join(_device(row, device) for device in row["devices"]) or "none yet",
                 _time(max((c["not_after"] for c in row["certificates"] if not c["revoked"]), default=0)),
                 row["name"],
             )
@@ -262,7 +262,7 @@ def suspend(
     from conclave.pki.names import parse_handle
 
     with open_office(context_of(ctx).home) as office:
-        person = parse_handle(handle)
+        person = typed(parse_handle, handle)
         marked = revocation.suspend(office.store, person, why, time.time(), console()).result()
         served = office.is_served()
     if as_json:
@@ -280,7 +280,7 @@ def resume(ctx: typer.Context, handle: Handle, as_json: Json = False) -> None:
     from conclave.pki.names import parse_handle
 
     with open_office(context_of(ctx).home) as office:
-        marked = revocation.resume(office.store, parse_handle(handle), time.time(), console()).result()
+        marked = revocation.resume(office.store, typed(parse_handle, handle), time.time(), console()).result()
     if as_json:
         emit([{"handle": marked.handle, "suspended": ""}])
     else:
@@ -328,9 +328,9 @@ def sign(
 def _addresses(office: Office, at: list[str] | None) -> Any:
     from conclave.pki.invite import parse_address
 
-    addresses = tuple(parse_address(text) for text in at) if at else office.addresses
+    addresses = tuple(typed(parse_address, text) for text in at) if at else office.addresses
     if not addresses:
-        raise LocalError(
+        raise NotReady(
             "where the authority can be reached is not known yet",
             remedy="serve it once (conclave authority serve), or say so: --at HOST:PORT",
         )
@@ -339,6 +339,11 @@ def _addresses(office: Office, at: list[str] | None) -> Any:
 
 def _handles(office: Office, query: str) -> list[str]:
     return [account.handle for account in office.store.reads.accounts(query, 1_000_000)]
+
+
+def _device(row: dict[str, Any], device: str) -> str:
+    held = [each["revoked"] for each in row["certificates"] if each["device"] == device]
+    return f"{device} (revoked)" if held and all(held) else device
 
 
 def _user(office: Office, handle: str, now: float) -> dict[str, Any]:

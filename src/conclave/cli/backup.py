@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit, note, read_passphrase
+from conclave.errors import LocalError
 
 if TYPE_CHECKING:  # imported where it is used: --help must be quick
     from conclave.node.backup import Backup
@@ -71,6 +72,8 @@ def restore(
     context = context_of(ctx)
     if not check:
         backups.demand_empty(context.home)
+    if not file.exists():  # before anybody is asked for a passphrase
+        raise LocalError(f"{file} is not there")
     own = read_passphrase(
         Context(context.home, None),
         "the backup's passphrase",

@@ -10,16 +10,17 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from conclave.errors import LocalError
+from conclave.errors import DecodeError, LocalError, NotReady, UsageError
 from conclave.values import dataclass
 from conclave.wire.safe_text import safe_text
 
+T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 """The option that every reporting command takes."""
 PassphraseFile = Annotated[
@@ -64,29 +65,46 @@ def read_passphrase(
         try:
             text = source.read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise LocalError(f"the passphrase file {source} cannot be read: {error}") from error
+            why = getattr(error, "strerror", "") or "it is not text in UTF-8"
+            raise NotReady(f"the passphrase file {source} cannot be read: {why}") from error
         passphrase = text[0] if text else ""
     elif descriptor:
         try:
             with os.fdopen(int(descriptor)) as stream:
                 passphrase = stream.readline().rstrip("\n")
         except (OSError, ValueError) as error:
-            raise LocalError(f"CONCLAVE_PASSPHRASE_FD {descriptor!r} cannot be read: {error}") from error
+            raise NotReady(f"CONCLAVE_PASSPHRASE_FD {descriptor!r} cannot be read: {error}") from error
     elif sys.stdin.isatty():
-        passphrase = getpass.getpass(f"{prompt}: ")
-        if confirm and getpass.getpass("once more: ") != passphrase:
-            raise LocalError("the two passphrases differ")
+        passphrase = _asked(f"{prompt}: ")
+        if confirm and _asked("once more: ") != passphrase:
+            raise NotReady("the two passphrases differ")
     else:
-        raise LocalError(
+        raise NotReady(
             f"{prompt} is needed and there is no terminal to ask on",
             remedy=f"{option} FILE" if option else "--passphrase-file FILE, or CONCLAVE_PASSPHRASE_FILE",
         )
     if not passphrase:
         remedy = "give at least a few words" if source is None else f"write it into the first line of {source}"
-        raise LocalError(f"{prompt}: nothing was given", remedy=remedy)
+        raise NotReady(f"{prompt}: nothing was given", remedy=remedy)
     if confirm and len(passphrase) < FEW_CHARACTERS:
         note(f"warning: {prompt}: fewer than {FEW_CHARACTERS} characters are soon guessed")
     return passphrase
+
+
+def _asked(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt)
+    except KeyboardInterrupt:
+        note("")  # what comes next begins a line of its own
+        raise
+
+
+def typed(read: Callable[[str], T], text: str) -> T:
+    """What ``read`` takes a text for that our person typed. Raises ``UsageError`` where that is nothing."""
+    try:
+        return read(text)
+    except DecodeError as error:
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def emit(rows: Iterable[dict[str, Any]]) -> None:

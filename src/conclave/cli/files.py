@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say, table
-from conclave.errors import LocalError
+from conclave.errors import LocalError, NotReady
 from conclave.node.client import NodeClient
 from conclave.wire.safe_text import safe_text
 
@@ -175,7 +175,7 @@ def _until_over(node: NodeClient, told: NodeClient, name: str, bar: Bar) -> dict
             case "file-done" | "file-failed":  # what was taken back is listed no more
                 failed = shown | {"status": "failed", "why": notice.get("text", "")}
                 return (_look(node, name) or failed) | {"remedy": notice.get("remedy", "")}
-    raise LocalError("your node ended", remedy="start it again, and it goes on: conclave up")
+    raise NotReady("your node ended", remedy="start it again, and it goes on: conclave up")
 
 
 def _look(node: NodeClient, name: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit, note, read_passphrase
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 
 app = typer.Typer(
     help="This device's certificates: add one for the legacy suite, export one for another program.",
@@ -74,7 +74,7 @@ def export(
     prompt = "a passphrase for the exported key"
     given = passphrase_file or context.passphrase_file or os.environ.get("CONCLAVE_PASSPHRASE_FD")
     if export_passphrase_file is None and given:
-        raise LocalError("the exported key needs a passphrase of its own", remedy="--export-passphrase-file FILE")
+        raise NotReady("the exported key needs a passphrase of its own", remedy="--export-passphrase-file FILE")
     own = read_passphrase(Context(context.home, None), prompt, file=export_passphrase_file, confirm=True)
     files = export_profile(context.home, passphrase, Profile(profile.value), out.expanduser(), own)
     if as_json:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit, note, read_passphrase
-from conclave.errors import LocalError
+from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit, note, read_passphrase, typed
+from conclave.errors import NotReady, UsageError
 
 if TYPE_CHECKING:  # imported where it is used: --help must be quick
     from conclave.node.enrolment import Joined
@@ -92,15 +92,15 @@ def join(
         _tell(context, joined, as_json=as_json)
         return
     if not invite and not (csr_out and handle):
-        raise LocalError(
+        raise UsageError(
             "an invite is needed", remedy="conclave join '<invite>'; conclave join --help for enrolment by file"
         )
-    parsed = parse_invite(_read_invite() if invite == "-" else invite) if invite else None
+    parsed = typed(parse_invite, _read_invite() if invite == "-" else invite) if invite else None
     if parsed is not None:
         parsed.demand_fresh(time.time())
     passphrase = read_passphrase(context, "a passphrase for this home", file=passphrase_file, confirm=True)
     if csr_out is not None:
-        name = parsed.handle if parsed is not None else parse_handle(handle)
+        name = parsed.handle if parsed is not None else typed(parse_handle, handle)
         files = enrolment.write_requests(
             context.home, csr_out, name, parsed, passphrase, profiles, _progress(as_json), again=again
         )
@@ -112,7 +112,7 @@ def join(
             note("then bring DIR back: conclave join --certificates DIR")
         return
     if parsed is None:  # pragma: no cover - ruled out above
-        raise LocalError("an invite is needed")
+        raise UsageError("an invite is needed")
     secret = parsed.secret or _password(context, password_file)
     joined = enrolment.join(context.home, parsed, secret, passphrase, profiles, _progress(as_json), again=again)
     _tell(context, joined, as_json=as_json)
@@ -124,13 +124,13 @@ def _read_invite() -> str:
         sys.stderr.flush()
     line = sys.stdin.readline(INPUT_CHARACTERS)
     if not line.strip():
-        raise LocalError("there is no invite on standard input", remedy="paste the line, from conclave:// to its end")
+        raise UsageError("there is no invite on standard input", remedy="paste the line, from conclave:// to its end")
     return line
 
 
 def _password(context: Context, file: Path | None) -> str:
     if file is None and context.passphrase_file is not None:
-        raise LocalError("this invite has no token: the account's password is needed", remedy="--password-file FILE")
+        raise NotReady("this invite has no token: the account's password is needed", remedy="--password-file FILE")
     return read_passphrase(Context(context.home, None), "the account's password", file=file)
 
 
@@ -140,7 +140,7 @@ def _fingerprint(text: str) -> bytes | None:
     try:
         return bytes.fromhex(text.replace(":", ""))
     except ValueError as error:
-        raise LocalError(
+        raise UsageError(
             "--root-sha256 is not hex", remedy="64 hex digits, as `authority init` printed them"
         ) from error
 

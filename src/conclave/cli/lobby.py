@@ -99,6 +99,8 @@ def who(ctx: typer.Context, lobby: Lobby, link: ByLink = Link.TLS, as_json: Json
         return
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("lobby.who", lobby=lobby)
+    if not result["members"]:
+        raise LocalError(f"{result['lobby']}: {result['words']}", remedy="conclave lobby list shows where you are in")
     if as_json:
         emit([member | {"timer": result["timer"]} for member in result["members"]])
         return

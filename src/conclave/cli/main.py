@@ -1,7 +1,8 @@
 """``conclave``: the verbs, the options before them, and what an error's exit code is.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 locked or misconfigured, 4 not enrolled or certificate refused, 5 queued
-(peer away), 6 identity unverified or changed, 7 authority unreachable, 130 interrupted.
+Exit codes: 0 done, 1 failed or refused, 2 usage, 3 home, vault, settings, node or disk not there, locked or wrong,
+4 not enrolled or certificate refused, 5 queued (with ``--wait``), 6 identity unverified or changed, 7 authority
+unreachable, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ from conclave.cli import (
 from conclave.cli.context import Context, note
 from conclave.errors import (
     ConclaveError,
-    LocalError,
     NetworkError,
     NotEnrolled,
+    NotReady,
     Refused,
     StorageError,
     UsageError,
@@ -118,7 +119,7 @@ def exit_code(error: ConclaveError) -> int:
             return FAILED
         case UsageError():
             return USAGE
-        case StorageError() | LocalError():
+        case StorageError() | NotReady():
             return LOCKED
         case _:
             return FAILED

@@ -22,7 +22,8 @@ from pathlib import Path
 from conclave.authority.audit import Actor, entry
 from conclave.authority.ports import Transaction
 from conclave.authority.records import OPERATOR, Action
-from conclave.errors import LocalError, StorageError
+from conclave.cli.context import typed
+from conclave.errors import NotReady, StorageError, UsageError
 from conclave.pki.bundle import decode_pem, encode_base64
 from conclave.pki.credentials import Issuer, as_issuer, open_credentials, seal_credentials
 from conclave.pki.invite import Address, parse_address
@@ -52,7 +53,7 @@ def parse_duration(text: str) -> float:
     """Read ``90s``, ``15m``, ``24h`` or ``10d`` as seconds. Raises ``LocalError``."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or int(match[1]) == 0:
-        raise LocalError(f"{text!r} is not a duration", remedy="write 90s, 15m, 24h or 10d")
+        raise UsageError(f"{text!r} is not a duration", remedy="write 90s, 15m, 24h or 10d")
     return float(int(match[1]) * _UNITS[match[2]])
 
 
@@ -60,7 +61,7 @@ def parse_listen(text: str) -> tuple[str, int]:
     """Read ``HOST:PORT``, where the host may be empty and the port 0. Raises ``LocalError``."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > _PORT_MOST:
-        raise LocalError(
+        raise UsageError(
             f"{text!r} is not an address to listen at",
             remedy="write HOST:PORT, e.g. 0.0.0.0:8443; port 0 picks one",
         )
@@ -97,7 +98,7 @@ class Office:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise LocalError(f"the issuing key {path} cannot be read: {error.strerror}") from error
+            raise NotReady(f"the issuing key {path} cannot be read: {error.strerror}") from error
         return as_issuer(open_credentials(data, passphrase))
 
     @property
@@ -124,7 +125,7 @@ class Office:
                     break
                 except OSError as error:  # another server, or a command that just looks whether there is one
                     if attempt == _LOCK_ATTEMPTS - 1:
-                        raise LocalError(
+                        raise NotReady(
                             "this authority is served already", remedy="end the other serve first"
                         ) from error
                     time.sleep(_LOCK_PAUSE)
@@ -136,7 +137,7 @@ def open_office(home: Path) -> Iterator[Office]:
     """Open the authority of a home. Raises ``LocalError`` where there is none, ``StorageError``."""
     folder = home / "authority"
     if not (folder / "authority.db").is_file():
-        raise LocalError(
+        raise NotReady(
             f"there is no authority in {home}", remedy='conclave authority init --name "Ward 7", or another --home'
         )
     store = AuthorityStore(folder / "authority.db")
@@ -156,8 +157,8 @@ def init(home: Path, name: str, realm_text: str, passphrase: str, now: float) ->
     """
     folder = home / "authority"
     if folder.exists():
-        raise LocalError(f"there is an authority in {home} already", remedy="use it, or another --home")
-    realm = parse_realm(realm_text) if realm_text else realm_from_name(name)
+        raise NotReady(f"there is an authority in {home} already", remedy="use it, or another --home")
+    realm = typed(parse_realm, realm_text) if realm_text else realm_from_name(name)
     root = make_root(name, realm, now)
     issuing = make_issuing(root, name, now)
     try:

@@ -108,11 +108,10 @@ def requests(ctx: typer.Context, as_json: Json = False) -> None:
     if not waiting and not legacy:
         note("no requests")
     for request in waiting:
-        when = moment(request["since"]) if request["since"] else ""
-        if request["lobby"]:
-            say(f"{when}  {request['from']} invites you to {request['lobby']}   conclave accept {request['from']}")
-        else:
-            say(f"{when}  {request['from']} asks to chat: {request['text']}   conclave accept {request['from']}")
+        when, peer, label = moment(request["since"]) if request["since"] else "", request["from"], request["lobby"]
+        asks = f"{peer} invites you to {label}" if label else f"{peer} asks to chat: {request['text']}"
+        several = sum(one["from"] == peer for one in waiting) > 1  # without a name, all are accepted at once
+        say(f"{when}  {asks}   conclave accept {peer}{f' --lobby {label[1:]}' if label and several else ''}")
 
 
 def accept(

@@ -165,6 +165,10 @@ def _tell(proven: VerifiedTranscript) -> None:
     if proven.unproven:
         say(f"on {proven.exporter}'s word alone: {proven.unproven} lines (notices, and what was deleted)")
     for author, device, first, last in proven.gaps:
-        numbers = f"message {first}" if first == last else f"messages {first} to {last}"
+        numbers = f"number {first}" if first == last else f"numbers {first} to {last}"
         say(f"not in it, as {proven.exporter} says too: {author}'s {numbers} from {device}")
+    if proven.gaps:
+        note(
+            "a number that is not in it may be a timer, which has no line, words that went, or some that are missing"
+        )
     note("whether a certificate was revoked is not in a record: ask the authority where it matters")

@@ -14,7 +14,7 @@ import typer
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.lobby import Lobby
 from conclave.cli.people import Who
-from conclave.errors import LocalError
+from conclave.errors import UsageError
 from conclave.node.client import NodeClient
 
 DIFFERENT = 6
@@ -83,7 +83,7 @@ def verify(
     peer's certificate is revoked or suspended.
     """
     if peer.startswith("#"):
-        raise LocalError(
+        raise UsageError(
             "people are compared, one by one", remedy=f"conclave verify @PEER; who is in: conclave roll '{peer}'"
         )
     with NodeClient(context_of(ctx).home) as node:
@@ -117,7 +117,7 @@ def _same(given: str, words: list[str], digits: list[str]) -> bool:
     letters = "".join(given.lower().split()).replace("-", "")
     whole = "".join(digits if letters.isdigit() else words)
     if len(letters) != len(whole):
-        raise LocalError(
+        raise UsageError(
             "that is not the whole number of the other side: nothing was compared",
             remedy=f"give all {len(words)} words, or all {len(digits)} groups of digits, in quotes",
         )

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from conclave.authority.settings import MIB, AuthoritySettings
+from conclave.cli.context import typed
 from conclave.cli.office import Office, parse_duration
-from conclave.errors import LocalError
+from conclave.errors import UsageError
 from conclave.net.authority_limits import ServerLimits
 from conclave.net.authority_server import AuthorityServer, outward_address
 from conclave.pki.credentials import Issuer
@@ -41,7 +42,7 @@ def read_settings(
 def _two(text: str, option: str, default: str) -> tuple[int, int]:
     first, _, second = text.partition(",")
     if not all(part.isascii() and part.isdigit() and 0 < len(part) < 10 for part in (first, second)):
-        raise LocalError(f"{option} takes two whole numbers", remedy=f"write them as in: {option} {default}")
+        raise UsageError(f"{option} takes two whole numbers", remedy=f"write them as in: {option} {default}")
     return int(first), int(second)
 
 
@@ -57,7 +58,7 @@ def serve(
 
     Raises ``LocalError`` where it cannot listen or another server runs, ``DecodeError`` for a bad address.
     """
-    named = tuple(parse_address(text) for text in advertise)
+    named = tuple(typed(parse_address, text) for text in advertise)
     with office.serving(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(office, issuer, settings, listen, named, ready))
 

@@ -10,8 +10,9 @@ from typing import Any
 from conclave.authority.enrolment import Enrolment
 from conclave.authority.revocation import RevocationLists
 from conclave.authority.settings import AuthoritySettings
+from conclave.cli.context import typed
 from conclave.cli.office import Office, console, crl_pem
-from conclave.errors import ConclaveError, LocalError, StorageError
+from conclave.errors import ConclaveError, LocalError, StorageError, UsageError
 from conclave.node.carried import read_carried, write_carried
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Issuer
@@ -33,10 +34,10 @@ def sign_files(
     file that cannot be read or whose profile is unclear, and as ``Enrolment.by_file`` does.
     """
     if len(files) > FILES_MOST:
-        raise LocalError(f"{len(files)} requests at once", remedy=f"sign at most {FILES_MOST} at a time")
+        raise UsageError(f"{len(files)} requests at once", remedy=f"sign at most {FILES_MOST} at a time")
     settings = AuthoritySettings(grant=GrantSettings(lifetime=lifetime))
     now = time.time()
-    owner = parse_handle(handle) if handle else None
+    owner = typed(parse_handle, handle) if handle else None
     requests = [_read(file, profile) for file in files]
     enrolment = Enrolment(office.store, issuer, settings)
     signed = enrolment.by_file(requests, owner, now, console()).result()
@@ -86,6 +87,6 @@ def _profile(file: Path, wanted: str) -> Profile:
     for profile in Profile:
         if file.name.startswith(f"{profile}."):
             return profile
-    raise LocalError(
+    raise UsageError(
         f"what the request {file.name} is for is unclear", remedy="name it tls.csr.pem, or say --profile tls"
     )

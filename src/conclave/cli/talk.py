@@ -14,13 +14,15 @@ from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.files import SHORT_DIGITS, size_words
-from conclave.errors import LocalError, StorageError, UsageError
-from conclave.node.client import NodeClient
+from conclave.errors import NotReady, StorageError, UsageError
+from conclave.node.client import NodeClient, Unanswered
 from conclave.wire.safe_text import safe_text
 
 QUEUED = 5
 """Exit code: kept in the outbox, the peer does not have it yet."""
 DELIVERED = ("delivered", "read")
+ALONE = "alone"
+"""Of what was said in a lobby where nobody else is in."""
 WHAT_NEXT = {
     "waiting": "kept here, it goes out by itself",
     "in mailbox": "it is fetched from there",
@@ -86,7 +88,7 @@ def speak(
     """Say something to a peer or in a lobby. It is kept and sent again until it has arrived."""
     if classic.is_legacy(to, link):
         if wait is Wait.DELIVERED:
-            raise LocalError("nothing confirms what is said on a legacy link", remedy="--wait sent")
+            raise UsageError("nothing confirms what is said on a legacy link", remedy="--wait sent")
         target = to.removeprefix(classic.LEGACY)
         words = text_of(text, empty=True)
         classic.speak(ctx, target, words, wait=wait is not None, timeout=timeout, at=at, as_json=as_json)
@@ -99,6 +101,9 @@ def speak(
     with NodeClient(context_of(ctx).home) as node:
         try:
             result = node.call("say", patience=timeout + 30, **asked)
+        except Unanswered:
+            note(f"it may be kept, and goes out by itself then. Before you say it twice: conclave read '{to}'")
+            raise
         except KeyboardInterrupt:
             note(f"what you said is with your node and goes out by itself all the same: conclave read '{to}'")
             raise
@@ -108,15 +113,16 @@ def speak(
         emit([result])
     elif status in DELIVERED:
         note(f"{result['words']} · {result['protection']}")
-    elif status == "sent":
+    elif status in ("sent", ALONE):
         note(f"{result['words']}{reason} · {result['protection']}")
     else:
         note(f"{result['words']}{reason}: {WHAT_NEXT.get(status, status)} · {result['protection']}")
         if result.get("remedy"):
             note(f"  try: {result['remedy']}")
-    if status == "not sent" or (status == "disappeared" and wait is not None):
+    never = (status == "disappeared" and wait is not None) or (status == ALONE and wait is Wait.DELIVERED)
+    if status == "not sent" or never:
         raise typer.Exit(1)
-    if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox") if wait is Wait.SENT else ())):
+    if wait is not None and status not in (*DELIVERED, *(("sent", "in mailbox", ALONE) if wait is Wait.SENT else ())):
         raise typer.Exit(QUEUED)
 
 
@@ -205,7 +211,7 @@ def read(
             return
         for notice in node.notices():
             _follow(notice, conversation, shown, as_json=as_json, ids=ids)
-    raise LocalError("your node ended", remedy="start it again: conclave up")
+    raise NotReady("your node ended", remedy="start it again: conclave up")
 
 
 def list_conversations(found: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -131,7 +131,8 @@ def _words(notice: dict[str, Any]) -> str:
             return ""
         case {"notice": "line-added", "conversation": conversation, "line": line}:
             if line["kind"] == "file":
-                return f"{conversation}  {line['from']} offers a file: {line['text']}"
+                ours = "file" in line  # another's is told with its size, once that is known
+                return f"{conversation}  {line['from']} offers a file: {line['text']}" if ours else ""
             if line["kind"] == "notice":
                 return f"{conversation}  — {line['text']}"
             reply = line.get("reply")
@@ -140,7 +141,7 @@ def _words(notice: dict[str, Any]) -> str:
         case {"notice": "request-arrived", "peer": peer, "lobby": ""}:
             return f"{peer} asks to chat: conclave accept {peer}"
         case {"notice": "request-arrived", "peer": peer, "lobby": lobby}:
-            return f"{peer} invites you to {lobby}: conclave accept {peer}"
+            return f"{peer} invites you to {lobby}: conclave accept {peer} --lobby {lobby[1:]}"
         case {"notice": "request-answered", "peer": peer, "lobby": lobby, "answer": answer}:
             return f"{peer} {_ANSWERS.get(answer, answer)}{f' ({lobby})' if lobby else ''}"
         case {"notice": "link-opened", "peer": peer, "address": address}:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class FileLimits:
 
     def __post_init__(self) -> None:
         if self.window_chunks < 1 or self.uploads < 1 or self.downloads < 1 or self.offers < 1:
-            raise LocalError("offers, uploads, downloads and window_chunks must be at least 1")
+            raise NotReady("offers, uploads, downloads and window_chunks must be at least 1")
         if self.largest_bytes < 0 or self.keep_free_bytes < 0 or self.upload_bytes_per_second < 0:
-            raise LocalError("largest_bytes, keep_free_bytes and upload_bytes_per_second must not be negative")
+            raise NotReady("largest_bytes, keep_free_bytes and upload_bytes_per_second must not be negative")
         if not self.patience_seconds > 0:
-            raise LocalError("patience_seconds must be more than 0")
+            raise NotReady("patience_seconds must be more than 0")

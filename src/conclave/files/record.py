@@ -46,6 +46,7 @@ class FileRecord:
     """One offer. ``sender`` and ``message`` (16 bytes) name the message that it came in, said ``at`` (UNIX seconds).
 
     ``path`` is the file where it is here, while it is fetched what it will be called; ``why`` says what went wrong.
+    ``changed`` is when a file of ours was written last (UNIX nanoseconds) that was found to be another; 0: none was.
     """
 
     conversation: str
@@ -56,6 +57,7 @@ class FileRecord:
     stage: Stage
     path: str = ""
     why: str = ""
+    changed: int = 0
 
     @property
     def id(self) -> bytes:
@@ -86,7 +88,10 @@ def encode_record(record: FileRecord) -> bytes:
     w.text(offered.name).uint64(offered.size).uint32(offered.chunk)
     w.fixed(offered.root, DIGEST_BYTES).fixed(offered.key, KEY_BYTES)
     w.uint64(round(record.at * 1000)).uint8(record.stage)
-    return w.opaque(record.path.encode(errors="surrogateescape")).text(record.why[: TEXT_BYTES // 4]).done()
+    w.opaque(record.path.encode(errors="surrogateescape")).text(record.why[: TEXT_BYTES // 4])
+    if record.changed:
+        w.uint64(record.changed)
+    return w.done()
 
 
 def _record(r: Reader) -> FileRecord:
@@ -99,7 +104,8 @@ def _record(r: Reader) -> FileRecord:
     path = r.opaque(_PATH_BYTES).decode(errors="surrogateescape")
     if stage not in set(Stage):
         raise DecodeError(f"{stage} is no stage of a file")
-    return FileRecord(conversation, sender, message, offered, at, Stage(stage), path, r.text(TEXT_BYTES))
+    why, changed = r.text(TEXT_BYTES), r.uint64() if r.remaining else 0
+    return FileRecord(conversation, sender, message, offered, at, Stage(stage), path, why, changed)
 
 
 def decode_record(data: bytes) -> FileRecord:

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Collection
 from typing import Final
 
-from conclave.errors import LocalError
+from conclave.errors import UsageError
 from conclave.lab.realm import Realm
 from conclave.link.events import Peer, Verify
 from conclave.net.contexts import link_client_context, link_server_context
@@ -36,7 +36,7 @@ def parse_checks(words: Collection[str]) -> frozenset[str]:
     """Names of checks to leave out. Raises ``LocalError`` for one that there is not."""
     for word in words:
         if word not in CHECKS:
-            raise LocalError(f"there is no check {word!r} to leave out", remedy=f"one of: {', '.join(CHECKS)}")
+            raise UsageError(f"there is no check {word!r} to leave out", remedy=f"one of: {', '.join(CHECKS)}")
     return frozenset(words)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from conclave.errors import ConclaveError, LocalError
+from conclave.errors import ConclaveError, UsageError
 from conclave.lab import (
     classic_bytes,
     classic_identity,
@@ -74,7 +74,7 @@ def choose(name: str, links: frozenset[LinkKind]) -> list[Lesson]:
     if not chosen:
         known = ", ".join(dict.fromkeys(lesson.name for lesson in LESSONS))
         where = " and ".join(lesson.link for lesson in named)
-        raise LocalError(
+        raise UsageError(
             f"the lesson {name!r} is there for {where} only" if named else f"there is no lesson {name!r}",
             remedy=f"conclave lab run {name} --link {where}" if named else f"one of: {known}, or all",
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 from conclave.wire.limits import FRAME_BYTES
 
 
@@ -42,10 +42,10 @@ class LinkLimits:
 
     def __post_init__(self) -> None:
         if self.frame_bytes < FRAME_BYTES:
-            raise LocalError(f"frame_bytes must be at least {FRAME_BYTES}: other peers send frames of that size")
+            raise NotReady(f"frame_bytes must be at least {FRAME_BYTES}: other peers send frames of that size")
         if not 1 <= self.window <= 0xFFFF:
-            raise LocalError("window must be between 1 and 65,535")
+            raise NotReady("window must be between 1 and 65,535")
         if not 0 < self.heartbeat_seconds < self.silence_seconds:
-            raise LocalError("heartbeat_seconds must be less than silence_seconds, and both more than 0")
+            raise NotReady("heartbeat_seconds must be less than silence_seconds, and both more than 0")
         if self.outgoing_limit_bytes < self.outgoing_bytes:
-            raise LocalError("outgoing_limit_bytes must be at least outgoing_bytes")
+            raise NotReady("outgoing_limit_bytes must be at least outgoing_bytes")

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 
 from conclave.errors import VerificationError
+from conclave.wire.limits import HANDLE
 
 NAME_LETTERS = 32
-_HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
 
 
 def check_handle(handle: str) -> str:
     """The handle itself. Raises ``VerificationError`` for anything that is not one."""
-    if _HANDLE.fullmatch(handle) is None:
+    if HANDLE.fullmatch(handle) is None:
         raise VerificationError(
             f"{handle[:80]!r} is not a handle",
             reason="bad-name",

@@ -20,14 +20,14 @@ from conclave.lobby import chain
 from conclave.lobby.shelf import Shelf
 from conclave.values import dataclass, field, replace
 from conclave.wire.limits import HASH_BYTES
-from conclave.wire.order import RUNS, EntryKind, Head, Ordered, Run, encode_ordered
+from conclave.wire.order import LAST_SEQ, RUNS, EntryKind, Head, Ordered, Run, encode_ordered
 
 RECENT = 64
 """Hashes of the latest entries that are kept in memory, to compare with the heads that others name."""
 LAST_TERM = 1 << 31
 """No honest lobby has so many leaders; whoever claims more leads nobody."""
-LAST_SEQ = 1 << 62
-"""No honest order comes so far; numbers behind it would not fit a frame."""
+FAR = 1 << 40
+"""So many entries more than one has are believed of one: a lie leaves as many for those who came into its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,12 @@ def parting(ours: Order, theirs: Head) -> int:
             if (run.term, run.rank, run.leader, run.first) == (other.term, other.rank, other.leader, other.first):
                 return min(run.last, other.last, ours.seq, theirs.seq)
     return -1
+
+
+def demand_near(ours: Order | None, seq: int) -> None:
+    """Raise ``VerificationError`` where no order is entered at entry ``seq``; a newcomer has none of its own."""
+    if seq > (ours.seq + FAR if ours is not None else LAST_SEQ // 2):
+        raise VerificationError("no lobby comes to so many entries so soon", reason="bad-place")
 
 
 def from_the_first(order: Order | Head) -> bool:

@@ -39,7 +39,7 @@ from conclave.mls.proposals import (
     Remove,
 )
 from conclave.mls.psk import PreSharedKeyID, Usage, no_psk
-from conclave.mls.rules import RuleError
+from conclave.mls.rules import OwnMessageError, RuleError
 from conclave.mls.sealing import open_with, seal_to
 from conclave.mls.secrettree import SecretTree
 from conclave.mls.staged import Changes, Held, Opened, Sending, Staged, merge
@@ -62,6 +62,7 @@ __all__ = [
     "Opened",
     "Original",
     "OwnKeyPackage",
+    "OwnMessageError",
     "Policy",
     "PreSharedKey",
     "PreSharedKeyID",

@@ -40,6 +40,7 @@ class Envelope(NamedTuple):
     epoch: int
     kind: ContentType
     private: bool
+    authenticated_data: bytes
 
 
 def read_envelope(data: bytes) -> Envelope:
@@ -49,10 +50,12 @@ def read_envelope(data: bytes) -> Envelope:
     """
     message = decode_message(data)
     if isinstance(message, PrivateMessage):
-        return Envelope(message.group_id, message.epoch, message.content_type, private=True)
+        return Envelope(message.group_id, message.epoch, message.content_type, True, message.authenticated_data)
     if isinstance(message, PublicMessage):
         content = message.content
-        return Envelope(content.group_id, content.epoch, content_type(content.body), private=False)
+        return Envelope(
+            content.group_id, content.epoch, content_type(content.body), False, content.authenticated_data
+        )
     raise DecodeError("neither a public nor a private message")
 
 

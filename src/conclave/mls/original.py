@@ -35,7 +35,10 @@ class Original(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What an original says. ``sender`` is a leaf index in ``epoch``; ``cipher_suite`` is the group's, by number."""
+    """What an original says. ``sender`` is a leaf index in ``epoch``; ``cipher_suite`` is the group's, by number.
+
+    ``transcript_hash`` is that of the commits up to that epoch: where a group came apart, each half has its own.
+    """
 
     group_id: bytes
     epoch: int
@@ -43,6 +46,7 @@ class Said(NamedTuple):
     data: bytes
     authenticated_data: bytes
     cipher_suite: int
+    transcript_hash: bytes
 
 
 def read_original(original: Original) -> Said:
@@ -66,6 +70,7 @@ def read_original(original: Original) -> Said:
         content.body,
         content.authenticated_data,
         context.cipher_suite,
+        context.confirmed_transcript_hash,
     )
 
 

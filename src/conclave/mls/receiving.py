@@ -25,7 +25,7 @@ from conclave.mls.proposallist import EXTERNAL_MAY_SEND, Sent, Terms
 from conclave.mls.proposals import Add, Remove
 from conclave.mls.protection import open_private, open_public, open_sender_data, verify_content
 from conclave.mls.psk import PreSharedKeyID, Usage
-from conclave.mls.rules import RuleError
+from conclave.mls.rules import OwnMessageError, RuleError
 from conclave.mls.staged import Changes, Held, Opened, Staged
 from conclave.mls.state import State
 from conclave.values import replace
@@ -82,9 +82,7 @@ def _open_private(state: State, message: PrivateMessage) -> tuple[State, Authent
     if member is None:
         raise RuleError("6.3.2-sender", "a message from a leaf where nobody is")
     if sender.leaf == epoch.me:
-        raise RuleError(
-            "6.3-own-message", "a message of our own: its key is gone, and its text was kept when it was sent"
-        )
+        raise OwnMessageError
     traffic, opened = open_private(suite, sender, state.traffic, message, state.policy)
     original = verify_content(suite, member.signature_key, opened, epoch.context.encoded)
     return state.used(traffic), opened, original
@@ -123,7 +121,7 @@ def _public_key(state: State, content: FramedContent) -> bytes:
             )
         key = epoch.leaf(sender.index).signature_key
         if sender.index == epoch.me:
-            raise RuleError("6.3-own-message", "a message of our own")
+            raise OwnMessageError
         return key
     if sender.type is SenderType.EXTERNAL:
         senders = external_senders(epoch.context.extensions)

@@ -15,3 +15,12 @@ class RuleError(RemoteError):
     def __init__(self, rule: str, message: str) -> None:
         super().__init__(f"{message} (RFC 9420, {rule})")
         self.rule = rule
+
+
+class OwnMessageError(RuleError):
+    """A message of our own: nobody but others can open it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "6.3-own-message", "a message of our own: its key is gone, and its text was kept when it was sent"
+        )

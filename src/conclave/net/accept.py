@@ -16,7 +16,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from conclave.authority.limits import origin_of
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 from conclave.net.authority_limits import ServerLimits
 from conclave.pki.verify import VerifiedPeer
 from conclave.values import dataclass
@@ -57,7 +57,7 @@ def listen_at(host: str, port: int) -> socket.socket:
             listening.close()
             raise
     except OSError as error:
-        raise LocalError(
+        raise NotReady(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
             remedy="choose an address of this machine and a free port (0 picks one): --listen HOST:PORT",
         ) from error

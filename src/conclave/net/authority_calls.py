@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, RemoteError, VerificationError
+from conclave.errors import ConclaveError, NetworkError, NotReady, Refused, RemoteError, VerificationError
 from conclave.pki.certificate import moment
 from conclave.pki.invite import Address
 from conclave.values import dataclass
@@ -57,7 +57,7 @@ class Caller:
     ) -> None:
         """``name``: the server name to check; none only for the unverified first call."""
         if not addresses:
-            raise LocalError("no address of the authority is known", remedy="join with an invite")
+            raise NotReady("no address of the authority is known", remedy="join with an invite")
         self._addresses = list(addresses)
         self._context = context
         self._name = name

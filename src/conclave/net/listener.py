@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 from conclave.link.events import Verify
 from conclave.link.limits import LinkLimits
 from conclave.net.door import Door
@@ -67,7 +67,5 @@ async def listen(
         server = await asyncio.get_running_loop().create_server(accepted, host, port, backlog=_BACKLOG)
     except OSError as error:
         text = f"cannot listen on {host}:{port}: {error.strerror or error}"
-        raise LocalError(
-            text, remedy="choose an address of this machine and a free port; port 0 picks one"
-        ) from error
+        raise NotReady(text, remedy="choose an address of this machine and a free port; port 0 picks one") from error
     return Listener(server, gate)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from conclave.crypto import stream
 from conclave.crypto.seal import STANDARD, Cost
-from conclave.errors import LocalError, StorageError
+from conclave.errors import LocalError, NotEnrolled, NotReady, StorageError
 from conclave.node.backup_file import Manifest, read_database, read_manifest, write_backup
 from conclave.node.newfile import demand_free, new_file
 from conclave.node.paths import database_path, vault_path
@@ -59,7 +59,7 @@ def back_up(
         raise LocalError(f"the folder {path.parent} is not there", remedy="mount the medium, or make the folder")
     content = vaults.unlock(vault_path(home), passphrase).content
     if not content.trust.root:
-        raise LocalError("nobody has joined here: there is nothing to keep", remedy="conclave join '<invite>'")
+        raise NotEnrolled("nobody has joined here: there is nothing to keep", remedy="conclave join '<invite>'")
     vaults.prepared(backup_passphrase)
     with _scratch(path) as folder:
         copy = folder / database_path(home).name
@@ -135,9 +135,9 @@ def demand_empty(home: Path) -> None:
     try:
         there = sorted(entry.name for entry in home.iterdir()) if home.exists() else []
     except OSError as error:
-        raise LocalError(f"{home} cannot be read: {error.strerror}", remedy="name another --home") from error
+        raise NotReady(f"{home} cannot be read: {error.strerror}", remedy="name another --home") from error
     if there:
-        raise LocalError(
+        raise NotReady(
             f"{home} is not empty ({', '.join(there[:3])}{'…' if there[3:] else ''}): nothing is written over it",
             remedy="restore into another home: conclave --home DIR restore FILE",
         )

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from conclave.crypto import stream
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, Cost, derive, seal, unseal
-from conclave.errors import DecodeError, LocalError, VerificationError
+from conclave.errors import DecodeError, NotReady, VerificationError
 from conclave.store.vault import CRL_BYTES, DATABASE_KEY_BYTES, DER_BYTES, Trust, prepared
 from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
@@ -76,7 +76,7 @@ def read_manifest(file: BinaryIO, passphrase: str) -> Manifest:
     try:
         _, content = unseal(prepared(passphrase), file.read(size))
     except VerificationError as error:
-        raise LocalError(
+        raise NotReady(
             "the backup stays closed: the passphrase is wrong, or the file was changed",
             remedy="give the passphrase that it was made under, or another copy of the file",
         ) from error

@@ -27,7 +27,7 @@ from conclave.classic.events import Answer, Closed, Ending, Peer, Verify
 from conclave.classic.handshake import Own, Receiver, Sender
 from conclave.classic.keys import NONCE_BYTES, SECRET_BYTES
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import ConclaveError, DecodeError, LocalError, StorageError, VerificationError
+from conclave.errors import ConclaveError, DecodeError, LocalError, NotReady, StorageError, VerificationError
 from conclave.net.classic import ClassicStream, dial_classic
 from conclave.net.gate import Gate
 from conclave.node.classic_notices import (
@@ -123,7 +123,7 @@ class Classic:
     async def ask(self, command: ev.Command) -> None:
         """Carry out a command; returns once its records are on disk. Raises what it was refused with."""
         if self._ending:
-            raise LocalError("the node is ending: this was not done", remedy="start it again: conclave up")
+            raise NotReady("the node is ending: this was not done", remedy="start it again: conclave up")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(command, done)
         await done

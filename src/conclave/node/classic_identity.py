@@ -9,7 +9,7 @@ from functools import lru_cache
 from conclave.classic.events import Verify
 from conclave.classic.handshake import Own
 from conclave.crypto.classic import RsaPrivate
-from conclave.errors import LocalError, VerificationError
+from conclave.errors import NotReady, VerificationError
 from conclave.node.identity import Identity
 from conclave.pki.certificate import moment
 from conclave.pki.credentials import Credentials
@@ -21,9 +21,7 @@ from conclave.pki.verify import VerifiedPeer, verify_peer
 def demand_classic(identity: Identity) -> None:
     """Assert that this device has a certificate for the classic suite. Raises ``LocalError``."""
     if Profile.CLASSIC not in identity.profiles:
-        raise LocalError(
-            "this device has no certificate for the classic suite", remedy="conclave identity add classic"
-        )
+        raise NotReady("this device has no certificate for the classic suite", remedy="conclave identity add classic")
 
 
 def demand_valid(identity: Identity) -> Callable[[], None]:

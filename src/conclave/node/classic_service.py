@@ -14,7 +14,7 @@ from conclave.chat.words.line import LineKind, Status
 from conclave.classic import happenings as ev
 from conclave.classic.calls import LEGACY, Stage
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, UsageError
+from conclave.errors import ConclaveError, LocalError, NetworkError, NotReady, Refused, UsageError
 from conclave.lobby.names import check_name
 from conclave.node import classic_commands as ask
 from conclave.node.classic import Classic
@@ -84,7 +84,7 @@ class ClassicService:
         if self._classic is None:
             if isinstance(command, ask.ClassicRequests):
                 return {"requests": []}
-            raise LocalError("the classic suite is off here", remedy=OFF)
+            raise NotReady("the classic suite is off here", remedy=OFF)
         match command:
             case ask.ClassicSay():
                 return await self._say(self._classic, command)
@@ -119,9 +119,9 @@ class ClassicService:
         try:
             size = len(command.text.encode())
         except UnicodeEncodeError as error:
-            raise LocalError("a text that is not Unicode cannot be sent", remedy="type it anew") from error
+            raise UsageError("a text that is not Unicode cannot be sent", remedy="type it anew") from error
         if size > self._limits.message_bytes:
-            raise LocalError(f"a text of {size} bytes is too long", remedy=f"split it: {self._limits.message_bytes}")
+            raise UsageError(f"a text of {size} bytes is too long", remedy=f"split it: {self._limits.message_bytes}")
         if to.startswith("@"):
             await self._demand_good(classic, to[1:], command.at)
         conversation, line_id = LEGACY + to, secrets.token_bytes(ID_BYTES)
@@ -222,11 +222,11 @@ def _handle(text: str) -> str:
     try:
         return parse_handle(text.removeprefix("@"))
     except ConclaveError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def _name(text: str) -> str:
     try:
         return check_name(text.removeprefix("#"))
     except ConclaveError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error

@@ -21,8 +21,12 @@ ANSWER_SECONDS = 30.0
 """How long a front waits for a node that is there but does not answer."""
 
 
-class NoNode(errors.LocalError):
+class NoNode(errors.NotReady):
     """No node runs on this home."""
+
+
+class Unanswered(NoNode):
+    """The node ended, or is silent, before it answered: it may have done what was asked."""
 
 
 class NodeClient:
@@ -69,9 +73,13 @@ class NodeClient:
                 if answer.get("id") == self._number:
                     break
         except TimeoutError as error:
-            raise errors.LocalError(
-                "your node does not answer", remedy="see what it prints, or restart it"
+            raise Unanswered(
+                "your node does not answer: it may have done what you asked",
+                remedy="see what it prints, or restart it; look before you ask again",
             ) from error
+        except NoNode as error:
+            why = f"{error}: it may have done what you asked"
+            raise Unanswered(why, remedy=f"{error.remedy}; then look before you ask again") from error
         if "error" in answer:
             raise _rebuilt(answer["error"])
         return answer["result"]

@@ -23,7 +23,7 @@ from pydantic_settings import (
 
 from conclave.chat.settings import Settings
 from conclave.classic.limits import ClassicLimits
-from conclave.errors import LocalError
+from conclave.errors import NotReady, UsageError
 from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.lobby.succession import Patience
@@ -85,7 +85,7 @@ def load(home: Path, **flags: Any) -> NodeSettings:
     path = config_path(home)
     _demand_known(os.environ)
     if not path.is_file() and os.path.lexists(path):
-        raise LocalError(f"{path} is not a file", remedy="remove it, or put the settings there")
+        raise NotReady(f"{path} is not a file", remedy="remove it, or put the settings there")
 
     class HomeSettings(NodeSettings):
         @classmethod
@@ -104,11 +104,17 @@ def load(home: Path, **flags: Any) -> NodeSettings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise LocalError(f"setting {where}: {first['msg']}", remedy=f"mend {path} or the environment") from error
+        if flags.get(where) is not None:
+            raise UsageError(f"--{where.replace('_', '-')}: {first['msg']}", remedy="conclave up --help") from error
+        if first["type"] == "extra_forbidden":
+            raise NotReady(
+                f"there is no setting {where}", remedy=f"mend {path}: docs/settings.md has them all"
+            ) from error
+        raise NotReady(f"setting {where}: {first['msg']}", remedy=f"mend {path} or the environment") from error
     except (SettingsError, ValueError) as error:
-        raise LocalError(f"{path}: {error}", remedy="it must be TOML") from error
+        raise NotReady(f"{path}: {error}", remedy="it must be TOML") from error
     except OSError as error:
-        raise LocalError(f"{path} cannot be read: {error.strerror}", remedy="make it yours") from error
+        raise NotReady(f"{path} cannot be read: {error.strerror}", remedy="make it yours") from error
 
 
 def _demand_known(environment: Iterable[str]) -> None:
@@ -125,7 +131,7 @@ def _demand_known(environment: Iterable[str]) -> None:
             if not inside and name.startswith(part + "_"):
                 near = [f"{part}__{name.removeprefix(part + '_')}"]
         meant = f"{PREFIX}{near[0].upper()}; " if near else ""
-        raise LocalError(
+        raise NotReady(
             f"the environment names a setting that does not exist: {variable}",
             remedy=f"{meant}docs/settings.md has them all; inside a section two underscores stand for the dot",
         )

@@ -26,6 +26,9 @@ FREE_BYTES = 64 << 20
 SOON_SECONDS = 86_400
 """A certificate that ends sooner than this should have been renewed."""
 
+SHUT_OUT = ("revoked", "suspended")
+"""Why the authority refuses a device whose certificate may still have days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -97,21 +100,24 @@ def _node(home: Path) -> list[Check]:
         with NodeClient(home) as node:
             status = node.call("status", patience=5)
     except NoNode:
-        return [Check("node", False, "not running", "conclave up")]
+        return [Check("node", False, "not running", "conclave up; after a restore first: conclave join '<invite>'")]
     except ConclaveError as error:
         return [Check("node", False, str(error), error.remedy)]
     checks = [Check("node", True, f"{status['handle']} listens on {status['listen']}")]
+    authority = status["authority"]
+    out = authority.get("reason") in SHUT_OUT
     for certificate in status["certificates"]:
         left = certificate["until"] - time.time()
         remedy = "" if left > SOON_SECONDS else "the authority must be reachable for renewal; or join again"
-        name = f"certificate {certificate['profile']}"
-        checks.append(Check(name, left > 0, f"{left / 86_400:.1f} days left", remedy))
+        name, text = f"certificate {certificate['profile']}", f"{left / 86_400:.1f} days left"
+        if out:
+            text, remedy = f"{authority['reason']}, {text}", authority["remedy"]
+        checks.append(Check(name, left > 0 and not out, text, remedy))
     checks.append(_revocations(status["crl_time"]))
-    authority = status["authority"]
     remedy = authority.get("remedy") or "look at its machine and at the network"
     if authority["reached"]:
         remedy = ""
-    elif authority.get("reason") not in ("revoked", "suspended"):
+    elif not out:
         at = (
             ""
             if authority.get("reason")

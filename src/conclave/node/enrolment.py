@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from conclave.errors import DecodeError, LocalError, Refused, VerificationError
+from conclave.errors import DecodeError, LocalError, NotReady, Refused, VerificationError
 from conclave.net.authority_client import AuthorityClient
 from conclave.net.authority_enrol import enrol, fetch_trust
 from conclave.node.carried import read_carried, write_carried
@@ -70,7 +70,7 @@ def join(
     raised, who was somebody before still is.
     """
     with _held(home):
-        vault = _unlocked(home, invite.handle, invite, passphrase, progress)
+        vault = _unlocked(home, invite.handle, invite, passphrase, progress, again=again)
         if not again and _is_new(vault.content, invite):
             _demand_ended(vault.content, invite)
         _begin(vault, invite, profiles, progress)
@@ -107,7 +107,7 @@ def write_requests(
     whether the authority refuses the present certificate is told by the list that is held alone.
     """
     with _held(home):
-        vault = _unlocked(home, handle, invite, passphrase, progress)
+        vault = _unlocked(home, handle, invite, passphrase, progress, again=again)
         if not again and _is_new(vault.content, invite) and (until := _holds_until(vault.content)):
             raise _holds(vault.content, until)
         _begin(vault, invite, profiles, progress)
@@ -166,8 +166,13 @@ def _held(home: Path) -> Iterator[None]:
         yield
 
 
-def _unlocked(home: Path, handle: Handle, invite: Invite | None, passphrase: str, progress: Progress) -> OpenVault:
-    """The home's vault, made where there is none. Raises ``LocalError`` where it is not this person's and realm's."""
+def _unlocked(
+    home: Path, handle: Handle, invite: Invite | None, passphrase: str, progress: Progress, *, again: bool
+) -> OpenVault:
+    """The home's vault, made where there is none. Raises ``LocalError`` where it is not this person's and realm's.
+
+    ``again``: where nobody was enrolled yet it becomes theirs.
+    """
     path = vault_path(home)
     if not path.exists():
         vault = vaults.create(path, passphrase, _fresh(handle))
@@ -176,11 +181,14 @@ def _unlocked(home: Path, handle: Handle, invite: Invite | None, passphrase: str
     vault = vaults.unlock(path, passphrase)
     content = vault.content
     other = "one home for each person and authority: conclave --home DIR join …"
-    if content.handle != handle:
+    if content.handle != handle and not content.trust.root and again:
+        vault.rewrite(replace(_fresh(handle), database_key=content.database_key))
+    elif content.handle != handle:
+        other += "" if content.trust.root else "; or with --again this one: nobody was enrolled in it yet"
         who = f"{content.handle}@{content.realm}" if content.realm else content.handle
-        raise LocalError(f"{home} is the home of {who}, not of {handle}", remedy=other)
+        raise NotReady(f"{home} is the home of {who}, not of {handle}", remedy=other)
     if invite is not None and content.trust.root and invite.root_sha256 != _pin(content):
-        raise LocalError(f"{home} trusts another authority of {content.realm} than the invite names", remedy=other)
+        raise NotReady(f"{home} trusts another authority of {content.realm} than the invite names", remedy=other)
     return vault
 
 

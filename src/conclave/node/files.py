@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from conclave.errors import LocalError, Refused, StorageError
+from conclave.errors import LocalError, NotReady, Refused, StorageError
 from conclave.files.limits import FileLimits
 from conclave.files.offer import KEY_BYTES
 from conclave.files.record import FileRecord, Stage
@@ -70,7 +70,7 @@ class Files:
         self._records = Records(store, home / "files", self._on_thread)
         find, leaves = self._served, self._records.leaves_path
         self._standing = Standing(conversations.until, self._on_thread, clock, self._withdraw)
-        self._serving = Serving(links, limits, find, leaves, self._on_thread, self._loop.time)
+        self._serving = Serving(links, limits, find, leaves, self._on_thread, self._loop.time, self._found_changed)
         others, spawn = conversations.others, self._spawn
         self._downloads = Downloads(me, self._records, links, others, tell, limits, spawn, self._on_thread)
 
@@ -149,6 +149,14 @@ class Files:
             remedy = "ask for it to be offered again"
             self._tell(FileFailed(record.conversation, record.id, record.offered.name, why, remedy))
 
+    async def _found_changed(self, record: FileRecord) -> None:
+        """A file that was asked for is not what was offered any more: so it is shown until it is written again."""
+        written = await self._on_thread(disk.written_at, Path(record.path))
+        async with self._deciding:
+            if record.id in self._records:
+                with suppress(StorageError):  # who asks for it next has it noted
+                    await self._records.keep(replace(self._records[record.id], changed=written))
+
     # What fronts ask.
 
     async def serve(self, command: ask.FileCommand) -> dict[str, Any]:
@@ -167,8 +175,7 @@ class Files:
 
     async def _list(self, conversation: str) -> list[dict[str, Any]]:
         ours = [record for record in self._records if record.sender == self._me and record.stage is Stage.HERE]
-        found = dict(self._serving.changed)
-        changed = await asyncio.to_thread(_changed, ours, found)  # the files' own threads may have gigabytes to read
+        changed = await asyncio.to_thread(_changed, ours)  # the files' own threads may have gigabytes to read
         wanted = [record for record in self._records if conversation in ("", record.conversation)]
         wanted.sort(key=lambda each: each.at)
         return [self._shown(record) | (CHANGED if record.id in changed else {}) for record in wanted]
@@ -237,7 +244,7 @@ class Files:
     def _read(self, conversation: str, message: bytes, name: str, done: int, size: int) -> None:
         """Tell how far a file to be offered was read. Called on a thread. Raises ``LocalError`` as the node ends."""
         if self._ending:
-            raise LocalError("the node is ending: nothing was offered", remedy="start it again: conclave up")
+            raise NotReady("the node is ending: nothing was offered", remedy="start it again: conclave up")
         self._loop.call_soon_threadsafe(self._tell, FileProgress(conversation, message, name, done, size))
 
     def _served(self, peer: str, root: bytes) -> FileRecord | None:
@@ -272,13 +279,12 @@ class Files:
             raise
 
 
-def _changed(records: Sequence[FileRecord], found: Mapping[bytes, int]) -> set[bytes]:
-    """Of offered files, which are not there, of another size, or as they were when ``found`` to be other ones."""
+def _changed(records: Sequence[FileRecord]) -> set[bytes]:
+    """Of offered files, which are not there, of another size, or as they were when found to be other ones."""
     return {
         record.id
         for record in records
-        if not _is_there(path := Path(record.path), record.offered.size)
-        or disk.written_at(path) == found.get(record.offered.root)
+        if not _is_there(path := Path(record.path), record.offered.size) or disk.written_at(path) == record.changed
     }
 
 

@@ -44,9 +44,11 @@ def open_regular(path: Path) -> int:
     """A descriptor of a regular file, for reading. Raises ``LocalError`` for anything else, ``StorageError``."""
     with told(path):
         descriptor = os.open(path, _READ)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise LocalError(f"{path} is no file that can be sent", remedy="send a folder as an archive: tar, zip")
+        remedy = "send a folder as an archive: tar, zip" if stat.S_ISDIR(mode) else "copy what it gives into a file"
+        raise LocalError(f"{path} is no file that can be sent", remedy=remedy)
     return descriptor
 
 

@@ -202,10 +202,13 @@ class Downloads:
         self._records.commit(replace(record, stage=Stage.PLACING, path=str(path)))
 
     async def _failed(self, record: FileRecord, error: ConclaveError) -> None:
+        why = str(error)
         with suppress(StorageError):  # it is taken up again with the next start
-            await self._records.keep(replace(self._records[record.id], stage=Stage.FAILED, why=str(error)))
+            if await self._on_thread(_part(record).path.is_file):
+                why += f"; what came of it is kept: conclave fetch {record.id.hex()[:8]} --cancel removes it"
+            await self._records.keep(replace(self._records[record.id], stage=Stage.FAILED, why=why))
         name = record.offered.name
-        self._tell(FileFailed(record.conversation, record.id, name, str(error), error.remedy))
+        self._tell(FileFailed(record.conversation, record.id, name, why, error.remedy))
 
     def _progressed(self, record: FileRecord, done: int) -> None:
         now = self._clock()

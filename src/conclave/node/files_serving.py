@@ -65,7 +65,10 @@ class _Open:
 
 
 class Serving:
-    """Uploads of one node. ``find`` gives a file that is here by its root, if ``peer`` may have it."""
+    """Uploads of one node. ``find`` gives a file that is here by its root, if ``peer`` may have it.
+
+    ``changed`` is told of a file that is not what was offered any more.
+    """
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Serving:
         leaves_path: Callable[[FileRecord], Path],
         on_thread: OnThread,
         clock: Callable[[], float],
+        changed: Callable[[FileRecord], Awaitable[None]],
     ) -> None:
         self._links = links
         self._uploads = Uploads(limits)
@@ -85,8 +89,7 @@ class Serving:
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._opening = asyncio.Lock()
         self._stirred = asyncio.Event()
-        self.changed: dict[bytes, int] = {}
-        """Roots of files that were read and are not what was offered any more, and when each was written by then."""
+        self._changed = changed
 
     def asked(self, peer: str, ask: Ask) -> None:
         """A peer asks for a part of a file."""
@@ -156,7 +159,7 @@ class Serving:
             log.info("%s: not sent to %s: %s", turn.root.hex()[:8], turn.peer, error)
             self.forget(turn.root)
             if (record := self._find(turn.peer, turn.root)) is not None:
-                self.changed[turn.root] = await self._on_thread(disk.written_at, Path(record.path))
+                await self._changed(record)
             self._links.send(turn.peer, encode_frame(Lack(turn.root, Why.CHANGED)))
             return
         except Exception:  # a fault of ours costs this turn, not the node

@@ -16,7 +16,9 @@ from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, Us
 from conclave.node.directory import Directory
 from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
+from conclave.node.progress import stands
 from conclave.node.pump import Pump
+from conclave.pki.invite import parse_address
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore, StoredLine
 from conclave.values import dataclass
@@ -46,8 +48,9 @@ class Known:
             return self.lobby(text).label
         if text.startswith("@"):
             return f"@{handle_of(text)}"
+        name = text if text.isascii() else "NAME"
         raise UsageError(
-            f"{text!r} is neither a peer nor a lobby", remedy=f"@{text} for a peer, '#{text}' for a lobby"
+            f"{text!r} is neither a peer nor a lobby", remedy=f"@{name} for a peer, '#{name}' for a lobby"
         )  # fmt: skip
 
     def lobby(self, text: str) -> views.LobbyView:
@@ -115,7 +118,7 @@ class Known:
         """The line that a person named; ``own``: of ours alone. Raises ``LocalError``."""
         name = name.strip().lower()
         lines = self.store.lines(conversation, limit=LOOK_BACK)
-        lines = [one for one in lines if one.line.kind is not LineKind.NOTICE]
+        lines = [one for one in lines if one.line.kind is not LineKind.NOTICE and stands(one.line)]
         if name == LAST:
             found = [one for one in lines if not own or one.line.sender == self.me][-1:]
         else:
@@ -165,9 +168,17 @@ class Known:
         return max(lost, person.since if person is not None and not person.online else 0.0)
 
 
+def address_of(text: str) -> str:
+    """``host:port`` as a person wrote it. Raises ``UsageError``."""
+    try:
+        return str(parse_address(text))
+    except ConclaveError as error:
+        raise UsageError(str(error), remedy=error.remedy) from error
+
+
 def handle_of(text: str) -> str:
     """A handle, with or without ``@``. Raises ``LocalError``."""
     try:
         return parse_handle(text.removeprefix("@"))
     except ConclaveError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error

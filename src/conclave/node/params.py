@@ -38,7 +38,11 @@ _KINDS = {"string": "text", "int": "whole number", "float": "number", "bool": "y
 """What a parameter should be, by the first word of the error's type."""
 
 
+_CALLED = {"to": "whom to say it to", "conversation": "whose conversation"}
+"""What people call a parameter."""
 _REMEDIES = {
+    "to": "name somebody or a lobby: @PEER or '#LOBBY'",
+    "conversation": "name somebody or a lobby: @PEER or '#LOBBY'",
     "text": "say a word; what is no text goes as a file: conclave send @PEER FILE",
     "sign": "give one emoji: conclave react '#ops' last 👍",
     "id": "give at least 4 digits of it, as conclave files shows them",
@@ -64,7 +68,9 @@ def complaint(method: str, error: ValidationError) -> str:
             return f"{where} is missing"
         case "string_too_short":
             least = bound["min_length"]
-            return f"{where} is empty" if least == 1 else f"{where} is too short: at least {least} characters"
+            if least == 1:
+                return f"{_CALLED.get(where, where)} is empty"
+            return f"{where} is too short: at least {least} characters"
         case "string_too_long":
             return f"{where} is too long: at most {bound['max_length']} characters"
         case "too_long":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from conclave.errors import LocalError, StorageError
+from conclave.errors import NotReady, StorageError
 
 SOCKET_PATH_BYTES = 100
 """Longer paths do not fit a UNIX socket's address (108 on Linux, 104 on macOS)."""
@@ -71,9 +71,9 @@ def demand_private(folder: Path) -> None:
     try:
         found = folder.lstat()
     except OSError as error:
-        raise LocalError(f"{folder} cannot be read: {error.strerror}") from error
+        raise NotReady(f"{folder} cannot be read: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise LocalError(
+        raise NotReady(
             f"{folder} is not private to you",
             remedy="set XDG_RUNTIME_DIR to a folder of yours, or use a shorter --home",
         )

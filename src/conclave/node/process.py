@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conclave.errors import ConclaveError, LocalError, NotEnrolled, StorageError
+from conclave.errors import ConclaveError, NotEnrolled, NotReady, StorageError
 from conclave.node.config import load
 from conclave.node.identity import Identity
 from conclave.node.paths import database_path, lock_path, vault_path
@@ -54,7 +54,7 @@ def alone(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it however this process ends
         except OSError as error:
-            raise LocalError("this home's node is running already", remedy="conclave logout stops it") from error
+            raise NotReady("this home's node is running already", remedy="conclave logout stops it") from error
         yield
 
 

@@ -6,12 +6,13 @@ themselves (``chat.lobbies.receipts``).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from conclave.chat.lobby_state import Mark
 from conclave.chat.views import LobbyView
-from conclave.chat.words.line import LineKind, Status
+from conclave.chat.words.line import Line, LineKind, Status
 from conclave.node.notices import line_as_json
 from conclave.store.ports import StoredLine
 from conclave.values import dataclass
@@ -28,6 +29,11 @@ def has(mark: Mark | None, seq: int) -> bool:
     return mark is not None and mark.has >= seq and not any(first <= seq <= last for first, last in mark.missing)
 
 
+def stands(line: Line) -> bool:
+    """Whether a line's time is not over: what is to disappear goes from the store some seconds later."""
+    return not 0 < line.expires <= time.time()
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """``status`` for programs, ``words`` for people, ``members``' by handle; ``have`` of ``of`` have it."""
@@ -37,6 +43,11 @@ class Progress:
     have: int
     of: int
     members: Mapping[str, str]
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else is to have it: it was said while nobody else was in, or those who were are out."""
+        return self.status is Status.SENT and self.have == self.of > 0
 
 
 def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
@@ -63,7 +74,7 @@ def in_lobby(view: LobbyView, stored: StoredLine, me: str) -> Progress:
         return Progress(status, words, have, have, members)
     if status is Status.SENT and not members and me in view.roster:
         words = "said before the others came in" if len(view.roster) > 1 else "nobody else is in"
-        return Progress(Status.DELIVERED, words, have, have, members)
+        return Progress(status, words, have, have, members)
     if status is not Status.SENT or not members:
         return Progress(status, status.value, have, len(people), members)
     if have == len(people):

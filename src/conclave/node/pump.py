@@ -45,7 +45,7 @@ from conclave.chat.effects import (
     Wake,
     Want,
 )
-from conclave.errors import ConclaveError, LocalError, StorageError
+from conclave.errors import ConclaveError, LocalError, NotReady, StorageError
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
@@ -350,4 +350,4 @@ def _weight(frame: Frame) -> int:
 
 
 def _ending() -> LocalError:
-    return LocalError("the node is ending: this was not done", remedy="start it again: conclave up")
+    return NotReady("the node is ending: this was not done", remedy="start it again: conclave up")

@@ -60,7 +60,9 @@ class Rooms:
 
     def _request(self, request: views.Request) -> dict[str, Any]:
         shown: dict[str, Any] = {"from": request.peer, "lobby": request.lobby, "text": "", "since": 0.0, "lines": 0}
-        if not request.lobby:
+        if request.lobby:
+            shown["since"] = float(self._known.lobby(request.lobby).since)
+        else:
             lines = self._known.store.lines(f"@{request.peer}", after=0, limit=1000)
             theirs = [stored.line for stored in lines if stored.line.sender == request.peer]
             if theirs:

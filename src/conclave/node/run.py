@@ -33,7 +33,7 @@ from conclave.chat.events import (
 )
 from conclave.chat.words.content import Offer
 from conclave.chat.words.line import LineKind
-from conclave.errors import LocalError, StorageError, VerificationError
+from conclave.errors import NotReady, StorageError, VerificationError
 from conclave.files.offer import Offered
 from conclave.mls.group import OwnKeyPackage
 from conclave.net.dialling import dial
@@ -396,5 +396,5 @@ def parse_listen(text: str) -> tuple[str, int]:
     """``host:port`` where port 0 is allowed. Raises ``LocalError``."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 0xFFFF:
-        raise LocalError(f"{text!r} is not of the form host:port", remedy="--listen 0.0.0.0:7443; port 0 picks one")
+        raise NotReady(f"{text!r} is not of the form host:port", remedy="--listen 0.0.0.0:7443; port 0 picks one")
     return host.strip("[]"), int(port)

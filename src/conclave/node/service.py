@@ -16,7 +16,7 @@ from typing import Any
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.errors import LocalError
+from conclave.errors import NotReady
 from conclave.node import commands as ask
 from conclave.node.classic_commands import ClassicCommand
 from conclave.node.directory import Directory
@@ -87,7 +87,7 @@ class Service:
     async def serve(self, command: ask.Command) -> Any:
         """The answer to ``command``. Raises ``ConclaveError`` that says what is wrong and what to do."""
         if isinstance(command, ClassicCommand):
-            raise LocalError("legacy links are not served here", remedy="conclave up --links tls,classic")
+            raise NotReady("legacy links are not served here", remedy="conclave up --links tls,classic")
         if isinstance(command, SPEAKING) and self._known.directory.standing is not None:
             raise self._known.directory.standing
         match command:

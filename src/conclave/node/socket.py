@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from conclave.errors import ConclaveError, LocalError, Refused, VerificationError
+from conclave.errors import ConclaveError, NotReady, Refused, VerificationError
 from conclave.node.client import LINE_BYTES
 from conclave.node.commands import Command, Follow, parse
 from conclave.node.paths import demand_private, socket_path
@@ -64,7 +64,7 @@ class SocketServer:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_unix_connection(str(self._path))
                 writer.close()
-                raise LocalError("this home's node is running already", remedy="conclave logout stops it")
+                raise NotReady("this home's node is running already", remedy="conclave logout stops it")
             self._path.unlink(missing_ok=True)  # left behind by a node that was killed
         before = os.umask(0o177)
         try:

@@ -17,13 +17,13 @@ from conclave.chat import views
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.chat.words.content import About, Body, Delete, Edit, Pin, Reaction, Timer
 from conclave.chat.words.line import LineKind, Status
-from conclave.errors import LocalError, Refused
+from conclave.errors import LocalError, Refused, UsageError
 from conclave.files.record import FileRecord
 from conclave.node import attendance, progress
 from conclave.node import commands as ask
-from conclave.node.known import Known
+from conclave.node.known import Known, address_of
 from conclave.node.notices import Notice, line_as_json
-from conclave.node.progress import Progress
+from conclave.node.progress import Progress, stands
 from conclave.node.signs import is_sign
 from conclave.store.ports import StoredLine
 from conclave.values import dataclass
@@ -35,14 +35,14 @@ LOOK_SECONDS = 1.0
 """How often it is looked whether what is waited for is still there: a lobby's timer may be set meanwhile."""
 DISAPPEARED = "disappeared"
 """What ``say`` tells instead of a status, of a line whose time was over before it had come so far."""
+ALONE = "alone"
+"""What it tells of a line in a lobby that nobody else is to have: it is in order, and will be delivered to nobody."""
 ASK_SECONDS = 2.0
 """Whoever reads waits so long at most for what the authority says of somebody."""
 _GOALS = {
     "sent": (Status.MAILED, Status.SENT, Status.DELIVERED, Status.READ, Status.FAILED),
     "delivered": (Status.DELIVERED, Status.READ, Status.FAILED),
 }
-
-
 QUOTED = 40
 """Letters of what a line answers that are shown with it."""
 Offered = Callable[[str, str, bytes], FileRecord | None]
@@ -80,7 +80,7 @@ class Words:
         if waiting is None or waiting.done.done():
             return
         how = self._own(conversation, identity)
-        if how.status in waiting.goal:
+        if how.status in waiting.goal or how.alone:
             waiting.done.set_result(how)
 
     def _own(self, conversation: str, identity: bytes) -> Progress:
@@ -120,11 +120,12 @@ class Words:
             del self._waiting[conversation, identity]
         answer: dict[str, Any] = {"conversation": conversation, "id": identity.hex()}
         answer["protection"] = known.protection(conversation)
-        there = known.store.line(conversation, known.me, identity) is not None
+        there = self._there(conversation, known.me, identity) is not None
         if not (there or waiting.done.done()):
             return answer | {"status": DISAPPEARED, "words": "it has disappeared"}
         how = self._own(conversation, identity) if there else waiting.done.result()
-        answer |= {"status": how.status.value, "words": how.words, "have": how.have, "of": how.of}
+        status = ALONE if how.alone else how.status.value
+        answer |= {"status": status, "words": how.words, "have": how.have, "of": how.of}
         if how.status is Status.WAITING:
             answer["why"] = self._why_waiting(conversation)
             away = known.lobby(conversation).leader if conversation.startswith("#") else conversation[1:]
@@ -136,12 +137,16 @@ class Words:
             answer["why"] = full
         return answer
 
+    def _there(self, conversation: str, sender: str, identity: bytes) -> StoredLine | None:
+        stored = self._known.store.line(conversation, sender, identity)
+        return stored if stored is not None and stands(stored.line) else None
+
     async def _wait(self, done: asyncio.Future[Progress], conversation: str, identity: bytes, seconds: float) -> None:
         """Until a line of ours has come far enough, is gone because its time was over, or ``seconds`` are."""
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
         while not done.done() and (left := end - clock()) > 0:
-            stored = self._known.store.line(conversation, self._known.me, identity)
+            stored = self._there(conversation, self._known.me, identity)
             if stored is None:
                 return
             expires = stored.line.expires
@@ -162,7 +167,7 @@ class Words:
                 remedy="speak to whoever runs the authority",
             )
         if at:
-            await known.peers.dial_at(peer, at)
+            await known.peers.dial_at(peer, address_of(at))
         else:
             await known.demand_known(peer)
 
@@ -224,7 +229,7 @@ class Words:
                 body = Delete(line.id)
             case ask.React(sign=sign, on=on):
                 if on and not is_sign(sign):
-                    raise LocalError(f"{sign!r} is not one emoji", remedy=f"conclave react '{conversation}' last 👍")
+                    raise UsageError(f"{sign!r} is not one emoji", remedy=f"conclave react '{conversation}' last 👍")
                 body = Reaction(about, sign, on)
             case ask.Pin(on=on):
                 body = Pin(about, on)
@@ -252,7 +257,7 @@ class Words:
         ``reply`` has ``text`` where that line is here and not deleted, else ``gone``: *deleted* or *not here*.
         """
         if reply := row.get("reply"):
-            stored = self._known.store.line(conversation, reply["from"], bytes.fromhex(reply["id"]))
+            stored = self._there(conversation, reply["from"], bytes.fromhex(reply["id"]))
             if stored is None or stored.deleted:
                 row["reply"] = reply | {"gone": "not here" if stored is None else "deleted"}
             else:
@@ -296,14 +301,17 @@ class Words:
             "protection": known.protection(conversation),
             **known.timer(conversation),
             **({"outside": why, "remedy": remedy} if why else {}),
-            "lines": [self.shown(conversation, one) for one in stored],
+            "lines": [self.shown(conversation, one) for one in stored if stands(one.line)],
         }
 
     def pins(self, command: ask.Pins) -> dict[str, Any]:
         """What is pinned."""
         conversation = self._known.conversation(command.conversation)
         stored = self._known.store.pinned(conversation)
-        return {"conversation": conversation, "lines": [self.shown(conversation, one) for one in stored]}
+        return {
+            "conversation": conversation,
+            "lines": [self.shown(conversation, one) for one in stored if stands(one.line)],
+        }
 
     async def read(self, command: ask.Read) -> dict[str, Any]:
         """Our person has read a conversation, up to a line or all of it."""
@@ -326,7 +334,7 @@ class Words:
         if command.line:
             lines = [known.line(conversation, command.line)]
         else:
-            kept = known.store.lines(conversation, limit=LOOK_AT)
+            kept = [one for one in known.store.lines(conversation, limit=LOOK_AT) if stands(one.line)]
             lines = [one for one in kept if one.line.sender == known.me and one.line.kind is not LineKind.NOTICE]
             lines = lines[-command.limit :]
         answer = []
@@ -342,18 +350,14 @@ class Words:
 
     def conversations(self) -> dict[str, Any]:
         """Everything with history."""
-        return {
-            "conversations": [
-                {
-                    "conversation": one.name,
-                    "lines": one.count,
-                    "muted": self._known.muted(one.name),
-                    "last": line_as_json(one.last.line, one.last.position)
-                    | ({"deleted": True} if one.last.deleted else {}),
-                }
-                for one in self._known.store.conversations()
-            ]
-        }
+        known, rows = self._known, []
+        for one in known.store.conversations():
+            found = [one.last] if stands(one.last.line) else known.store.lines(one.name, limit=LOOK_AT)
+            if last := next((each for each in reversed(found) if stands(each.line)), None):
+                shown = line_as_json(last.line, last.position) | ({"deleted": True} if last.deleted else {})
+                row = {"conversation": one.name, "lines": one.count, "muted": known.muted(one.name), "last": shown}
+                rows.append(row)
+        return {"conversations": rows}
 
     def search(self, command: ask.Search) -> dict[str, Any]:
         """Lines that have these words."""
@@ -365,6 +369,7 @@ class Words:
                     **self.filled(one.conversation, line_as_json(one.line, one.position)),
                 }
                 for one in found
+                if stands(one.line)
             ]
         }
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
-from conclave.errors import DecodeError, LocalError, VerificationError
+from conclave.errors import DecodeError, LocalError, NotReady, VerificationError
 from conclave.pki.certificate import Certificate, wrap
 from conclave.pki.keys import PrivateKey, wrap_private
 from conclave.pki.names import Realm, parse_realm
@@ -100,14 +100,14 @@ class Issuer:
 def as_issuer(credentials: Credentials) -> Issuer:
     """Take credentials for an authority's. Raises ``VerificationError`` or ``LocalError`` where they are none."""
     if credentials.key.kind is not KeyKind.P256:
-        raise LocalError("an authority signs with a P-256 key")
+        raise NotReady("an authority signs with a P-256 key")
     return Issuer(credentials, authority_realm(credentials.certificate))
 
 
 def seal_credentials(credentials: Credentials, passphrase: str) -> bytes:
     """Write PKCS#12 under a passphrase. Raises ``LocalError`` where that is empty."""
     if not passphrase:
-        raise LocalError("the passphrase is empty", remedy="choose one of several words")
+        raise NotReady("the passphrase is empty", remedy="choose one of several words")
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(PKCS12_ROUNDS)
@@ -127,15 +127,15 @@ def seal_credentials(credentials: Credentials, passphrase: str) -> bytes:
 def open_credentials(data: bytes, passphrase: str) -> Credentials:
     """Read what ``seal_credentials`` wrote. Raises ``LocalError`` for a wrong passphrase or a damaged file."""
     if len(data) > PKCS12_BYTES:
-        raise LocalError(f"a key file of {len(data)} bytes; at most {PKCS12_BYTES} are read")
+        raise NotReady(f"a key file of {len(data)} bytes; at most {PKCS12_BYTES} are read")
     try:
         bundle = pkcs12.load_pkcs12(data, passphrase.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise LocalError(
+        raise NotReady(
             "the passphrase does not open the key file, or the file is damaged",
             remedy="type the passphrase again; if it is right, restore the file from a backup",
         ) from error
     if not isinstance(bundle.key, (Ed25519PrivateKey, RSAPrivateKey, EllipticCurvePrivateKey)) or bundle.cert is None:
-        raise LocalError("the key file holds no usable key with its certificate", remedy="restore it from a backup")
+        raise NotReady("the key file holds no usable key with its certificate", remedy="restore it from a backup")
     above = tuple(wrap(c.certificate) for c in bundle.additional_certs)
     return Credentials(wrap_private(bundle.key), wrap(bundle.cert.certificate), above)

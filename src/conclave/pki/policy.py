@@ -7,7 +7,7 @@ refused rather than corrected, since its sender is mistaken or lying. Left out: 
 
 from __future__ import annotations
 
-from conclave.errors import LocalError, Refused
+from conclave.errors import Refused, UsageError
 from conclave.pki.names import Identity, quote
 from conclave.pki.profile import Profile
 from conclave.pki.request import ProvenRequest
@@ -34,12 +34,12 @@ class GrantSettings:
 
     def __post_init__(self) -> None:
         if not 60 <= self.lifetime <= 366 * DAY:
-            raise LocalError(
+            raise UsageError(
                 f"a certificate life of {self.lifetime:.0f} seconds is out of range",
                 remedy="choose between one minute and 366 days; 10 days is the default",
             )
         if not 0 <= self.backdate <= DAY:
-            raise LocalError("notBefore can lie at most one day back", remedy="choose 300 seconds, the default")
+            raise UsageError("notBefore can lie at most one day back", remedy="choose 300 seconds, the default")
 
 
 @dataclass(frozen=True, slots=True)

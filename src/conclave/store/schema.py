@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from conclave.errors import LocalError, StorageError
+from conclave.errors import LocalError, NotReady, StorageError
 
 
 class Cursor(Protocol):
@@ -66,7 +66,7 @@ def migrate(connection: Connection, steps: Sequence[str]) -> None:
 def _version(connection: Connection, known: int) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > known:
-        raise LocalError(
+        raise NotReady(
             f"the database has schema version {version}, this program knows {known}: a newer Conclave wrote it",
             remedy="use the newer version of Conclave, or another --home",
         )

@@ -15,11 +15,13 @@ from pathlib import Path
 from unicodedata import normalize
 
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, recognise, seal, unseal
-from conclave.errors import DecodeError, LocalError, NotEnrolled, StorageError, VerificationError
+from conclave.errors import DecodeError, LocalError, NotEnrolled, NotReady, StorageError, VerificationError
 from conclave.values import dataclass, field, replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, TEXT_BYTES
 
+NO_COPY = "put a copy of it there; or make another home of a backup: conclave --home DIR restore FILE, and join again"
+"""A backup holds no vault."""
 VERSION = 2
 OLDEST = 1
 """Still read; an enrolment that was under way in it goes on as one without an invite."""
@@ -83,7 +85,7 @@ class VaultContent:
         for profile in self.profiles:
             if profile.name == name:
                 return profile
-        raise LocalError(f"this device has no key for {name!r}", remedy="join again with a fresh invite")
+        raise NotReady(f"this device has no key for {name!r}", remedy="join again with a fresh invite")
 
 
 class OpenVault:
@@ -110,7 +112,7 @@ class OpenVault:
 def create(path: Path, passphrase: str, content: VaultContent, *, cost: Cost = STANDARD) -> OpenVault:
     """Make the vault. Raises ``LocalError`` where one is there already, and ``StorageError``."""
     if path.exists():
-        raise LocalError(f"{path} is there already", remedy="use another --home, or move the old one away")
+        raise NotReady(f"{path} is there already", remedy="use another --home, or move the old one away")
     vault = OpenVault(path, derive(prepared(passphrase), salt=os.urandom(SALT_BYTES), cost=cost), content)
     vault.rewrite(content)
     return vault
@@ -123,7 +125,7 @@ def unlock(path: Path, passphrase: str) -> OpenVault:
         key, content = unseal(prepared(passphrase), envelope)
         return OpenVault(path, key, decode(content, _content))
     except VerificationError as error:
-        raise LocalError(
+        raise NotReady(
             "the vault stays locked: the passphrase is wrong, or the file was changed",
             remedy="try again; where the passphrase is lost, join again with a fresh invite in another --home",
         ) from error
@@ -141,7 +143,7 @@ def recognise_vault(path: Path) -> None:
 
 
 def _no_vault(path: Path, error: DecodeError) -> LocalError:
-    return LocalError(f"{path} is not a vault that can be read: {error}", remedy="restore it from a backup")
+    return NotReady(f"{path} is not a vault that can be read: {error}", remedy=NO_COPY)
 
 
 def _read(path: Path) -> bytes:
@@ -155,20 +157,18 @@ def _read(path: Path) -> bytes:
             f"{path} cannot be read: {error.strerror}", remedy="make the file yours to read"
         ) from error
     if len(envelope) > VAULT_BYTES:
-        raise LocalError(f"{path} is too large for a vault", remedy="restore it from a backup")
+        raise NotReady(f"{path} is too large for a vault", remedy=NO_COPY)
     return envelope
 
 
 def prepared(passphrase: str) -> bytes:
     """The passphrase as bytes, however its letters were composed: RFC 8265 section 4.2, without the width rules."""
     if not passphrase:
-        raise LocalError("the passphrase is empty", remedy="give one of at least a few words")
+        raise NotReady("the passphrase is empty", remedy="give one of at least a few words")
     try:
         return normalize("NFC", passphrase).encode()
     except UnicodeEncodeError as error:
-        raise LocalError(
-            "the passphrase is not UTF-8", remedy="check the terminal's or the file's encoding"
-        ) from error
+        raise NotReady("the passphrase is not UTF-8", remedy="check the terminal's or the file's encoding") from error
 
 
 def _replace(path: Path, data: bytes) -> None:

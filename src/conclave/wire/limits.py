@@ -1,12 +1,15 @@
-"""How large what two peers exchange may be, in bytes.
+"""How large what two peers exchange may be, in bytes, and what names them.
 
 Left out: what bounds one family of frames alone (beside it); what a link may hold, do or wait for (``link.limits``).
 """
 
 from __future__ import annotations
 
+import re
+
 HANDLE_BYTES = 63
-"""A handle is one DNS label."""
+HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+"""A handle is one DNS label (RFC 1035 section 2.3.1, in lower case)."""
 TEXT_BYTES = 1024
 """Reasons, names of lobbies, agents: short human text."""
 PAYLOAD_BYTES = 3 * 1024 * 1024

@@ -13,11 +13,13 @@ from conclave.errors import DecodeError
 from conclave.values import dataclass
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.kinds import Kind
-from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES
+from conclave.wire.limits import HANDLE, HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAYLOAD_BYTES
 
 RUNS = 64
 """Latest terms of a lobby's order that are remembered and told."""
 RUNS_BYTES = RUNS * (4 + 4 + 1 + 63 + 16)
+LAST_SEQ = 1 << 62
+"""No honest order comes so far; numbers behind it would fit neither a store nor, in the end, a frame."""
 BOXES = 64
 """Mailboxes at most of which a leader tells."""
 BOXES_SINCE = 2
@@ -210,11 +212,16 @@ def read_runs(r: Reader) -> tuple[Run, ...]:
 def read_place(r: Reader) -> tuple[int, bytes, tuple[Run, ...]]:
     """How far an order goes, the hash of its last entry, and its latest terms, of which the newest ends there.
 
-    Raises ``DecodeError``: whoever took another end for its own could show its order to nobody.
+    Raises ``DecodeError``: whoever took another end for its own could show its order to nobody, and by its name a
+    leader is looked for, and shown to people.
     """
     seq, digest, runs = r.uint64(), r.fixed(HASH_BYTES), read_runs(r)
     if runs[0].last != seq:
         raise DecodeError("terms of a lobby that end elsewhere than its order")
+    if seq > LAST_SEQ:
+        raise DecodeError("no lobby has so many entries")
+    if not all(HANDLE.fullmatch(run.leader) for run in runs):
+        raise DecodeError("terms of a lobby that nobody led")
     return seq, digest, runs
 
 
@@ -225,6 +232,14 @@ def write_runs(w: Writer, runs: tuple[Run, ...]) -> Writer:
         each.uint32(one.term).uint32(one.rank).text(one.leader).uint64(one.first).uint64(one.last)
 
     return w.vector(runs[:RUNS], run)
+
+
+def _between(r: Reader) -> tuple[int, int]:
+    """Two entries, between which others are meant."""
+    after, before = r.uint64(), r.uint64()
+    if after >= before:
+        raise DecodeError("a part of a lobby's order that ends before it begins")
+    return after, before
 
 
 def _item(r: Reader) -> tuple[int, bytes]:
@@ -260,10 +275,8 @@ DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), Refusal(_enum(r, Refusal))),
     Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
     Kind.INFO: lambda r: Info(r.fixed(ID_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)),
-    Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), r.uint64(), r.uint64()),
-    Kind.ORIGINALS: lambda r: Originals(
-        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.vector(_item, PAYLOAD_BYTES), _flag(r)
-    ),
+    Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), *_between(r)),
+    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), *_between(r), r.vector(_item, PAYLOAD_BYTES), _flag(r)),
     Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), _boxes(r)),
 }
 """What ``wire.frames`` adds to its own table."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from conclave.chat import groups, packages
 from conclave.chat.hearing import own_notice
+from conclave.chat.lobbies import audience
 from conclave.chat.lobbies.ending import end
 from conclave.chat.lobbies.invitations import (
     INVITERS_MOST,
@@ -54,8 +55,9 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         if handle in people and known.stage is Stage.MEMBER:
             _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago
         elif handle not in known.invited or not set(people) & set(question.roster):  # a half that stays apart
-            # Else it asked before it went out, and is to answer us: a no would take back what we asked.
             work.post(handle, Answer(question.group, Choice.REJECT))
+        else:  # it may have asked before it went out, and is to answer us: a no would take back what we asked
+            audience.show_head(work, known, handle)  # who is in says so: see ``invitations.apart``
         return
     if known is not None and known.stage is Stage.JOINING:
         _asked_too(work, known, handle)

@@ -131,6 +131,16 @@ def progressed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         work.have(entry.group)
 
 
+def has(lobby: Lobby, handle: str) -> int:
+    """Up to which entry a follower has the order for certain, or its mailbox does."""
+    one = lobby.watch.followers.get(handle) if lobby.watch.followers is not None else None
+    if one is None or lobby.order is None:
+        return 0
+    mark, mailed = lobby.ears.marks.get(handle), lobby.mailed.get(handle)
+    told = min(mark.has, lobby.order.seq) if mark is not None else 0
+    return max(one.have, told, one.since - 1, lobby.order.base, mailed.upto if mailed is not None else 0)
+
+
 def have_arrived(work: Work, handle: str, have: Have) -> None:
     """A follower tells how far it is."""
     haves_arrived(work, [(handle, have)])

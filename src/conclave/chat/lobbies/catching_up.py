@@ -104,7 +104,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
 
     Somebody who is in may have said that it leads. Or it came in behind what we have, and leads by now: then what we
     have is a beginning of what it has, and the entries prove the rest. Or we put it out, while it went on in another
-    half: it is told, and not believed.
+    half: it is told, and not believed; so is whom we ask in, which may ask us.
     """
     assert lobby.order is not None
     top = head.runs[0]
@@ -116,8 +116,8 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
             noticed(work, lobby, handle, head.seq)
     elif common >= 0:
-        if handle in lobby.healing.gone:
-            out_by, _ = lobby.healing.gone[handle]
+        if handle in lobby.healing.gone or (head.seq and handle in lobby.invited):
+            out_by, _ = lobby.healing.gone.get(handle, (0, ""))
             send(work, handle, Refused(head.group, out_by, lobby.order.epoch, Refusal.OUTSIDER))
         if orders.counts_before(lobby.order.run, top):
             audience.show_head(work, lobby, handle)  # it may follow us to where it was put out, or be asked in anew

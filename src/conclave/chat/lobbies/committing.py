@@ -17,7 +17,6 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, Staged, State
 from conclave.values import replace
-from conclave.wire.order import EntryKind
 from conclave.wire.posts import Answer, Choice, Welcome
 
 
@@ -33,11 +32,11 @@ def act(work: Work, group: bytes) -> None:
     leading = audience.leads(work, lobby)
     if not leading and not work.peer(lobby.leader).linked:
         return
-    if lobby.voice.staged is not None or any(one.kind is EntryKind.COMMIT for one in lobby.voice.flying):
-        return
-    epoch, at, pause = lobby.watch.retry
-    if not leading and epoch == state.number and 0 < at - work.now <= pause:
-        work.wake(at)
+    if lobby.voice.staged is not None or not all(one.id for one in lobby.voice.flying):
+        return  # one is under way, or what fills the place of one: a leader that orders neither gets no more of them
+    refusals = lobby.refusals
+    if not leading and refusals.epoch == state.number and 0 < refusals.at - work.now <= refusals.pause:
+        work.wake(refusals.at)
         return
     lobby = _due(work, lobby)
     if not lobby.intents.some:
@@ -157,7 +156,9 @@ def _proposals(
         reasons[handle] = why
     adds = lobby.intents.adds
     if adds and (lobby.watch.gather <= work.now or len(adds) == len(lobby.invited)):
-        apart = [handle for handle in adds if handle in lobby.watch.doubted and handle not in people and not leading]
+        apart = [
+            handle for handle in adds if handle in lobby.refusals.doubted and handle not in people and not leading
+        ]
         for handle, data in adds.items():
             if handle not in people and handle not in apart:
                 proposals.append(mls.Add(mls.read_key_package(data)))

@@ -8,14 +8,15 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import speaking
+from conclave.chat.lobbies import audience, speaking
 from conclave.chat.lobbies.ending import end, out
-from conclave.chat.lobbies.invitations import decline, demand_in, own_handle
+from conclave.chat.lobbies.invitations import decline, demand_in, in_already, own_handle
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Closing, Leaving, decode_content
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
+from conclave.lobby.leader import Followers
 from conclave.values import replace
 from conclave.wire.posts import Answer, Choice
 
@@ -60,12 +61,14 @@ def remove(work: Work, command: RemoveFrom) -> None:
     handle = own_handle(command.member)
     if handle == work.me:
         raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
-    if handle in lobby.invited:
+    people = groups.roster(groups.need_session(work, lobby.group))
+    if handle in people:
+        lobby = in_already(work, lobby, people)  # as a home from before may have it
+        purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
+    elif handle in lobby.invited:
         _withdraw(work, lobby, handle)
-        return
-    if handle not in groups.roster(groups.need_session(work, lobby.group)):
+    else:
         raise LocalError(f"{handle} is not in {lobby.label}", remedy=f"conclave lobby who {lobby.label[1:]}")
-    purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
 
 
 def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:
@@ -97,7 +100,7 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
 def _forsaken(work: Work, lobby: Lobby) -> Lobby:
     """The lobby, with how long our leader has left, or we lead, and nobody followed who would put us out."""
     seconds, (since, last) = lobby.forsaken, lobby.watch.forsaken
-    if not _alone(lobby) or work.session(lobby.group) is None:
+    if not _alone(work, lobby) or work.session(lobby.group) is None:
         seconds, since, last = 0, 0.0, 0.0
     else:
         since, last = since + (min(abs(work.now - last), FORSAKEN_STEP_SECONDS) if last else 0.0), work.now
@@ -110,12 +113,25 @@ def _forsaken(work: Work, lobby: Lobby) -> Lobby:
     return lobby
 
 
-def _alone(lobby: Lobby) -> bool:
-    """Whether our leader left; or we lead, and all who are there follow another half, in which nobody met us."""
-    if lobby.watch.followers is None:
+def _alone(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader left; or we lead, nobody who is there follows us, and nobody lacks words of our order.
+
+    Who is there may follow another half, in which nobody met us. Or it hangs, and others are yet to have the words.
+    """
+    people = lobby.watch.followers
+    if people is None:
         return lobby.intents.removes.get(lobby.leader) == groups.LEFT
-    there = [one for one in lobby.watch.followers.values() if one.linked and not one.until]
-    return bool(there) and not any(one.live for one in there)
+    members = {handle: one for handle, one in people.items() if not one.until and handle not in work.expelled}
+    return (
+        any(one.linked for one in members.values())
+        and not _heard(people)
+        and all(audience.has(lobby, handle) >= lobby.ears.words for handle in members)
+    )
+
+
+def _heard(people: Followers) -> bool:
+    """Whether somebody hears what we put in order."""
+    return any(one.live and not one.until for one in people.values())
 
 
 def _has_words(lobby: Lobby) -> bool:
@@ -143,7 +159,8 @@ def passed(work: Work, group: bytes) -> None:
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return
     people = lobby.watch.followers
-    if people is not None and not any(one.linked and not one.until for one in people.values()):
-        return  # else each time fills the mailboxes of all who are away
+    there = people is None or any(one.linked and not one.until for one in people.values())
+    if not there or (people is not None and lobby.watch.parting and not _heard(people)):
+        return  # else each time fills the order, and the mailboxes of all who are away
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
     speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conclave.chat import groups
-from conclave.chat.lobbies import following, healing
+from conclave.chat.lobbies import changing, following, healing
 from conclave.chat.lobbies.catching_up import IN
-from conclave.chat.lobbies.voice import landed
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
@@ -83,10 +82,10 @@ def _led(
 
 def _merged(work: Work, lobby: Lobby, state: State, entry: Ordered) -> State:
     """The group behind a commit, as taking it makes it. Raises ``LocalError`` or ``RemoteError``."""
-    _, ours = landed(lobby, entry.number, work.now) if entry.sender == work.me else (lobby, None)
-    if ours is not None and ours.payload == entry.payload and lobby.voice.staged is not None:
-        return mls.merge(state, lobby.voice.staged)
-    staged = following.examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
+    ours = changing.under_way(work, lobby, entry)
+    if ours is not None:
+        return mls.merge(state, ours)
+    staged = changing.examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
     if staged.removes_us:
         raise LocalError("it puts us out")
     return mls.merge(staged.state or state, staged)

@@ -19,11 +19,9 @@ from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
-from conclave.errors import VerificationError
 from conclave.lobby import order as orders
-from conclave.lobby.names import check_handle
 from conclave.values import replace
-from conclave.wire.order import EntryKind, Head, Ordered, Run
+from conclave.wire.order import EntryKind, Head, Ordered, Run, encode_ordered
 
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
@@ -56,11 +54,6 @@ def rumoured(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         return
     kept = audience.RUMOUR_KEPT_SECONDS
     if old is not None and abs(work.now - old[1]) < (kept / 2 if orders.same(run, old[0]) else RUMOUR_SECONDS):
-        return
-    try:
-        check_handle(run.leader)
-    except VerificationError as error:
-        work.trouble(handle, f"{lobby.label}: {handle} follows nobody: {error}")
         return
     told = {one: known for one, known in lobby.watch.rumours.items() if abs(work.now - known[1]) < kept}
     lobby = replace(lobby, watch=replace(lobby.watch, rumours={**told, handle: (run, work.now)}))
@@ -238,7 +231,8 @@ def unwound(
     other = common <= lobby.order.base or any(entry.kind is EntryKind.COMMIT for entry in cut)
     forked = lobby.healing.forked or other or not digest
     step = Step.REJOIN if forked else Step.SOUND
-    known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut)}
+    ours = {entry_name(one): (work.me, b"") for one in cut if (one.kind, one.sender) == (EntryKind.TERM, work.me)}
+    known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut), **ours}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lacks.until(lobby.healing.pull, common), lobby.healing.had
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
@@ -268,10 +262,20 @@ def unwound(
     work.stir(group)
 
 
+def entry_name(entry: Ordered) -> bytes:
+    """By what a term of ours is known again: all of it, as nobody may take it for another's or at another place."""
+    return groups.payload_name(encode_ordered(entry))
+
+
 def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
-    """What was opened already, and cannot be opened again where another leader orders the same ciphertext."""
-    at = {seq: (author, identity) for author, identity, seq in lines}
-    return {groups.payload_name(entry.payload): at.get(entry.seq, ("", b"")) for entry in cut}
+    """What was opened already, and cannot be opened again where another leader orders the same ciphertext.
+
+    Several lines may have a place: those of others were shared there.
+    """
+    at = {(seq, author): identity for author, identity, seq in lines}
+    return {
+        groups.payload_name(entry.payload): (entry.sender, at.get((entry.seq, entry.sender), b"")) for entry in cut
+    }
 
 
 def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:

@@ -11,7 +11,7 @@ from conclave.chat import groups, packages
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import LocalError, VerificationError
+from conclave.errors import LocalError, UsageError, VerificationError
 from conclave.lobby.names import check_handle, check_name
 from conclave.values import replace
 from conclave.wire.posts import Answer, Choice, Invite, Leave
@@ -73,6 +73,29 @@ def _forget_passed(work: Work, handle: str, group: bytes) -> None:
     work.keep(replace(peer, passed={one: more for one, more in peer.passed.items() if one != group}))
 
 
+def apart(work: Work, lobby: Lobby, handle: str) -> None:
+    """``handle`` is in, in a half in which we are out: if it has our invitation, and did not say yes, that is a no.
+
+    Each may have asked the other in, and have waited for its answer.
+    """
+    state = work.session(lobby.group)
+    taken = work.peer(handle).out.base > lobby.invites.get(handle, 0)
+    if lobby.stage is not Stage.MEMBER or handle not in lobby.invited or handle in lobby.intents.adds or not taken:
+        return
+    if state is not None and handle not in groups.roster(state):
+        work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
+        work.tell(RequestAnswered(handle, lobby.label, "rejected"))
+
+
+def in_already(work: Work, lobby: Lobby, people: Collection[str]) -> Lobby:
+    """The same where we came in with ``people``: whom of them we had asked in, we do not let in."""
+    adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
+    for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
+        # A leaf of it is here already: if it is not in, it hears.
+        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    return replace(lobby, intents=replace(lobby.intents, adds=adds), invited=lobby.invited.difference(people))
+
+
 def full(work: Work, handle: str, group: bytes) -> bool:
     """Whether there is no room for one more invitation of ``handle``, that to ``group`` itself not counted."""
     others = [one for one in work.lobbies() if one.group != group]
@@ -92,7 +115,7 @@ def _withdrawn(work: Work, handle: str) -> tuple[float, ...]:
 
 def ask(work: Work, lobby: Lobby) -> None:
     """Our people are asked, or told once they are free."""
-    work.keep_lobby(replace(lobby, hushed=work.busy), reworded=True)
+    work.keep_lobby(replace(lobby, hushed=work.busy, since=int(work.now)), reworded=True)
     if work.busy:
         work.post(lobby.inviter, Answer(lobby.group, Choice.BUSY))
     else:
@@ -110,7 +133,7 @@ def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) 
 
 def asked_beside(work: Work, lobby: Lobby, handles: tuple[str, ...]) -> None:
     """Our people said yes to somebody, and are asked for these too: that one did not know that they are in."""
-    work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles)), reworded=True)
+    work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles), since=int(work.now)), reworded=True)
     for handle in handles if not work.busy else ():
         work.tell(RequestArrived(handle, lobby.label))
 
@@ -150,12 +173,16 @@ def withdrawn(work: Work, lobby: Lobby, handle: str) -> None:
 
 
 def without(work: Work, lobby: Lobby, handle: str) -> None:
-    """``handle`` lets us in no more. Our people are asked by the next one, if there is any."""
+    """``handle`` lets us in no more. Our people are asked by the next one, if there is any.
+
+    A yes to that one does not hold for whom ``handle`` named.
+    """
     others = tuple(one for one in (lobby.inviter, *lobby.inviters) if one != handle)
     if not others:
         drop(work, lobby)
         return
-    rest = replace(lobby, inviter=others[0], inviters=others[1:])
+    asked = lobby.asked if handle != lobby.inviter else ()
+    rest = replace(lobby, inviter=others[0], inviters=others[1:], asked=asked)
     if handle == lobby.inviter and lobby.stage is Stage.INVITED:
         ask(work, rest)
     elif handle == lobby.inviter:  # they are asked already, for each
@@ -183,11 +210,14 @@ def drop(work: Work, lobby: Lobby) -> None:
 
 
 def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:
-    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer."""
+    """``handle`` does not let us in. Whether somebody else may, who asked us in too and has our answer.
+
+    Then whom ``handle`` named may not any more.
+    """
     packages.taken_back(work, lobby.group, handle)
     others = packages.holders(work, lobby.group)
     if handle == lobby.inviter and others:
-        work.keep_lobby(replace(lobby, inviter=others[0]), reworded=True)
+        work.keep_lobby(replace(lobby, inviter=others[0], asked=()), reworded=True)
         work.stir(lobby.group)
     return handle != lobby.inviter or bool(others)
 
@@ -243,7 +273,7 @@ def own_name(name: str) -> str:
     try:
         return check_name(name)
     except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def own_handle(text: str) -> str:
@@ -251,7 +281,7 @@ def own_handle(text: str) -> str:
     try:
         return check_handle(text.removeprefix("@"))
     except VerificationError as error:
-        raise LocalError(str(error), remedy=error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
 
 
 def demand_in(work: Work, label: str) -> Lobby:

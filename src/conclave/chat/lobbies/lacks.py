@@ -46,11 +46,14 @@ def until(ranges: Ranges, seq: int) -> Ranges:
 
 
 def without(ranges: Ranges, after: int, before: int) -> Ranges:
-    """The same without what is between two entries."""
-    left = []
+    """The same without what is between two entries; as it is where that is nothing, or would make too many."""
+    left: list[tuple[int, int]] = []
+    if after + 1 >= before:
+        return ranges
     for first, last in ranges:
         left += [(first, min(last, after)), (max(first, before), last)]
-    return tuple((first, last) for first, last in left if first <= last)
+    found = tuple((first, last) for first, last in left if first <= last)
+    return found if len(found) <= max(RANGES, len(ranges)) else ranges
 
 
 def between(ranges: Ranges) -> tuple[int, int]:

@@ -174,10 +174,11 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         )
         if state.group_id != welcome.group or handle not in groups.roster(state):
             raise VerificationError("it is for another lobby, or of somebody who is not in")
-        if welcome.seq > orders.LAST_SEQ:
-            raise VerificationError("no lobby has so many entries", reason="bad-place")
+        orders.demand_near(lobby.order, welcome.seq)
         if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
             raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
+        if welcome.runs[0].leader == work.me:  # who leads ordered what lets us in
+            raise VerificationError("it says that you lead, who were not in", reason="bad-term")
     except ConclaveError as error:
         work.trouble(handle, f"the welcome to {lobby.label} was refused: {error}")
         if not healing:
@@ -241,6 +242,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = sharing.kept_back(work, lobby, people)
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
+    lobby = invitations.in_already(work, lobby, people)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
         voice=voice,

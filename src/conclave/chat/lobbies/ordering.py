@@ -7,9 +7,10 @@ leads (``chat.lobbies.leadership``), and what entries do to us as to everybody (
 
 from __future__ import annotations
 
+from conclave.chat import groups
 from conclave.chat.effects import Push
 from conclave.chat.links import send
-from conclave.chat.lobbies import following, healing
+from conclave.chat.lobbies import changing, following, healing
 from conclave.chat.lobbies.audience import known, leads
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.work import Work
@@ -80,13 +81,15 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         work.trouble(handle, f"{handle} handed in what is not for {lobby.label}: {error}")
         return
     staged = None
-    oldest = state.number if submit.kind is EntryKind.COMMIT else state.number - FRESH_EPOCHS
+    # Another may have ordered what was sealed before we came in: its author knows, and else seals it anew.
+    fresh = max(state.number - FRESH_EPOCHS, groups.first_epoch(state))
+    oldest = state.number if submit.kind is EntryKind.COMMIT else fresh
     if not oldest <= submit.epoch <= state.number:
         _refuse(work, handle, submit, state.number, Refusal.STALE)
         return
     if submit.kind is EntryKind.COMMIT:
         try:
-            staged = following.examine(work, state, handle, submit.number, submit.payload, work.judges.newcomers)
+            staged = changing.examine(work, state, handle, submit.number, submit.payload, work.judges.newcomers)
         except (RemoteError, LocalError) as error:
             work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
             _refuse(work, handle, submit, state.number, Refusal.STALE)

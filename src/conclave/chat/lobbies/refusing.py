@@ -23,15 +23,16 @@ def refused(work: Work, lobby: Lobby, staged: Staged | None, epoch: int) -> None
     if state is not None and staged is not None and staged.changes.added:
         leaves = groups.roster(mls.merge(state, staged))
         added = {handle for handle, leaf in leaves.items() if leaf in staged.changes.added}
-    doubted = lobby.watch.doubted
-    if not added <= doubted:
-        lobby = replace(lobby, watch=replace(lobby.watch, doubted=doubted | added))
+    known = lobby.refusals
+    if not added <= known.doubted:
+        known = replace(known, doubted=known.doubted | added)
+        lobby = replace(lobby, watch=replace(lobby.watch, refusals=known))
     elif added:
         _turn_away(work, lobby, added)
         return
     else:
         lobby = put_off_commit(work, lobby, epoch)
-    if lobby.watch.doubted:  # that one without them is ordered shows that it is not for our own sake
+    if lobby.refusals.doubted:  # that one without them is ordered shows that it is not for our own sake
         lobby = replace(lobby, intents=replace(lobby.intents, update=True))
     work.keep_lobby(lobby, reworded=True)
 
@@ -41,6 +42,7 @@ def _turn_away(work: Work, lobby: Lobby, handles: set[str]) -> None:
         work.trouble(handle, f"{handle} could not be let into {lobby.label}: {lobby.leader}, who leads it, refuses")
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     adds = {handle: data for handle, data in lobby.intents.adds.items() if handle not in handles}
-    watch = replace(lobby.watch, doubted=lobby.watch.doubted - handles)
+    known = lobby.refusals
+    watch = replace(lobby.watch, refusals=replace(known, doubted=known.doubted - handles))
     intents = replace(lobby.intents, adds=adds)
     work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - handles, watch=watch), reworded=True)

@@ -26,7 +26,6 @@ from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.values import replace
 from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Refusal, Refused
-from conclave.wire.posts import Answer, Choice
 
 POLICY = Policy(lifetimes_at_join=False)
 """A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.following`` checks."""
@@ -151,6 +150,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     number = max(lobby.voice.next, int(work.now * 1000))
     try:
+        orders.demand_near(lobby.order, info.seq)
         own = groups.package(work)
         staged = mls.begin_external(
             info.info,
@@ -201,14 +201,14 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     anew = lobby.healing.anew - set(people)
     met = _met(lobby, entry.seq, groups.roster(before) if before is not None else {}, people)
     known = tuple(groups.roster(before)) if before is not None else lobby.asked
-    adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
-    for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
-        # A leaf of it is here already: if it is not in, it hears.
-        work.post(handle, Answer(lobby.group, Choice.REJECT))
+    lobby = invitations.in_already(work, lobby, people)
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
     recent = tuple(one for one in at.recent if one[0] > at.base)
     order = replace(at, epoch=state.number, recent=recent)
-    own_notice(work, lobby.label, f"this half of the lobby joined {lobby.leader}'s again", entry.seq)
+    joined = "you were let in again as a new device"  # of a backup: no half was ours
+    if before is not None:
+        joined = f"this half of the lobby joined {lobby.leader}'s again"
+    own_notice(work, lobby.label, joined, entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
     healing = replace(lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0)
@@ -217,8 +217,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         order=order,
         healing=healing,
         voice=replace(voice, flying=rest, staged=None),
-        intents=replace(intents, adds=adds),
-        invited=lobby.invited - set(people),
+        intents=intents,
         asked=(),
     )
     work.keep_lobby(timers.anew(lobby), reworded=True)

@@ -244,7 +244,9 @@ def passed(work: Work, group: bytes) -> None:
             begin(work, group, at_once=False)
         elif work.now >= healing.share:
             # What is vouched for waits for the next time: where it was shared in truth, most hear so until then.
-            due = [one for one in healing.orphans if one[0] == work.me or one not in healing.vouched]
+            awaited = {(work.me, one) for one in healing.unsealed} if healing.pull else set()
+            due = [one for one in healing.orphans if one not in awaited]
+            due = [one for one in due if one[0] == work.me or one not in healing.vouched]
             if due:
                 work.deed(Recollect(group, lobby.label, tuple(due[:ORPHANS_AT_ONCE])))
             share = work.now + 4 * work.settings.share_after * (1 + work.chance())

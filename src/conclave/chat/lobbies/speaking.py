@@ -11,7 +11,7 @@ from __future__ import annotations
 from conclave.chat import groups, records
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
-from conclave.chat.lobbies import audience, ending, healing, ordering, refusing, rejoining
+from conclave.chat.lobbies import audience, ending, healing, invitations, ordering, refusing, rejoining
 from conclave.chat.lobbies.voice import from_here, give_up_commit, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
@@ -189,6 +189,9 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     state = work.session(frame.group)
     if lobby is None or lobby.order is None:
         return
+    if frame.reason is Refusal.OUTSIDER:
+        invitations.apart(work, lobby, handle)
+        lobby = work.lobby(frame.group) or lobby
     if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
         healing.shunned(work, lobby, handle, frame.number)
         return
@@ -217,24 +220,24 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         audience.show_head(work, lobby, handle)
         if handle == lobby.leader:
             rejoining.ask_again(work, frame.group)  # it says whom it follows, or that the lobby is closed
-    if frame.reason is not Refusal.STALE:
-        return
+    if frame.reason is not Refusal.STALE or handle != lobby.leader:
+        return  # nobody else knows whether it is ordered all the same
     one = next((each for each in lobby.voice.flying if each.number == frame.number), None)
     if one is None:
         return
-    voice = lobby.voice
-    if one.kind is EntryKind.COMMIT:
-        work.keep_lobby(replace(lobby, voice=without_commit(work, voice)))
-        if lobby.healing.step is Step.ENTER:
-            rejoining.ask_again(work, frame.group)
-            return
-        if frame.epoch < one.epoch:
-            work.keep_lobby(put_off_commit(work, work.lobby(frame.group) or lobby, one.epoch))
-        elif frame.epoch == one.epoch:
-            refusing.refused(work, work.lobby(frame.group) or lobby, voice.staged, one.epoch)
-    elif state is None or state.number <= one.epoch:
+    voice, commit = lobby.voice, one.kind is EntryKind.COMMIT
+    if commit and lobby.healing.step is Step.ENTER:
+        rejoining.ask_again(work, frame.group)
+        return
+    if state is None or (state.number <= one.epoch and (not commit or frame.epoch > one.epoch)):
         work.pending = True  # we are behind ourselves: the order brings the epoch that is wanted
         return
+    if commit:
+        lobby = replace(lobby, voice=without_commit(work, voice))
+        if frame.epoch == one.epoch:
+            refusing.refused(work, lobby, voice.staged, one.epoch)
+        else:
+            work.keep_lobby(put_off_commit(work, lobby, one.epoch))
     else:
         work.keep_lobby(replace(lobby, voice=from_here(sealed_before(voice, state.number), one.number)))
     work.stir(frame.group)

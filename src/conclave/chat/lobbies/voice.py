@@ -52,8 +52,8 @@ def landed(lobby: Lobby, number: int, now: float) -> tuple[Lobby, Flying | None]
 
 
 def sealed_as(one: Flying, payload: bytes) -> bool:
-    """Whether this is, or once was, the ciphertext of it."""
-    return payload == one.payload or groups.payload_name(payload) in one.former
+    """Whether this is, or once was, the ciphertext of it; it has none until it is protected."""
+    return payload == one.payload != b"" or groups.payload_name(payload) in one.former
 
 
 def unsealed(one: Flying) -> Flying:
@@ -99,9 +99,10 @@ def from_here(voice: Voice, number: int) -> Voice:
 
 def put_off_commit(work: Work, lobby: Lobby, epoch: int) -> Lobby:
     """The same where the leader refuses our commit though none came first in ``epoch``: it may refuse the next."""
-    before, _, pause = lobby.watch.retry
-    pause = min(2 * pause, RETRY_MOST_SECONDS) if before == epoch else RETRY_SECONDS
-    return replace(lobby, watch=replace(lobby.watch, retry=(epoch, work.now + pause, pause)))
+    known = lobby.refusals
+    pause = min(2 * known.pause, RETRY_MOST_SECONDS) if known.epoch == epoch else RETRY_SECONDS
+    known = replace(known, epoch=epoch, at=work.now + pause, pause=pause)
+    return replace(lobby, watch=replace(lobby.watch, refusals=known))
 
 
 def without_receipts(work: Work, lobby: Lobby) -> Voice:

@@ -14,7 +14,7 @@ from conclave.chat.pairs import duet
 from conclave.chat.state import Peer
 from conclave.chat.words.content import REACTION_BYTES, WORDS_BYTES, Body, Edit, Reaction, Text
 from conclave.chat.work import Work
-from conclave.errors import LocalError, Refused
+from conclave.errors import LocalError, Refused, UsageError
 from conclave.values import replace
 from conclave.wire.posts import Answer, Choice, Message
 
@@ -37,11 +37,11 @@ def check_text(text: str) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise LocalError("the text is not valid Unicode", remedy="type it again") from error
+        raise UsageError("the text is not valid Unicode", remedy="type it again") from error
     if not text.strip():
-        raise LocalError("there is nothing to say", remedy="give a text that is not empty")
+        raise UsageError("there is nothing to say", remedy="give a text that is not empty")
     if size > WORDS_BYTES:
-        raise LocalError(f"the text has {size} bytes, at most {WORDS_BYTES} go in one message", remedy="split it")
+        raise UsageError(f"the text has {size} bytes, at most {WORDS_BYTES} go in one message", remedy="split it")
 
 
 def check(body: Body) -> None:
@@ -49,7 +49,7 @@ def check(body: Body) -> None:
     if isinstance(body, Text | Edit):
         check_text(body.text)
     if isinstance(body, Reaction) and not (0 < len(body.sign.encode()) <= REACTION_BYTES):
-        raise LocalError("a reaction is one sign", remedy="give an emoji")
+        raise UsageError("a reaction is one sign", remedy="give an emoji")
 
 
 def say(work: Work, handle: str, identity: bytes, body: Body) -> None:
@@ -160,7 +160,9 @@ def hear(work: Work, handle: str, what: Heard, choice: Choice) -> None:
         work.keep(after)
         if after.pair.theirs is Theirs.REJECTED:
             links.drop_waiting(work, handle)
-        if before.pair.theirs is not Theirs.UNKNOWN:
+        waits = before.out.count > 0 or len(before.waiting) > 0
+        hushed = Theirs.BUSY in (before.pair.theirs, after.pair.theirs) and not waits  # nobody asked
+        if before.pair.theirs is not Theirs.UNKNOWN and not hushed:
             work.tell(RequestAnswered(handle, "", WORDS[choice]))
     if not after.out.count or choice is Choice.BUSY:
         return

@@ -12,12 +12,12 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from itertools import pairwise
 from typing import Any
 
 from conclave.chat.words.content import About, Content, Delete, Edit, Offer, Pin, Reaction, Text, decode_content
 from conclave.chat.words.line import Line, LineKind
 from conclave.chat.words.originals import read_kept
+from conclave.chat.words.transcript_numbers import Numbers
 from conclave.errors import DecodeError, StorageError
 from conclave.mls.group import read_original
 from conclave.pki.verify import claimed_identity
@@ -28,12 +28,8 @@ LABEL = b"conclave transcript 1"
 """What the writer signs: this, and the hash of the last line (32 bytes)."""
 LINE_BYTES = 1 << 20
 """The longest line: a message of the greatest length with its proof takes 700 KB."""
-GAPS_MOST = 1000
-"""Stretches of missing numbers that are told."""
 
 Object = dict[str, Any]
-Gap = tuple[str, str, int, int]
-"""Messages that are not in the record: author, device, first number, last number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +101,6 @@ def link(line: Object) -> str:
     return sha256(LABEL + canonical(bare)).hexdigest()
 
 
-class Numbers:
-    """Which of its authors' numbered messages a record has."""
-
-    def __init__(self) -> None:
-        """None yet."""
-        self._seen: dict[tuple[str, str], set[int]] = {}
-
-    def see(self, author: str, device: str, number: int) -> bool:
-        """Take one in. Whether it is new; 0 is a number that nobody counts."""
-        seen = self._seen.setdefault((author, device), set())
-        if not number:
-            return True
-        new = number not in seen
-        seen.add(number)
-        return new
-
-    def gaps(self) -> tuple[Gap, ...]:
-        """What is missing between the first and the last of each device, in order, ``GAPS_MOST`` at most."""
-        found: list[Gap] = []
-        for (author, device), seen in sorted(self._seen.items()):
-            numbers = sorted(seen)
-            for before, after in pairwise(numbers):
-                if after > before + 1:
-                    found.append((author, device, before + 1, after - 1))
-        return tuple(found[:GAPS_MOST])
-
-
 def write_transcript(
     header: Header,
     entries: Iterable[Entry],
@@ -142,7 +111,7 @@ def write_transcript(
 
     Raises ``StorageError`` where an original that is kept cannot be read, or its certificate is not kept.
     """
-    writer = _Writer(certificate)
+    writer = _Writer(header.conversation, certificate)
     yield writer.line(_header(header))
     for entry in entries:
         yield from writer.entry(entry)
@@ -171,12 +140,12 @@ def encoded(data: bytes) -> str:
 
 
 class _Writer:
-    def __init__(self, certificate: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, conversation: str, certificate: Callable[[bytes], bytes | None]) -> None:
         self._certificate = certificate
         self._authors: dict[bytes, tuple[str, str]] = {}  # handle and device by the certificate's fingerprint
         self._previous = ""
         self.count = 0
-        self.numbers = Numbers()
+        self.numbers = Numbers(conversation)
 
     def line(self, line: Object, sign: Callable[[bytes], bytes] | None = None) -> bytes:
         whole = line | {"line": self.count, "previous": self._previous}
@@ -200,12 +169,13 @@ class _Writer:
             return
         try:
             original, fingerprint = read_kept(entry.original)
-            content = decode_content(read_original(original).data)
+            said = read_original(original)
+            content = decode_content(said.data)
         except DecodeError as error:
             raise StorageError(f"what {line.sender} signed cannot be read any more: {error}") from error
         if fingerprint not in self._authors:
             yield self._introduce(line.sender, fingerprint)
-        self.numbers.see(*self._authors[fingerprint], content.count)
+        self.numbers.see(*self._authors[fingerprint], said, content)
         proof: Object = {"content": encoded(original.content), "signature": encoded(original.signature)}
         yield self.line(place | readable(content) | proof | {"certificate": fingerprint.hex()})
 

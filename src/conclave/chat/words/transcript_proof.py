@@ -21,13 +21,12 @@ from conclave.chat.words.transcript import (
     FORMAT,
     LABEL,
     LINE_BYTES,
-    Gap,
-    Numbers,
     Object,
     canonical,
     link,
     readable,
 )
+from conclave.chat.words.transcript_numbers import Gap, Numbers
 from conclave.crypto.certificate import subject_key
 from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, RemoteError, VerificationError
@@ -103,12 +102,12 @@ class _Spoken:
 class _Check:
     trust: Trust
     header: Object
+    numbers: Numbers
     findings: list[str] = field(default_factory=list)
     more: int = 0
     seen: set[int] = field(default_factory=set)
     before: tuple[int, str] = (-1, "")  # number and hash of the line before
     certificates: dict[str, _Spoken] = field(default_factory=dict)
-    numbers: Numbers = field(default_factory=Numbers)
     names: set[tuple[str, str]] = field(default_factory=set)
     authors: Counter[str] = field(default_factory=Counter)
     groups: dict[bytes, None] = field(default_factory=dict)
@@ -131,7 +130,7 @@ def verify_transcript(lines: Iterable[bytes], root: Certificate) -> VerifiedTran
     """
     rest = iter(lines)
     header = _first(next(rest, b""))
-    check = _Check(_trust(header, root), header)
+    check = _Check(_trust(header, root), header, Numbers(str(header.get("conversation"))))
     _take(check, 0, header)
     at = 0
     for at, data in enumerate(rest, 1):
@@ -288,7 +287,7 @@ def _message(check: _Check, at: int, line: Object) -> None:
     if (author, content.id.hex()) in check.names:
         raise VerificationError("it stands in the record twice")
     check.names.add((author, content.id.hex()))
-    if not check.numbers.see(author, spoken.device, content.count):
+    if not check.numbers.see(author, spoken.device, said, content):
         raise VerificationError(f"{author}'s number {content.count} is another message's already")
     check.groups[said.group_id] = None
     check.authors[author] += 1

@@ -1,0 +1,87 @@
+"""Worlds with a member that lies (``liar``) until the faults are over: the others are one again then, and it too.
+
+What it made of itself is its own matter: who lies may be out, or wait for what it said no to. What it says, and what
+others lack of it, is not looked at either.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+
+from conclave.chat.lobbies import lacks
+from conclave.chat.lobby_state import Lobby, Stage
+from conclave.chat.words.content import decode_content
+from conclave.chat.words.originals import Signed
+from conclave.errors import DecodeError
+from conclave.mls import group as mls
+from conclave.wire.frames import Frame, encode_frame
+from conclave.wire.order import Originals
+from tests.world import witness
+from tests.world.liar import Liar
+from tests.world.network import decode
+from tests.world.rough import RoughTown
+
+BEFORE = "before it came in"
+
+
+class LyingTown(RoughTown):
+    """A town with a liar in it. What others' devices give it that was said before it came in leaks."""
+
+    def __init__(self, seed: int, *, suite: int) -> None:
+        super().__init__(seed, suite=suite)
+        self.liar = Liar(self.random.choice(list(self.nodes)), list(self.nodes), self.random)
+
+    def counts(self, name: str) -> bool:
+        return super().counts(name) and name != self.liar.name
+
+    def excused(self, wrong: str, /) -> bool:
+        """Whether what is wrong is the liar's own, or of its words; that it reads what is not for it never is."""
+        liar = self.liar.name
+        its_own = (f"'{liar} ", f"['{liar}'] are in", f"are in for {liar},", f": {liar} follows")
+        return BEFORE not in wrong and (wrong.startswith(liar) or any(one in wrong for one in its_own))
+
+    def missing(self, lobby: Lobby, seq: int, /) -> bool:
+        """So it is where the liar led, and put something else in the place of another's words."""
+        return not lacks.none(lobby, seq - 1, seq + 1)
+
+    def send(self, name: str, peer: str, frame: Frame) -> None:
+        if peer == self.liar.name:
+            self.liar.hears(frame)
+            if isinstance(frame, Originals):
+                self._leaked(name, frame)
+        if name != self.liar.name or self.healed:
+            super().send(name, peer, frame)
+            return
+        for said in self._lies(frame):
+            if said is frame:
+                super().send(name, peer, frame)
+            elif link := self.links.get(frozenset((name, peer))):
+                self.later(0.01, partial(self._arrive, link, name, peer, encode_frame(said)))
+
+    def deposit(self, sender: str, peer: str, frames: tuple[bytes, ...]) -> None:
+        if sender != self.liar.name or self.healed:
+            super().deposit(sender, peer, frames)
+        elif lies := tuple(encode_frame(said) for one in frames for said in self._lies(decode(one))):
+            self.leave(sender, peer, lies)
+
+    def under_way(self, lobby: Lobby) -> bool:
+        waits = lobby.stage is Stage.JOINING and self.liar.name in (lobby.inviter, *lobby.inviters)
+        return super().under_way(lobby) and not waits
+
+    def _lies(self, frame: Frame) -> list[Frame]:
+        lobbies = self.nodes[self.liar.name].desk.lobbies.values()
+        return self.liar.says(frame, [one.order for one in lobbies if one.order is not None])
+
+    def _misfortune(self) -> None:
+        if self.random.random() < 0.5:
+            super()._misfortune()
+
+    def _leaked(self, name: str, frame: Originals) -> None:
+        came = self.came.get((frame.group, self.liar.name), float("inf"))
+        for _, data in frame.items:
+            with suppress(DecodeError):
+                identity = decode_content(mls.read_original(Signed.decode(data).original).data).id
+                if witness.ORDERED.get(identity, (b"", float("inf")))[1] < came:
+                    author, where, text = self.said.get(identity, ("", "", ""))
+                    self.leaks.append(f"{name} gave {text!r} of {author} in {where}, said {BEFORE}")

@@ -1,0 +1,34 @@
+"""Worlds with a member that lies (``lying``): nobody is deaf for good, stuck, or shown what is not so by it.
+
+Run one again: python -m tests.world.test_lying_worlds SEED
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.world.lying import LyingTown
+from tests.world.playing import Family
+
+WORLDS = 20
+MANY_WORLDS = 1000
+CHUNK = 10
+FAMILY = Family(LyingTown, "tests.world.test_lying_worlds")
+
+
+@pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
+def test_who_lies_leaves_the_others_one_lobby(first: int, record_property: Callable[[str, object], None]) -> None:
+    FAMILY.check(range(first, first + CHUNK), record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))
+def test_many_more_worlds_with_a_liar(first: int, record_property: Callable[[str, object], None]) -> None:
+    FAMILY.check(range(first, min(first + 5 * CHUNK, MANY_WORLDS)), record_property)
+
+
+if __name__ == "__main__":
+    FAMILY.by_hand()
