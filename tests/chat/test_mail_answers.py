@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conclave.chat import events as ev
 from conclave.chat.effects import DepositPosts
 from conclave.wire.order import Head
 from tests.chat.desks import Table, read_frame, together
@@ -43,15 +44,19 @@ def test_what_finds_no_room_that_says_what_was_taken_is_left_again(pair: Table, 
     assert pair.mails == mails + 1
 
 
-def test_what_is_told_by_a_link_is_not_left_as_mail_too(pair: Table) -> None:
+@pytest.mark.parametrize("out", [False, True])
+def test_what_is_told_by_a_link_or_to_who_is_out_is_not_left_as_mail_too(pair: Table, *, out: bool) -> None:
     pair.part({"ayse"}, {"burak"})
     pair.say("burak", "@ayse", "by mail")
     pair.run(20)
     fetched_to_no_avail(pair)
-    pair.link("ayse", "burak")
-    assert set(pair.statuses("burak", "@ayse")) == {"delivered"}
+    if out:
+        pair.put("ayse", ev.Expelled("burak", "lost"))
+    else:
+        pair.link("ayse", "burak")
+        assert set(pair.statuses("burak", "@ayse")) == {"delivered"}
+        pair.cut("ayse", "burak")
     mails = pair.mails
-    pair.cut("ayse", "burak")
     pair.run(4000, 10)
     assert pair.mails == mails
 

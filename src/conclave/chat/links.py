@@ -147,7 +147,7 @@ def abandon(work: Work, handle: str) -> None:
     """
     drop_waiting(work, handle)
     peer = work.peer(handle)
-    peer = replace(peer, groups=tuple(replace(one, dead=True) for one in peer.groups), owed=())
+    peer = replace(peer, groups=tuple(replace(one, dead=True) for one in peer.groups), owed=(), telling=())
     work.keep(peer)
     if not peer.out.count:
         return
