@@ -59,7 +59,14 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    return (w.uint64(peer.mail_until) if peer.mail_until else w).done()
+    answered = any(one.answered for one in peer.groups)
+    if peer.mail_until or answered:
+        w.uint64(peer.mail_until)
+    if answered:
+        w.uint64(0)
+        for one in peer.groups:
+            w.uint8(one.answered)
+    return w.done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -82,6 +89,8 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         until = r.uint64() if r.remaining and not old else 0
         if r.remaining and not old:  # some homes have the highest post that a rejection may have dropped
             r.uint64()
+        if r.remaining and not old:
+            groups = tuple(replace(one, answered=bool(r.uint8())) for one in groups)
         return Peer(
             handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until
         )
