@@ -269,7 +269,8 @@ class Table:
         return [one.text for one in self.lines(name, conversation)]
 
     def statuses(self, name: str, conversation: str) -> list[str]:
-        return [one.status.value for one in self.lines(name, conversation) if one.sender == name]
+        said = [one for one in self.lines(name, conversation) if one.sender == name]
+        return [one.status.value for one in said if one.kind is not LineKind.NOTICE]
 
     def notices(self, name: str, kind: type) -> list[object]:
         return [one.notice for one in self.effects[name] if isinstance(one, Tell) and isinstance(one.notice, kind)]

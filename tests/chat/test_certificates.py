@@ -10,6 +10,7 @@ from conclave.chat import events as ev
 from conclave.chat import groups, views
 from conclave.chat.effects import DropState
 from conclave.chat.pairs.certificates import CERTIFICATES_KEPT, decode_met, encode_met
+from conclave.chat.pairs.safety import ANEW, number
 from conclave.chat.records import MET_KEY
 from conclave.chat.restoring import forget
 from conclave.chat.state import Judges, Own
@@ -21,7 +22,7 @@ from conclave.wire.order import EntryKind, Submit
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 
-ANOTHER = "cem has a new certificate (another key): compare safety numbers again: conclave verify @cem"
+ANOTHER = "cem has a new certificate (another key): compare safety numbers: conclave verify @cem"
 RENEWED = "cem has a renewed certificate"
 KNOWN = "cem has a new certificate, known from elsewhere"
 FIRST, SECOND = own("cem").credential.certificates[0], own("cem", 2).credential.certificates[0]
@@ -59,16 +60,16 @@ def somebody_else(table: Table, with_own: Own) -> None:
 def test_another_key_under_a_known_handle_is_said_once(table: Table, first: str) -> None:
     somebody_else(table, own("cem", 2))
     table.say(first, f"@{'cem' if first == 'ayse' else 'ayse'}", "it is me")
-    assert notices(table) == [ANOTHER]
+    assert said(table, "ayse", "@cem") == [ANOTHER]
     table.say("cem", "@ayse", "really")
     table.say("ayse", "@cem", "hm")
     table.restart("ayse")
     somebody_else(table, own("cem", 2))
     table.say("cem", "@ayse", "once more")
-    assert notices(table) == [ANOTHER]
+    assert said(table, "ayse", "@cem") == [ANOTHER]
     somebody_else(table, own("cem"))
     table.say("cem", "@ayse", "and me")
-    assert notices(table) == [ANOTHER]
+    assert said(table, "ayse", "@cem") == [ANOTHER]
 
 
 def test_the_notice_stands_before_the_words(table: Table) -> None:
@@ -176,6 +177,27 @@ def test_who_was_put_out_of_a_lobby_and_comes_again_is_known(lobby: Table) -> No
     lobby.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     lobby.wait(1)
     assert said(lobby, "burak", "#ops") == said(lobby, "ayse", "#ops") == [ANOTHER]
+
+
+def test_of_who_comes_and_goes_people_are_warned_once_in_a_lobby(lobby: Table) -> None:
+    lobby.say("ayse", "@cem", "hello")
+    somebody_else(lobby, own("cem", 2))
+    lobby.link("burak", "cem")
+    for _ in range(2):
+        if "cem" in lobby.view("ayse").roster:
+            lobby.put("ayse", ev.RemoveFrom("ops", "cem"))
+        lobby.wait(1)
+        assert "cem" not in lobby.view("ayse").roster
+        lobby.restart("ayse")
+        lobby.link("ayse", "burak")
+        lobby.link("ayse", "cem")
+        lobby.put("ayse", ev.InviteTo("ops", ("cem",)))
+        lobby.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+        lobby.wait(1)
+        assert "cem" in lobby.view("ayse").roster
+        assert said(lobby, "ayse", "#ops") == [ANOTHER]
+    lobby.lobby("ayse", "cem", name="two")
+    assert said(lobby, "ayse", "#two") == [ANOTHER]
 
 
 def test_who_was_in_a_lobby_that_we_left_is_known(lobby: Table) -> None:
@@ -343,7 +365,14 @@ def test_whoever_is_put_out_is_spoken_with_in_a_new_group_though_nothing_waited(
     assert after is not None
     assert before.group_id != after.group_id
     assert table.words("cem", "@ayse")[-1] == "welcome back"
-    assert notices(table) == []
+    for name, other in (("ayse", "cem"), ("cem", "ayse")):
+        assert [one.text for one in table.lines(name, "@" + other) if one.kind is LineKind.NOTICE] == [
+            ANEW.format(other)
+        ]
+        table.restart(name)
+        held = table.desks[name].peers.get(other)
+        assert held is not None
+        assert held.numbers == (number(before, "ayse", "cem"),)
 
 
 def test_a_list_that_names_neither_changes_nothing(table: Table) -> None:

@@ -23,7 +23,7 @@ from conclave.chat.state import Peer, RemainingLobby, Remains
 from conclave.chat.words.line import Status
 from conclave.errors import DecodeError
 
-KEPT = {records.DESK_KEY, records.MET_KEY}
+KEPT = {records.DESK_KEY, records.MET_KEY, records.SAFETY_KEY}
 """States that a restored home goes on with."""
 OPS, OLD, AGAIN = b"g" * 16, b"h" * 16, b"i" * 16
 

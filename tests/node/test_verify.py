@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from conclave.chat import views
+from conclave.chat.pairs.safety import ANEW
 from conclave.chat.words.line import LineKind
+from conclave.errors import LocalError
 from conclave.node import commands as ask
 from conclave.node.identity import Identity
 from conclave.node.paths import vault_path
@@ -49,12 +53,22 @@ async def test_who_is_revoked_and_comes_back_is_spoken_with_under_its_new_certif
         make_home(tmp_path / "ayse", "ayse", crl=crl)  # history and outbox stay
         async with running(tmp_path / "ayse") as ayse:
             ayse.meets(burak)
+            await burak.serve(ask.LobbyOpen("ops", ("ayse",)))
+            await ayse.until(ayse.requested)
+            await ayse.serve(ask.AnswerTo("burak", accept=True, lobby="#ops"))
+            await burak.until(lambda: views.shown(burak.node.pump.desk, "ayse"))
+            with pytest.raises(LocalError, match="by its certificate in #ops yet") as told:
+                await burak.serve(ask.Verify("@ayse"))
+            assert told.value.remedy.startswith("conclave say @ayse")
             await burak.say("@ayse", "you again")
             await ayse.say("@burak", "a new laptop")
             await burak.until(lambda: "a new laptop" in burak.texts("@ayse") and not burak.waiting())
             await ayse.until(lambda: not ayse.waiting())
             after = await burak.serve(ask.Verify("@ayse"))
-            assert after == await ayse.serve(ask.Verify("@burak")) | {"peer": "ayse"}
+            there = await ayse.serve(ask.Verify("@burak"))
+            assert after | {"former": ()} == there | {"peer": "ayse", "former": ()}
+            assert before["number"] in after["former"]
+            assert before["number"] in there["former"]
             assert after["revoked"] == ""
             held = ayse.identity.credentials(Profile.IM).certificate
             assert after["certificates"]["ayse"]["fingerprint"] == held.fingerprint.hex()
@@ -71,6 +85,29 @@ async def test_who_is_shut_out_by_word_is_named(tmp_path: Path) -> None:
         await burak.until(lambda: views.pair_state(burak.node.pump.desk, "ayse") is None)
         shown = await burak.serve(ask.Verify("@ayse"))
         assert (shown["revoked"], shown["suspended"]) == ("ayse's account is suspended", True)
+
+
+async def test_who_was_suspended_and_comes_back_has_another_number_which_is_said(tmp_path: Path) -> None:
+    for handle in ("ayse", "burak"):
+        make_home(tmp_path / handle, handle)
+    async with running(tmp_path / "burak") as burak, running(tmp_path / "ayse") as ayse:
+        await befriend(ayse, burak)
+        await burak.say("@ayse", "hi")
+        await ayse.until(lambda: "hi" in ayse.texts("@burak"))
+        await burak.until(lambda: not burak.waiting())
+        before = await burak.serve(ask.Verify("@ayse"))
+        burak.node._revoked("ayse", "suspended")
+        await burak.until(lambda: views.pair_state(burak.node.pump.desk, "ayse") is None)
+        burak.node._moved("ayse", ayse.address)
+        with pytest.raises(LocalError, match="your keys with ayse have ended"):
+            await burak.serve(ask.Verify("@ayse"))
+        await burak.say("@ayse", "welcome back")
+        await ayse.until(lambda: "welcome back" in ayse.texts("@burak"))
+        after = await burak.serve(ask.Verify("@ayse"))
+        assert after == await ayse.serve(ask.Verify("@burak")) | {"peer": "ayse"}
+        assert after["former"] == [before["number"]]
+        for one, other in ((ayse, "burak"), (burak, "ayse")):
+            assert notices(one, f"@{other}") == [ANEW.format(other)]
 
 
 async def test_the_link_of_who_is_suspended_does_not_end_as_of_who_is_revoked(tmp_path: Path) -> None:

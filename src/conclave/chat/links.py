@@ -40,7 +40,7 @@ def unlinked(work: Work, handle: str) -> None:
     """The link is gone; who is nothing to us is forgotten."""
     peer = replace(work.peer(handle), flight=Flight(), away=work.now)
     something = peer.out.stream or peer.inbound.streams or peer.groups or peer.certificates
-    if something or peer.ties or peer.wanted or peer.pair != Pair():
+    if something or peer.numbers or peer.warned or peer.ties or peer.wanted or peer.pair != Pair():
         work.keep(peer)
     else:
         work.drop_peer(handle)

@@ -64,9 +64,15 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    if peer.mail_until or _owes(peer):
+    owes, answered = _owes(peer), any(one.answered for one in peer.groups)
+    if peer.mail_until or owes or answered:
         w.uint64(peer.mail_until)
-    return (w.uint64(0).uint8(1) if _owes(peer) else w).done()
+    if owes or answered:
+        w.uint64(0).uint8(owes)
+    if answered:
+        for one in peer.groups:
+            w.uint8(one.answered)
+    return w.done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
@@ -91,6 +97,8 @@ def decode_peer(handle: str, data: bytes) -> Peer:
             r.uint64()
         owes = bool(r.uint8()) if r.remaining and not old else False
         ack = ack_for(inbound, streams[0][0]) if owes and streams else None
+        if r.remaining and not old:
+            groups = tuple(replace(one, answered=bool(r.uint8())) for one in groups)
         return Peer(
             handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until,
             owed=(ack,) if ack is not None else (),

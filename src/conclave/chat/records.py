@@ -4,7 +4,8 @@
 ``lobby/<group>``: what changes when people come and go. ``place/<group>``: where the order stands and who
 has what, rewritten with what is said. ``out/<lobby or peer>/…``: what we say, until it has its place. ``staged/``:
 our commit under way. ``mls/<group>/…``: keys, in two parts. ``package/<reference>``: key packages of ours.
-``met/<handle>``: which certificates somebody showed (``chat.pairs.certificates``). Left out: links, windows and what
+``met/<handle>``: which certificates somebody showed (``chat.pairs.certificates``). ``safety/<handle>``: what was
+compared with it before, and of what people were warned (``chat.pairs.safety``). Left out: links, windows and what
 followers have, which are learnt again.
 """
 
@@ -50,6 +51,7 @@ EPOCH = "/epoch"
 TRAFFIC = "/traffic"
 PACKAGE_KEY = "package/"
 MET_KEY = "met/"
+SAFETY_KEY = "safety/"
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from conclave.chat.lobbies import lacks
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.pair import Ours
 from conclave.chat.pairs.certificates import encode_met, of_several
+from conclave.chat.pairs.safety import decode_safety, encode_safety, number
 from conclave.chat.peer_records import decode_peer
 from conclave.chat.records import (
     EPOCH,
@@ -21,6 +22,7 @@ from conclave.chat.records import (
     MET_KEY,
     PEER_KEY,
     PLACE_KEY,
+    SAFETY_KEY,
     SESSION_KEY,
     TRAFFIC,
     decode_lobby,
@@ -64,6 +66,7 @@ def forget(
     if gone or RESTORED_KEY not in dict(held):
         records.append(PutState(RESTORED_KEY, encode_remains(_remains(held, lines))))
     records += _met(dict(held))
+    records += _numbers(dict(held))
     records += [DropPosts(peer, _ALL) for peer in outbox]
     records += [DropEntries(group) for group in orders]
     records += [MarkLine(name, sender, identity, Status.SENT) for name, sender, identity in lines]
@@ -134,6 +137,21 @@ def _met(held: Mapping[str, bytes]) -> Iterator[PutState]:
                 shown.setdefault(handle, []).append(fingerprint(groups.certificate(state, leaf)))
     for handle, names in shown.items():
         yield PutState(MET_KEY + handle, encode_met((of_several(names),)))
+
+
+def _numbers(held: Mapping[str, bytes]) -> Iterator[PutState]:
+    """The safety numbers that people may have compared, of groups that go."""
+    for key, value in held.items():
+        if not key.startswith(PEER_KEY):
+            continue
+        handle = key.removeprefix(PEER_KEY)
+        try:
+            state = _keys(held, SESSION_KEY + decode_peer(handle, value).groups[0].id.hex())
+            (me,) = groups.roster(state).keys() - {handle}
+            numbers, warned = decode_safety(held[SAFETY_KEY + handle]) if SAFETY_KEY + handle in held else ((), ())
+            yield PutState(SAFETY_KEY + handle, encode_safety((*numbers, number(state, me, handle)), warned))
+        except (DecodeError, KeyError, IndexError, ValueError):
+            continue
 
 
 def encode_remains(remains: Remains) -> bytes:

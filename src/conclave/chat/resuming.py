@@ -13,6 +13,7 @@ from conclave.chat.fifo import Fifo
 from conclave.chat.lobbies.purging import SUSPENDED
 from conclave.chat.lobby_state import Flying, Lobby
 from conclave.chat.pairs.certificates import decode_met
+from conclave.chat.pairs.safety import decode_safety
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk, Holder, Judges, Own, Peer, Word
@@ -75,6 +76,9 @@ def _people(desk: Desk, kept: dict[str, bytes], posts: Posts) -> Desk:
             peers = peers.put(handle, peer)
     for handle, value in _under(kept, records.MET_KEY):
         peers = peers.put(handle, replace(peers.get(handle) or Peer(handle), certificates=decode_met(value)))
+    for handle, value in _under(kept, records.SAFETY_KEY):
+        numbers, warned = decode_safety(value)
+        peers = peers.put(handle, replace(peers.get(handle) or Peer(handle), numbers=numbers, warned=warned))
     return replace(desk, peers=peers)
 
 

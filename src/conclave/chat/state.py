@@ -76,6 +76,7 @@ class PairGroup:
     turn: bool  # it is ours to commit
     dead: bool = False  # the peer has lost it with its home, or never had it: it is not spoken in any more
     begun: int = 0  # the number of the first post of ours behind its beginning, or that is its beginning
+    answered: bool = False  # the peer has said something in it: what it begins since is instead of it
     renewed: int = 0  # the number of our latest commit in it; 0: none that waits in the outbox after a restart
 
 
@@ -95,6 +96,8 @@ class Peer:
     timer: Timer = FOR_GOOD  # what was agreed last, of either
     waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
     certificates: tuple[bytes, ...] = ()  # fingerprints of those that it showed in our groups, the latest last
+    numbers: tuple[bytes, ...] = ()  # safety numbers of before, the latest last
+    warned: tuple[bytes, ...] = ()  # of which certificates people were told in which lobbies, hashed, the latest last
     flight: Flight = field(default_factory=Flight)
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link
     wanted: bool = False

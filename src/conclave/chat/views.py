@@ -6,13 +6,13 @@ Left out: history, which is the store's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 
 from conclave.chat import groups
 from conclave.chat.lobbies import lacks
 from conclave.chat.lobby_state import Lobby, Mailed, Mark, Stage, Step
 from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import Desk
+from conclave.chat.words.originals import fingerprint
 from conclave.mls.group import State
 from conclave.values import dataclass, field
 
@@ -200,21 +200,23 @@ def pair_ended(desk: Desk, peer: str) -> State | None:
     return desk.sessions.get(one.groups[0].id)
 
 
+def shown(desk: Desk, peer: str) -> dict[str, bytes]:
+    """Certificates (DER) that hold by which ``peer`` is in our lobbies, and that no pair knows, by the lobby's label.
+
+    So a former key has not vouched for any of them.
+    """
+    one, found = desk.peers.get(peer), {}
+    for lobby in desk.lobbies.values():
+        state = desk.sessions.get(lobby.group)
+        leaf = groups.roster(state).get(peer) if state is not None else None
+        der = groups.certificate(state, leaf) if state is not None and leaf is not None else b""
+        if der and desk.judges.revoked(der) is None and (one is None or fingerprint(der) not in one.certificates):
+            found[lobby.label] = der
+    return dict(sorted(found.items()))
+
+
 def _word(state: Ours | Theirs) -> str:
     return state.name.lower().replace("_", " ")
-
-
-def safety_number(state: State, one: str, other: str) -> bytes:
-    """32 bytes that two members of a group compute alike from both their certificates and the group's epoch.
-
-    Compared by voice or by eye, they show that both see the same two certificates.
-    """
-    people = groups.roster(state)
-    digest = sha256(b"conclave safety number 1")
-    for handle in sorted((one, other)):
-        digest.update(handle.encode() + b"\0" + sha256(groups.certificate(state, people[handle])).digest())
-    digest.update(state.group_id)
-    return digest.digest()
 
 
 def wanted(desk: Desk) -> frozenset[str]:

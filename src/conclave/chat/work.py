@@ -368,7 +368,9 @@ class Work:
         if wanted != peer.wanted:
             self._peers.put(peer.handle, replace(peer, wanted=wanted))
             self._deeds.append(Want(peer.handle, wanted))
-        kept = wanted or peer.linked or peer.certificates or not peer_records.blank(peer)
+        kept = (
+            wanted or peer.linked or peer.certificates or peer.numbers or peer.warned or not peer_records.blank(peer)
+        )
         if peer.handle in self._untied and not kept:
             self._peers.drop(peer.handle)
 

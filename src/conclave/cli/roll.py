@@ -89,8 +89,9 @@ def verify(
     with NodeClient(context_of(ctx).home) as node:
         result = node.call("verify", peer=peer)
     same = _same(other, result["words"], result["digits"]) if other else None
+    former = same is False and any(_same(other, *_spoken(one)) for one in result.get("former", ()))
     if as_json:
-        emit([result | ({} if same is None else {"same": same})])
+        emit([result | ({} if same is None else {"same": same, "of_before": former})])
     else:
         note(f"you and {result['peer']}: the other side must see the same words, and the same digits")
         for row in (result["words"], result["digits"]):
@@ -101,9 +102,16 @@ def verify(
         for handle, certificate in result["certificates"].items():
             shown = _print(certificate["fingerprint"])
             note(f"{handle}'s certificate: SHA-256 {shown}, valid until {_day(certificate['until'])}")
+        for label, fingerprint in result.get("elsewhere", {}).items():
+            note(f"in {label} {result['peer']} shows another certificate, SHA-256 {_print(fingerprint)}:")
+            note(f"this number says nothing of it: say something to {peer}, which may bring keys with it, then again")
     if result["revoked"]:
         note(f"{'SUSPENDED' if result.get('suspended') else 'REVOKED'}: {result['revoked']}")
         note(f"do not trust this conversation until {result['peer']} is back with a certificate that holds")
+        raise typer.Exit(DIFFERENT)
+    if former:
+        note(f"that is the number of before: since then certificates were renewed or new keys were made with {peer}")
+        note("compare the present one, by another way than this one; the conversation says what became of its keys")
         raise typer.Exit(DIFFERENT)
     if same is False:
         note(f"these are DIFFERENT: do not trust this conversation, and tell whoever runs the authority about {peer}")
@@ -122,6 +130,13 @@ def _same(given: str, words: list[str], digits: list[str]) -> bool:
             remedy=f"give all {len(words)} words, or all {len(digits)} groups of digits, in quotes",
         )
     return letters == whole
+
+
+def _spoken(number: str) -> tuple[list[str], list[str]]:
+    from conclave.wire.spoken import digits, words
+
+    data = bytes.fromhex(number)
+    return list(words(data)), list(digits(data))
 
 
 def _show_qr(number: str) -> None:

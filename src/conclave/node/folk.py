@@ -5,10 +5,13 @@ Left out: words (``node.words``), lobbies (``node.rooms``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from conclave.chat import groups, views
 from conclave.chat.lobbies.purging import SUSPENDED
+from conclave.chat.pairs import safety
+from conclave.chat.words.originals import fingerprint
 from conclave.errors import LocalError, NetworkError
 from conclave.mls.group import State
 from conclave.node import commands as ask
@@ -79,7 +82,8 @@ class Folk:
         """The number that both sides of a pair compute alike, where nobody stands between them.
 
         ``revoked`` says why the peer's certificate does not count any more, empty where it does; ``suspended``,
-        whether it may count again.
+        whether it may count again. ``elsewhere`` are certificates, by lobby, of which the number says nothing, and
+        ``former`` the numbers of before.
         Raises ``LocalError`` where there is no group with that person yet, ``Refused`` where nobody is called so.
         """
         known, peer = self._known, handle_of(command.peer)
@@ -87,17 +91,20 @@ class Folk:
             raise LocalError("that is you", remedy="conclave verify @PEER, on both sides")
         desk = known.pump.desk
         state, revoked = views.pair_state(desk, peer), known.expelled.get(peer, "")
-        ended = views.pair_ended(desk, peer)
-        if ended is not None and (revoked or self._revoked(ended, peer) is not None):
+        ended, shown = views.pair_ended(desk, peer), views.shown(desk, peer)
+        if ended is not None and (revoked or (not shown and self._revoked(ended, peer) is not None)):
             state = ended
+        held = desk.peers.get(peer)
+        former = () if held is None else held.numbers
         if state is None:
             await known.demand_known(peer)
-            raise LocalError(f"you have no keys with {peer} yet", remedy=f"conclave say @{peer} 'hello'; then again")
-        number = views.safety_number(state, known.me, peer)
+            raise _no_keys(peer, shown, had=ended is not None or bool(former))
+        number = safety.number(state, known.me, peer)
         certificates = {}
         for handle, leaf in groups.roster(state).items():
             one = read_certificate(groups.certificate(state, leaf))
             certificates[handle] = {"fingerprint": one.fingerprint.hex(), "until": one.not_after}
+        elsewhere = {label: fingerprint(der).hex() for label, der in shown.items()}
         why = self._revoked(state, peer)
         suspended = revoked == SUSPENDED or (why is not None and why.suspended)
         if revoked == SUSPENDED:
@@ -108,6 +115,10 @@ class Folk:
             "words": list(words(number)),
             "digits": list(digits(number)),
             "certificates": certificates,
+            "elsewhere": {
+                label: name for label, name in elsewhere.items() if name != certificates[peer]["fingerprint"]
+            },
+            "former": [one.hex() for one in former],
             "revoked": revoked or (why.words if why is not None else ""),
             "suspended": suspended,
         }
@@ -115,3 +126,16 @@ class Folk:
     def _revoked(self, state: State, peer: str) -> Revocation | None:
         shown = groups.certificate(state, groups.roster(state)[peer])
         return self._known.pump.desk.judges.revoked(shown)
+
+
+def _no_keys(peer: str, shown: Mapping[str, bytes], *, had: bool) -> LocalError:
+    """Nothing is there to be compared: what there is, and how it comes."""
+    why = f"you have no keys with {peer} yet"
+    if shown:
+        label, der = next(iter(shown.items()))
+        why = (
+            f"you have no keys with {peer} by its certificate in {label} yet (SHA-256 {fingerprint(der).hex()[:16]}…)"
+        )
+    elif had:
+        why = f"your keys with {peer} have ended, new ones come with what is said next"
+    return LocalError(why, remedy=f"conclave say @{peer} 'hello'; then again")

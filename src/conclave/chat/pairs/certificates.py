@@ -15,6 +15,7 @@ from conclave.chat import groups, records
 from conclave.chat.effects import PutState
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobby_state import Lobby
+from conclave.chat.pairs import safety
 from conclave.chat.state import Peer
 from conclave.chat.words.originals import FINGERPRINT_BYTES, fingerprint
 from conclave.chat.work import Work
@@ -28,22 +29,23 @@ NOBODYS = bytes(FINGERPRINT_BYTES)
 """Is remembered of who shows several, as who is met next under that handle may be either: each is another one."""
 RENEWED = "{0} has a renewed certificate"
 KNOWN = "{0} has a new certificate, known from elsewhere"
-ANOTHER = "{0} has a new certificate (another key): compare safety numbers again: conclave verify @{0}"
+ANOTHER = "{0} has a new certificate (another key): compare safety numbers: conclave verify @{0}"
 
 
-def met(work: Work, handle: str, state: State, *, vouched: bool) -> None:
+def met(work: Work, handle: str, state: State, *, vouched: bool) -> bool:
     """The peer is in ``state``, which is not kept yet: say so where its certificate there is another than before.
 
-    ``vouched``: its key of before has signed that.
+    ``vouched``: its key of before has signed that. Whether it was said.
     """
     peer, name = work.peer(handle), fingerprint(_shown(handle, state))
     if name in peer.certificates:
-        return
+        return False
     known = _known(work, peer)
     other = _is_other(name, known, () if known else _elsewhere(work, {handle})[handle])
     _remember(work, peer, (*(one for one in known if one != name), name))
     if other:
         own_notice(work, "@" + handle, (RENEWED if vouched else ANOTHER).format(handle))
+    return other
 
 
 def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: State, changes: Changes | None) -> None:
@@ -68,7 +70,10 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
         if not other or (handle == work.me and not vouched):
             continue
         said = (RENEWED if vouched else KNOWN if {*former, name} <= {*known} else ANOTHER).format(handle)
-        own_notice(work, lobby.label, said, seq)
+        if said == ANOTHER.format(handle):
+            safety.warn(work, handle, lobby.label, name, said, seq)
+        else:
+            own_notice(work, lobby.label, said, seq)
         if not known and {*_elsewhere(work, {handle}, lobby.group)[handle]} <= {*former, name}:
             known = former  # else who is met next under that handle may be either
         if vouched and handle != work.me and known[-1:] == former:

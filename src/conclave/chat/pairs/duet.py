@@ -15,7 +15,7 @@ from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState
 from conclave.chat.hearing import Heard, hear
 from conclave.chat.notices import Receipted
 from conclave.chat.pair import Theirs
-from conclave.chat.pairs import certificates
+from conclave.chat.pairs import certificates, safety
 from conclave.chat.state import PairGroup, Peer
 from conclave.chat.words.content import Body, Content, Receipt, Timer, Unsaid, decode_content, encode_content
 from conclave.chat.words.line import Status
@@ -156,9 +156,9 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         work.keep(replace(work.peer(handle), sought=work.now))
         return
     state = mls.merge(alone, staged)
-    certificates.met(work, handle, state, vouched=False)
+    told = certificates.met(work, handle, state, vouched=False)
     work.keep_session(state)
-    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next))
+    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next), told=told)
     work.post(handle, Begin(staged.welcome))
     _flush(work, handle, lost=lost)
 
@@ -186,14 +186,38 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
         work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
         return Fate.DECLINED
     packages.used(work, reference)
-    certificates.met(work, handle, state, vouched=False)
+    _ended_by(work, handle)
+    told = certificates.met(work, handle, state, vouched=False)
     work.keep_session(state)
     ended, number = certificates.revoked_in(work, state), work.peer(handle).out.next
-    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number))
+    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number), told=told)
     peer = work.peer(handle)
     if spoken(peer) is not None and (lost or len(peer.waiting)):
         _flush(work, handle, lost=lost)
     return Fate.TAKEN
+
+
+def _ended_by(work: Work, handle: str) -> None:
+    """The peer began another group: it speaks no more in those that it made, or that it had when it began this one.
+
+    Posts come in order, so it had those in which it has said something; who began at once had none of ours.
+    """
+    peer = work.peer(handle)
+    states = {one.id: work.session(one.id) for one in peer.groups}
+    had = {one.id for one in peer.groups if not one.ours or one.answered or _renewed(states[one.id])}
+    work.keep(replace(peer, groups=tuple(replace(one, dead=one.dead or one.id in had) for one in peer.groups)))
+
+
+def _renewed(state: State | None) -> bool:
+    """Whether anybody has committed since its beginning, the other of its maker first: a home from before asks it."""
+    return state is not None and state.number > 1
+
+
+def _answered(work: Work, handle: str, group: PairGroup) -> None:
+    """The peer has said something in a group, so it has it."""
+    if not group.answered:
+        peer, heard = work.peer(handle), replace(group, answered=True)
+        work.keep(replace(peer, groups=tuple(heard if one.id == group.id else one for one in peer.groups)))
 
 
 def came_back(work: Work, handle: str) -> None:
@@ -210,13 +234,15 @@ def passed(work: Work, peer: Peer) -> None:
         want_group(work, peer.handle)
 
 
-def _adopt(work: Work, handle: str, group: PairGroup) -> bool:
+def _adopt(work: Work, handle: str, group: PairGroup, *, told: bool) -> bool:
     """Hold a new group. Whether it takes the place of those that the peer has lost."""
     peer = work.peer(handle)
     kept = _in_order(work, handle, (group, *peer.groups))
+    safety.moved(work, peer, kept[0], told=told)
     for old in kept[GROUPS_KEPT:]:
         work.drop_session(old.id)
-    due(work, replace(peer, groups=kept[:GROUPS_KEPT]), work.now + work.settings.update_spread * work.chance())
+    held = replace(work.peer(handle), groups=kept[:GROUPS_KEPT])
+    due(work, held, work.now + work.settings.update_spread * work.chance())
     return bool(peer.groups) and all(one.dead for one in peer.groups)
 
 
@@ -260,7 +286,9 @@ def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
     """Nothing more is said in these groups: what is said next begins another one."""
     peer = work.peer(handle)
     groups = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
-    work.keep(replace(peer, groups=_in_order(work, handle, groups)))
+    groups = _in_order(work, handle, groups)
+    safety.moved(work, peer, groups[0])
+    work.keep(replace(work.peer(handle), groups=groups))
 
 
 def judged(work: Work) -> None:
@@ -288,7 +316,7 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
     found = group_of(work, handle, said.group)
     if found is None:
         return Fate.DECLINED
-    _, state = found
+    group, state = found
     try:
         opened = groups.open_words(work, state, said.payload)
         if opened.identity.decode() != handle:
@@ -299,6 +327,7 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
     except RemoteError as error:
         work.trouble(handle, f"a message from {handle} could not be read: {error}")
         return Fate.DECLINED
+    _answered(work, handle, group)
     if isinstance(content.body, Receipt):
         _receipt(work, handle, content.body)
         return Fate.TAKEN

@@ -8,7 +8,7 @@ epoch that the other is not, and another group has fresh keys. Left out: which g
 from __future__ import annotations
 
 from conclave.chat.delivery import Fate
-from conclave.chat.pairs import certificates, duet
+from conclave.chat.pairs import certificates, duet, safety
 from conclave.chat.state import PairGroup, Peer
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -36,8 +36,9 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
         if not known.turn:  # its author has gone on to where we cannot follow
             duet.end(work, handle, {known.id})
         return Fate.DECLINED
-    state = mls.merge(staged.state, staged)
+    before, state = state, mls.merge(staged.state, staged)
     certificates.met(work, handle, state, vouched=True)
+    safety.renewed(work, handle, before, state)
     work.keep_session(state)
     _keep(work, handle, replace(known, turn=True))
     peer = work.peer(handle)
@@ -100,6 +101,8 @@ def _renew(work: Work, handle: str, group: PairGroup) -> None:
         work.trouble(handle, f"keys were not renewed: {error}")
         return
     assert staged.state is not None
-    work.keep_session(mls.merge(staged.state, staged))
+    after = mls.merge(staged.state, staged)
+    safety.renewed(work, handle, state, after)
+    work.keep_session(after)
     number = work.post(handle, Handshake(group.id, staged.message))
     _keep(work, handle, replace(group, turn=False, renewed=number))

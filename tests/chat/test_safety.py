@@ -1,0 +1,130 @@
+"""The number that two people compare: those of before are known again, after a restart and from a backup too."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import views
+from conclave.chat.pairs.safety import ANEW, KEPT, decode_safety, encode_safety, number
+from conclave.chat.peer_records import decode_peer, encode_peer
+from conclave.chat.restoring import forget
+from conclave.chat.state import PairGroup, Peer
+from conclave.errors import DecodeError
+from tests.chat.desks import Table
+from tests.chat.people import own
+from tests.chat.test_certificates import FIRST, SECOND, revoke, somebody_else
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table("ayse", "cem")
+    table.link("ayse", "cem")
+    table.say("ayse", "@cem", "hello")
+    table.say("cem", "@ayse", "hi")
+    return table
+
+
+def present(table: Table, name: str = "ayse") -> bytes:
+    state = views.pair_state(table.desks[name], "cem" if name == "ayse" else "ayse")
+    assert state is not None
+    return number(state, "ayse", "cem")
+
+
+def former(table: Table, name: str = "ayse") -> tuple[bytes, ...]:
+    table.restart(name)
+    peer = table.desks[name].peers.get("cem" if name == "ayse" else "ayse")
+    assert peer is not None
+    return peer.numbers
+
+
+def test_a_renewal_makes_another_number(table: Table) -> None:
+    before = present(table)
+    table.own["cem"] = own("cem", 2)
+    table.put("cem", ev.OwnChanged(table.own["cem"]))
+    for _ in range(4):
+        table.cut("ayse", "cem")
+        table.link("ayse", "cem")
+        table.run(130, 10)
+    assert present(table) == present(table, "cem") != before
+    assert former(table) == former(table, "cem") == (before,)
+
+
+@pytest.mark.parametrize("out", ["ayse", "cem"])
+@pytest.mark.parametrize("first", ["ayse", "cem"])
+def test_who_was_suspended_speaks_in_the_new_group_too(table: Table, out: str, first: str) -> None:
+    before = present(table)
+    other = "cem" if out == "ayse" else "ayse"
+    table.put(other, ev.Expelled(out, "suspended"))
+    table.put(other, ev.Readmitted(out))
+    table.restart(out)
+    table.link("ayse", "cem")
+    table.say(first, f"@{'cem' if first == 'ayse' else 'ayse'}", "welcome back")
+    table.say(other, f"@{out}", "so it is")
+    assert present(table) == present(table, "cem") != before
+    assert before in former(table)
+    assert former(table) == former(table, "cem")
+    assert ANEW.format(out) in table.texts(other, f"@{out}")
+    assert ANEW.format(other) in table.texts(out, f"@{other}")
+
+
+def test_where_both_begin_at_once_nobody_is_told_of_new_keys() -> None:
+    table = Table("ayse", "cem")
+    table.stock("ayse", "cem")
+    table.say("ayse", "@cem", "one")
+    table.say("cem", "@ayse", "two")
+    table.link("ayse", "cem")
+    table.run(60, 5)
+    assert present(table) == present(table, "cem")
+    for name, other in (("ayse", "cem"), ("cem", "ayse")):
+        assert sorted(table.texts(name, "@" + other)) == ["one", "two"]
+
+
+def test_a_home_that_comes_back_without_keys_is_said_in_the_pair(table: Table) -> None:
+    before = present(table)
+    somebody_else(table, own("cem"))
+    table.say("cem", "@ayse", "it is me")
+    assert ANEW.format("cem") in table.texts("ayse", "@cem")
+    assert before in former(table)
+
+
+def test_a_backup_keeps_the_number_of_before(table: Table) -> None:
+    before = present(table)
+    table.cut("ayse", "cem")
+    store = table.stores["ayse"]
+    for _ in range(2):
+        store.commit(forget(store.states(), store.outbox(), store.heads(), []))
+    assert former(table) == (before,)
+
+
+def test_a_certificate_that_a_lobby_alone_shows_is_told_of(table: Table) -> None:
+    table.lobby("ayse", "cem")
+    assert views.shown(table.desks["ayse"], "cem") == {}
+    somebody_else(table, own("cem", 2))
+    if "cem" in table.view("ayse").roster:
+        table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.wait(1)
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.wait(1)
+    assert views.shown(table.desks["ayse"], "cem") == {"#ops": SECOND}
+    revoke(table, FIRST)
+    assert views.pair_state(table.desks["ayse"], "cem") is None
+    assert views.shown(table.desks["ayse"], "cem") == {"#ops": SECOND}
+    table.say("ayse", "@cem", "you are back")
+    assert views.shown(table.desks["ayse"], "cem") == {}
+
+
+def test_only_the_last_numbers_are_kept() -> None:
+    many = [bytes([one]) * 32 for one in range(KEPT + 2)]
+    assert decode_safety(encode_safety(many, many[:3])) == (tuple(many[2:]), tuple(many[:3]))
+    with pytest.raises(DecodeError):
+        decode_safety(encode_safety(many, ())[:-1])
+
+
+@pytest.mark.parametrize("until", [0, 9])
+@pytest.mark.parametrize("answered", [True, False])
+def test_in_which_groups_the_peer_spoke_is_kept(until: int, *, answered: bool) -> None:
+    group = PairGroup(b"g" * 16, ours=True, turn=False, begun=3, answered=answered)
+    peer = Peer("cem", groups=(group, PairGroup(b"h" * 16, ours=False, turn=True)), mail_until=until)
+    assert decode_peer("cem", encode_peer(peer)) == peer
