@@ -116,12 +116,13 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
     w.vector(healing.pull, _write_range)
-    if lobby.timers_heard or healing.places or lobby.since:
+    since = lobby.since if lobby.asking else 0  # once they are answered it is of no use
+    if lobby.timers_heard or healing.places or since:
         w.vector(lobby.timers_heard, Writer.uint64)
-    if healing.places or lobby.since:
+    if healing.places or since:
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
-    if lobby.since:
-        w.uint64(lobby.since)
+    if since:
+        w.uint64(since)
     return w.done()
 
 
