@@ -115,9 +115,9 @@ def test_on_a_terminal_there_is_a_bar_and_no_name_drives_it(folder: Path, tmp_pa
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("send", "@burak", "missing.bin"), 3, "No such file"),
-        (("send", "@burak", "."), 3, "no file that can be sent"),
-        (("fetch", "ffffffff"), 3, "conclave files"),
+        (("send", "@burak", "missing.bin"), 1, "No such file"),
+        (("send", "@burak", "."), 1, "no file that can be sent"),
+        (("fetch", "ffffffff"), 1, "conclave files"),
         (("fetch", "xyz"), 2, "id"),
     ],
 )

@@ -119,10 +119,11 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
     w.vector(healing.pull, _write_range)
     unseen = [(one, ranges) for one, ranges in healing.unseen.items() if ranges]
-    if lobby.timers_heard or healing.places or lobby.since or unseen:  # of most there is none
+    since = lobby.since if lobby.asking else 0  # once they are answered it is of no use
+    if lobby.timers_heard or healing.places or since or unseen:  # of most there is none
         w.vector(lobby.timers_heard, Writer.uint64)
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
-        w.uint64(lobby.since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], _write_range))
+        w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], _write_range))
     return w.done()
 
 

@@ -42,8 +42,13 @@ def written_at(path: Path) -> int:
 
 def open_regular(path: Path) -> int:
     """A descriptor of a regular file, for reading. Raises ``LocalError`` for anything else, ``StorageError``."""
-    with told(path):
-        descriptor = os.open(path, _READ)
+    try:
+        with told(path):
+            descriptor = os.open(path, _READ)
+    except StorageError as error:
+        if os.path.exists(path):  # noqa: PTH110 - does not raise where the folder cannot be looked into
+            raise
+        raise LocalError(str(error), remedy=error.remedy) from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
