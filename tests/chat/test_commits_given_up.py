@@ -8,7 +8,7 @@ from conclave.chat import events as ev
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.frames import Frame
-from conclave.wire.order import EntryKind, Refusal, Refused, Submit
+from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
 from tests.chat.people import JUDGES
 from tests.chat.test_refused_changes import refuse
@@ -152,3 +152,19 @@ def test_a_leader_that_refuses_every_commit_gets_few(table: Table, later: int) -
     table.put("burak", ev.SetDeputies("ops", ("cem",)))
     table.run(600, 5)
     assert len(table.state("burak", group).voice.flying) <= 2
+
+
+def test_what_one_claims_to_have_who_says_that_it_is_out_is_asked_of_the_leader(table: Table) -> None:
+    """burak shows cem a head far ahead, and is out then: ayse has what cem lacks, though it is less."""
+    table.link("burak", "cem")
+    group = table.desks["cem"].labels["#ops"]
+    table.drop = lambda one, other, frame: other == "cem" and (one == "burak" or isinstance(frame, Ordered))
+    table.say("ayse", "#ops", "hello cem")
+    order = table.state("cem", group).order
+    assert order is not None
+    runs = (replace(order.run, last=order.seq + 1000), *order.runs[1:])
+    table.put("cem", ev.Arrived("burak", replace(orders.head(order), seq=order.seq + 1000, runs=runs)))
+    table.put("cem", ev.Arrived("burak", Refused(group, 0, 0, Refusal.NOT_IN)))
+    table.drop = lambda one, other, _: (one, other) == ("burak", "cem")
+    table.run(60)
+    assert "hello cem" in table.words("cem")

@@ -144,7 +144,8 @@ def catch_up(work: Work, group: bytes) -> None:
     work.pending = True
     if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
         return
-    source = watch.goal_by if work.peer(watch.goal_by).linked else lobby.leader
+    out = watch.goal_by in lobby.intents.removes or not work.peer(watch.goal_by).linked
+    source = lobby.leader if out else watch.goal_by
     if source == work.me or not work.peer(source).linked:
         return
     watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
