@@ -88,7 +88,7 @@ def _nothing_from_before(town: Town, node: Node) -> Iterator[str]:
     """Nobody has words of a lobby that had their last place in an order before it was let in for the first time.
 
     Who is let in in one half may have words of the other, said meanwhile: by then it was in. What was sealed before
-    somebody came in and ordered after is for that one too (``sharing.want``).
+    somebody came in and ordered after is for that one too (``recalling.want``).
     """
     for conversation in node.store.conversations():
         if not conversation.name.startswith("#"):

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conclave.chat import delivery
-from conclave.chat.lobbies import membership, sharing
+from conclave.chat.lobbies import membership, recalling
 from conclave.chat.lobby_state import Healing, Lobby
 from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
@@ -110,7 +110,7 @@ def test_the_checks_notice_what_a_newcomer_has_of_the_time_before_it(monkeypatch
     def curious(work: Work, lobby: Lobby, handle: str, welcome: Welcome, *rest: Any) -> None:
         enter(work, lobby, handle, welcome, *rest)
         for seq in (1, welcome.seq):
-            sharing.want(work, lobby.group, seq)
+            recalling.want(work, lobby.group, seq)
 
     enter = membership._enter
     monkeypatch.setattr(membership, "_enter", curious)

@@ -34,6 +34,7 @@ from conclave.chat.lobbies import (
     membership,
     ordering,
     purging,
+    recalling,
     receipts,
     rejoining,
     retelling,
@@ -222,9 +223,9 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Info():
             rejoining.info_arrived(work, peer, frame)
         case Recall():
-            sharing.recall_arrived(work, peer, frame)
+            recalling.recall_arrived(work, peer, frame)
         case Originals():
-            sharing.originals_arrived(work, peer, frame)
+            recalling.originals_arrived(work, peer, frame)
         case Boxes():
             boxes.told(work, peer, frame)
         case AskPackage():
@@ -283,6 +284,7 @@ def _passed(work: Work) -> None:
         speaking.passed(work, lobby.group)
         receipts.passed(work, lobby.group)
         sharing.passed(work, lobby.group)
+        recalling.ask(work, lobby.group)
         mail.lobby_passed(work, lobby.group)
         boxes.passed(work, lobby.group)
         ending.finish(work, lobby.group)

@@ -7,7 +7,18 @@ term when it is our turn. Left out: two leaders who meet (``chat.lobbies.healing
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.lobbies import audience, boxes, coming_in, ending, healing, lacks, sharing, speaking, terms
+from conclave.chat.lobbies import (
+    audience,
+    boxes,
+    coming_in,
+    ending,
+    healing,
+    lacks,
+    recalling,
+    sharing,
+    speaking,
+    terms,
+)
 from conclave.chat.lobbies.voice import without_commit
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.words.content import Term
@@ -102,7 +113,7 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         asked = [one for one in lobby.asked if one != work.me and not alone]
         return frozenset((lobby.leader,)) | succession.dialled(asked, work.me, lost_for, work.settings.patience)
     if lost_for < 0:
-        return frozenset((lobby.leader,)) | rumoured | sharing.wanted(work, lobby)
+        return frozenset((lobby.leader,)) | rumoured | recalling.wanted(work, lobby)
     return frozenset((lobby.leader,)) | succession.dialled(
         _succession(work, lobby), work.me, lost_for, work.settings.patience
     )

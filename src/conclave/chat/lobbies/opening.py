@@ -9,7 +9,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.groups import read_stand
 from conclave.chat.hearing import Heard
-from conclave.chat.lobbies import lacks, meaning, sharing, timers
+from conclave.chat.lobbies import lacks, meaning, recalling, sharing, timers
 from conclave.chat.lobbies.voice import displaced, landed, sealed_as
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words.content import Content, Timer, decode_content
@@ -52,7 +52,7 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         return  # what was said until we are in again is asked for in its authors' own words
     sealed = state.number if entry.kind is EntryKind.TERM else entry.epoch  # a term's has its leader's rank there
     if sealed < groups.first_epoch(state):
-        sharing.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
+        recalling.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
         return
     try:
         opened = groups.unsealed(work, state, entry.payload)

@@ -13,7 +13,7 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, coming_in, ending, invitations, lacks, sharing, timers
+from conclave.chat.lobbies import audience, coming_in, ending, invitations, lacks, recalling, sharing, timers
 from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
@@ -237,7 +237,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     work.keep_lobby(timers.anew(lobby), reworded=True)
     purge_expelled(work, lobby.group)
     sharing.begin(work, lobby.group, at_once=before is not None)
-    sharing.ask(work, lobby.group)
+    recalling.ask(work, lobby.group)
     work.stir(lobby.group)
 
 
