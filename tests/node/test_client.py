@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conclave.errors import ConclaveError, LocalError
-from conclave.node.client import LINE_BYTES, NodeClient, NoNode
+from conclave.node.client import LINE_BYTES, NodeClient, NoNode, Unanswered
 from conclave.node.commands import Command
 from conclave.node.paths import prepare_home, socket_path
 from conclave.node.socket import SocketServer
@@ -47,7 +47,7 @@ def node(tmp_path: Path) -> Iterator[Callable[[bytes], Path]]:
 
 @pytest.mark.parametrize("answer", [b"", b'{"jsonrpc": "2.0", "id": 1, "res', b'{"id": 7, "result": {}}\n'])
 def test_a_node_that_ends_before_it_has_answered(node: Callable[[bytes], Path], answer: bytes) -> None:
-    with NodeClient(node(answer)) as client, pytest.raises(NoNode) as gone:
+    with NodeClient(node(answer)) as client, pytest.raises(Unanswered, match="it may have done") as gone:
         client.call("status", patience=5)
     assert "conclave up" in gone.value.remedy
 
@@ -62,7 +62,7 @@ def test_a_node_that_is_gone_when_asked_again(node: Callable[[bytes], Path]) -> 
 
 def test_a_node_that_does_not_answer(node: Callable[[bytes], Path]) -> None:
     home = node(b'{"method": "notice", "params": {}}\n')
-    with NodeClient(home) as client, pytest.raises(ConclaveError):
+    with NodeClient(home) as client, pytest.raises(Unanswered, match="it may have done"):
         client.call("status", patience=0.2)
 
 
