@@ -77,7 +77,7 @@ def test_words_behind_a_commit_that_the_leader_refuses_come(table: Table, monkey
     table.say("burak", "#ops", "one")
     table.run(60, 2)
     with monkeypatch.context() as judged:
-        judged.setattr("conclave.chat.lobbies.following.examine", refuse)
+        judged.setattr("conclave.chat.lobbies.changing.examine", refuse)
         table.collect("ayse")
     assert table.words("cem")[-1] == "together"
     fetched(table, "burak", "ayse")
