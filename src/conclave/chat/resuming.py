@@ -117,7 +117,7 @@ def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
 
 
 def _asked_in(desk: Desk) -> Desk:
-    """Who is asked in and did not tell yet that it knows may have answered: that is not kept, so it is asked again."""
+    """Who is asked in and did not tell yet that it knows may have answered: that is not kept, so it is asked anew."""
     peers = desk.peers
     for lobby in desk.lobbies.values():
         for handle, number in lobby.invites.items():
