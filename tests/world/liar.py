@@ -82,13 +82,13 @@ class Liar:
     def _maybe(self, true: int) -> int:
         return draw if (draw := self._number(true)) % 2 else true
 
-    def _runs(self, runs: tuple[f.Run, ...], *, far: int = 5000) -> tuple[f.Run, ...]:
-        """Terms that follow one another, of an order that is another one; ``far`` is the farthest lie."""
+    def _runs(self, runs: tuple[f.Run, ...]) -> tuple[f.Run, ...]:
+        """Terms that follow one another, of an order that is another one."""
         draw, newest = self._draw, runs[0]
         someone = draw.choice((newest.leader, self.name, draw.choice(self._people)))
         match draw.randrange(5):
             case 0:
-                term = newest.term + draw.choice((1, 2, 50, 600, far))
+                term = newest.term + draw.choice((1, 2, 50, 700))  # one alone, or who comes in, would believe more
                 return (replace(newest, term=term, leader=someone, rank=draw.choice((0, newest.rank))), *runs[1:])
             case 1:
                 return (replace(newest, last=max(newest.first - 1, self._number(newest.last))), *runs[1:])
@@ -170,7 +170,7 @@ class Liar:
             case Welcome() if draw.random() < 0.3:
                 parcel = replace(parcel, hash=draw.randbytes(HASH_BYTES))
             case Welcome():
-                runs = self._runs(parcel.runs, far=700)  # who comes in would believe what the others do not (ADR 19)
+                runs = self._runs(parcel.runs)
                 parcel = replace(parcel, runs=runs, seq=runs[0].last)
             case Invite():
                 roster = tuple(draw.sample(self._people, draw.randint(0, len(self._people))))

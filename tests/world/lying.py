@@ -19,6 +19,7 @@ from conclave.mls import group as mls
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Originals
 from tests.world import witness
+from tests.world.invariants import violations
 from tests.world.liar import Liar
 from tests.world.network import decode
 from tests.world.rough import RoughTown
@@ -35,6 +36,10 @@ class LyingTown(RoughTown):
 
     def counts(self, name: str) -> bool:
         return super().counts(name) and name != self.liar.name
+
+    def settled(self) -> bool:
+        """What is wrong may be mended by what the liar, honest now, is about to do."""
+        return super().settled() and not violations(self)
 
     def excused(self, wrong: str, /) -> bool:
         """Whether what is wrong is the liar's own, or of its words; that it reads what is not for it never is."""
