@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from conclave.chat import groups, packages
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, rejoining, timers
+from conclave.chat.lobbies import audience, ending, healing, rejoining, timers
 from conclave.chat.lobbies.opening import lost
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import landed, without_commit
@@ -93,6 +93,8 @@ def committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) -
             staged = staged or examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
         except (RemoteError, LocalError) as error:
             lost(work, lobby, entry, DecodeError(str(error)))
+            if isinstance(error, mls.OwnMessageError):  # shown as another's: the others go on by it
+                healing.too_late(work, work.lobby(entry.group) or lobby, lobby.leader)
             return
         if staged.removes_us:
             if staged.changes.external:
