@@ -168,22 +168,3 @@ def test_what_one_claims_to_have_who_says_that_it_is_out_is_asked_of_the_leader(
     table.drop = lambda one, other, _: (one, other) == ("burak", "cem")
     table.run(60)
     assert "hello cem" in table.words("cem")
-
-
-def test_whose_commit_is_shown_as_anothers_goes_on_though_nobody_says_anything(table: Table) -> None:
-    """ayse orders it rightly, and shows it to burak under cem's name: burak would wait for it for good."""
-    submit = handed_in(table)
-
-    def hides(one: str, other: str, frame: Frame) -> bool:
-        if (one, other) != ("ayse", "burak") or not isinstance(frame, Ordered) or frame.sender != "burak":
-            return False
-        table.drop = lambda *_: False
-        table.step("burak", ev.Arrived("ayse", replace(frame, sender="cem")))
-        return True
-
-    table.drop = hides
-    table.put("ayse", ev.Arrived("burak", submit))
-    table.say("burak", "#ops", "hello all")
-    table.run(30)
-    assert table.words("cem")[-1] == "hello all"
-    assert len({table.view(name).epoch for name in ("ayse", "burak", "cem")}) == 1

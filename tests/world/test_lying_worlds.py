@@ -23,6 +23,12 @@ def test_who_lies_leaves_the_others_one_lobby(first: int, record_property: Calla
     FAMILY.check(range(first, first + CHUNK), record_property)
 
 
+@pytest.mark.parametrize("seed", [232])
+def test_lying_worlds_that_went_wrong_once(seed: int) -> None:
+    """A commit was shown to its author as another's."""
+    assert not FAMILY.outcome(seed)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))
