@@ -8,6 +8,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
+from conclave.chat.links import send
 from conclave.chat.lobbies import audience, speaking
 from conclave.chat.lobbies.ending import end, out
 from conclave.chat.lobbies.invitations import decline, demand_in, in_already, own_handle
@@ -18,6 +19,7 @@ from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
 from conclave.lobby.leader import Followers
 from conclave.values import replace
+from conclave.wire.order import AskInfo
 from conclave.wire.posts import Answer, Choice
 
 FORSAKEN_SECONDS = 120.0
@@ -159,8 +161,12 @@ def passed(work: Work, group: bytes) -> None:
     if said or abs(work.now - lobby.watch.parting) < work.settings.resend_after:
         return
     people = lobby.watch.followers
-    there = people is None or any(one.linked and not one.until for one in people.values())
-    if not there or (people is not None and lobby.watch.parting and not _heard(people)):
-        return  # else each time fills the order, and the mailboxes of all who are away
+    linked = [handle for handle, one in people.items() if one.linked and not one.until] if people is not None else []
+    if people is not None and not linked:
+        return
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, parting=work.now)))
+    if people is not None and lobby.watch.parting and not _heard(people):
+        for handle in linked:  # to say it again each time fills the order; who is in another half says if we are out
+            send(work, handle, AskInfo(group))
+        return
     speaking.say(work, work.lobby(group) or lobby, groups.new_id(work), Leaving(), counted=False)
