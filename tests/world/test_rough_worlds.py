@@ -25,7 +25,7 @@ def test_halves_suspensions_and_clocks_that_are_off_leave_one_lobby(
     FAMILY.check(range(first, first + CHUNK), record_property)
 
 
-@pytest.mark.parametrize("seed", [118, 508, 866])
+@pytest.mark.parametrize("seed", [118, 467, 508, 866])
 def test_rough_worlds_that_went_wrong_once(seed: int) -> None:
     assert not FAMILY.outcome(seed)
 
