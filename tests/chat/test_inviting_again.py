@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.notices import RequestAnswered
+from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.records import decode_lobby, encode_lobby
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
@@ -229,3 +229,37 @@ def test_which_post_asked_whom_is_kept_and_a_lobby_of_before_is_read_that_does_n
     assert decode_lobby(lobby.group, data, b"").invites == lobby.invites
     bare = encode_lobby(replace(lobby, invites={}))
     assert decode_lobby(lobby.group, bare[:-1], b"").invites == {}
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["by mail", "by link"])
+def test_who_says_no_is_not_asked_again_because_who_asked_was_restarted(*, linked: bool) -> None:
+    table = together("ayse", "cem", beside=("burak",))
+    table.stock()
+    table.part({"ayse", "cem"}, {"burak"})
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(600, 10)
+    table.restart("ayse")
+    table.run(20)
+    table.collect("burak")
+    table.put("burak", ev.AnswerRequest("ayse", accept=False, lobby="ops"))
+    if linked:
+        table.part()
+    for name in ("ayse", "burak") * 2:
+        table.run(60, 10)
+        table.collect(name)
+    assert len(table.notices("burak", RequestArrived)) == 1
+    assert not views.requests(table.desks["burak"])
+
+
+def test_that_an_answer_was_passed_over_is_known_after_a_restart() -> None:
+    table = together("ayse", "cem", beside=("burak",))
+    table.part()
+    table.drop = lambda one, _, frame: one == "burak" and isinstance(frame, Ack)
+    table.put("ayse", ev.InviteTo("ops", ("burak",)))
+    table.run(2)
+    table.put("burak", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(2)
+    passed = table.desks["ayse"].peers.get("burak").passed  # type: ignore[union-attr]
+    assert list(passed.values()) == [True]
+    table.restart("ayse")
+    assert table.desks["ayse"].peers.get("burak").passed == passed  # type: ignore[union-attr]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conclave.errors import ConclaveError, LocalError
+from conclave.node import doctor
 from conclave.node.client import LINE_BYTES, NodeClient, NoNode, Unanswered
 from conclave.node.commands import Command
 from conclave.node.paths import prepare_home, socket_path
@@ -56,7 +57,7 @@ def test_a_node_that_is_gone_when_asked_again(node: Callable[[bytes], Path]) -> 
     with NodeClient(node(b'{"id": 1, "result": {}}\n')) as client:
         assert client.call("status") == {}
         for _ in range(3):  # the first may still be taken by the kernel, the others are refused by it
-            with pytest.raises(NoNode):
+            with pytest.raises((NoNode, Unanswered)):
                 client.call("status", text="x" * 100_000)
 
 
@@ -66,11 +67,20 @@ def test_a_node_that_does_not_answer(node: Callable[[bytes], Path]) -> None:
         client.call("status", patience=0.2)
 
 
+def test_a_node_that_does_not_answer_is_not_told_of_as_one_that_does_not_run(
+    node: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE_SECONDS", 0.2)
+    (check,) = doctor._node(node(b'{"method": "notice", "params": {}}\n'))
+    assert not check.good
+    assert "it may have done" in check.text
+
+
 def test_what_is_too_long_for_a_line_is_said_before_it_is_sent(node: Callable[[bytes], Path]) -> None:
     with NodeClient(node(b"")) as client:
         with pytest.raises(LocalError, match="too long"):
             client.call("say", text="x" * LINE_BYTES)
-        with pytest.raises(NoNode):
+        with pytest.raises(Unanswered):
             client.call("status")
 
 

@@ -120,3 +120,12 @@ async def test_tags_are_known_where_a_file_is_offered_where_it_was_fetched_and_w
         await can.accept(shown)
         await can.fetched()
         assert kept(ayse, offered) == kept(can, offered) == (leaves, tags)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0])
+def test_a_file_from_1970_or_before_has_a_time_like_any_other(tmp_path: Path, seconds: int) -> None:
+    """What is not known to have changed has 0."""
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"")
+    os.utime(path, (seconds, seconds))
+    assert disk.written_at(path) == 1

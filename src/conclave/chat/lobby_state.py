@@ -157,7 +157,7 @@ class Healing:
     had: int = 0  # the entry up to which we had everything when we were let in once more
     forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     places: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
-    """Where orphans stood in the half that lost, until we are in another: who came in behind is not to have them."""
+    """Where orphans stood that all have, until we are in another half: who came in behind is not to have them."""
     unseen: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Of which entries we did not see whether somebody was in, who was before and is now: it gets none from us."""
     asked: float = 0.0  # what follows is not kept

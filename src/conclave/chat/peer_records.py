@@ -28,7 +28,7 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     out = peer.out
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
-        _mailed(peer), peer.read, peer.timer, peer.mail_until, _owes(peer),
+        _mailed(peer), peer.read, peer.timer, peer.mail_until, _owes(peer), peer.passed,
     )  # fmt: skip
 
 
@@ -65,13 +65,15 @@ def encode_peer(peer: Peer) -> bytes:
     for one in peer.groups:
         w.uint64(one.begun)
     owes, answered = _owes(peer), any(one.answered for one in peer.groups)
-    if peer.mail_until or owes or answered:
+    if peer.mail_until or owes or answered or peer.passed:
         w.uint64(peer.mail_until)
-    if owes or answered:
+    if owes or answered or peer.passed:
         w.uint64(0).uint8(owes)
-    if answered:
+    if answered or peer.passed:
         for one in peer.groups:
             w.uint8(one.answered)
+    if peer.passed:
+        w.vector(peer.passed.items(), lambda each, it: each.fixed(it[0], ID_BYTES).uint8(it[1]))
     return w.done()
 
 
@@ -99,9 +101,10 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         ack = ack_for(inbound, streams[0][0]) if owes and streams else None
         if r.remaining and not old:
             groups = tuple(replace(one, answered=bool(r.uint8())) for one in groups)
+        passed = r.vector(lambda each: (each.fixed(ID_BYTES), bool(each.uint8()))) if r.remaining and not old else ()
         return Peer(
             handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until,
-            owed=(ack,) if ack is not None else (),
+            owed=(ack,) if ack is not None else (), passed=dict(passed),
         )  # fmt: skip
 
     return read(data, peer, VERSION if old else PEER_VERSION)

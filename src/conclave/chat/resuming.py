@@ -49,7 +49,7 @@ def restore(
     desk = Desk(me, settings or Settings(), own, judges or Judges())
     try:
         desk = _people(desk, kept, posts)
-        desk = _asked_in(_lobbies(desk, kept))
+        desk = _lobbies(desk, kept)
         desk = _authors(_keys(desk, kept), certificates)
         remains = decode_remains(kept[RESTORED_KEY]) if RESTORED_KEY in kept else None
         busy = records.decode_busy(kept[records.DESK_KEY]) if records.DESK_KEY in kept else False
@@ -114,17 +114,6 @@ def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
         if at
     }  # until the authority says otherwise
     return replace(desk, lobbies=lobbies, labels=labels, expelled=expelled)
-
-
-def _asked_in(desk: Desk) -> Desk:
-    """Who is asked in and did not tell yet that it knows may have answered: that is not kept, so it is asked anew."""
-    peers = desk.peers
-    for lobby in desk.lobbies.values():
-        for handle, number in lobby.invites.items():
-            peer = peers.get(handle)
-            if peer is not None and peer.out.base <= number:
-                peers = peers.put(handle, replace(peer, passed={**peer.passed, lobby.group: True}))
-    return replace(desk, peers=peers)
 
 
 def _with_voice(lobby: Lobby, kept: dict[str, bytes], name: str) -> Lobby:

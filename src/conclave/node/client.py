@@ -25,7 +25,7 @@ class NoNode(errors.NotReady):
     """No node runs on this home."""
 
 
-class Unanswered(NoNode):
+class Unanswered(errors.NotReady):
     """The node ended, or is silent, before it answered: it may have done what was asked."""
 
 

@@ -23,6 +23,8 @@ CLOCK_SECONDS = 60.0
 """A clock that is off by as much is worth a warning."""
 FREE_BYTES = 64 << 20
 """Less free space than this is worth a warning."""
+PATIENCE_SECONDS = 5.0
+"""A node has so long to say how it is."""
 SOON_SECONDS = 86_400
 """A certificate that ends sooner than this should have been renewed."""
 
@@ -98,7 +100,7 @@ def _private(name: str, path: Path, looked: str) -> Check:
 def _node(home: Path) -> list[Check]:
     try:
         with NodeClient(home) as node:
-            status = node.call("status", patience=5)
+            status = node.call("status", patience=PATIENCE_SECONDS)
     except NoNode:
         return [Check("node", False, "not running", "conclave up; after a restore first: conclave join '<invite>'")]
     except ConclaveError as error:

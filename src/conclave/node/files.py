@@ -284,7 +284,8 @@ def _changed(records: Sequence[FileRecord]) -> set[bytes]:
     return {
         record.id
         for record in records
-        if not _is_there(path := Path(record.path), record.offered.size) or disk.written_at(path) == record.changed
+        if not _is_there(path := Path(record.path), record.offered.size)
+        or (record.changed and disk.written_at(path) == record.changed)
     }
 
 

@@ -33,9 +33,9 @@ def told(path: Path) -> Iterator[None]:
 
 
 def written_at(path: Path) -> int:
-    """When a file was written last (UNIX nanoseconds); 0 where that cannot be told."""
+    """When a file was written last (UNIX nanoseconds, at least 1); 0 where that cannot be told."""
     try:
-        return path.stat().st_mtime_ns
+        return max(1, path.stat().st_mtime_ns)
     except OSError:
         return 0
 

@@ -6,8 +6,9 @@ came in itself. Left out: how we come in (``chat.lobbies.rejoining``, ``chat.lob
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from conclave.chat import groups
 from conclave.chat.effects import UnplaceLines
 from conclave.chat.lobbies import lacks, receipts
 from conclave.chat.lobby_state import Lobby
@@ -18,14 +19,41 @@ from conclave.values import replace
 from conclave.wire.order import Head, Run
 
 
+def had_by_all(
+    work: Work, lobby: Lobby, lines: Sequence[tuple[str, bytes, int]], floor: int
+) -> dict[tuple[str, bytes], int]:
+    """Where that stood which somebody came in behind, and all have who were in before, as they told.
+
+    If they are in another half by now, they took it there: it is not to be said again to who came in behind it. Of
+    when we were in another half ourselves we do not know who was in; those who were there have it.
+    """
+    state = work.session(lobby.group)
+    since = {one: lobby.healing.since(one) for one in groups.roster(state) if one != work.me} if state else {}
+    unseen = {one: ranges for one, ranges in lobby.healing.unseen.items() if one in since and ranges}
+    latest = max((*since.values(), *(ranges[-1][1] for ranges in unseen.values())), default=0)
+
+    def within(ranges: Sequence[tuple[int, int]], seq: int) -> bool:
+        return any(first <= seq <= last for first, last in ranges)
+
+    def has(one: str, seq: int) -> bool:
+        mark = lobby.ears.marks.get(one)
+        return since[one] >= seq or (mark is not None and mark.has >= seq and not within(mark.missing, seq))
+
+    def known(author: str, seq: int) -> bool:
+        others = (one for one in since if one != author)
+        return any(within(ranges, seq) for ranges in unseen.values()) or all(has(one, seq) for one in others)
+
+    return {
+        (author, identity): seq for author, identity, seq in lines if floor < seq <= latest and known(author, seq)
+    }  # fmt: skip
+
+
 def kept_back(work: Work, lobby: Lobby, people: Iterable[str], place: int) -> Lobby:
     """The same where we are in with ``people``, behind entry ``place``: what we have has no place behind that one.
 
-    Else whoever names one of long ago makes of what was before it what was said since. Of our half nothing is said
-    again from before one of them came in, nor from when we did not see whether it was in.
-
-    Who came in there, and is in here already, was asked in by somebody who had said it all again, or made the half
-    up: then the others have what is from before it.
+    Else whoever names one of long ago makes of what was before it what was said since. Nothing is said again that all
+    have who were in, where somebody is in who came in behind it, or of whom we did not see whether it was in then: by
+    a lie about another half, or where it parted, it would hear it. What one of them may lack is said again.
     """
     if place < lobby.healing.common:
         work.record(UnplaceLines(lobby.label, place))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, lacks, receipts, sharing, terms, timers
+from conclave.chat.lobbies import audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step
@@ -220,7 +220,7 @@ def unwound(
     orphans = lobby.healing.orphans
     both = (*said, *orphans) if lobby.healing.forked else (*orphans, *said)  # as they were said
     orphans = tuple(dict.fromkeys(both))
-    places = {**lobby.healing.places, **{(author, identity): seq for author, identity, seq in lines if seq > floor}}
+    places = {**lobby.healing.places, **coming_in.had_by_all(work, lobby, lines, floor)}
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
