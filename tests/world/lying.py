@@ -39,7 +39,7 @@ class LyingTown(RoughTown):
 
     def settled(self) -> bool:
         """What is wrong may be mended by what the liar, honest now, is about to do."""
-        return super().settled() and not violations(self)
+        return super().settled() and set(violations(self)) <= set(self.leaks)
 
     def excused(self, wrong: str, /) -> bool:
         """Whether what is wrong is the liar's own, or of its words; that it reads what is not for it never is."""

@@ -9,12 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.world.lying import LyingTown
+from conclave.chat.lobby_state import Healing
+from tests.world.lying import BEFORE, LyingTown
 from tests.world.playing import Family
 
 WORLDS = 20
 MANY_WORLDS = 1000
 CHUNK = 10
+BROKEN_WORLDS = 120
+"""Played until one shows what is wrong."""
 FAMILY = Family(LyingTown, "tests.world.test_lying_worlds")
 
 
@@ -27,6 +30,12 @@ def test_who_lies_leaves_the_others_one_lobby(first: int, record_property: Calla
 def test_lying_worlds_that_went_wrong_once(seed: int) -> None:
     """A commit was shown to its author as another's."""
     assert not FAMILY.outcome(seed)
+
+
+def test_the_checks_notice_what_a_liar_is_given_of_the_time_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody remembers when somebody came in, and gives it all that it asks for."""
+    monkeypatch.setattr(Healing, "since", lambda *_: 0)
+    assert any(BEFORE in wrong for seed in range(BROKEN_WORLDS) for wrong in FAMILY.outcome(seed))
 
 
 @pytest.mark.slow
