@@ -247,7 +247,7 @@ def test_a_term_beyond_all_leads_nobody_and_stops_no_clock(table: Table) -> None
 
 def test_a_head_from_nowhere_changes_nothing(table: Table) -> None:
     head = orders.head(table.state("ayse", last(table).group).order)  # type: ignore[arg-type]
-    wrong = Head(head.group, 0, bytes(32), head.runs)
+    wrong = Head(head.group, 0, bytes(32), (replace(head.runs[-1], last=0),))
     table.step("burak", ev.Arrived("ayse", wrong))
     table.say("ayse", "#ops", "two")
     assert table.words("burak") == ["one", "two"]

@@ -55,7 +55,8 @@ def test_nobody_is_made_to_lead_by_an_entry_that_it_did_not_write(table: Table, 
     _, entry = made_up(order, "burak", term)
     if by == "cem":
         table.link("burak", "cem")
-        table.step("burak", ev.Arrived("cem", replace(orders.head(order), seq=order.seq + 5)))
+        longer = replace(orders.head(order), seq=order.seq + 5, runs=(replace(order.run, last=order.seq + 5),))
+        table.step("burak", ev.Arrived("cem", longer))
     table.step("burak", ev.Arrived(by, entry))
     table.put("burak", ev.Tick())
     assert (table.view("burak").leader, table.view("burak").term) == ("ayse", 1)
