@@ -52,15 +52,15 @@ def test_what_was_sent_in_the_losing_half_stays_so_of_who_is_out_in_the_other(ta
     assert states["in this half"] == "sent"
 
 
-@pytest.mark.parametrize("leader", ["burak", "elif"])
-def test_where_the_half_that_counts_is_gone_a_newcomer_of_the_other_lacks_nothing_said_there_since(
-    table: Table, leader: str
-) -> None:
-    """elif was met by an entry of the half that lost; its places are those of other words now."""
+APART = [f"apart {number}" for number in range(12)]
+
+
+def half_that_counts_is_gone(table: Table, leader: str) -> None:
+    """ayse says what is apart and lets elif in; cem and deniz, to whom her half loses, go; ``leader`` leads."""
     table.part({"ayse", "burak", "elif"}, {"cem", "deniz"})
     table.run(30)
-    for number in range(12):
-        table.say("ayse", "#ops", f"apart {number}")
+    for text in APART:
+        table.say("ayse", "#ops", text)
     ask_in(table, "ayse", "elif")
     if leader == "elif":
         table.put("ayse", ev.SetDeputies("ops", ("elif",)))
@@ -71,6 +71,14 @@ def test_where_the_half_that_counts_is_gone_a_newcomer_of_the_other_lacks_nothin
         assert table.view(name).healing
     while table.stages()[leader] != "leading":
         table.run(1)
+
+
+@pytest.mark.parametrize("leader", ["burak", "elif"])
+def test_where_the_half_that_counts_is_gone_a_newcomer_of_the_other_lacks_nothing_said_there_since(
+    table: Table, leader: str
+) -> None:
+    """elif was met by an entry of the half that lost; its places are those of other words now."""
+    half_that_counts_is_gone(table, leader)
     for number in range(4):
         table.say(leader, "#ops", f"since {number}")
     assert table.statuses(leader, "#ops")[-4:] == ["sent"] * 4

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from tests.chat.desks import together
-from tests.chat.test_healing_again import ALL, ask_in, hear_of
+from tests.chat.test_healing_again import ALL, APART, ask_in, half_that_counts_is_gone
 from tests.chat.test_succession import agreed
 
 
@@ -32,25 +32,11 @@ def test_words_said_before_a_newcomer_came_reach_the_half_that_asked_it_in_too()
 @pytest.mark.parametrize("leader", ["burak", "elif"])
 def test_words_said_before_a_newcomer_came_reach_all_where_the_half_that_counts_is_gone(leader: str) -> None:
     table = together(*ALL, beside=("elif",))
-    table.part({"ayse", "burak", "elif"}, {"cem", "deniz"})
-    table.run(30)
-    said = [f"apart {number}" for number in range(12)]
-    for text in said:
-        table.say("ayse", "#ops", text)
-    ask_in(table, "ayse", "elif")
-    if leader == "elif":
-        table.put("ayse", ev.SetDeputies("ops", ("elif",)))
-        table.run(3)
-    table.part({"ayse"}, {"burak", "elif"}, {"cem"}, {"deniz"})
-    for name in ("burak", "elif"):
-        hear_of(table, name, "cem")
-        assert table.view(name).healing
-    while table.stages()[leader] != "leading":
-        table.run(1)
+    half_that_counts_is_gone(table, leader)
     table.say(leader, "#ops", "since")
     table.run(60)
     table.part()
     table.run(400)
     agreed(table, *ALL, "elif", lines=False)
     for name in ALL:
-        assert [text for text in sorted(table.words(name)) if text != "together"] == sorted([*said, "since"])
+        assert [text for text in sorted(table.words(name)) if text != "together"] == sorted([*APART, "since"])

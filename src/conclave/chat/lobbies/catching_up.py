@@ -125,12 +125,16 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     """``handle`` has the order up to ``seq``."""
-    watch = lobby.watch
-    out = watch.goal_by in lobby.intents.removes or not work.peer(watch.goal_by).linked
+    watch, out = lobby.watch, _gone(work, lobby)
     if seq > watch.goal or (seq == watch.goal and (handle == lobby.leader or out)):
         watch = replace(watch, goal=seq, goal_by=handle)
         work.keep_lobby(replace(lobby, watch=watch))
     catch_up(work, lobby.group)
+
+
+def _gone(work: Work, lobby: Lobby) -> bool:
+    """Whether nothing is to be had of the one who told us of the furthest entry."""
+    return lobby.watch.goal_by in lobby.intents.removes or not work.peer(lobby.watch.goal_by).linked
 
 
 def catch_up(work: Work, group: bytes) -> None:
@@ -144,8 +148,7 @@ def catch_up(work: Work, group: bytes) -> None:
     work.pending = True
     if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
         return
-    out = watch.goal_by in lobby.intents.removes or not work.peer(watch.goal_by).linked
-    source = lobby.leader if out else watch.goal_by
+    source = lobby.leader if _gone(work, lobby) else watch.goal_by
     if source == work.me or not work.peer(source).linked:
         return
     watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)

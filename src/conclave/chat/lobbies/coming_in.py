@@ -32,16 +32,13 @@ def had_by_all(
     unseen = {one: ranges for one, ranges in lobby.healing.unseen.items() if one in since and ranges}
     latest = max((*since.values(), *(ranges[-1][1] for ranges in unseen.values())), default=0)
 
-    def within(ranges: Sequence[tuple[int, int]], seq: int) -> bool:
-        return any(first <= seq <= last for first, last in ranges)
-
     def has(one: str, seq: int) -> bool:
         mark = lobby.ears.marks.get(one)
-        return since[one] >= seq or (mark is not None and mark.has >= seq and not within(mark.missing, seq))
+        return since[one] >= seq or (mark is not None and mark.has >= seq and not lacks.within(mark.missing, seq))
 
     def known(author: str, seq: int) -> bool:
         others = (one for one in since if one != author)
-        return any(within(ranges, seq) for ranges in unseen.values()) or all(has(one, seq) for one in others)
+        return any(lacks.within(ranges, seq) for ranges in unseen.values()) or all(has(one, seq) for one in others)
 
     return {
         (author, identity): seq for author, identity, seq in lines if floor < seq <= latest and known(author, seq)
@@ -63,7 +60,7 @@ def kept_back(work: Work, lobby: Lobby, people: Iterable[str], place: int) -> Lo
     floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
     unseen = lobby.healing.unseen
     hidden = [ends for one in people for ends in unseen.get(one, ())]
-    back = {one for one, seq in places.items() if seq <= floor or any(first <= seq <= last for first, last in hidden)}
+    back = {one for one, seq in places.items() if seq <= floor or lacks.within(hidden, seq)}
     for author, identity in back:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.SENT)

@@ -68,6 +68,11 @@ def between(ranges: Ranges) -> tuple[int, int]:
     return ranges[0][0] - 1, ranges[-1][1] + 1
 
 
+def within(ranges: Iterable[tuple[int, int]], seq: int) -> bool:
+    """Whether an entry is in one of them."""
+    return any(first <= seq <= last for first, last in ranges)
+
+
 def of(ranges: Ranges, items: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """Those of the items, each with its entry, whose entries are in the ranges."""
-    return [one for one in items if any(first <= one[0] <= last for first, last in ranges)]
+    return [one for one in items if within(ranges, one[0])]
