@@ -165,6 +165,22 @@ async def test_a_failed_commit_is_told_and_leaves_everything_as_it_was() -> None
     assert disk.outbox() == {"burak": (1 + BEFORE, 2 + BEFORE, 2)}
 
 
+async def test_a_disk_that_stays_full_is_told_of_once_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        for _ in range(2):
+            disk.full = True
+            for _ in range(3):
+                with pytest.raises(StorageError):
+                    await room.say("lost")
+            disk.full = False
+            await room.say("kept")
+    told = [record.message for record in caplog.records]
+    assert len(told) == 4
+    assert all("disk is full" in text for text in told[::2])
+    assert told[1] == told[3] == "what happens is kept again"
+
+
 async def test_links_that_come_while_the_disk_is_full_are_not_forgotten() -> None:
     disk = Disk()
     async with Room(disk) as room:

@@ -117,6 +117,7 @@ class Pump:
         self._bytes = 0  # of what waits
         self._held = False
         self._ended = False
+        self._trouble = ""  # why the last commit failed
         self._flows: dict[str, deque[Iterator[bytes]]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "store")
@@ -224,13 +225,19 @@ class Pump:
         if not records:
             return frozenset()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
+            stale = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
         except StorageError as error:
-            log.error("nothing of this turn was kept: %s", error)  # noqa: TRY400 - the text is for people
+            if str(error) != self._trouble:  # a disk that stays full is told of once
+                log.error("nothing is kept, it is tried again: %s", error)  # noqa: TRY400 - the text is for people
+            self._trouble = str(error)
             return error
         except Exception as error:  # a fault of ours, or a disk that fails in a way that nobody foresaw
             log.exception("nothing of this turn was kept")
             return StorageError(f"nothing was kept: {error}", remedy="see the node's log")
+        if self._trouble:
+            log.error("what happens is kept again")
+            self._trouble = ""
+        return stale
 
     def _do(self, deeds: Iterable[Deed]) -> None:
         for deed in bunched(deeds):
