@@ -16,7 +16,7 @@ from conclave.authority.limits import Rate
 from conclave.authority.settings import AuthoritySettings
 from conclave.cli.office import open_office
 from conclave.cli.serving import serve
-from conclave.pki.invite import Address
+from conclave.pki.address import Address
 
 PASSPHRASE = "a passphrase for this run"
 MUCH = Rate(1_000_000, 1_000_000.0)

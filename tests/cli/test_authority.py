@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from conclave.cli import authority
 from conclave.cli.context import Context
-from conclave.cli.office import open_office, parse_duration, parse_listen
+from conclave.cli.office import open_office, parse_duration
 from conclave.errors import ConclaveError, LocalError, Refused, StorageError
 from conclave.pki.bundle import decode_pem
 from conclave.pki.certificate import read_certificate
@@ -269,11 +269,3 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(LocalError):
         parse_duration(text)
-
-
-def test_addresses_to_listen_at() -> None:
-    assert parse_listen("127.0.0.1:0") == ("127.0.0.1", 0)
-    assert parse_listen("[::1]:8443") == ("::1", 8443)
-    for text in ("8443", "host:", "host:99999", "host:x"):
-        with pytest.raises(LocalError):
-            parse_listen(text)

@@ -17,7 +17,7 @@ from conclave.authority.records import Issued
 from conclave.authority.settings import AuthoritySettings
 from conclave.cli.office import open_office
 from conclave.cli.serving import serve
-from conclave.pki.invite import Address
+from conclave.pki.address import Address
 from conclave.store import authority as store
 from conclave.store.authority_rows import SqlTransaction
 

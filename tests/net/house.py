@@ -20,9 +20,10 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.net.authority_limits import ServerLimits
 from conclave.net.authority_server import AuthorityServer
 from conclave.net.contexts import authority_client_context
+from conclave.pki.address import Address
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
-from conclave.pki.invite import Address, encode_base32
+from conclave.pki.invite import encode_base32
 from conclave.pki.keys import PrivateKey, generate_device_key
 from conclave.pki.names import Handle
 from conclave.pki.profile import Profile

@@ -27,9 +27,10 @@ from conclave.net.authority_server import AuthorityServer
 from conclave.net.authority_watch import Expelled, NewCrl, Offline, Online, Presence, WatchEvent
 from conclave.net.backoff import Backoff
 from conclave.net.contexts import authority_server_context
+from conclave.pki.address import Address
 from conclave.pki.bundle import encode_bundle
 from conclave.pki.credentials import Credentials
-from conclave.pki.invite import Address, Invite, encode_base32
+from conclave.pki.invite import Invite, encode_base32
 from conclave.pki.keys import generate_device_key
 from conclave.pki.names import Handle, parse_realm
 from conclave.pki.policy import GrantSettings

@@ -18,9 +18,9 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.cli.office import init, open_office
 from conclave.errors import NetworkError
 from conclave.net.authority_client import AuthorityClient
+from conclave.pki.address import Address
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Credentials
-from conclave.pki.invite import Address
 from conclave.pki.keys import generate_device_key
 from conclave.pki.names import Handle
 from conclave.pki.profile import Profile

@@ -19,8 +19,9 @@ from conclave.node.enrolment import STANDARD, Joined
 from conclave.node.identity import Identity, keep_trust, read_trust
 from conclave.node.paths import prepare_home, vault_path
 from conclave.node.process import alone
+from conclave.pki.address import parse_address
 from conclave.pki.certificate import read_certificate
-from conclave.pki.invite import Invite, decode_base32, parse_address
+from conclave.pki.invite import Invite, decode_base32
 from conclave.pki.issue import issue
 from conclave.pki.names import Device, Handle
 from conclave.pki.names import Identity as Name

@@ -74,7 +74,8 @@ def serve(
 ) -> None:
     """Serve enrolment, directory and presence until Ctrl-C. Killing it loses nothing."""
     from conclave.cli import serving
-    from conclave.cli.office import open_office, parse_listen
+    from conclave.cli.office import open_office
+    from conclave.pki.address import parse_listen
 
     context = context_of(ctx)
     settings = serving.read_settings(lifetime, heartbeat, silence, mail, mailbox, mail_room)
@@ -326,7 +327,7 @@ def sign(
 
 
 def _addresses(office: Office, at: list[str] | None) -> Any:
-    from conclave.pki.invite import parse_address
+    from conclave.pki.address import parse_address
 
     addresses = tuple(typed(parse_address, text) for text in at) if at else office.addresses
     if not addresses:

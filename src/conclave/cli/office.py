@@ -24,9 +24,9 @@ from conclave.authority.ports import Transaction
 from conclave.authority.records import OPERATOR, Action
 from conclave.cli.context import typed
 from conclave.errors import NotReady, StorageError, UsageError
+from conclave.pki.address import Address, parse_address
 from conclave.pki.bundle import decode_pem, encode_base64
 from conclave.pki.credentials import Issuer, as_issuer, open_credentials, seal_credentials
-from conclave.pki.invite import Address, parse_address
 from conclave.pki.issue import make_issuing, make_root
 from conclave.pki.names import Realm, parse_realm, realm_from_name
 from conclave.pki.trust import Trust, pin_root
@@ -35,7 +35,6 @@ from conclave.values import dataclass
 
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_PORT_MOST = 65535
 _LOCK_ATTEMPTS = 5
 _LOCK_PAUSE = 0.1
 
@@ -55,17 +54,6 @@ def parse_duration(text: str) -> float:
     if match is None or int(match[1]) == 0:
         raise UsageError(f"{text!r} is not a duration", remedy="write 90s, 15m, 24h or 10d")
     return float(int(match[1]) * _UNITS[match[2]])
-
-
-def parse_listen(text: str) -> tuple[str, int]:
-    """Read ``HOST:PORT``, where the host may be empty and the port 0. Raises ``LocalError``."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > _PORT_MOST:
-        raise UsageError(
-            f"{text!r} is not an address to listen at",
-            remedy="write HOST:PORT, e.g. 0.0.0.0:8443; port 0 picks one",
-        )
-    return host.strip("[]"), int(port)
 
 
 def crl_pem(der: bytes) -> bytes:

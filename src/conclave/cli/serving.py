@@ -14,8 +14,8 @@ from conclave.cli.office import Office, parse_duration
 from conclave.errors import UsageError
 from conclave.net.authority_limits import ServerLimits
 from conclave.net.authority_server import AuthorityServer, outward_address
+from conclave.pki.address import Address, parse_address
 from conclave.pki.credentials import Issuer
-from conclave.pki.invite import Address, parse_address
 from conclave.pki.policy import GrantSettings
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound

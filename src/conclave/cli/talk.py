@@ -101,11 +101,8 @@ def speak(
     with NodeClient(context_of(ctx).home) as node:
         try:
             result = node.call("say", patience=timeout + 30, **asked)
-        except Unanswered:
+        except (Unanswered, KeyboardInterrupt):
             note(f"it may be kept, and goes out by itself then. Before you say it twice: conclave read '{to}'")
-            raise
-        except KeyboardInterrupt:
-            note(f"what you said is with your node and goes out by itself all the same: conclave read '{to}'")
             raise
     status = result["status"]
     reason = f" ({result['why']})" if result.get("why") else ""

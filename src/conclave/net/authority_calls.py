@@ -19,8 +19,8 @@ from typing import Any, Self
 import aiohttp
 
 from conclave.errors import ConclaveError, NetworkError, NotReady, Refused, RemoteError, VerificationError
+from conclave.pki.address import Address
 from conclave.pki.certificate import moment
-from conclave.pki.invite import Address
 from conclave.values import dataclass
 
 TEXT_CHARACTERS = 500

@@ -25,10 +25,10 @@ from conclave.net.authority_waiting import WaitingCalls
 from conclave.net.authority_watch import MESSAGE_BYTES, Offline, Online, User, WatchEvent, read_event, read_user
 from conclave.net.backoff import Backoff
 from conclave.net.contexts import authority_client_context
+from conclave.pki.address import Address
 from conclave.pki.bundle import BUNDLE_BYTES, encode_base64
 from conclave.pki.certificate import Certificate
 from conclave.pki.credentials import Credentials
-from conclave.pki.invite import Address
 from conclave.pki.names import Handle, authority_name, parse_handle
 from conclave.pki.profile import Profile
 from conclave.pki.revocation import CRL_BYTES, RevocationList

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from conclave.errors import VerificationError
 from conclave.net.authority_calls import Caller, CallLimits
 from conclave.net.contexts import authority_client_context, bootstrap_context
+from conclave.pki.address import Address
 from conclave.pki.bundle import BUNDLE_BYTES, decode_bundle, encode_base64, split_chain
 from conclave.pki.certificate import Certificate
-from conclave.pki.invite import Address, Invite
+from conclave.pki.invite import Invite
 from conclave.pki.names import Handle, authority_name
 from conclave.pki.profile import Profile
 from conclave.pki.request import read_request

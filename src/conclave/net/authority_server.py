@@ -38,8 +38,8 @@ from conclave.net.mailbox import Mailbox
 from conclave.net.packages import Packages
 from conclave.net.presence import Presence
 from conclave.net.tally import Tally
+from conclave.pki.address import Address
 from conclave.pki.credentials import Credentials, Issuer
-from conclave.pki.invite import Address
 from conclave.pki.issue import issue_server
 from conclave.pki.keys import generate_key
 from conclave.pki.policy import renewal_due

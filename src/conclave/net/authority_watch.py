@@ -12,7 +12,7 @@ from typing import Any
 
 from conclave.errors import ConclaveError, DecodeError, Refused, RemoteError
 from conclave.net.authority_calls import REASON_CHARACTERS, read_json, words
-from conclave.pki.invite import Address, parse_address
+from conclave.pki.address import Address, parse_address
 from conclave.pki.names import Handle, parse_handle
 from conclave.pki.revocation import CRL_BYTES, RevocationList
 from conclave.pki.trust import Trust

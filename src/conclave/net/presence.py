@@ -29,7 +29,7 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.errors import ConclaveError, DecodeError, Refused
 from conclave.net.admission import Admission, complain
 from conclave.net.authority_limits import ServerLimits
-from conclave.pki.invite import Address, parse_address
+from conclave.pki.address import Address, parse_address
 from conclave.pki.names import Handle
 from conclave.pki.revocation import RevocationList
 from conclave.pki.verify import VerifiedPeer

@@ -39,7 +39,7 @@ from conclave.node.classic_notices import (
     LegacyProven,
 )
 from conclave.node.notices import LineAdded, LineMarked
-from conclave.pki.invite import parse_address
+from conclave.pki.address import parse_address
 from conclave.pki.verify import VerifiedPeer
 from conclave.store.ports import PeerStore
 from conclave.wire.limits import ID_BYTES

@@ -21,7 +21,7 @@ from conclave.node.classic import Classic
 from conclave.node.classic import Notice as ClassicNotice
 from conclave.node.directory import Directory
 from conclave.node.notices import LineAdded, LineMarked, line_as_json
-from conclave.pki.invite import parse_address
+from conclave.pki.address import parse_address
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore
 from conclave.wire.limits import ID_BYTES

@@ -28,6 +28,7 @@ from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
 from conclave.lobby.succession import Patience
 from conclave.node.paths import config_path
+from conclave.pki.address import parse_listen
 
 PREFIX = "CONCLAVE_"
 OTHERS = frozenset({"home", "passphrase_file", "passphrase_fd", "vectors", "worlds"})
@@ -61,6 +62,15 @@ class NodeSettings(BaseSettings):
     link: LinkLimits = Field(default=LinkLimits(), description="Limits of links: the table of section 2.")
     files: FileLimits = Field(default=FileLimits(), description="Limits of files: the table of section 3.")
     classic: ClassicLimits = Field(default=ClassicLimits(), description="Limits of legacy links: section 4.")
+
+    @field_validator("listen")
+    @classmethod
+    def _can_be_listened_at(cls, listen: str) -> str:
+        try:
+            parse_listen(listen)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return listen
 
     @field_validator("links")
     @classmethod
@@ -104,13 +114,14 @@ def load(home: Path, **flags: Any) -> NodeSettings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        text = first["msg"].removeprefix("Value error, ")  # what pydantic puts before an error of ours
         if flags.get(where) is not None:
-            raise UsageError(f"--{where.replace('_', '-')}: {first['msg']}", remedy="conclave up --help") from error
+            raise UsageError(f"--{where.replace('_', '-')}: {text}", remedy="conclave up --help") from error
         if first["type"] == "extra_forbidden":
             raise NotReady(
                 f"there is no setting {where}", remedy=f"mend {path}: docs/settings.md has them all"
             ) from error
-        raise NotReady(f"setting {where}: {first['msg']}", remedy=f"mend {path} or the environment") from error
+        raise NotReady(f"setting {where}: {text}", remedy=f"mend {path} or the environment") from error
     except (SettingsError, ValueError) as error:
         raise NotReady(f"{path}: {error}", remedy="it must be TOML") from error
     except OSError as error:

@@ -17,9 +17,9 @@ from conclave.link.events import Peer, Verify
 from conclave.mls.group import Credential
 from conclave.net.contexts import Context, link_client_context, link_server_context
 from conclave.node.authentication import verifier
+from conclave.pki.address import Address, parse_address
 from conclave.pki.certificate import Certificate, moment, read_certificate
 from conclave.pki.credentials import Credentials, authority_realm
-from conclave.pki.invite import Address, parse_address
 from conclave.pki.keys import read_key
 from conclave.pki.names import Handle, parse_handle
 from conclave.pki.profile import RULES, Profile

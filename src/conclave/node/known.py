@@ -18,7 +18,7 @@ from conclave.node.peers import Peers
 from conclave.node.preferences import Preferences
 from conclave.node.progress import stands
 from conclave.node.pump import Pump
-from conclave.pki.invite import parse_address
+from conclave.pki.address import parse_address
 from conclave.pki.names import parse_handle
 from conclave.store.ports import PeerStore, StoredLine
 from conclave.values import dataclass

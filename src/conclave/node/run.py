@@ -33,7 +33,7 @@ from conclave.chat.events import (
 )
 from conclave.chat.words.content import Offer
 from conclave.chat.words.line import LineKind
-from conclave.errors import NotReady, StorageError, VerificationError
+from conclave.errors import StorageError, VerificationError
 from conclave.files.offer import Offered
 from conclave.mls.group import OwnKeyPackage
 from conclave.net.dialling import dial
@@ -59,7 +59,7 @@ from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
 from conclave.node.service import Service
 from conclave.node.socket import SocketServer
-from conclave.pki.invite import parse_address
+from conclave.pki.address import Address, parse_address, parse_listen
 from conclave.pki.profile import Profile
 from conclave.pki.revocation import because, in_words
 from conclave.store.ports import PeerStore
@@ -194,7 +194,7 @@ class Node:
             None if self.classic is None else self.classic.accept,
         )
         host, port = listener.address
-        self._listening = _join(host, port)
+        self._listening = str(Address(host, port))
         pumping = [self._spawn(self.pump.run())]
         aside = [self._spawn(self.mailroom.run()), self._spawn(self.files.run())]
         if self.classic is not None:
@@ -385,16 +385,4 @@ class Node:
 
 def _announced(host: str, port: int) -> str:
     """What to tell the directory: listening everywhere, the address that the authority sees us come from."""
-    return _join("" if host in ("0.0.0.0", "::") else host, port)  # noqa: S104 - recognised, not bound
-
-
-def _join(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def parse_listen(text: str) -> tuple[str, int]:
-    """``host:port`` where port 0 is allowed. Raises ``LocalError``."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 0xFFFF:
-        raise NotReady(f"{text!r} is not of the form host:port", remedy="--listen 0.0.0.0:7443; port 0 picks one")
-    return host.strip("[]"), int(port)
+    return str(Address("" if host in ("0.0.0.0", "::") else host, port))  # noqa: S104 - recognised, not bound

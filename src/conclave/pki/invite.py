@@ -15,6 +15,7 @@ import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from conclave.errors import DecodeError, Refused
+from conclave.pki.address import Address, parse_address
 from conclave.pki.certificate import moment
 from conclave.pki.names import Handle, Realm, parse_handle, parse_realm, quote
 from conclave.values import dataclass, field
@@ -25,34 +26,7 @@ ROOT_BYTES = 32
 INVITE_CHARACTERS = 2048
 ADDRESSES_MOST = 8
 _REMEDY = "copy the whole line again, from conclave:// to its end, or ask for a new invite"
-_PORT_MOST = 65535
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})"  # RFC 1035 section 2.3.4: what is longer, a resolver may not take
-_HOST = re.compile(rf"(?!.{{254}}){_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]{{2,45}}\]", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where somebody listens: a host name or address (IPv6 without brackets) and a port from 1 to 65535."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """As ``parse_address`` reads it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_address(text: str) -> Address:
-    """Read ``host:port`` or ``[ipv6]:port``. Raises ``DecodeError``."""
-    host, colon, port = text.rpartition(":")
-    if not colon or _HOST.fullmatch(host) is None or _DIGITS.fullmatch(port) is None:
-        raise DecodeError(
-            f"the address {quote(text)} is not of the form host:port", remedy="write it like 192.0.2.7:8443"
-        )
-    if not 0 < int(port) <= _PORT_MOST:
-        raise DecodeError(f"the port of the address {quote(text)} is not within 1 to {_PORT_MOST}")
-    return Address(host.strip("[]"), int(port))
 
 
 def encode_base32(data: bytes) -> str:
