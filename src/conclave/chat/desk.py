@@ -249,7 +249,7 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
             talk.answered(work, peer, choice)
         case Answer(group, choice):
             lobby = work.lobby(group)
-            if choice is Choice.REJECT and lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
+            if choice is Choice.REJECT and lobby is not None and lobby.awaited:
                 answering.refused(work, peer, group)
             else:
                 membership.answered(work, peer, parcel)
@@ -270,7 +270,7 @@ def _passed(work: Work) -> None:
         renewing.passed(work, work.peer(peer.handle))
         mail.passed(work, work.peer(peer.handle))
         current = work.peer(peer.handle)
-        if current.wanted != (current.out.count > 0 or bool(current.ties) or len(current.waiting) > 0):
+        if current.wanted != current.needed:
             work.keep(current)
     for lobby in work.lobbies():
         if lobby.stage is Stage.ENDED:
@@ -294,12 +294,11 @@ def _passed(work: Work) -> None:
 
 def _expelled(work: Work, peer: str, reason: str) -> None:
     for lobby in work.lobbies():
-        if lobby.stage in (Stage.INVITED, Stage.JOINING):
+        if lobby.awaited:
             invitations.expelled(work, lobby, peer)
             continue
         if peer in lobby.invited:
-            adds = {one: data for one, data in lobby.intents.adds.items() if one != peer}
-            intents = replace(lobby.intents, adds=adds)
+            intents = lobby.intents.let_in_no_more({peer})
             work.keep_lobby(replace(lobby, invited=lobby.invited - {peer}, intents=intents), reworded=True)
         delay = 2.0 + 3.0 * work.chance()
         purging.purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=delay, judged=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from conclave.chat.notices import Notice
 from conclave.chat.words.line import Line, Status
 from conclave.files.record import FileRecord
 from conclave.values import dataclass, field
@@ -375,7 +376,7 @@ class Want:
 class Tell:
     """Something that the fronts should know; ``notice`` is one of ``chat.notices``."""
 
-    notice: object
+    notice: Notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
+from conclave.wire.frames import Frame
 from conclave.wire.posts import Parcel, open_post
 
 REFUSED_KEPT = 64
@@ -195,8 +196,8 @@ def unheard(work: Work, handle: str) -> None:
         work.wake(anew.due)
 
 
-def send(work: Work, handle: str, frame: object) -> None:
+def send(work: Work, handle: str, frame: Frame) -> None:
     """A frame that is not kept: without a link it is lost, and time repairs that."""
     if work.peer(handle).linked:
-        work.deed(Send(handle, frame))  # type: ignore[arg-type]
+        work.deed(Send(handle, frame))
         work.pending = True

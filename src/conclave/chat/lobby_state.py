@@ -80,6 +80,10 @@ class Intents:
             named[handle] = judged
         return replace(self, removes={**self.removes, handle: reason}, judged=named)
 
+    def let_in_no_more(self, handles: Collection[str]) -> Intents:
+        """The same, and ``handles`` are not to be let in, or are in already."""
+        return replace(self, adds={one: package for one, package in self.adds.items() if one not in handles})
+
     def keep_in(self, handles: Collection[str]) -> Intents:
         """The same, and ``handles`` are not to be put out, or are out already."""
         removes = {handle: why for handle, why in self.removes.items() if handle not in handles}
@@ -110,6 +114,10 @@ class Mark:
     has: int = 0
     read: int = 0
     missing: tuple[tuple[int, int], ...] = ()
+
+    def covers(self, seq: int) -> bool:
+        """Whether the member has entry ``seq``."""
+        return self.has >= seq and not any(first <= seq <= last for first, last in self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +282,21 @@ class Lobby:
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
     watch: Watch = field(default_factory=Watch)
+
+    @property
+    def follows(self) -> bool:
+        """Whether its order is ours to follow: we are in, be it on our way out."""
+        return self.stage in (Stage.MEMBER, Stage.LEAVING)
+
+    @property
+    def inside(self) -> bool:
+        """Whether we have its keys: as long as it is followed, or we closed it and some do not know."""
+        return self.follows or self.stage is Stage.CLOSING
+
+    @property
+    def awaited(self) -> bool:
+        """Whether we are asked in, or said yes and are yet to be let in."""
+        return self.stage in (Stage.INVITED, Stage.JOINING)
 
     @property
     def leader(self) -> str:

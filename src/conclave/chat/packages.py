@@ -13,7 +13,6 @@ from math import inf
 
 from conclave.chat import groups
 from conclave.chat.effects import Publish
-from conclave.chat.lobby_state import Stage
 from conclave.chat.state import Holder
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
@@ -112,7 +111,7 @@ def _shed(work: Work, made: bytes) -> None:
 
 def _awaited(work: Work, group: bytes) -> bool:
     lobby = work.lobby(group)
-    return lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING)
+    return lobby is not None and lobby.awaited
 
 
 def stock_told(work: Work, count: int) -> None:

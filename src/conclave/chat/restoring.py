@@ -89,7 +89,7 @@ def _remains(states: Sequence[tuple[str, bytes]], unsent: Sequence[tuple[str, st
                 lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
                 lobby = lobby.before() or lobby
                 lobbies.pop(lobby.group, None)
-                if lobby.stage not in (Stage.INVITED, Stage.JOINING):
+                if not lobby.awaited:
                     people = _people(held, name) or lobby.asked
                     one = RemainingLobby(
                         lobby.group, lobby.name, lobby.label, lobby.leader, people, lobby.stage, lobby.closed

@@ -124,6 +124,11 @@ class Peer:
         """Whether a link is open."""
         return self.flight.window > 0
 
+    @property
+    def needed(self) -> bool:
+        """Whether we want a link to it: something waits for it, or a lobby does."""
+        return self.out.count > 0 or bool(self.ties) or len(self.waiting) > 0
+
 
 @dataclass(frozen=True, slots=True)
 class RemainingLobby:

@@ -221,4 +221,4 @@ def _word(state: Ours | Theirs) -> str:
 
 def wanted(desk: Desk) -> frozenset[str]:
     """Peers to whom a link is wanted."""
-    return frozenset(one.handle for one in desk.peers.values() if one.out.count or one.ties or len(one.waiting))
+    return frozenset(one.handle for one in desk.peers.values() if one.needed)

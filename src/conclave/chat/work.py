@@ -27,7 +27,7 @@ from conclave.chat.effects import (
     Want,
 )
 from conclave.chat.lobby_state import Lobby
-from conclave.chat.notices import LineAdded, LineMarked, Trouble
+from conclave.chat.notices import LineAdded, LineMarked, Notice, Trouble
 from conclave.chat.pair import Theirs
 from conclave.chat.state import Desk, Holder, Peer
 from conclave.chat.words import originals
@@ -222,7 +222,7 @@ class Work:
         """To be done after the commit."""
         self._deeds.append(deed)
 
-    def tell(self, notice: object) -> None:
+    def tell(self, notice: Notice) -> None:
         """To be told to the fronts after the commit."""
         self._deeds.append(Tell(notice))
 
@@ -364,12 +364,16 @@ class Work:
 
     def _settle_peer(self, peer: Peer, before: Peer | None) -> None:
         self._records.extend(peer_records.peer_records(peer, before))
-        wanted = peer.out.count > 0 or bool(peer.ties) or len(peer.waiting) > 0
-        if wanted != peer.wanted:
-            self._peers.put(peer.handle, replace(peer, wanted=wanted))
-            self._deeds.append(Want(peer.handle, wanted))
+        if peer.needed != peer.wanted:
+            self._peers.put(peer.handle, replace(peer, wanted=peer.needed))
+            self._deeds.append(Want(peer.handle, peer.needed))
         kept = (
-            wanted or peer.linked or peer.certificates or peer.numbers or peer.warned or not peer_records.blank(peer)
+            peer.needed
+            or peer.linked
+            or peer.certificates
+            or peer.numbers
+            or peer.warned
+            or not peer_records.blank(peer)
         )
         if peer.handle in self._untied and not kept:
             self._peers.drop(peer.handle)

@@ -26,7 +26,7 @@ UNPLACED = "how far it came is not heard any more"
 
 def has(mark: Mark | None, seq: int) -> bool:
     """Whether a member's receipt covers entry ``seq``."""
-    return mark is not None and mark.has >= seq and not any(first <= seq <= last for first, last in mark.missing)
+    return mark is not None and mark.covers(seq)
 
 
 def stands(line: Line) -> bool:

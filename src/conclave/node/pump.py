@@ -260,7 +260,7 @@ class Pump:
                     else:
                         self._links.send(peer, deed.frames)
             case Tell(notice):
-                self._tell(notice)  # type: ignore[arg-type]
+                self._tell(notice)
             case Resend() | Replay() | SendOriginals():
                 self._flow(deed)
             case Unwind() | Recollect():

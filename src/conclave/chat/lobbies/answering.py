@@ -50,7 +50,7 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         work.post(handle, Answer(question.group, Choice.REJECT))
         return
     state = work.session(question.group)
-    if known is not None and known.stage in (Stage.MEMBER, Stage.LEAVING):
+    if known is not None and known.follows:
         people = groups.roster(state) if state is not None else known.asked
         if handle in people and known.stage is Stage.MEMBER:
             _accept(work, known, handle)  # our half lost, or our leaf went with it: people were asked long ago

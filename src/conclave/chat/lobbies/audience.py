@@ -37,7 +37,7 @@ def leads(work: Work, lobby: Lobby) -> bool:
         and lobby.leader == work.me
         and lobby.watch.followers is not None
         and lobby.healing.step is Step.SOUND
-        and lobby.stage in (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
+        and lobby.inside
     )
 
 

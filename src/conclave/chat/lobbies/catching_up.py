@@ -10,15 +10,13 @@ from conclave.chat import groups
 from conclave.chat.effects import Send
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, healing, meaning, rejoining, terms
-from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.order import Fetch, Head, Refusal, Refused
 
-IN = (Stage.MEMBER, Stage.LEAVING)
-"""Stages in which we follow."""
 DEAF = (Step.UNWIND, Step.REJOIN)
 """Steps of healing in which no entry is taken."""
 
@@ -27,7 +25,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     """Somebody tells where its order stands."""
     lobby = work.lobby(head.group)
     state = work.session(head.group)
-    if lobby is None or lobby.order is None or lobby.lead is None or lobby.stage not in (*IN, Stage.CLOSING):
+    if lobby is None or lobby.order is None or lobby.lead is None or not lobby.inside:
         meaning.unknown_head(work, handle, head)
         return
     if work.envelope is not None:  # who leads is not believed of a Head: see ``handover``
@@ -140,7 +138,7 @@ def _gone(work: Work, lobby: Lobby) -> bool:
 def catch_up(work: Work, group: bytes) -> None:
     """Fetch what is missing, of whoever has it, one bounded fetch at a time."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
+    if lobby is None or lobby.order is None or not lobby.follows or lobby.healing.step in DEAF:
         return
     watch, seq = lobby.watch, lobby.order.seq
     if watch.goal <= seq:

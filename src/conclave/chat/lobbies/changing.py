@@ -157,8 +157,7 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     intents = lobby.intents
     for handle in sorted(intents.adds.keys() & now.keys()) if entry.sender != work.me else ():
         work.post(handle, Answer(lobby.group, Choice.REJECT))  # another let it in: ours is no welcome to wait for
-    intents = intents.keep_in(intents.removes.keys() - now.keys())
-    intents = replace(intents, adds={handle: one for handle, one in intents.adds.items() if handle not in now})
+    intents = intents.keep_in(intents.removes.keys() - now.keys()).let_in_no_more(now)
     lobby = replace(
         lobby,
         intents=intents,

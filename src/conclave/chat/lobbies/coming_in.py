@@ -34,7 +34,7 @@ def had_by_all(
 
     def has(one: str, seq: int) -> bool:
         mark = lobby.ears.marks.get(one)
-        return since[one] >= seq or (mark is not None and mark.has >= seq and not lacks.within(mark.missing, seq))
+        return since[one] >= seq or (mark is not None and mark.covers(seq))
 
     def known(author: str, seq: int) -> bool:
         others = (one for one in since if one != author)

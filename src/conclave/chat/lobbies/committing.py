@@ -108,8 +108,7 @@ def _could_not(work: Work, lobby: Lobby, state: State, error: Exception) -> None
         work.trouble(work.me, f"{lobby.label} could not be changed: {error}")
     for handle in bad or adds:
         work.post(handle, Answer(lobby.group, Choice.REJECT))
-    rest = {handle: data for handle, data in adds.items() if handle not in bad}
-    intents = replace(lobby.intents, adds=rest)
+    intents = lobby.intents.let_in_no_more(bad)
     if not bad:
         intents = replace(intents, adds={}, deputies=None, update=False)
     work.keep_lobby(replace(lobby, intents=intents), reworded=True)

@@ -33,7 +33,7 @@ FORSAKEN_STEP_SECONDS = 10.0
 def leave(work: Work, command: LeaveLobby) -> None:
     """Leave a lobby: we are in until the commit that says so. A leader is succeeded first."""
     lobby = need_lobby(work, command.lobby)
-    if lobby.stage in (Stage.INVITED, Stage.JOINING):
+    if lobby.awaited:
         decline(work, lobby)
         return
     if lobby.stage is not Stage.MEMBER:
@@ -76,8 +76,7 @@ def remove(work: Work, command: RemoveFrom) -> None:
 def _withdraw(work: Work, lobby: Lobby, handle: str) -> None:
     """An invitation is taken back: who accepted already is put out again if its commit flies."""
     accepted = handle in lobby.intents.adds
-    adds = {one: data for one, data in lobby.intents.adds.items() if one != handle}
-    intents = replace(lobby.intents, adds=adds)
+    intents = lobby.intents.let_in_no_more({handle})
     if accepted and lobby.voice.staged is not None:
         intents = intents.put_out(handle, f"by {work.me}")
     work.post(handle, Answer(lobby.group, Choice.REJECT))

@@ -17,7 +17,7 @@ from conclave.chat.lobbies import (
     rejoining,
     terms,
 )
-from conclave.chat.lobbies.catching_up import DEAF, IN, catch_up, leader_heard, noticed
+from conclave.chat.lobbies.catching_up import DEAF, catch_up, leader_heard, noticed
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words.content import Term
 from conclave.chat.work import Work
@@ -33,7 +33,7 @@ from conclave.wire.order import EntryKind, Ordered
 def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     """An entry of the order: pushed by the leader, or fetched of somebody who has it."""
     lobby = work.lobby(entry.group)
-    if lobby is None or lobby.order is None or lobby.stage not in IN or lobby.healing.step in DEAF:
+    if lobby is None or lobby.order is None or not lobby.follows or lobby.healing.step in DEAF:
         return
     watch = lobby.watch
     if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from conclave.chat import groups
 from conclave.chat.lobbies import changing, following, healing
-from conclave.chat.lobbies.catching_up import IN
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.errors import LocalError, RemoteError
@@ -32,7 +31,7 @@ def opened(work: Work, handle: str, frames: Sequence[Frame]) -> None:
             left.setdefault(frame.group, []).append(frame)
     for group, entries in left.items():
         lobby, state = work.lobby(group), work.session(group)
-        if lobby is None or lobby.order is None or lobby.lead is None or state is None or lobby.stage not in IN:
+        if lobby is None or lobby.order is None or lobby.lead is None or state is None or not lobby.follows:
             continue
         if lobby.healing.step is not Step.SOUND or _beside(work, lobby):
             continue

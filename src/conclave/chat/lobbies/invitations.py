@@ -89,11 +89,10 @@ def apart(work: Work, lobby: Lobby, handle: str) -> None:
 
 def in_already(work: Work, lobby: Lobby, people: Collection[str]) -> Lobby:
     """The same where we came in with ``people``: whom of them we had asked in, we do not let in."""
-    adds = {handle: package for handle, package in lobby.intents.adds.items() if handle not in people}
-    for handle in sorted(lobby.intents.adds.keys() - adds.keys()):
+    for handle in sorted(lobby.intents.adds.keys() & set(people)):
         # A leaf of it is here already: if it is not in, it hears.
         work.post(handle, Answer(lobby.group, Choice.REJECT))
-    return replace(lobby, intents=replace(lobby.intents, adds=adds), invited=lobby.invited.difference(people))
+    return replace(lobby, intents=lobby.intents.let_in_no_more(people), invited=lobby.invited.difference(people))
 
 
 def full(work: Work, handle: str, group: bytes) -> bool:

@@ -30,7 +30,6 @@ from conclave.values import replace
 from conclave.wire.order import Run
 from conclave.wire.posts import Leave
 
-_IN = (Stage.MEMBER, Stage.LEAVING, Stage.CLOSING)
 HEAL_FIRST = 20.0
 """Who was about to come into another half waits so much longer (seconds) for somebody of that half to lead."""
 LEAVING_LAST = 60.0
@@ -38,7 +37,6 @@ LEAVING_LAST = 60.0
 ALONE_LAST = 60.0
 """Who reaches nobody follows a leader that left so much later (seconds), and again for each before it in the
 succession: others may lead by now, and say so by mail."""
-_WATCHING = (Stage.MEMBER, Stage.LEAVING)
 
 
 def settle(work: Work, group: bytes) -> None:
@@ -46,7 +44,7 @@ def settle(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None:
         return
-    if lobby.stage in _IN and lobby.leader == work.me and lobby.healing.step is Step.SOUND:
+    if lobby.inside and lobby.leader == work.me and lobby.healing.step is Step.SOUND:
         if lobby.watch.followers is None and lobby.order is not None and _ours(lobby):
             watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, fetching=0)
             work.keep_lobby(replace(lobby, watch=watch))
@@ -61,7 +59,7 @@ def settle(work: Work, group: bytes) -> None:
 def _watch(work: Work, group: bytes) -> float:
     """Be woken in time to miss the leader. Seconds for which it has been lost; negative while it is not."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or lobby.stage not in _WATCHING or audience.leads(work, lobby):
+    if lobby is None or lobby.order is None or not lobby.follows or audience.leads(work, lobby):
         return -1.0
     if not 0.0 < lobby.watch.heard <= work.now:  # since our start, or since the clock was set back
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
@@ -101,7 +99,7 @@ def _tie(work: Work, group: bytes) -> None:
 def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
     if lobby.stage is Stage.JOINING:
         return frozenset((lobby.inviter,))
-    if lobby.stage not in _IN:
+    if not lobby.inside:
         return frozenset()
     rumoured = healing.sought(work, lobby)
     if lobby.watch.followers is not None:
@@ -141,7 +139,7 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
     So is whoever leads its other half, as members say, though we never met it.
     """
     for lobby in work.lobbies():
-        if lobby.order is None or lobby.stage not in _IN:
+        if lobby.order is None or not lobby.inside:
             continue
         if not audience.known(work, lobby, handle) and handle not in healing.sought(work, lobby):
             continue
@@ -171,7 +169,7 @@ def _soon(work: Work, renew: float) -> float:
 def passed(work: Work, group: bytes) -> None:
     """Time passed: see whether the leader is still there, and if not, whether it is our turn."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or lobby.stage not in _WATCHING:
+    if lobby is None or lobby.order is None or not lobby.follows:
         return
     if lobby.watch.rumours:
         _tie(work, group)  # some may have grown old
@@ -276,7 +274,7 @@ def _take(work: Work, group: bytes) -> None:
 def expelled(work: Work, handle: str) -> None:
     """Nobody waits for somebody whom the authority put out."""
     for lobby in work.lobbies():
-        if lobby.leader == handle and lobby.stage in _IN:
+        if lobby.leader == handle and lobby.inside:
             heard = work.now - work.settings.patience.silence
             work.keep_lobby(replace(lobby, watch=replace(lobby.watch, heard=heard)))
             work.wake(work.now)

@@ -140,7 +140,7 @@ def unknown_head(work: Work, handle: str, head: Head) -> None:
     if _out(work, head.group):
         followed(work, handle, head.group)
         send(work, handle, Have(head.group, head.seq))
-    elif lobby is not None and lobby.stage in (Stage.INVITED, Stage.JOINING):
+    elif lobby is not None and lobby.awaited:
         _awaiting(work, lobby, handle)
 
 

@@ -208,7 +208,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
 def _not_in(work: Work, handle: str, group: bytes) -> None:
     """A welcome is not taken by who is not in: others are not to think that we are."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.stage in (Stage.INVITED, Stage.JOINING, Stage.ENDED):
+    if lobby is None or lobby.awaited or lobby.stage is Stage.ENDED:
         work.post(handle, Leave(group))
 
 
@@ -276,16 +276,15 @@ def left(work: Work, handle: str, group: bytes) -> None:
     """Somebody who accepted, or who is in for us alone, does not want to be in; an older device does not say so."""
     lobby = work.lobby(group)
     state = work.session(group)
-    if lobby is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING) or state is None:
+    if lobby is None or not lobby.follows or state is None:
         return
     if groups.outlived(work, state, handle, work.device(handle)):
         return
-    intents = lobby.intents
-    adds = {one: data for one, data in intents.adds.items() if one != handle}
+    intents = lobby.intents.let_in_no_more({handle})
     if handle in groups.roster(state) or lobby.voice.staged is not None:
         intents = intents.put_out(handle, groups.LEFT)
     invited = lobby.invited
     if handle in invited and invitations.heard(work, lobby, handle, groups.roster(state)):
         invited -= {handle}
-    work.keep_lobby(replace(lobby, intents=replace(intents, adds=adds), invited=invited), reworded=True)
+    work.keep_lobby(replace(lobby, intents=intents, invited=invited), reworded=True)
     work.stir(group)

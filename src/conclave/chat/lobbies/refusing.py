@@ -41,8 +41,7 @@ def _turn_away(work: Work, lobby: Lobby, handles: set[str]) -> None:
     for handle in sorted(handles):
         work.trouble(handle, f"{handle} could not be let into {lobby.label}: {lobby.leader}, who leads it, refuses")
         work.post(handle, Answer(lobby.group, Choice.REJECT))
-    adds = {handle: data for handle, data in lobby.intents.adds.items() if handle not in handles}
     known = lobby.refusals
     watch = replace(lobby.watch, refusals=replace(known, doubted=known.doubted - handles))
-    intents = replace(lobby.intents, adds=adds)
+    intents = lobby.intents.let_in_no_more(handles)
     work.keep_lobby(replace(lobby, intents=intents, invited=lobby.invited - handles, watch=watch), reworded=True)

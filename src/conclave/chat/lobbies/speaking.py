@@ -27,11 +27,11 @@ from conclave.wire.order import Refused as RefusedFrame
 
 def say(work: Work, lobby: Lobby, identity: bytes, body: Body, *, counted: bool = True) -> None:
     """Something of ours for a lobby. Raises ``Refused`` where we are not in, or too much waits already."""
-    if lobby.stage in (Stage.INVITED, Stage.JOINING):
+    if lobby.awaited:
         raise LocalError(
             f"you are not in {lobby.label} yet", remedy=f"accept the invitation; {lobby.inviter} lets you in"
         )
-    if lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
+    if not lobby.follows:
         raise Refused(f"you are not in {lobby.label} any more", reason="not-a-member", remedy="ask to be invited")
     if len(lobby.voice.waiting) >= work.settings.outbox_posts:
         raise Refused(
@@ -76,7 +76,7 @@ def take_term(work: Work, lobby: Lobby, body: Body) -> None:
 def flush(work: Work, group: bytes) -> None:
     """Protect what can be said now, and hand it in."""
     lobby = work.lobby(group)
-    if lobby is None or lobby.order is None or lobby.stage not in (Stage.MEMBER, Stage.LEAVING):
+    if lobby is None or lobby.order is None or not lobby.follows:
         return
     leading = audience.leads(work, lobby)
     if not leading and not work.peer(lobby.leader).linked:
