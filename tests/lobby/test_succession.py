@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conclave.lobby.succession import CANDIDATES, Move, Patience, dialled, move
+from conclave.lobby.succession import CANDIDATES, Patience, dialled, is_our_turn
 
 PEOPLE = ("ayse", "burak", "cem", "deniz", "elif")
 P = Patience()
@@ -17,7 +17,7 @@ P = Patience()
 def when(me: str, linked: set[str], *, people: tuple[str, ...] = PEOPLE, behind: bool = False) -> float | None:
     """After how many seconds ``me`` takes the term; None: not within ten minutes."""
     for tenth in range(6_000):
-        if move(people, me, linked, tenth / 10, P, behind=behind) is Move.TAKE:
+        if is_our_turn(people, me, linked, tenth / 10, P, behind=behind):
             return tenth / 10
     return None
 
@@ -46,16 +46,16 @@ def test_who_reaches_nobody_waits_and_who_is_not_in_never_leads() -> None:
     assert when("ayse", {"zeynep"}) is None
     assert when("zeynep", set(PEOPLE)) is None
     assert when("ayse", {"ayse"}) is None
-    assert move(PEOPLE, "ayse", set(), P.gather, P, behind=False, handed=True) is Move.TAKE
+    assert is_our_turn(PEOPLE, "ayse", set(), P.gather, P, behind=False, handed=True)
 
 
 def test_the_last_one_leads_alone() -> None:
     assert when("ayse", set(), people=("ayse",)) == P.beat + P.gather
-    assert move(["ayse"], "ayse", set(), P.beat + P.gather, P, behind=True) is Move.COLLECT
+    assert not is_our_turn(["ayse"], "ayse", set(), P.beat + P.gather, P, behind=True)
 
 
 def test_who_is_behind_collects_first_but_not_for_ever() -> None:
-    assert move(PEOPLE, "ayse", {"burak"}, P.gather, P, behind=True) is Move.COLLECT
+    assert not is_our_turn(PEOPLE, "ayse", {"burak"}, P.gather, P, behind=True)
     at = when("ayse", {"burak"}, behind=True)
     assert at is not None
     assert P.gather < at <= P.gather + 2 * P.step
@@ -80,5 +80,5 @@ def test_of_people_who_all_reach_each_other_one_is_the_first(there: set[str]) ->
 
 @pytest.mark.parametrize("lost_for", [-5.0, 0.0])
 def test_nobody_takes_what_is_not_lost(lost_for: float) -> None:
-    assert move(PEOPLE, "ayse", {"burak"}, lost_for, P, behind=False) is Move.WAIT
+    assert not is_our_turn(PEOPLE, "ayse", {"burak"}, lost_for, P, behind=False)
     assert dialled(PEOPLE, "elif", lost_for, P) == {"ayse", "burak", "cem"}

@@ -102,7 +102,7 @@ class Filer:
                     find=self._find,
                     spawn=group.create_task,
                     put=self._put,
-                    drained=lambda peer: self.files.drained(peer),
+                    drained=lambda _: self.files.drained(),
                     tell=self.notices.append,
                     jitter=lambda: 0.0,
                 )

@@ -88,7 +88,7 @@ class Valved(Filer):
 
     def open(self, chunks: int = 1 << 30) -> None:
         self.valve.left = chunks
-        self.files.drained("")
+        self.files.drained()
 
 
 @pytest.fixture

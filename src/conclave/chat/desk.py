@@ -300,7 +300,7 @@ def _expelled(work: Work, peer: str, reason: str) -> None:
         if peer in lobby.invited:
             intents = lobby.intents.let_in_no_more({peer})
             work.keep_lobby(replace(lobby, invited=lobby.invited - {peer}, intents=intents), reworded=True)
-        delay = 2.0 + 3.0 * work.chance()
+        delay = purging.patience(work)
         purging.purge(work, work.lobby(lobby.group) or lobby, peer, reason, delay=delay, judged=True)
     leadership.expelled(work, peer)
     links.abandon(work, peer)

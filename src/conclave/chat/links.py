@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place
 from conclave.chat.effects import DropPosts, DropState, MarkLine, Recollect, Send
+from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
 from conclave.chat.words.line import Status
@@ -169,7 +170,7 @@ def drop_waiting(work: Work, handle: str) -> None:
         work.mark_line("@" + handle, unsaid.id, Status.FAILED)
     if len(peer.waiting):
         again = peer.again.difference(unsaid.id for unsaid in peer.waiting)
-        work.keep(replace(peer, waiting=type(peer.waiting)(), again=again))
+        work.keep(replace(peer, waiting=Fifo(), again=again))
 
 
 def mail_anew(work: Work, handle: str) -> None:

@@ -136,6 +136,17 @@ class Ears:
     heeded: Mapping[str, float] = field(default_factory=dict)  # whose roll call we answered when, and when we called
 
 
+class Waited(NamedTuple):
+    """For how long something has gone on, as far as we were awake to see it. Times are seconds."""
+
+    seconds: float = 0.0
+    last: float = 0.0  # UNIX seconds when it was seen last; 0: never
+
+    def seen(self, now: float, step: float) -> Waited:
+        """It goes on ``now``; of the time since it was seen last ``step`` counts at most: we may have slept."""
+        return Waited(self.seconds + (min(abs(now - self.last), step) if self.last else 0.0), now)
+
+
 class Step(IntEnum):
     """How we come from a half that lost into the one that counts. The numbers are stored."""
 
@@ -212,11 +223,11 @@ class Watch:
     tied: frozenset[str] = frozenset()
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
-    forsaken: tuple[float, float] = (0.0, 0.0)  # seconds beyond the lobby's, and when they were counted last
+    forsaken: Waited = Waited()  # seconds beyond the lobby's, and when they were counted last
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     vouching: float = 0.0  # since when others say so
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup
-    keyless: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    keyless: Mapping[str, Waited] = field(default_factory=dict)
     """Who asks us for keys while we have none: for how many seconds, and when it did so last."""
     handed: Run | None = None  # the term whose leader lost its home, or is out, or forgot it, and leads no more
     purge: Mapping[str, float] = field(default_factory=dict)  # when we remove whom, unless somebody else has
@@ -229,11 +240,11 @@ class Watch:
     boxes: Boxes | None = None  # what whoever leads told last of mailboxes: to be shown, and no more
     rumours: Mapping[str, tuple[Run, float]] = field(default_factory=dict)
     """Whose leader we have not heard ourselves: who says to follow it, in which term, and since when."""
-    shunned: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    shunned: Mapping[str, Waited] = field(default_factory=dict)
     """Who says that we are out in its half, for how many seconds, and when it said so last."""
     put_out: frozenset[str] = frozenset()  # who of them names the entry that put us out there
     estranged: frozenset[str] = frozenset()  # who says so and is out here: a head is shown it ever more rarely
-    shown: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    shown: Mapping[str, Waited] = field(default_factory=dict)
     """Who takes us for in while we wait to be: for how many seconds that it was heard in, and when it was last."""
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for

@@ -11,7 +11,6 @@ that is not to be put out leads alone. Left out: links, and what a term says (``
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from enum import Enum
 
 from conclave.values import dataclass
 
@@ -33,14 +32,6 @@ class Patience:
     step: float = 2.0
 
 
-class Move(Enum):
-    """What to do about a lost leader now."""
-
-    WAIT = "wait"
-    COLLECT = "collect"  # somebody who is linked has more: fetch first
-    TAKE = "take"
-
-
 def dialled(succession: Sequence[str], me: str, lost_for: float, patience: Patience) -> frozenset[str]:
     """Whom to have links to while the leader is lost. ``succession`` is without the leader, and with us."""
     reach = CANDIDATES * (1 + int(max(0.0, lost_for) // (patience.step * CANDIDATES + patience.gather)))
@@ -48,7 +39,7 @@ def dialled(succession: Sequence[str], me: str, lost_for: float, patience: Patie
     return frozenset(succession if me in candidates else candidates) - {me}
 
 
-def move(
+def is_our_turn(
     succession: Sequence[str],
     me: str,
     linked: Collection[str],
@@ -57,20 +48,18 @@ def move(
     *,
     behind: bool,
     handed: bool = False,
-) -> Move:
-    """What to do when the leader has been lost for ``lost_for`` seconds.
+) -> bool:
+    """Whether to take the term, now that the leader has been lost for ``lost_for`` seconds.
 
-    ``behind``: somebody linked has more; ``handed``: the leader itself leaves, so that even who reaches nobody else
-    takes the term.
+    ``behind``: somebody linked has more, which is fetched first, for a while. ``handed``: the leader itself leaves, so
+    that even who reaches nobody else takes the term.
     """
     if list(succession) == [me]:  # the others are to be put out, and nobody else is there to do it
         turn = patience.beat + patience.gather  # who came in behind what we have, and leads, is heard by then
     elif me not in succession or not (handed or any(one in linked for one in succession if one != me)):
-        return Move.WAIT
+        return False
     else:
         place = succession.index(me)
         before = sum(one in linked for one in succession[:place])
         turn = patience.gather + patience.step * min(place, before + CANDIDATES - 1) + 2 * patience.step * before
-    if lost_for < turn:
-        return Move.WAIT
-    return Move.COLLECT if behind and lost_for < turn + 2 * patience.step else Move.TAKE
+    return lost_for >= turn + (2 * patience.step if behind else 0.0)

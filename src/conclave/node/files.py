@@ -111,9 +111,8 @@ class Files:
         self._serving.lost(peer)
         self._downloads.lost(peer)
 
-    def drained(self, peer: str) -> None:
+    def drained(self) -> None:
         """A slow link has room again."""
-        del peer
         self._serving.drained()
 
     # What the conversation tells.

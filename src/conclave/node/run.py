@@ -270,7 +270,7 @@ class Node:
 
     def _drained(self, peer: str) -> None:
         self.pump.drained(peer)
-        self.files.drained(peer)
+        self.files.drained()
 
     def _hear(self, deed: HearFile | LookAtFile) -> None:
         self._spawn(self._heard(deed))

@@ -13,7 +13,7 @@ from conclave.chat.lobbies import audience, speaking
 from conclave.chat.lobbies.ending import end, out
 from conclave.chat.lobbies.invitations import decline, demand_in, in_already, own_handle
 from conclave.chat.lobbies.purging import purge
-from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
 from conclave.chat.words.content import Closing, Leaving, decode_content
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
@@ -100,14 +100,14 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
 
 def _forsaken(work: Work, lobby: Lobby) -> Lobby:
     """The lobby, with how long our leader has left, or we lead, and nobody followed who would put us out."""
-    seconds, (since, last) = lobby.forsaken, lobby.watch.forsaken
+    seconds, counted = lobby.forsaken, lobby.watch.forsaken
     if not _alone(work, lobby) or work.session(lobby.group) is None:
-        seconds, since, last = 0, 0.0, 0.0
+        seconds, counted = 0, Waited()
     else:
-        since, last = since + (min(abs(work.now - last), FORSAKEN_STEP_SECONDS) if last else 0.0), work.now
-        if since >= FORSAKEN_STEP_SECONDS:
-            seconds, since = seconds + int(since), since % 1
-    kept, counted = seconds != lobby.forsaken, (since, last)
+        counted = counted.seen(work.now, FORSAKEN_STEP_SECONDS)
+        if counted.seconds >= FORSAKEN_STEP_SECONDS:
+            seconds, counted = seconds + int(counted.seconds), Waited(counted.seconds % 1, work.now)
+    kept = seconds != lobby.forsaken
     if kept or counted != lobby.watch.forsaken:
         lobby = replace(lobby, forsaken=seconds, watch=replace(lobby.watch, forsaken=counted))
         work.keep_lobby(lobby, reworded=kept)
@@ -152,7 +152,7 @@ def passed(work: Work, group: bytes) -> None:
         return
     work.pending = True
     lobby = _forsaken(work, lobby)
-    waited = lobby.forsaken + lobby.watch.forsaken[0]
+    waited = lobby.forsaken + lobby.watch.forsaken.seconds
     if waited > FORSAKEN_WORDS_SECONDS or (waited > FORSAKEN_SECONDS and not _has_words(lobby)):
         out(work, lobby, groups.LEFT)
         return

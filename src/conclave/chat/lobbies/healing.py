@@ -16,7 +16,7 @@ from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
-from conclave.chat.lobby_state import Lobby, Stage, Step
+from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -348,15 +348,17 @@ def shunned(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
             _estranged(work, lobby, handle, alone=len(groups.roster(state)) == 1)
         return
     people = set(groups.roster(state)) - {work.me}
-    said = {one: at for one, at in lobby.watch.shunned.items() if one in people and _still(work, at)}
-    waited, last = said.get(handle, (0.0, work.now))
-    waited += min(abs(work.now - last), SHUNNED_STEP_SECONDS)
-    said[handle] = (waited, work.now)
+    said = {
+        one: at
+        for one, at in lobby.watch.shunned.items()
+        if one in people and abs(work.now - at.last) < SHUNNED_AGAIN_SECONDS
+    }
+    waited = said[handle] = said.get(handle, Waited()).seen(work.now, SHUNNED_STEP_SECONDS)
     counts = out_by > lobby.healing.since(work.me)
     put_out = (lobby.watch.put_out & said.keys()) - {handle} | ({handle} if counts else set())
     lobby = replace(lobby, watch=replace(lobby.watch, shunned=said, put_out=put_out))
     work.keep_lobby(lobby)
-    if len(people) > 1 and waited < SHUNNED_SECONDS:
+    if len(people) > 1 and waited.seconds < SHUNNED_SECONDS:
         return
     if 2 * len(put_out) > len(people):
         ending.out(work, lobby, "in the other half of the lobby")
@@ -372,10 +374,6 @@ def _estranged(work: Work, lobby: Lobby, handle: str, *, alone: bool) -> None:
     elif handle not in watch.estranged:
         watch = replace(watch, estranged=watch.estranged | {handle})
     work.keep_lobby(replace(lobby, watch=watch))
-
-
-def _still(work: Work, at: tuple[float, float]) -> bool:
-    return abs(work.now - at[1]) < SHUNNED_AGAIN_SECONDS
 
 
 def followed(lobby: Lobby, handle: str) -> Lobby:

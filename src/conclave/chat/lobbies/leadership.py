@@ -25,7 +25,6 @@ from conclave.chat.words.content import Term
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby import succession
-from conclave.lobby.succession import Move
 from conclave.values import replace
 from conclave.wire.order import Run
 from conclave.wire.posts import Leave
@@ -203,13 +202,9 @@ def passed(work: Work, group: bytes) -> None:
         lost_for -= ALONE_LAST * (1 + people.index(work.me))
     assert lobby.order is not None
     behind = lobby.watch.goal > lobby.order.seq
-    match succession.move(
-        people, work.me, linked_now, lost_for, work.settings.patience, behind=behind, handed=handed
-    ):
-        case Move.TAKE:
-            _take(work, group)
-        case Move.COLLECT | Move.WAIT:
-            pass
+    patience = work.settings.patience
+    if succession.is_our_turn(people, work.me, linked_now, lost_for, patience, behind=behind, handed=handed):
+        _take(work, group)
 
 
 def _prod(work: Work, group: bytes) -> None:

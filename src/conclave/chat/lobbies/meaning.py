@@ -9,7 +9,8 @@ from conclave.chat import groups
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import ending, receipts, retelling, rolls, sharing, timers
-from conclave.chat.lobby_state import Lobby, Mark, Stage
+from conclave.chat.lobbies.purging import patience, purge
+from conclave.chat.lobby_state import Lobby, Mark, Stage, Waited
 from conclave.chat.notices import LeaderChanged, Receipted
 from conclave.chat.words.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.work import Work
@@ -106,17 +107,8 @@ def _receipt(work: Work, lobby: Lobby, author: str, mark: Mark) -> None:
 
 def _leaving(work: Work, lobby: Lobby, author: str) -> None:
     """Somebody asks to be put out; a leader who does so is succeeded at once."""
-    if author == work.me:
-        return
-    intents = lobby.intents.put_out(author, groups.LEFT)
-    watch = lobby.watch
-    if author == lobby.leader:
-        watch = replace(watch, heard=work.now - work.settings.patience.silence)
-    due = work.now + (0.0 if lobby.leader == work.me else 2.0 + 3.0 * work.chance())
-    watch = replace(watch, purge={**watch.purge, author: due})
-    work.wake(max(due, work.now))
-    work.keep_lobby(replace(lobby, intents=intents, watch=watch), reworded=True)
-    work.stir(lobby.group)
+    if author != work.me:
+        purge(work, lobby, author, groups.LEFT, delay=patience(work))
 
 
 def _close(work: Work, lobby: Lobby, author: str, seq: int) -> None:
@@ -146,12 +138,10 @@ def unknown_head(work: Work, handle: str, head: Head) -> None:
 
 def _awaiting(work: Work, lobby: Lobby, handle: str) -> None:
     """Somebody takes us for a member, and our welcome does not come: after a while it hears that we are not in."""
-    known = {one: at for one, at in lobby.watch.shown.items() if abs(work.now - at[1]) < SHOWN_KEPT_SECONDS}
-    waited, last = known.get(handle, (0.0, work.now))
-    waited += min(abs(work.now - last), STEP_SECONDS)
-    if waited >= WELCOME_SECONDS:
+    shown = {one: at for one, at in lobby.watch.shown.items() if abs(work.now - at.last) < SHOWN_KEPT_SECONDS}
+    waited = shown[handle] = shown.get(handle, Waited()).seen(work.now, STEP_SECONDS)
+    if waited.seconds >= WELCOME_SECONDS:
         send(work, handle, Refused(lobby.group, 0, 0, Refusal.NOT_IN))
-    shown = {**known, handle: (waited, work.now)}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shown=shown)))
 
 

@@ -33,6 +33,7 @@ from conclave.chat.state import Holder
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
+from conclave.lobby.shelf import Shelf
 from conclave.mls import group as mls
 from conclave.mls.group import State
 from conclave.values import replace
@@ -255,7 +256,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
             lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew,
             shown={},
         ),
-        ears=replace(lobby.ears, counts=type(lobby.ears.counts)(), lost=()),
+        ears=replace(lobby.ears, counts=Shelf(), lost=()),
     )  # fmt: skip
     work.wake(renew)
     work.keep_lobby(lobby, reworded=True)

@@ -15,6 +15,9 @@ from conclave.errors import VerificationError
 from conclave.pki.verify import issued_at
 from conclave.values import replace
 
+LEADER_FIRST_SECONDS = 2.0
+SPREAD_SECONDS = 3.0
+"""Who does not lead waits so long for the leader to put somebody out, and a chance more for each other."""
 SUSPENDED = "suspended"
 """Why somebody is put out whom the authority may let in again by the same certificate."""
 
@@ -57,8 +60,7 @@ def judged(work: Work, *, anew: bool) -> None:
             why = work.judges.revoked(shown)
             if why is not None and handle != work.me:
                 reason = SUSPENDED if why.suspended else "certificate revoked"
-                delay = 2.0 + 3.0 * work.chance()
-                purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=delay, judged=True)
+                purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=patience(work), judged=True)
             elif handle in work.expelled and not _is_out(work, handle, shown):
                 readmitted(work, handle)
     for lobby in work.lobbies():
@@ -109,6 +111,11 @@ def _said_at(work: Work, handle: str, certificate: bytes) -> int:
     """When the authority said that ``handle`` is out (UNIX seconds by its clock); 0 where a list says so."""
     word = work.expelled.get(handle)
     return 0 if word is None or work.judges.revoked(certificate) is not None else int(word.at)
+
+
+def patience(work: Work) -> float:
+    """For how many seconds the leader is left to put somebody out first, and then one of the others."""
+    return LEADER_FIRST_SECONDS + SPREAD_SECONDS * work.chance()
 
 
 def purge(work: Work, lobby: Lobby, handle: str, reason: str, *, delay: float, judged: bool = False) -> None:

@@ -17,7 +17,7 @@ from conclave.chat.lobbies import audience, coming_in, ending, invitations, lack
 from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
-from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
+from conclave.chat.lobby_state import Flying, Lobby, Stage, Step, Waited
 from conclave.chat.pairs import certificates
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
@@ -110,9 +110,8 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
 
 def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
     """We come from a backup, and so may who asks us: one that has keys, and took us for its leader, leads soon."""
-    waited, last = lobby.watch.keyless.get(handle, (0.0, work.now))
-    waited += min(abs(work.now - last), 2 * KEYLESS_AGAIN)  # either may have slept
-    watch = replace(lobby.watch, keyless={**lobby.watch.keyless, handle: (waited, work.now)})
+    waited = lobby.watch.keyless.get(handle, Waited()).seen(work.now, 2 * KEYLESS_AGAIN)
+    watch = replace(lobby.watch, keyless={**lobby.watch.keyless, handle: waited})
     if handle == lobby.leader:
         watch = replace(watch, handed=lobby.lead)
     lobby = replace(lobby, watch=watch)

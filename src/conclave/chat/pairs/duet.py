@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from conclave.chat import delivery, groups, packages, records, timers
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
+from conclave.chat.fifo import Fifo
 from conclave.chat.hearing import Heard, hear
 from conclave.chat.notices import Receipted
 from conclave.chat.pair import Theirs
@@ -110,7 +111,7 @@ def _flush(work: Work, handle: str, *, lost: bool) -> None:
     """There is a group: what waited for it is said, and to who ``lost`` its home the timer that it does not know."""
     peer = work.peer(handle)
     waiting = tuple(peer.waiting)
-    work.keep(replace(peer, waiting=type(peer.waiting)()))
+    work.keep(replace(peer, waiting=Fifo()))
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
