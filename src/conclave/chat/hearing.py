@@ -70,36 +70,43 @@ def hear(work: Work, heard: Heard) -> bool:
         if isinstance(content.body, Offer) and author != work.me:
             _offered(work, heard, content.body)
         return True
-    if not isinstance(content.body, Edit | Delete | Reaction | Pin):
+    said = _said_of_a_line(work, heard)
+    if said is None:
         return False
-    body = content.body
-    match body:
-        case Edit(target):
-            line_at: tuple[str, bytes] | None = (author, target)
-        case Delete():
-            line_at = None  # else its own original would go with the words
-        case Reaction(at) | Pin(at):
-            line_at = (at.author, at.id)
-    about = Line(
-        content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, line_at
-    )  # kept for its signature
-    work.record(AddLine(conversation, about, heard.original))
-    match content.body:
-        case Edit(target, text):
-            work.record(AmendLine(conversation, author, target, text, content.sent))
-            work.tell(LineChanged(conversation, author, target))
-        case Delete(target):
-            work.record(EraseLine(conversation, author, target))
-            work.deed(LookAtFile(conversation, target))
-            work.tell(LineChanged(conversation, author, target))
-        case Reaction(at, sign, on):
-            work.record(SetReaction(conversation, at.author, at.id, author, sign, on, content.sent))
-            work.tell(LineChanged(conversation, at.author, at.id))
-        case Pin(at, on):
-            said = min(content.sent, work.now)  # a clock that is ahead must not outdo what others say later
-            work.record(SetPin(conversation, at.author, at.id, on, said))
-            work.tell(LineChanged(conversation, at.author, at.id))
+    target, record = said
+    # Kept for its signature; a deletion names no line, else its own original would go with the words.
+    about = None if isinstance(content.body, Delete) else target
+    work.record(
+        AddLine(
+            conversation,
+            Line(content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, about),
+            heard.original,
+        )
+    )
+    work.record(record)
+    if isinstance(record, EraseLine):
+        work.deed(LookAtFile(conversation, record.id))
+    work.tell(LineChanged(conversation, *target))
     return True
+
+
+def _said_of_a_line(
+    work: Work, heard: Heard
+) -> tuple[tuple[str, bytes], AmendLine | EraseLine | SetReaction | SetPin] | None:
+    """Of which line something is said (author and id), and what becomes of it; None where nothing is."""
+    where, author, sent = heard.conversation, heard.author, heard.content.sent
+    match heard.content.body:
+        case Edit(line, text):
+            return (author, line), AmendLine(where, author, line, text, sent)
+        case Delete(line):
+            return (author, line), EraseLine(where, author, line)
+        case Reaction(at, sign, on):
+            return (at.author, at.id), SetReaction(where, at.author, at.id, author, sign, on, sent)
+        case Pin(at, on):
+            said = min(sent, work.now)  # a clock that is ahead must not outdo what others say later
+            return (at.author, at.id), SetPin(where, at.author, at.id, on, said)
+        case _:
+            return None
 
 
 def _offered(work: Work, heard: Heard, offer: Offer) -> None:

@@ -182,7 +182,7 @@ def parting(ours: Order, theirs: Head) -> int:
     """The last entry that our order and another have in common; -1: none is known."""
     for run in ours.runs:
         for other in theirs.runs:
-            if (run.term, run.rank, run.leader, run.first) == (other.term, other.rank, other.leader, other.first):
+            if same(run, other) and run.first == other.first:
                 return min(run.last, other.last, ours.seq, theirs.seq)
     return -1
 
@@ -200,7 +200,7 @@ def continued(ours: Order, theirs: Head) -> tuple[Run, ...]:
     """
     for at, run in enumerate(ours.runs):
         for newer, other in enumerate(theirs.runs):
-            if (run.term, run.rank, run.leader, run.first) == (other.term, other.rank, other.leader, other.first):
+            if same(run, other) and run.first == other.first:
                 return (*theirs.runs[: newer + 1], *ours.runs[at + 1 :])[:RUNS]
     return theirs.runs[:1] if ours.seq else theirs.runs
 

@@ -51,8 +51,8 @@ def is_our_turn(
 ) -> bool:
     """Whether to take the term, now that the leader has been lost for ``lost_for`` seconds.
 
-    ``behind``: somebody linked has more, which is fetched first, for a while. ``handed``: the leader itself leaves, so
-    that even who reaches nobody else takes the term.
+    ``behind``: somebody linked has more, which is fetched first, for a while. ``handed``: the leader itself leaves,
+    so that even who reaches nobody else takes the term.
     """
     if list(succession) == [me]:  # the others are to be put out, and nobody else is there to do it
         turn = patience.beat + patience.gather  # who came in behind what we have, and leads, is heard by then

@@ -8,11 +8,13 @@ hold, and raises only ``DecodeError``. Left out: what the fields mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from typing import TypeVar
 
 from conclave.errors import DecodeError, LocalError
 
 T = TypeVar("T")
+E = TypeVar("E", bound=IntEnum)
 
 VARINT_MAX = (1 << 30) - 1
 """Largest length that a variable-size vector may have (bytes): RFC 9420 section 2.1.2 allows 30 bits."""
@@ -70,6 +72,21 @@ class Reader:
     def uint64(self) -> int:
         """Eight bytes, big-endian."""
         return int.from_bytes(self.fixed(8))
+
+    def flag(self) -> bool:
+        """One byte, 0 or 1."""
+        value = self.uint8()
+        if value > 1:
+            raise DecodeError("a flag that is neither 0 nor 1")
+        return bool(value)
+
+    def enum(self, kind: type[E]) -> E:
+        """One byte that is a value of ``kind``."""
+        value = self.uint8()
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise DecodeError(f"{value} is no {kind.__name__}") from error
 
     def varint(self) -> int:
         """A length of 1, 2 or 4 bytes in its shortest form: RFC 9420 section 2.1.2, from RFC 9000 section 16."""

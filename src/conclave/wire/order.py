@@ -17,7 +17,7 @@ from conclave.wire.limits import HANDLE, HANDLE_BYTES, HASH_BYTES, ID_BYTES, PAY
 
 RUNS = 64
 """Latest terms of a lobby's order that are remembered and told."""
-RUNS_BYTES = RUNS * (4 + 4 + 1 + 63 + 16)
+RUNS_BYTES = RUNS * (4 + 4 + 1 + HANDLE_BYTES + 16)
 LAST_SEQ = 1 << 62
 """No honest order comes so far; numbers behind it would fit neither a store nor, in the end, a frame."""
 BOXES = 64
@@ -175,25 +175,6 @@ class Boxes:
 OrderFrame = Ordered | Have | Head | Fetch | Submit | Refused | AskInfo | Info | Recall | Originals | Boxes
 
 
-def _enum(reader: Reader, kind: type[IntEnum]) -> int:
-    value = reader.uint8()
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise DecodeError(f"{value} is no {kind.__name__}") from error
-
-
-def _entry_kind(reader: Reader) -> EntryKind:
-    return EntryKind(_enum(reader, EntryKind))
-
-
-def _flag(r: Reader) -> bool:
-    value = r.uint8()
-    if value > 1:
-        raise DecodeError("a flag that is neither 0 nor 1")
-    return bool(value)
-
-
 def _run(r: Reader) -> Run:
     return Run(r.uint32(), r.uint32(), r.text(HANDLE_BYTES), r.uint64(), r.uint64())
 
@@ -260,7 +241,7 @@ def _boxes(r: Reader) -> tuple[tuple[str, int, int], ...]:
 def _ordered(r: Reader) -> Ordered:
     return Ordered(
         r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.uint64(), r.uint64(),
-        _entry_kind(r), r.opaque(PAYLOAD_BYTES),
+        r.enum(EntryKind), r.opaque(PAYLOAD_BYTES),
     )  # fmt: skip
 
 
@@ -270,13 +251,13 @@ DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.HEAD: lambda r: Head(r.fixed(ID_BYTES), *read_place(r)),
     Kind.HAVE: lambda r: Have(r.fixed(ID_BYTES), r.uint64()),
     Kind.SUBMIT: lambda r: Submit(
-        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.uint64(), _entry_kind(r), r.opaque(PAYLOAD_BYTES)
+        r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.uint64(), r.enum(EntryKind), r.opaque(PAYLOAD_BYTES)
     ),
-    Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), Refusal(_enum(r, Refusal))),
+    Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.enum(Refusal)),
     Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
     Kind.INFO: lambda r: Info(r.fixed(ID_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)),
     Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), *_between(r)),
-    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), *_between(r), r.vector(_item, PAYLOAD_BYTES), _flag(r)),
+    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), *_between(r), r.vector(_item, PAYLOAD_BYTES), r.flag()),
     Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), _boxes(r)),
 }
 """What ``wire.frames`` adds to its own table."""

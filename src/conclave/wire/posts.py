@@ -107,18 +107,11 @@ def _group_or_none(r: Reader) -> bytes:
     return group
 
 
-def _choice(r: Reader) -> Choice:
-    try:
-        return Choice(r.uint8())
-    except ValueError as error:
-        raise DecodeError("unknown answer") from error
-
-
 _DECODERS: dict[PostKind, Callable[[Reader], Parcel]] = {
     PostKind.BEGIN: lambda r: Begin(r.opaque(PAYLOAD_BYTES)),
     PostKind.HANDSHAKE: lambda r: Handshake(r.fixed(ID_BYTES), r.opaque(PAYLOAD_BYTES)),
     PostKind.MESSAGE: lambda r: Message(r.fixed(ID_BYTES), r.fixed(ID_BYTES), r.opaque(PAYLOAD_BYTES)),
-    PostKind.ANSWER: lambda r: Answer(_group_or_none(r), _choice(r), r.opaque(PAYLOAD_BYTES)),
+    PostKind.ANSWER: lambda r: Answer(_group_or_none(r), r.enum(Choice), r.opaque(PAYLOAD_BYTES)),
     PostKind.INVITE: lambda r: Invite(r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.vector(_handle, ROSTER_BYTES)),
     PostKind.WELCOME: lambda r: Welcome(
         r.fixed(ID_BYTES), r.text(TEXT_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)

@@ -12,7 +12,7 @@ from conclave.chat import groups, records
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
 from conclave.chat.lobbies import audience, ending, healing, invitations, ordering, refusing, rejoining
-from conclave.chat.lobbies.voice import from_here, give_up_commit, put_off_commit, sealed_before, wait, without_commit
+from conclave.chat.lobbies.voice import from_here, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
 from conclave.chat.words.line import Status
@@ -147,7 +147,7 @@ def _order_own(work: Work, group: bytes) -> None:
         if one.kind is EntryKind.COMMIT and (
             lobby.voice.staged is None or state is None or state.number != one.epoch
         ):
-            give_up_commit(work, lobby)
+            work.keep_lobby(replace(lobby, voice=without_commit(work, lobby.voice)))  # another one came first
             work.stir(group)
             return
         if not one.payload:
@@ -184,9 +184,8 @@ def again(work: Work, group: bytes) -> None:
 
 
 def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
-    """The leader does not order something of ours."""
+    """Somebody does not order something of ours, or does not give us what we asked for."""
     lobby = work.lobby(frame.group)
-    state = work.session(frame.group)
     if lobby is None or lobby.order is None:
         return
     if frame.reason is Refusal.OUTSIDER:
@@ -194,52 +193,58 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         lobby = work.lobby(frame.group) or lobby
     if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
         healing.shunned(work, lobby, handle, frame.number)
-        return
-    if frame.reason is Refusal.OUTSIDER and state is None and handle != lobby.leader:
+    elif frame.reason is Refusal.OUTSIDER and work.session(frame.group) is None and handle != lobby.leader:
         rejoining.absent(work, handle, frame.group)  # it lets us in as little as one who is out itself
-        return
-    if handle not in (lobby.leader, lobby.watch.goal_by):
-        return
-    if frame.reason is Refusal.OUTSIDER and lobby.stage is Stage.LEAVING:
+    elif handle in (lobby.leader, lobby.watch.goal_by):
+        match frame.reason:
+            case Refusal.OUTSIDER:
+                _outsiders(work, lobby, handle, frame.number)
+            case Refusal.GONE if lobby.healing.step is Step.ENTER:
+                rejoining.ask_again(work, frame.group)  # what is answered then says whether we are out
+            case Refusal.GONE:
+                healing.too_late(work, lobby, handle)
+            case Refusal.NO_LEADER:
+                audience.show_head(work, lobby, handle)
+                if handle == lobby.leader:
+                    rejoining.ask_again(work, frame.group)  # it says whom it follows, or that the lobby is closed
+            case Refusal.STALE if handle == lobby.leader:  # nobody else knows whether it is ordered all the same
+                _stale(work, lobby, frame)
+
+
+def _outsiders(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
+    """We are out, says our leader, or whom we asked for entries."""
+    if lobby.stage is Stage.LEAVING:
         ending.out(work, lobby, groups.LEFT)
-        return
-    if frame.reason is Refusal.OUTSIDER and lobby.healing.step is Step.REJOIN:
+    elif lobby.healing.step is Step.REJOIN:
         if handle == lobby.leader:
-            rejoining.not_in(work, lobby, frame.number)
-        return
-    if lobby.healing.step is Step.ENTER and frame.reason in (Refusal.OUTSIDER, Refusal.GONE):
-        rejoining.ask_again(work, frame.group)  # what is answered then says whether we are out
-        return
-    if frame.reason is Refusal.OUTSIDER and handle == lobby.leader:
+            rejoining.not_in(work, lobby, out_by)
+    elif lobby.healing.step is Step.ENTER:
+        rejoining.ask_again(work, lobby.group)  # what is answered then says whether we are out
+    elif handle == lobby.leader:
         healing.outside(work, lobby, handle)
-        return
-    if frame.reason in (Refusal.OUTSIDER, Refusal.GONE):
+    else:
         healing.too_late(work, lobby, handle)
-        return
-    if frame.reason is Refusal.NO_LEADER:
-        audience.show_head(work, lobby, handle)
-        if handle == lobby.leader:
-            rejoining.ask_again(work, frame.group)  # it says whom it follows, or that the lobby is closed
-    if frame.reason is not Refusal.STALE or handle != lobby.leader:
-        return  # nobody else knows whether it is ordered all the same
-    one = next((each for each in lobby.voice.flying if each.number == frame.number), None)
+
+
+def _stale(work: Work, lobby: Lobby, frame: RefusedFrame) -> None:
+    """What we handed in is of an epoch that is over, or a commit that the leader does not want."""
+    state, voice = work.session(frame.group), lobby.voice
+    one = next((each for each in voice.flying if each.number == frame.number), None)
     if one is None:
         return
-    voice, commit = lobby.voice, one.kind is EntryKind.COMMIT
+    commit = one.kind is EntryKind.COMMIT
     if commit and lobby.healing.step is Step.ENTER:
         rejoining.ask_again(work, frame.group)
         return
     if state is None or (state.number <= one.epoch and (not commit or frame.epoch > one.epoch)):
         work.pending = True  # we are behind ourselves: the order brings the epoch that is wanted
         return
-    if commit:
-        lobby = replace(lobby, voice=without_commit(work, voice))
-        if frame.epoch == one.epoch:
-            refusing.refused(work, lobby, voice.staged, one.epoch)
-        else:
-            work.keep_lobby(put_off_commit(work, lobby, one.epoch))
-    else:
+    if not commit:
         work.keep_lobby(replace(lobby, voice=from_here(sealed_before(voice, state.number), one.number)))
+    elif frame.epoch == one.epoch:
+        refusing.refused(work, replace(lobby, voice=without_commit(work, voice)), voice.staged, one.epoch)
+    else:
+        work.keep_lobby(put_off_commit(work, replace(lobby, voice=without_commit(work, voice)), one.epoch))
     work.stir(frame.group)
 
 

@@ -69,13 +69,8 @@ def displaced(lobby: Lobby, one: Flying) -> Lobby:
     return replace(lobby, voice=replace(voice, next=voice.next + 1, flying=(*voice.flying, anew)))
 
 
-def give_up_commit(work: Work, lobby: Lobby) -> None:
-    """Our commit does not count: another one came first. Its number is filled with nothing."""
-    work.keep_lobby(replace(lobby, voice=without_commit(work, lobby.voice)))
-
-
 def without_commit(work: Work, voice: Voice) -> Voice:
-    """The same without the commit that is under way."""
+    """The same without the commit that is under way: it does not count, and its number is filled with nothing."""
     nothing = encode_content(Content(groups.new_id(work), 0, work.now, Seen()))
     flying = tuple(
         Flying(one.number, EntryKind.MESSAGE, 0, content=nothing) if one.kind is EntryKind.COMMIT else one

@@ -2,7 +2,7 @@
 
 Every content has the same head: its author's own counter in the conversation, by which a gap shows, the author's
 clock, and an id of 16 bytes that names it for good. Versioned, so that more can follow. Left out: how it is
-protected (``chat.sessions``) and what it does (``chat.hearing``).
+protected (``chat.groups``) and what it does (``chat.hearing``).
 """
 
 from __future__ import annotations
@@ -226,13 +226,6 @@ def _about(r: Reader) -> About:
     return About(r.text(HANDLE_BYTES), r.fixed(ID_BYTES))
 
 
-def _flag(r: Reader) -> bool:
-    value = r.uint8()
-    if value > 1:
-        raise DecodeError("a flag that is neither 0 nor 1")
-    return bool(value)
-
-
 def _numbered_timer(r: Reader) -> Timer:
     timer = Timer(r.uint32(), r.uint32())
     if not timer.number:
@@ -259,8 +252,8 @@ _READ: dict[int, Callable[[Reader], Body]] = {
     _Kind.TEXT: _text,
     _Kind.EDIT: lambda r: Edit(r.fixed(ID_BYTES), r.text(WORDS_BYTES)),
     _Kind.DELETE: lambda r: Delete(r.fixed(ID_BYTES)),
-    _Kind.REACTION: lambda r: Reaction(_about(r), r.text(REACTION_BYTES), _flag(r)),
-    _Kind.PIN: lambda r: Pin(_about(r), _flag(r)),
+    _Kind.REACTION: lambda r: Reaction(_about(r), r.text(REACTION_BYTES), r.flag()),
+    _Kind.PIN: lambda r: Pin(_about(r), r.flag()),
     _Kind.TIMER: lambda r: Timer(r.uint32()),
     _Kind.NUMBERED_TIMER: _numbered_timer,
     _Kind.OFFER: _offer,
