@@ -12,7 +12,7 @@ from conclave.chat import events as ev
 from conclave.chat.delivery import STREAMS_KEPT
 from conclave.chat.desk import Desk, Settings, restore, step
 from conclave.chat.effects import Deed, Send
-from conclave.chat.lobbies.invitations import ENDED_KEPT
+from conclave.chat.lobbies.labels import ENDED_KEPT
 from conclave.chat.lobbies.lacks import RANGES
 from conclave.chat.lobbies.rolls import CALLS_KEPT
 from conclave.chat.lobby_state import Stage

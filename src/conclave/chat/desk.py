@@ -19,7 +19,9 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.lobbies import (
     answering,
+    asking,
     audience,
+    backups,
     boxes,
     catching_up,
     committing,
@@ -199,7 +201,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Ack():
             duet.declined(work, peer, frame)
             links.ack_arrived(work, peer, frame)
-            invitations.acknowledged(work, peer)
+            asking.acknowledged(work, peer)
         case Ordered():
             following.entry_arrived(work, peer, frame)
         case Submit():
@@ -214,7 +216,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
             catching_up.head_arrived(work, peer, frame)
         case Refused(reason=Refusal.NOT_IN):
             membership.absent(work, peer, frame.group)
-            rejoining.absent(work, peer, frame.group)
+            backups.absent(work, peer, frame.group)
         case Refused():
             speaking.refused(work, peer, frame)
         case AskInfo():

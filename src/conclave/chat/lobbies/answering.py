@@ -17,13 +17,13 @@ from conclave.chat.lobbies.invitations import (
     asked_beside,
     check_roster,
     decline,
-    free_label,
     full,
     still_awaited,
     turn_down,
     withdrawn,
     without,
 )
+from conclave.chat.lobbies.labels import free_label
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pair import Ours
 from conclave.chat.pairs.talk import trust

@@ -9,7 +9,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.effects import Send
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, healing, meaning, rejoining, terms
+from conclave.chat.lobbies import audience, backups, healing, meaning, rejoining, terms
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.lobby import leader as core
@@ -42,7 +42,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
             lobby = replace(lobby, watch=replace(lobby.watch, keyless=keyless))
             work.keep_lobby(lobby)
         anew = lobby.healing.step is Step.REJOIN or orders.counts_before(top, lead)
-        if anew and healing.vouched(work, lobby, handle, top):
+        if anew and backups.vouched(work, lobby, handle, top):
             healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
         elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
             noticed(work, lobby, handle, head.seq)

@@ -10,8 +10,10 @@ from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, speaking
+from conclave.chat.lobbies.asking import in_already
 from conclave.chat.lobbies.ending import end, out
-from conclave.chat.lobbies.invitations import decline, demand_in, in_already, own_handle
+from conclave.chat.lobbies.invitations import decline
+from conclave.chat.lobbies.labels import demand_in, own_handle
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
 from conclave.chat.words.content import Closing, Leaving, decode_content

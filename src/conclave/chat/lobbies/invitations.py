@@ -5,94 +5,19 @@ Left out: what an answer leads to (``chat.lobbies.membership``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-
-from conclave.chat import groups, packages
+from conclave.chat import packages
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestAnswered, RequestArrived
-from conclave.chat.work import Work, need_lobby
-from conclave.errors import LocalError, UsageError, VerificationError
-from conclave.lobby.names import check_handle, check_name
+from conclave.chat.work import Work
+from conclave.errors import VerificationError
+from conclave.lobby.names import check_handle
 from conclave.values import replace
-from conclave.wire.posts import Answer, Choice, Invite, Leave
+from conclave.wire.posts import Answer, Choice, Leave
 
-ENDED_KEPT = 100
-"""Ended lobbies whose labels stay taken; the ones that ended first are forgotten first."""
 INVITERS_MOST = 8
 """So many people at most may let us into one lobby, while our people are asked, or we wait for one of them."""
 WITHDRAWN_SECONDS = 3600.0
 """For so long an invitation that is taken back keeps its place: else who asks and takes it back rings without end."""
-
-
-def invite(work: Work, lobby: Lobby, handles: Collection[str], people: Iterable[str]) -> None:
-    """Ask ``handles`` into a lobby that we are in with ``people``."""
-    question = Invite(lobby.group, lobby.name, tuple(people))
-    posts = {one: work.post(one, question) for one in handles}
-    for one in posts:
-        _forget_passed(work, one, lobby.group)
-    invited = lobby.invited | posts.keys()
-    invites = {one: at for one, at in lobby.invites.items() if one in lobby.invited}
-    work.keep_lobby(replace(lobby, invited=invited, invites={**invites, **posts}), reworded=True)
-
-
-def heard(work: Work, lobby: Lobby, handle: str, people: Iterable[str]) -> bool:
-    """Whether ``handle``, whom we asked in, has taken the invitation, for all we know.
-
-    Where not, what it says answers an older one. Or it had taken this one, and that it had was lost on the way: so it
-    is asked once more: at once, and where it goes on to say so, when it is heard to have taken something.
-    """
-    if work.peer(handle).out.base > lobby.invites.get(handle, 0):
-        return True
-    more = lobby.group in work.peer(handle).passed
-    if not more:
-        work.post(handle, Invite(lobby.group, lobby.name, tuple(people)))
-    peer = work.peer(handle)
-    work.keep(replace(peer, passed={**peer.passed, lobby.group: more}))
-    return False
-
-
-def acknowledged(work: Work, handle: str) -> None:
-    """``handle`` has taken some of what we posted: it is asked in again where more than one word was passed over."""
-    for group, more in work.peer(handle).passed.items():
-        lobby, state = work.lobby(group), work.session(group)
-        if lobby is not None and work.peer(handle).out.base <= lobby.invites.get(handle, 0):
-            continue
-        _forget_passed(work, handle, group)
-        if (
-            more
-            and lobby is not None
-            and lobby.stage is Stage.MEMBER
-            and handle in lobby.invited
-            and state is not None
-        ):
-            work.post(handle, Invite(group, lobby.name, tuple(groups.roster(state))))
-
-
-def _forget_passed(work: Work, handle: str, group: bytes) -> None:
-    peer = work.peer(handle)
-    work.keep(replace(peer, passed={one: more for one, more in peer.passed.items() if one != group}))
-
-
-def apart(work: Work, lobby: Lobby, handle: str) -> None:
-    """``handle`` is in, in a half in which we are out: if it has our invitation, and did not say yes, that is a no.
-
-    Each may have asked the other in, and have waited for its answer.
-    """
-    state = work.session(lobby.group)
-    taken = work.peer(handle).out.base > lobby.invites.get(handle, 0)
-    if lobby.stage is not Stage.MEMBER or handle not in lobby.invited or handle in lobby.intents.adds or not taken:
-        return
-    if state is not None and handle not in groups.roster(state):
-        work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
-        work.tell(RequestAnswered(handle, lobby.label, "rejected"))
-
-
-def in_already(work: Work, lobby: Lobby, people: Collection[str]) -> Lobby:
-    """The same where we came in with ``people``: whom of them we had asked in, we do not let in."""
-    for handle in sorted(lobby.intents.adds.keys() & set(people)):
-        # A leaf of it is here already: if it is not in, it hears.
-        work.post(handle, Answer(lobby.group, Choice.REJECT))
-    return replace(lobby, intents=lobby.intents.let_in_no_more(people), invited=lobby.invited.difference(people))
 
 
 def full(work: Work, handle: str, group: bytes) -> bool:
@@ -237,57 +162,3 @@ def decline_all_of(work: Work, handle: str) -> None:
             turn_down(work, lobby, handle)
         elif lobby.stage is Stage.JOINING and lobby.inviter == handle:
             decline(work, lobby)
-
-
-def free_label(work: Work, name: str, inviter: str, group: bytes) -> str:
-    """What people here will call the lobby: its name, and the inviter's where that is taken.
-
-    A lobby of the same name that ended, or that we closed, gives its label, and so its history, to the new one.
-    """
-    for label in (f"#{name}", f"#{name}@{inviter}", f"#{name}@{inviter}-{group.hex()[:8]}"):
-        taken = work.labelled(label)
-        if taken is None or taken.group == group:
-            return label
-        if taken.inviter == inviter and taken.name == name and taken.stage is Stage.ENDED:
-            work.drop_lobby(taken)
-            return label
-        if inviter == work.me == taken.leader and taken.stage is Stage.CLOSING:
-            work.relabel(taken, f"#{name}@{inviter}-{taken.group.hex()[:8]}")
-            return label
-    return f"#{name}@{inviter}-{group.hex()}"
-
-
-def active(work: Work) -> int:
-    """Lobbies that have not ended; the oldest of too many ended ones are forgotten."""
-    ended = sorted(
-        (one for one in work.lobbies() if one.stage is Stage.ENDED), key=lambda one: (one.ended, one.group)
-    )
-    for lobby in ended[: max(0, len(ended) - ENDED_KEPT)]:
-        work.drop_lobby(lobby)
-    return sum(one.stage is not Stage.ENDED for one in work.lobbies())
-
-
-def own_name(name: str) -> str:
-    """A lobby's name as our people give it. Raises ``LocalError``."""
-    try:
-        return check_name(name)
-    except VerificationError as error:
-        raise UsageError(str(error), remedy=error.remedy) from error
-
-
-def own_handle(text: str) -> str:
-    """A handle as our people give it, with or without ``@``. Raises ``LocalError``."""
-    try:
-        return check_handle(text.removeprefix("@"))
-    except VerificationError as error:
-        raise UsageError(str(error), remedy=error.remedy) from error
-
-
-def demand_in(work: Work, label: str) -> Lobby:
-    """The lobby that a command names, which we must be in. Raises ``LocalError``."""
-    lobby = need_lobby(work, label)
-    if lobby.stage is not Stage.MEMBER:
-        closed = lobby.stage in (Stage.CLOSING, Stage.ENDED)
-        words = "is closed" if closed else "is not yours to change: you are not in"
-        raise LocalError(f"{lobby.label} {words}", remedy="conclave lobby list shows where you are in")
-    return lobby

@@ -9,6 +9,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.lobbies import (
     audience,
+    backups,
     boxes,
     coming_in,
     ending,
@@ -106,7 +107,7 @@ def _wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         return followed | rumoured if rumoured else followed
     lost_for = _lost_for(work, lobby)
     if work.session(lobby.group) is None:  # from a backup: whoever was in may say who leads
-        alone = not (healing.leaderless(work, lobby) or lobby.watch.claims)
+        alone = not (backups.leaderless(work, lobby) or lobby.watch.claims)
         asked = [one for one in lobby.asked if one != work.me and not alone]
         return frozenset((lobby.leader,)) | succession.dialled(asked, work.me, lost_for, work.settings.patience)
     if lost_for < 0:

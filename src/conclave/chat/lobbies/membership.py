@@ -13,15 +13,9 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import answering, audience, coming_in, invitations, terms, timers
+from conclave.chat.lobbies import answering, asking, audience, coming_in, terms, timers
 from conclave.chat.lobbies.healing import adopt
-from conclave.chat.lobbies.invitations import (
-    active,
-    demand_in,
-    free_label,
-    own_handle,
-    own_name,
-)
+from conclave.chat.lobbies.labels import active, demand_in, free_label, own_handle, own_name
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
 from conclave.chat.lobbies.voice import fly_again
@@ -108,7 +102,7 @@ def _invite(work: Work, group: bytes, invited: tuple[str, ...]) -> None:
     for handle in handles:
         work.check_room(handle)
         trust(work, handle)
-    invitations.invite(work, work.lobby(group) or lobby, handles, people)
+    asking.invite(work, work.lobby(group) or lobby, handles, people)
 
 
 def answered(work: Work, handle: str, answer: Answer) -> None:
@@ -122,7 +116,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
         return
     state = work.session(answer.group)
     people = groups.roster(state) if state is not None else ()
-    if answer.choice is not Choice.BUSY and not invitations.heard(work, lobby, handle, people):
+    if answer.choice is not Choice.BUSY and not asking.heard(work, lobby, handle, people):
         return
     if answer.choice is Choice.ACCEPT and state is not None and handle in groups.roster(state):
         work.keep_lobby(replace(lobby, invited=lobby.invited - {handle}), reworded=True)
@@ -244,7 +238,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         had = min(common, pull[0][0] - 1 if pull else common, had or common)
         lobby = replace(lobby, healing=replace(lobby.healing, had=had))
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
-    lobby = invitations.in_already(work, lobby, people)
+    lobby = asking.in_already(work, lobby, people)
     lobby = replace(
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
         voice=voice,
@@ -285,7 +279,7 @@ def left(work: Work, handle: str, group: bytes) -> None:
     if handle in groups.roster(state) or lobby.voice.staged is not None:
         intents = intents.put_out(handle, groups.LEFT)
     invited = lobby.invited
-    if handle in invited and invitations.heard(work, lobby, handle, groups.roster(state)):
+    if handle in invited and asking.heard(work, lobby, handle, groups.roster(state)):
         invited -= {handle}
     work.keep_lobby(replace(lobby, intents=intents, invited=invited), reworded=True)
     work.stir(group)

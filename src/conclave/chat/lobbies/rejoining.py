@@ -13,11 +13,12 @@ from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, coming_in, ending, invitations, lacks, recalling, sharing, timers
-from conclave.chat.lobbies.healing import KEYLESS_AGAIN, followed, keyless, leaderless
+from conclave.chat.lobbies import asking, audience, coming_in, ending, lacks, recalling, sharing, timers
+from conclave.chat.lobbies.backups import KEYLESS_AGAIN, keyless_too, leaderless
+from conclave.chat.lobbies.healing import followed
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
-from conclave.chat.lobby_state import Flying, Lobby, Stage, Step, Waited
+from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.pairs import certificates
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, RemoteError
@@ -73,7 +74,7 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     lobby = work.lobby(frame.group)
     state = work.session(frame.group)
     if lobby is not None and state is None and lobby.lead is not None and handle in (lobby.leader, *lobby.asked):
-        _asked_too(work, lobby, handle)
+        keyless_too(work, lobby, handle)
     if lobby is None or state is None or lobby.order is None:
         return
     # Nobody comes into a lobby that closes; a device is out by the commit of a later one that is in.
@@ -106,38 +107,6 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     work.keep_lobby(followed(replace(lobby, watch=watch), handle))
     data = mls.group_info(state, random=work.random, external_pub=True)
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
-
-
-def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
-    """We come from a backup, and so may who asks us: one that has keys, and took us for its leader, leads soon."""
-    waited = lobby.watch.keyless.get(handle, Waited()).seen(work.now, 2 * KEYLESS_AGAIN)
-    watch = replace(lobby.watch, keyless={**lobby.watch.keyless, handle: waited})
-    if handle == lobby.leader:
-        watch = replace(watch, handed=lobby.lead)
-    lobby = replace(lobby, watch=watch)
-    work.keep_lobby(lobby)
-    _forlorn(work, lobby)
-
-
-def absent(work: Work, handle: str, group: bytes) -> None:
-    """Somebody is out, or says that we are, who come from a backup."""
-    lobby = work.lobby(group)
-    if lobby is None or lobby.healing.step is not Step.REJOIN or work.session(group) is not None:
-        return
-    vouched = {one: run for one, run in lobby.watch.vouched.items() if one != handle}
-    watch = replace(lobby.watch, absent=lobby.watch.absent | {handle}, vouched=vouched)
-    lobby = replace(lobby, watch=watch)
-    work.keep_lobby(lobby)
-    _forlorn(work, lobby)
-
-
-def _forlorn(work: Work, lobby: Lobby) -> None:
-    """Where all who were in when our backup was made say that they or we are out, or have no keys, we are out."""
-    if lobby.healing.step is not Step.REJOIN:
-        return
-    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent | keyless(work, lobby):
-        own_notice(work, lobby.label, "nobody who was in with you lets you in: whoever is in can ask you in")
-        ending.end(work, lobby)
 
 
 def info_arrived(work: Work, handle: str, info: Info) -> None:
@@ -215,7 +184,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         unseen = lacks.unseen(lobby.healing.unseen, doubted, *missed)
         joined = f"this half of the lobby joined {lobby.leader}'s again"
     known = tuple(was) if before is not None else lobby.asked
-    lobby = invitations.in_already(work, lobby, people)
+    lobby = asking.in_already(work, lobby, people)
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
     recent = tuple(one for one in order.recent if one[0] > order.base)
     order = replace(order, epoch=state.number, recent=recent)
@@ -292,7 +261,7 @@ def _ask_in_anew(work: Work, lobby: Lobby) -> None:
     else:
         asked = healing.anew - set(people) - work.expelled.keys()
         healing = replace(healing, anew=frozenset(), anew_at=0.0)
-        invitations.invite(work, replace(lobby, healing=healing), sorted(asked), people)
+        asking.invite(work, replace(lobby, healing=healing), sorted(asked), people)
 
 
 def not_in(work: Work, lobby: Lobby, out_by: int) -> None:

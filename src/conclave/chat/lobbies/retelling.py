@@ -10,7 +10,7 @@ from conclave.chat import groups
 from conclave.chat.events import ShareHistory
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.lobbies import sharing
-from conclave.chat.lobbies.invitations import demand_in
+from conclave.chat.lobbies.labels import demand_in
 from conclave.chat.lobbies.sharing import SHARED_BYTES
 from conclave.chat.lobbies.voice import say_content
 from conclave.chat.lobby_state import Lobby

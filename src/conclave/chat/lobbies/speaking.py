@@ -11,7 +11,7 @@ from __future__ import annotations
 from conclave.chat import groups, records
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
-from conclave.chat.lobbies import audience, ending, healing, invitations, ordering, refusing, rejoining
+from conclave.chat.lobbies import asking, audience, backups, ending, healing, ordering, refusing, rejoining
 from conclave.chat.lobbies.voice import from_here, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
@@ -189,12 +189,12 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
     if lobby is None or lobby.order is None:
         return
     if frame.reason is Refusal.OUTSIDER:
-        invitations.apart(work, lobby, handle)
+        asking.apart(work, lobby, handle)
         lobby = work.lobby(frame.group) or lobby
     if frame.reason is Refusal.OUTSIDER and audience.leads(work, lobby):
         healing.shunned(work, lobby, handle, frame.number)
     elif frame.reason is Refusal.OUTSIDER and work.session(frame.group) is None and handle != lobby.leader:
-        rejoining.absent(work, handle, frame.group)  # it lets us in as little as one who is out itself
+        backups.absent(work, handle, frame.group)  # it lets us in as little as one who is out itself
     elif handle in (lobby.leader, lobby.watch.goal_by):
         match frame.reason:
             case Refusal.OUTSIDER:
