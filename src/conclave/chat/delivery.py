@@ -75,7 +75,7 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class Anew:
-    """When a peer last had what was left for it left anew, and when it will next. Not kept on disk."""
+    """When a peer was last mailed its outbox once more because of what it said, and when it next is. Not kept."""
 
     due: float = 0.0  # UNIX seconds; 0: it has not asked for it since
     last: float = 0.0  # UNIX seconds
@@ -87,9 +87,8 @@ class Inbound:
     """A peer's streams to us with the last number taken of each, the present one first."""
 
     streams: tuple[tuple[bytes, int], ...] = ()
-    declined: tuple[
-        int, ...
-    ] = ()  # numbers of the present stream that were dropped, and that the peer may not know of, as they are named
+    declined: tuple[int, ...] = ()
+    """Numbers of the present stream that were dropped, and that the peer may not know of, as an ``Ack`` has them."""
 
 
 class Place(Enum):
@@ -180,12 +179,12 @@ def ack_for(inbound: Inbound, stream: bytes) -> Ack | None:
 
 
 def asked_anew(anew: Anew, now: float) -> Anew:
-    """By what a peer says, what was left for it is to be left anew: at once, or once it has not been for a while."""
+    """What a peer says shows that mail was lost: it is mailed once more, at once or when the pause is over."""
     return anew if anew.due else replace(anew, due=now + max(0.0, anew.wait - abs(now - anew.last)))
 
 
 def left_anew(anew: Anew, now: float) -> Anew:
-    """It is; what was due is done."""
+    """It was mailed once more: the next pause is twice as long, or the first one again after a quiet day."""
     if not anew.due:
         return anew
     quiet = not anew.wait or abs(now - anew.last) >= ANEW_QUIET_SECONDS

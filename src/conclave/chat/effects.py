@@ -108,7 +108,7 @@ class EraseLine:
 
 @dataclass(frozen=True, slots=True)
 class SetReaction:
-    """``by`` puts ``sign`` at a line, or takes it off, said at ``at``; past 8 signs of one person, or 64 of all, not.
+    """``by`` puts ``sign`` at a line, or takes it off, said at ``at``. A line takes 8 signs of one person, 64 of all.
 
     Of what one person said of one sign the newest counts, of two at once that which takes it off: so what was said
     before and is heard again changes nothing.

@@ -80,7 +80,7 @@ def certificate(state: State, leaf: int) -> bytes:
 
 
 def outlived(work: Work, state: State, handle: str, device: str) -> bool:
-    """Whether this device of a member is one in whose place a later one of its person is in."""
+    """Whether a later device of the same person is in the group in place of this one."""
     name = handle.encode()
     leaf = next((at for at, one in state.epoch.roster.items() if one.identity == name), None)
     if leaf is None or not device:

@@ -1,7 +1,7 @@
 """What messages do, once they are opened: lines of history, and what is said about lines.
 
 Pairs and lobbies are alike here. An author changes only what is the author's own: history is told who speaks, never
-who claims to. Left out: what only lobbies know (``chat.lobbies.following``, ``chat.lobbies.receipts``).
+who claims to. Left out: what else it means in a lobby (``chat.lobbies.meaning``).
 """
 
 from __future__ import annotations

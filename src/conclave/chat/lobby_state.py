@@ -171,14 +171,14 @@ class Healing:
     """What was opened in a half that lost: author, id (empty: no line); of a timer its seconds in place of that."""
     met: Mapping[str, int] = field(default_factory=dict)  # whom we met by which entry: when it came in we do not know
     anew: frozenset[str] = frozenset()  # who was let in in our half alone, and is to be asked in anew
-    terms: int = 0  # how many terms more than we know of we would believe of one; see ``chat.lobbies.terms``
+    terms: int = 0  # how far ahead of ours one member alone may claim a term (``chat.lobbies.terms``)
     terms_at: int = 0  # UNIX seconds of that; 0: we know of no change yet
     had: int = 0  # the entry up to which we had everything when we were let in once more
     forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     places: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
     """Where orphans stood that all have, until we are in another half: who came in behind is not to have them."""
     unseen: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    """Of which entries we did not see whether somebody was in, who was before and is now: it gets none from us."""
+    """Entries while which a member may have been out, as we were in another half: of these we give it nothing."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing

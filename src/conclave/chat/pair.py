@@ -13,8 +13,8 @@ to somebody, asking somebody into our lobby and entering somebody's lobby all me
 
 Theirs. We have *asked* once we said something; an answer says how that went. While they are *busy* our messages wait
 and nothing is sent again until they are free. Once they *rejected* us, saying more is refused here at once, until
-they accept us, talk to us, or lift their block (``FREE``). Another home of theirs has not
-*accepted* us yet (``chat.links``).
+they accept us, talk to us, or lift their block (``FREE``). Another home of theirs has not *accepted* us yet
+(``chat.links``).
 
 What somebody rejected says is declined: its acknowledgement says that it was dropped (``chat.delivery``), so that it
 is marked as not sent, also where it was on its way before the rejection was heard.
@@ -133,12 +133,10 @@ _H, _T = Heard, Theirs
 THEIRS: dict[tuple[Theirs, Heard], Theirs] = {
     (_T.UNKNOWN, _H.WE_SAID): _T.ASKED,
     (_T.UNKNOWN, _H.THEY_SAID): _T.ACCEPTED,
-    (
-        _T.UNKNOWN,
-        _H.ACCEPT,
-    ): _T.ACCEPTED,  # this and ``BUSY``: of words left before a block of theirs that they lifted
-    (_T.UNKNOWN, _H.REJECT): _T.REJECTED,  # they turned to us first, and then away, before we said anything
+    # These two are of words left before a block of theirs that they lifted.
+    (_T.UNKNOWN, _H.ACCEPT): _T.ACCEPTED,
     (_T.UNKNOWN, _H.BUSY): _T.BUSY,
+    (_T.UNKNOWN, _H.REJECT): _T.REJECTED,  # they turned to us first, and then away, before we said anything
     (_T.ASKED, _H.THEY_SAID): _T.ACCEPTED,
     (_T.ASKED, _H.ACCEPT): _T.ACCEPTED,
     (_T.ASKED, _H.REJECT): _T.REJECTED,

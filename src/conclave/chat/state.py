@@ -82,7 +82,7 @@ class PairGroup:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Somebody we talk to, share a lobby with, or are linked to. The second half is not kept on disk."""
+    """Somebody we talk to, share a lobby with, or are linked to; of it is kept what ``peer_records`` names."""
 
     handle: str
     out: Outbound = field(default_factory=Outbound)
@@ -117,7 +117,7 @@ class Peer:
     refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
     again: frozenset[bytes] = frozenset()  # lines in the outbox, or waiting, that are said again: not once more
     passed: Mapping[bytes, bool] = field(default_factory=dict)
-    """Into which lobbies it is asked and not known to know that, though it answers; whether more than once."""
+    """Lobbies it was asked into once more, as it answered before it acknowledged that; True: it did so again."""
 
     @property
     def linked(self) -> bool:

@@ -1,7 +1,7 @@
 """A real peer on the default link: ``net.streams`` and all below it, as a node has it, and what it saw.
 
 Words go as posts of the kind ``message`` with the text itself as body: a lesson is about the link, so that nothing
-above the link may save it. Left out: conversations (``chat``) and the end-to-end layer (``lab.lobbies``).
+above the link may save it. Left out: conversations (``chat``) and the end-to-end layer (``lab.tls_lobby``).
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def audience(followers: Followers, seq: int, window: int) -> tuple[Followers, tu
 
 @lru_cache(16)  # many entries are ordered between two changes of the followers
 def _linked(followers: Followers) -> tuple[bool, tuple[str, ...], int, int, int]:
-    """Of who is linked: if any, who is live, the last to begin, the least that one has, the first end of one out."""
+    """Of the linked: whether any is, who is live, the latest start, the least that a live one has, the first end."""
     linked = [(handle, one) for handle, one in followers.items() if one.linked]
     live = tuple(handle for handle, one in linked if one.live)
     least = min((one.have for _, one in linked if one.live), default=_NEVER)

@@ -27,7 +27,7 @@ RECENT = 64
 LAST_TERM = 1 << 31
 """No honest lobby has so many leaders; whoever claims more leads nobody."""
 FAR = 1 << 40
-"""So many entries more than one has are believed of one: a lie leaves as many for those who came into its order."""
+"""How many entries more than ours a member may claim: far too few to use up ``LAST_SEQ`` by a lie."""
 
 
 @dataclass(frozen=True, slots=True)

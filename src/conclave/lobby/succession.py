@@ -4,8 +4,8 @@ The succession is the group's own: its deputies first, then the members by their
 the same. A member that has not heard its leader for ``silence`` seconds takes it for lost. It then wants links to
 the first few candidates; a candidate wants links to everybody, collects what those who are linked have, and takes
 the term when nobody before it in the succession can be reached. With every ``step`` without a new leader a further
-candidate may. Whoever reaches nobody waits: there is nobody to lead; but who is the last
-that is not to be put out leads alone. Left out: links, and what a term says (``chat``).
+candidate may. Whoever reaches nobody waits, for there is nobody to lead; only the last one who is not to be put out
+leads alone. Left out: links, and what a term says (``chat``).
 """
 
 from __future__ import annotations

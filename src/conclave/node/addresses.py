@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 KEY = "node/addresses"
 PEOPLE = 1000
-"""Of so many people, those heard of last, it is kept."""
+"""The addresses of so many people are kept: those heard of last."""
 GATHER_SECONDS = 1.0
 """Changes gather for this long: with the authority everybody's come at once."""
 

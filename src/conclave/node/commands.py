@@ -89,10 +89,7 @@ class Pins(Params):
 
 @dataclass(frozen=True, slots=True)
 class Timer(Params):
-    """What is said from now on disappears after ``seconds`` (0: never).
-
-    In a lobby for everybody; in a pair, what we say ourselves.
-    """
+    """What anybody says there from now on disappears after ``seconds`` (0: never), on every device."""
 
     conversation: Name
     seconds: Annotated[int, Field(ge=0, le=366 * 86_400)]

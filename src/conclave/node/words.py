@@ -395,4 +395,4 @@ def _of_pair(how: Progress) -> str:
 
 
 LOOK_AT = 500
-"""Lines, the last ones, among which what was read, and receipts, are looked for."""
+"""``read`` and ``receipts`` look at so many of a conversation's last lines."""

@@ -193,8 +193,7 @@ def read_runs(r: Reader) -> tuple[Run, ...]:
 def read_place(r: Reader) -> tuple[int, bytes, tuple[Run, ...]]:
     """How far an order goes, the hash of its last entry, and its latest terms, of which the newest ends there.
 
-    Raises ``DecodeError``: whoever took another end for its own could show its order to nobody, and by its name a
-    leader is looked for, and shown to people.
+    Raises ``DecodeError`` also where a leader's name is no handle: leaders are dialled by it, and shown to people.
     """
     seq, digest, runs = r.uint64(), r.fixed(HASH_BYTES), read_runs(r)
     if runs[0].last != seq:

@@ -27,10 +27,10 @@ def invite(work: Work, lobby: Lobby, handles: Collection[str], people: Iterable[
 
 
 def heard(work: Work, lobby: Lobby, handle: str, people: Iterable[str]) -> bool:
-    """Whether ``handle``, whom we asked in, has taken the invitation, for all we know.
+    """Whether ``handle`` has acknowledged our invitation.
 
-    Where not, what it says answers an older one. Or it had taken this one, and that it had was lost on the way: so it
-    is asked once more: at once, and where it goes on to say so, when it is heard to have taken something.
+    If not, its answer is to an older one; or it took this one, and the acknowledgement was lost. So it is asked once
+    more, and if it answers like that again, as soon as it acknowledges anything.
     """
     if work.peer(handle).out.base > lobby.invites.get(handle, 0):
         return True

@@ -163,7 +163,7 @@ def heard_from(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
 
 
 def mail_untaken(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
-    """By mail a follower shows how far it came by mail: what was left behind that is left anew, ever more seldom."""
+    """A follower's mail tells how far it got by mail: what was mailed behind that goes again, ever more seldom."""
     if lobby.order is None or lobby.watch.followers is None or orders.parting(lobby.order, head) != head.seq:
         return
     one = lobby.mailed.get(handle)

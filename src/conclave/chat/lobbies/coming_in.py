@@ -22,10 +22,10 @@ from conclave.wire.order import Head, Run
 def had_by_all(
     work: Work, lobby: Lobby, lines: Sequence[tuple[str, bytes, int]], floor: int
 ) -> dict[tuple[str, bytes], int]:
-    """Where that stood which somebody came in behind, and all have who were in before, as they told.
+    """Lines, with their places, that all members of then have by their receipts, and behind which somebody came in.
 
-    If they are in another half by now, they took it there: it is not to be said again to who came in behind it. Of
-    when we were in another half ourselves we do not know who was in; those who were there have it.
+    They are not to be said again, for the newcomer would hear them: members who are in another half by now took them
+    there. Of the time when we were in another half ourselves we do not know who was in; those who were there have it.
     """
     state = work.session(lobby.group)
     since = {one: lobby.healing.since(one) for one in groups.roster(state) if one != work.me} if state else {}

@@ -66,10 +66,10 @@ def _told(lobby: Lobby, head: Head) -> Run:
 
 
 def _introduced(work: Work, lobby: Lobby, handle: str, head: Head) -> Lobby:
-    """The same, where whoever leads by now came in since we heard of the half that it is in.
+    """The same lobby; a leader whom we never met is noted as met, by the last entry that its half has of ours.
 
-    It came in behind what that half has of ours. How far that goes is not its own word, but that of others, of whom
-    who lies could show it our words as well: those of since it came in itself.
+    How far that goes we believe of other members, not of the leader: it would be given all that is behind. A member
+    who lies about it gives away no more than it could show itself, which is what was said since it came in.
     """
     state, lead = work.session(lobby.group), head.runs[0]
     if lobby.order is None or lead.leader in (groups.roster(state) if state is not None else lobby.asked):

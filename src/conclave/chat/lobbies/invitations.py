@@ -1,6 +1,6 @@
-"""Invitations that wait for our answer, and what people here call a lobby.
+"""Invitations that wait for our answer: how many, who is shown first, how they go.
 
-Left out: what an answer leads to (``chat.lobbies.membership``).
+Left out: answering them (``chat.lobbies.answering``), asking others (``chat.lobbies.asking``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Somebody is to be put out: everybody's intent, the leader's first.
 
-The authority's word is of who shows a certificate. It holds no more where one is shown that was made since, or has
-the person online, or a list came since that names all whom it suspends: then nobody is put out for it. That no list
-of ours names a certificate is no such thing: it may be late. Left out: the commit (``chat.lobbies.committing``).
+The authority says that somebody is out, and means the certificates made until then. Its word is over once a newer one
+is shown, once it has the person online again, or once a list came since, which names all who are suspended. That our
+list does not name somebody is not enough: it may be late. Left out: the commit (``chat.lobbies.committing``).
 """
 
 from __future__ import annotations

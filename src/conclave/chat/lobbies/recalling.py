@@ -94,8 +94,8 @@ def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
 def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     """A member asks for what was said between two entries: only while it was in, and what is not taken back.
 
-    What is between entries that we lack is answered by itself: of that we lack none. So is what we have of when we
-    did not see whether it was in: of that it gets nothing.
+    The answer is cut at what we lack, so that each part between is answered as whole; and at the entries of which we
+    did not see whether the asker was in, which are answered with nothing.
     """
     lobby, state = work.lobby(recall.group), work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):

@@ -2,8 +2,7 @@
 
 A lobby's receipt names the entry up to which a device has everything, the ranges that it could not open or still asks
 for, and how far its person has read. It is sent a little after something arrived, later in a large lobby, and never
-for receipts.
-Left out: taking them (``chat.lobbies.meaning``), and a pair's (``chat.pairs.duet``).
+for receipts. Left out: taking them (``chat.lobbies.meaning``), and a pair's (``chat.pairs.duet``).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from conclave.values import replace
 from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 
 POLICY = Policy(lifetimes_at_join=False)
-"""A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.following`` checks."""
+"""A lobby's: who was in may come in again by itself; that it is no stranger, ``chat.lobbies.changing`` checks."""
 ASK_AGAIN = 2.0
 """What is asked of the leader that counts is asked again after so long (seconds), and some chance."""
 TURN_SECONDS = 3.0

@@ -3,7 +3,7 @@
 Words wait until somebody leads whom we can reach, and until nobody is to be put out first; then they are protected,
 get a number and fly: they are handed in, again and again, until they come back in the order. A leader hands in to
 itself. What flies is on disk before it is sent, and keeps its number; where its epoch has become too old, or its
-group another one, it is protected anew. Left out: what an entry means (``chat.lobbies.following``).
+group another one, it is protected anew. Left out: what an entry means (``chat.lobbies.opening``).
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ EACH_SECONDS = 1
 def believed(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
     """Whether ``handle`` is believed that the lobby came to ``term``: by itself, or because most others say so too.
 
-    Who says what is kept for as long as this process runs, one term of each who is in. Whom no commit that we saw put
-    out is one of the others still: a half of a member's own making leaves them out.
+    Claims are kept in memory, one for each member. Members who are gone without a commit that we saw still count
+    among the others: else a member makes a half of its own, in which it is most of them.
     """
     if credible(work, lobby, term):
         return True

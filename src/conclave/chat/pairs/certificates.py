@@ -2,9 +2,10 @@
 
 Each renewal makes a new key, so a key alone does not tell a renewal from somebody else. What tells is how it came: a
 commit in a group is signed with the key of before, which so vouches for the new one; in another group nothing does.
-What is shown in a pair is remembered; of who is in none, the first that is vouched for in a lobby while no other one
-shows somebody else, or what it showed in one that it, or we, are out of. Of whom nothing is remembered, what all our
-lobbies show counts: anybody may let anybody into one. Left out: whether a certificate holds (``pki.verify``).
+What somebody shows in a pair is remembered. Of somebody with whom we have no pair, we remember the first certificate
+that is vouched for in a lobby, while no other lobby shows a different one; and what it showed in a lobby that it, or
+we, have left. Where nothing is remembered, what all our lobbies show is compared, because any member may let anybody
+in. Left out: whether a certificate holds (``pki.verify``).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from conclave.wire.codec import Reader, Writer
 CERTIFICATES_KEPT = 8
 """Certificates of one peer that are known again, the last ones: what is known is not said twice."""
 NOBODYS = bytes(FINGERPRINT_BYTES)
-"""Is remembered of who shows several, as who is met next under that handle may be either: each is another one."""
+"""Remembered of somebody who shows different certificates: whatever is shown next counts as another one."""
 RENEWED = "{0} has a renewed certificate"
 KNOWN = "{0} has a new certificate, known from elsewhere"
 ANOTHER = "{0} has a new certificate (another key): compare safety numbers: conclave verify @{0}"

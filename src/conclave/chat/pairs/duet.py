@@ -210,7 +210,7 @@ def _ended_by(work: Work, handle: str) -> None:
 
 
 def _renewed(state: State | None) -> bool:
-    """Whether anybody has committed since its beginning, the other of its maker first: a home from before asks it."""
+    """Whether it has left its first epoch, as who joined commits first; homes without ``answered`` need it."""
     return state is not None and state.number > 1
 
 

@@ -1,6 +1,6 @@
 """Which of an author's counted messages lack, as ranges: an author that jumps costs one range, not one for each.
 
-Left out: when messages are counted (``chat.lobbies.following``, ``chat.lobbies.sharing``), and when people are told
+Left out: when messages are counted (``chat.lobbies.opening``, ``chat.lobbies.sharing``), and when people are told
 (``chat.lobbies.receipts``).
 """
 
