@@ -1,8 +1,14 @@
-"""How long to wait before dialling again. Left out: waiting, and randomness, which is handed in."""
+"""How long to wait before dialling again, with some chance. Left out: waiting."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+
+
+def chance() -> float:
+    """A number from 0 up to 1, so that not everybody does the same at once."""
+    return secrets.randbelow(1 << 30) / (1 << 30)
 
 
 class Backoff:

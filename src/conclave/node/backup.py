@@ -21,7 +21,7 @@ from conclave.crypto import stream
 from conclave.crypto.seal import STANDARD, Cost
 from conclave.errors import LocalError, NotEnrolled, NotReady, StorageError
 from conclave.node.backup_file import Manifest, read_database, read_manifest, write_backup
-from conclave.node.newfile import demand_free, new_file
+from conclave.node.newfile import demand_free, new_file, sync_folder
 from conclave.node.paths import database_path, vault_path
 from conclave.store import vault as vaults
 from conclave.store.copying import copy_database, demand_whole, strip_database
@@ -124,7 +124,7 @@ def restore(
         vaults.create(vault_path(folder), passphrase, content, cost=cost)
         try:
             folder.rename(home)  # in the place of an empty folder too
-            _sync(home.parent)
+            sync_folder(home.parent)
         except OSError as error:
             raise StorageError(f"{home} could not be made: {error.strerror}", remedy="name another --home") from error
     return _backup(manifest)
@@ -190,14 +190,6 @@ def _scratch(beside: Path, *, parents: bool = False) -> Iterator[Path]:
 def _sha256(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _told(tell: Tell, word: str) -> Callable[[int, int], None]:

@@ -39,6 +39,7 @@ from conclave.node.classic_notices import (
     LegacyProven,
 )
 from conclave.node.notices import LineAdded, LineMarked
+from conclave.node.pause import unbroken
 from conclave.pki.address import parse_address
 from conclave.pki.verify import VerifiedPeer
 from conclave.store.ports import PeerStore
@@ -150,12 +151,7 @@ class Classic:
         try:
             while True:
                 await self._stirred.wait()
-                turn = asyncio.ensure_future(self._turn())
-                try:
-                    await asyncio.shield(turn)
-                except asyncio.CancelledError:
-                    await asyncio.wait([turn])
-                    raise
+                await unbroken(self._turn())
         finally:
             await self._end()
 

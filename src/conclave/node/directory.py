@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -29,9 +28,9 @@ from conclave.net.authority_watch import (
     User,
     WatchEvent,
 )
-from conclave.net.backoff import Backoff
+from conclave.net.backoff import Backoff, chance
 from conclave.node.addresses import Addresses
-from conclave.node.doctor import CLOCK_SECONDS
+from conclave.node.doctor import CLOCK_SECONDS, SHUT_OUT
 from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
 from conclave.pki.keys import generate_device_key
@@ -122,8 +121,7 @@ class Directory:
                     await asyncio.sleep(RESUMED_SECONDS)
 
     async def _watch(self, announce: str) -> None:
-        jitter: Callable[[], float] = lambda: secrets.randbelow(1 << 30) / (1 << 30)  # noqa: E731
-        backoff = Backoff(jitter, most=BACKOFF_MOST_SECONDS)
+        backoff = Backoff(chance, most=BACKOFF_MOST_SECONDS)
         identity = self._identity
         async with AuthorityClient(identity.addresses, identity.trust, identity.credentials(_TLS)) as client:
             self._client = client
@@ -133,7 +131,7 @@ class Directory:
                         self._take(event)
             except Refused as error:
                 log.warning("the authority refuses this device: %s", error)
-                self._refused = error if error.reason in _SHUT_OUT else None
+                self._refused = error if error.reason in SHUT_OUT else None
                 self._away(f"refuses this device: {error}", error)
             finally:
                 self._client = None
@@ -192,7 +190,7 @@ class Directory:
         return isinstance(error, VerificationError) and not isinstance(self._why, VerificationError)
 
     async def _renew_when_due(self) -> None:
-        spread = secrets.randbelow(1 << 30) / (1 << 30)
+        spread = chance()
         identity = self._identity
         while True:
             due = {p: identity.credentials(p).certificate for p in identity.profiles}
@@ -284,9 +282,6 @@ def _off(skew: float) -> str:
     """How far our clock is from the authority's, which is ``skew`` seconds ahead of it."""
     way = "behind" if skew > 0 else "ahead of"
     return f"this machine's clock is {abs(skew) / 60:.0f} minutes {way} the authority's: set it"
-
-
-_SHUT_OUT = ("revoked", "suspended")
 
 
 def _to_its_owner(error: Refused) -> Refused:

@@ -28,6 +28,7 @@ from conclave.node.files_serving import Serving
 from conclave.node.files_standing import Standing
 from conclave.node.files_views import CHANGED, shown
 from conclave.node.notices import FileFailed, FileListed, FileProgress, Notice, Trouble
+from conclave.node.pause import unbroken
 from conclave.store.ports import PeerStore
 from conclave.values import replace
 from conclave.wire.files import Ask, FileFrame
@@ -266,16 +267,10 @@ class Files:
         return self._group.create_task(work)
 
     async def _on_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Its result. Whoever is cancelled meanwhile goes on only once it is over: nothing is closed beneath it."""
+        """Its result, ``unbroken``."""
         if self._ended:
             raise StorageError("the node is ending: the next start looks at it again")
-        work = self._loop.run_in_executor(self._pool, function, *arguments)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            if not work.done():
-                await asyncio.wait([work])
-            raise
+        return await unbroken(self._loop.run_in_executor(self._pool, function, *arguments))
 
 
 def _changed(records: Sequence[FileRecord]) -> set[bytes]:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from conclave.errors import LocalError, StorageError
@@ -123,16 +123,6 @@ def sealed_chunks(
             raise LocalError(f"{offered.name} is not what it was when it was offered", remedy="offer it again")
         found.append((number, sealed))
     return found
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the folder's names on the disk itself."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):  # some file systems do not sync folders
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def keep_leaves(path: Path, leaves: bytes, tags: bytes = b"") -> None:

@@ -22,7 +22,8 @@ from conclave.errors import LocalError, StorageError
 from conclave.files.names import numbered
 from conclave.files.offer import SEAL_BYTES, Offered, open_into, tag_of
 from conclave.files.tree import LeafList, leaf_hash
-from conclave.node.files_disk import sync_folder, told
+from conclave.node.files_disk import told
+from conclave.node.newfile import sync_folder
 
 NAMES = 1000
 """So many numbered names are tried for a file whose name is taken."""

@@ -8,14 +8,13 @@ core asks again for what was not answered.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 
 from conclave.chat.effects import Deposit, FindPackage, MailDone, Publish
 from conclave.chat.events import Event
 from conclave.mls.group import OwnKeyPackage, Random
 from conclave.net.authority_watch import MailWaits, StockLow
-from conclave.net.backoff import Backoff
+from conclave.net.backoff import Backoff, chance
 from conclave.node.deposits import Client, Deposits
 from conclave.node.identity import Identity
 from conclave.node.inbox import Inbox
@@ -79,4 +78,4 @@ class Mailroom:
 
 
 def _backoff() -> Backoff:
-    return Backoff(lambda: secrets.randbelow(1 << 30) / (1 << 30), most=BACKOFF_MOST_SECONDS)
+    return Backoff(chance, most=BACKOFF_MOST_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +16,16 @@ def demand_free(path: Path) -> None:
     """Assert that nothing has this name. Raises ``LocalError``."""
     if path.exists() or path.is_symlink():
         raise LocalError(f"{path} is there already: nothing is written over it", remedy="give another name")
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the folder's names on the disk itself."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # some file systems do not sync folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -38,11 +48,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageError(
             f"{path} could not be written: {error.strerror}", remedy="free some space, or name a place that is yours"

@@ -1,9 +1,13 @@
-"""A pause before something is tried again, which ends early when there is reason to hope."""
+"""Waiting: before something is tried again, and for what must not be broken off."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LEAST_SECONDS = 0.2
 """So long at least, however much hope there is."""
@@ -15,3 +19,14 @@ async def until(hope: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, seconds - LEAST_SECONDS)):
             await hope.wait()
+
+
+async def unbroken(work: Awaitable[T]) -> T:
+    """Its result. Whoever is cancelled meanwhile goes on only once it is over: nothing is closed beneath it."""
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        if not running.done():
+            await asyncio.wait([running])
+        raise

@@ -48,6 +48,7 @@ from conclave.chat.effects import (
 from conclave.errors import ConclaveError, LocalError, NotReady, StorageError
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice
+from conclave.node.pause import unbroken
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store
 from conclave.node.turn import FACTS, decide, news
 from conclave.store.ports import LineName, PeerStore
@@ -160,12 +161,7 @@ class Pump:
         try:
             while True:
                 await self._waiting.wait()
-                turn = asyncio.ensure_future(self._turn())
-                try:
-                    await asyncio.shield(turn)
-                except asyncio.CancelledError:
-                    await asyncio.wait([turn])
-                    raise
+                await unbroken(self._turn())
         finally:
             self._ended = True
             if self._alarm is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -36,6 +35,7 @@ from conclave.chat.words.line import LineKind
 from conclave.errors import StorageError, VerificationError
 from conclave.files.offer import Offered
 from conclave.mls.group import OwnKeyPackage
+from conclave.net.backoff import chance
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
@@ -110,7 +110,7 @@ class Node:
                 put=self._put,
                 drained=self._drained,
                 tell=self._tell,
-                jitter=lambda: secrets.randbelow(1 << 30) / (1 << 30),
+                jitter=chance,
                 addresses=addresses,
             )
             self.pump = Pump(

@@ -20,7 +20,7 @@ from conclave.errors import NotReady
 from conclave.node import commands as ask
 from conclave.node.classic_commands import ClassicCommand
 from conclave.node.directory import Directory
-from conclave.node.files_commands import FileAccept, FileCancel, FileCommand, FileList, FileOffer
+from conclave.node.files_commands import FileCommand, FileOffer
 from conclave.node.folk import Folk
 from conclave.node.known import Known, handle_of
 from conclave.node.notices import LineAdded, Notice, as_json
@@ -90,6 +90,12 @@ class Service:
             raise NotReady("legacy links are not served here", remedy="conclave up --links tls,classic")
         if isinstance(command, SPEAKING) and self._known.directory.standing is not None:
             raise self._known.directory.standing
+        if isinstance(command, ask.OfWords):
+            return await self._of_words(command)
+        if isinstance(command, ask.InLobbies):
+            return await self._in_lobbies(command)
+        if isinstance(command, FileCommand):
+            return await self._files(self._named(command))
         match command:
             case ask.Follow():
                 return {}
@@ -102,8 +108,6 @@ class Service:
             case ask.Busy():
                 await self._known.pump.ask(ev.SetBusy(command.on))
                 return {"busy": command.on}
-            case FileOffer() | FileList() | FileAccept() | FileCancel():
-                return await self._files(self._named(command))
             case ask.Status():
                 return self._status()
             case ask.Stop():
@@ -115,15 +119,10 @@ class Service:
                 return await self._folk.find(command)
             case ask.Verify():
                 return await self._folk.verify(command)
-            case ask.Requests() | ask.AnswerTo():
-                return await self._asked(command)
-            case (
-                ask.LobbyOpen() | ask.LobbyInvite() | ask.LobbyShare() | ask.LobbyLeave() | ask.LobbyClose()
-                | ask.LobbyRemove() | ask.LobbyDeputies() | ask.LobbyList() | ask.LobbyWho() | ask.Roll()
-            ):  # fmt: skip
-                return await self._in_lobbies(command)
-            case _:
-                return await self._of_words(command)
+            case ask.Requests():
+                return self._rooms.requests()
+            case ask.AnswerTo():
+                return await self._rooms.answer(command)
 
     def _named(self, command: FileCommand) -> FileCommand:
         """The same command, with its conversation as it is called here."""
@@ -158,11 +157,6 @@ class Service:
                 return words.search(command)
             case ask.Mute():
                 return await words.mute(command)
-
-    async def _asked(self, command: ask.Requests | ask.AnswerTo) -> dict[str, Any]:
-        if isinstance(command, ask.Requests):
-            return self._rooms.requests()
-        return await self._rooms.answer(command)
 
     async def _in_lobbies(self, command: ask.InLobbies) -> dict[str, Any]:
         rooms = self._rooms

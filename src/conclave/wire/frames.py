@@ -53,6 +53,6 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def encode_chunk(root: bytes, number: int, sealed: bytes) -> bytes:
-    """``encode_frame`` of a ``files.Chunk``, whose bytes are copied once."""
+    """``encode_frame`` of a ``wire.files.Chunk``, whose bytes are copied once."""
     body = Writer().fixed(root, files.DIGEST_BYTES).uint32(number).varint(len(sealed)).done()
     return b"".join((bytes((files.FileKind.CHUNK,)), encode_varint(len(body) + len(sealed)), body, sealed))
