@@ -49,7 +49,7 @@ class End:
             find=self._find,
             spawn=group.create_task,
             put=self._put,
-            drained=lambda peer: self.files.drained(peer),  # noqa: PLW0108 - files are made after the peers
+            drained=lambda _: self.files.drained(),
             tell=lambda _: None,
             jitter=lambda: 0.5,
         )
