@@ -7,7 +7,7 @@ import pytest
 from conclave.crypto.suite import CLASSICAL
 from conclave.errors import LocalError, VerificationError
 from conclave.mls import group
-from conclave.node.authentication import verifier
+from conclave.node.authentication import members, verifier
 from conclave.pki.credentials import Credentials
 from conclave.pki.policy import DAY
 from conclave.pki.profile import Profile
@@ -134,6 +134,22 @@ def test_revoked_before_and_after() -> None:
     with pytest.raises(group.RuleError, match="revoked"):
         group.join(welcome, own, verify=newer, now=NOW)
     assert state
+
+
+def test_neither_time_nor_revocation_makes_anything_else_of_who_is_in() -> None:
+    crl = make_crl(ward().issuing, [Revoked(AYSE.certificate.serial, NOW, "key-compromise")], NOW)
+    judge = members(ward().trust.with_crl(crl))
+    end = AYSE.certificate.not_after
+    for now in (0.0, AYSE.certificate.not_before - DAY, NOW, end + 15 * DAY, end + 3650 * DAY):
+        assert judge(credential(AYSE), b"", now) == b"ayse"
+    stranger = make_ward("Other").enrol("ayse", Profile.IM)
+    for other in (
+        credential(stranger),
+        credential(ward().enrol("ayse", Profile.TLS)),
+        group.Credential.basic(b"ayse"),
+    ):
+        with pytest.raises(VerificationError):
+            judge(other, b"", NOW)
 
 
 def test_grace_lets_members_be_away_and_nobody_in_for_ever() -> None:

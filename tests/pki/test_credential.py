@@ -14,7 +14,7 @@ from conclave.pki.policy import DAY
 from conclave.pki.profile import IM_URI, Profile
 from conclave.pki.revocation import Revoked, make_crl
 from conclave.pki.trust import Trust, pin_root
-from conclave.pki.verify import GRACE_SECONDS, verify_credential
+from conclave.pki.verify import GRACE_SECONDS, verify_credential, verify_member
 from conclave.values import replace
 from tests.pki.forge import forge
 from tests.pki.ward import NOW, make_ward, rsa_key, ward
@@ -109,6 +109,19 @@ def test_grace_is_not_for_the_revoked_and_suspended(why: str) -> None:
     trust = ward().trust.with_crl(make_crl(ward().issuing, [Revoked(AYSE.serial, NOW, why)], NOW))
     refused((AYSE.der, ISSUING), "revoked", "since|revoked on", trust=trust)
     refused((AYSE.der, ISSUING), "revoked", "since|revoked on", trust=trust, now=END + DAY, grace=GRACE_SECONDS)
+
+
+def test_a_member_is_judged_as_at_the_end_of_its_certificate() -> None:
+    trust = ward().trust.with_crl(make_crl(ward().issuing, [Revoked(AYSE.serial, NOW, "key-compromise")], NOW))
+    assert verify_member((AYSE.der, ISSUING), trust).handle == "ayse"
+    with pytest.raises(VerificationError, match="without a certificate"):
+        verify_member((), trust)
+    with pytest.raises(VerificationError, match="not those of the authorities"):
+        verify_member((AYSE.der, AYSE.der), trust)
+    short = make_issuing(ward().root, "Ward 7 brief", NOW, lifetime=DAY)
+    leaf = forge(short, generate_device_key(Profile.IM), purposes=(IM_URI,), not_after=NOW + 2 * DAY)
+    with pytest.raises(VerificationError, match="brief issuing"):
+        verify_member((leaf.der,), pin_root((*short.chain,), ward().root.certificate.fingerprint))
 
 
 def test_grace_does_not_outlive_the_authority() -> None:

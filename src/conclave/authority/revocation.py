@@ -19,12 +19,11 @@ from conclave.pki.credentials import Issuer
 from conclave.pki.names import Handle, quote
 from conclave.pki.policy import DAY
 from conclave.pki.revocation import Reason, RevocationList, Revoked, make_crl, read_crl
-from conclave.pki.verify import GRACE_SECONDS
 from conclave.values import dataclass, replace
 
-KEPT_SECONDS = GRACE_SECONDS + DAY
-"""For how long an expired certificate stays on the list: as long as anybody may still take it for good, and a day
-(RFC 5280 section 3.3 asks for one list beyond its validity)."""
+KEPT_SECONDS = 366 * DAY
+"""For how long an expired certificate stays on the list: its mail may be taken still for two weeks, and lobbies whose
+members were all away longer put its owner out when they are back (RFC 5280 section 3.3 asks for one list)."""
 SUSPENSION_CHARACTERS = 200
 EXPELLED_SECONDS = 30 * DAY
 """For how long members are told whom a revocation has shut out: longer than a lobby's leader is away."""

@@ -16,7 +16,7 @@ from conclave.errors import LocalError, NotEnrolled, StorageError, VerificationE
 from conclave.link.events import Peer, Verify
 from conclave.mls.group import Credential
 from conclave.net.contexts import Context, link_client_context, link_server_context
-from conclave.node.authentication import verifier
+from conclave.node.authentication import members, verifier
 from conclave.pki.address import Address, parse_address
 from conclave.pki.certificate import Certificate, moment, read_certificate
 from conclave.pki.credentials import Credentials, authority_realm
@@ -25,7 +25,7 @@ from conclave.pki.names import Handle, parse_handle
 from conclave.pki.profile import RULES, Profile
 from conclave.pki.revocation import RevocationList
 from conclave.pki.trust import Trust
-from conclave.pki.verify import GRACE_SECONDS, VerifiedPeer, revocation, verify_peer
+from conclave.pki.verify import VerifiedPeer, revocation, verify_peer
 from conclave.store import vault as vaults
 from conclave.values import replace
 
@@ -105,8 +105,7 @@ class Identity:
     def judges(self) -> Judges:
         """Whom we believe now. Members who were expelled are put out by a commit, not by disbelief in the group."""
         trust = self.trust
-        members = verifier(replace(trust, crls=()), GRACE_SECONDS)
-        return Judges(verifier(trust), members, lambda der: revocation(der, trust))
+        return Judges(verifier(trust), members(trust), lambda der: revocation(der, trust))
 
     # For links.
 

@@ -79,14 +79,30 @@ def verify_credential(chain: Sequence[bytes], trust: Trust, now: float, grace: f
     at its end: for what waited, not for what is new. What stands above the leaf must be our own authorities, nearest
     first. Raises as ``verify_peer`` does.
     """
+    leaf, issuer = _leaf_of(chain, trust)
+    lapsed = leaf.not_after < now <= leaf.not_after + min(grace, GRACE_SECONDS)
+    return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
+
+
+def verify_member(chain: Sequence[bytes], trust: Trust) -> VerifiedPeer:
+    """Verify the credential of somebody who is in already: that it is the authority's, and whose.
+
+    It is judged as at its own end, whatever the time is, and may have been revoked since: all who are in must judge
+    it alike, whenever they do. Raises as ``verify_peer`` does.
+    """
+    leaf, issuer = _leaf_of(chain, trust)
+    return _verify(leaf, issuer, trust, leaf.not_after, Profile.IM, revocable=False)
+
+
+def _leaf_of(chain: Sequence[bytes], trust: Trust) -> tuple[Certificate, Certificate]:
+    """The leaf of a credential, and who issued it."""
     if not chain:
         raise VerificationError("a credential without a certificate", remedy="ask the other side to enrol again")
     leaf = _read(chain[0])
     issuer = _find_issuer(leaf, trust)
     if tuple(chain[1:]) != (issuer.der, trust.root.der)[: len(chain) - 1]:
         raise _bad(leaf, "comes with certificates that are not those of the authorities above it")
-    lapsed = leaf.not_after < now <= leaf.not_after + min(grace, GRACE_SECONDS)
-    return _verify(leaf, issuer, trust, leaf.not_after if lapsed else now, Profile.IM)
+    return leaf, issuer
 
 
 def issued_at(der: bytes) -> float:
@@ -106,10 +122,13 @@ def revocation(leaf_der: bytes, trust: Trust) -> Revocation | None:
     return None if entry is None else Revocation(_words(leaf, entry), entry.suspended)
 
 
-def _verify(leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile) -> VerifiedPeer:
+def _verify(
+    leaf: Certificate, issuer: Certificate, trust: Trust, now: float, profile: Profile, *, revocable: bool = True
+) -> VerifiedPeer:
     for certificate in (trust.root, issuer, leaf):
         _demand_current(certificate, now)
-    _demand_not_revoked(leaf, issuer, trust)
+    if revocable:
+        _demand_not_revoked(leaf, issuer, trust)
     _demand_path(leaf, issuer, trust, now, profile)
     _demand_profile(leaf, profile)
     identity = _read_identity(leaf, trust)
