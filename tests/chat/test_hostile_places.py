@@ -8,11 +8,16 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.effects import Send
 from conclave.chat.lobbies.lacks import RANGES
 from conclave.chat.lobby_state import Step
+from conclave.lobby import order as orders
+from conclave.mls.limits import MAX_EPOCH
+from conclave.mls.message import encode_message
+from conclave.mls.welcome import describe
 from conclave.values import replace
 from conclave.wire.frames import Frame, encode_frame
-from conclave.wire.order import LAST_SEQ, Info, Originals
+from conclave.wire.order import LAST_SEQ, EntryKind, Info, Originals, Refusal, Refused, Run, Submit
 from tests.chat.desks import read_frame, together
 from tests.chat.test_hostile_members import Room
 from tests.chat.test_sharing import lacking, room
@@ -87,3 +92,36 @@ def test_an_answer_in_many_pieces_leaves_no_more_ranges_than_are_kept(room: Room
     assert len(table.state("ayse", group).healing.pull) == RANGES
     table.put("ayse", ev.Arrived("burak", Originals(group, 0, 1000, (), whole=True)))
     assert table.state("ayse", group).healing.pull == ((1000, 1999),)
+
+
+@pytest.mark.parametrize("epoch", [1 << 39, MAX_EPOCH - 2, MAX_EPOCH - 1])
+def test_a_lobby_goes_on_whatever_epoch_the_leader_of_a_half_claimed(epoch: int) -> None:
+    """burak draws cem into a half of its own, after whose epoch none, or hardly one, can begin, and goes away."""
+    table = together("ayse", "burak", "cem")
+    table.link("burak", "cem")
+    ((group, _),) = table.desks["burak"].lobbies.items()
+    state, order = table.desks["burak"].sessions.get(group), table.state("burak", group).order
+    assert state is not None
+    assert order is not None
+    table.drop = lambda one, other, _: "burak" in (one, other)  # what it sends from now on is made here
+    order = orders.new_term(order, Run(order.run.term + 1, 1, "burak", 0, 0))
+    order, _, _ = orders.write(order, "burak", 99, 1, EntryKind.TERM, b"nobody opens it")
+    table.put("cem", ev.Arrived("burak", orders.head(order)))
+    table.put("cem", ev.Arrived("burak", Refused(group, 0, 0, Refusal.GONE)))
+    bent = replace(state.epoch, context=replace(state.epoch.context, epoch=epoch))
+    data = encode_message(describe(bent, table.random, with_tree=True, with_external_pub=True))
+    effects = table.step("cem", ev.Arrived("burak", Info(group, order.seq, order.hash, order.runs, data)))
+    for one in (each.frame for each in effects if isinstance(each, Send) and isinstance(each.frame, Submit)):
+        _, entry, _ = orders.write(order, "cem", one.number, one.epoch, one.kind, one.payload)
+        table.put("cem", ev.Arrived("burak", entry))
+    table.part({"ayse", "cem"}, {"burak"})
+    table.drop = lambda *_: False
+    table.run(400, 3)
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.run(30)
+    for name in ("ayse", "cem"):
+        table.say(name, "#ops", f"from {name}")
+    table.run(60)
+    for name in ("ayse", "cem"):
+        assert {"from ayse", "from cem"} <= set(table.words(name))
+        assert sorted(table.view(name).roster) == ["ayse", "cem"]

@@ -97,10 +97,10 @@ def test_no_order_comes_to_numbers_that_fit_no_frame() -> None:
 @pytest.mark.parametrize("ours", [None, replace(orders.begin(GROUP, "ayse"), seq=7)])
 def test_an_order_is_entered_where_many_more_entries_fit_a_frame(ours: Order | None) -> None:
     most = ours.seq + orders.FAR if ours is not None else LAST_SEQ // 2
-    orders.demand_near(ours, most)
-    for seq in (most + 1, LAST_SEQ):
+    orders.demand_near(ours, most, most + orders.FAR)
+    for seq, epoch in ((most + 1, 0), (LAST_SEQ, 0), (most, most + orders.FAR + 1), (7, (1 << 64) - 2)):
         with pytest.raises(VerificationError):
-            orders.demand_near(ours, seq)
+            orders.demand_near(ours, seq, epoch)
 
 
 def test_no_lobby_comes_to_terms_that_fit_no_frame() -> None:

@@ -187,9 +187,12 @@ def parting(ours: Order, theirs: Head) -> int:
     return -1
 
 
-def demand_near(ours: Order | None, seq: int) -> None:
-    """Raise ``VerificationError`` where no order is entered at entry ``seq``; a newcomer has none of its own."""
-    if seq > (ours.seq + FAR if ours is not None else LAST_SEQ // 2):
+def demand_near(ours: Order | None, seq: int, epoch: int) -> None:
+    """Raise ``VerificationError`` where no order is entered at entry ``seq``, with keys of ``epoch``.
+
+    A newcomer has no order of its own. Each epoch is begun by an entry; halves that went on alone lost some of those.
+    """
+    if seq > (ours.seq + FAR if ours is not None else LAST_SEQ // 2) or epoch > seq + FAR:
         raise VerificationError("no lobby comes to so many entries so soon", reason="bad-place")
 
 

@@ -118,7 +118,6 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
         return
     number = max(lobby.voice.next, int(work.now * 1000))
     try:
-        orders.demand_near(lobby.order, info.seq)
         own = groups.package(work)
         staged = mls.begin_external(
             info.info,
@@ -130,6 +129,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
             authenticated_data=groups.write_reasons({}, number),
         )
         assert staged.epoch is not None
+        orders.demand_near(lobby.order, info.seq, staged.epoch.context.epoch)
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
             raise RemoteError("it is another group, or we are not in it")
     except ConclaveError as error:

@@ -179,7 +179,7 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
             own,
             verify=work.judges.members,
             now=work.now,
-            known_groups={group for group, _ in work.sessions()},
+            known_groups={group for group, _ in work.sessions()} | {lobby.group for lobby in work.lobbies()},
         )
         if len(state.group_id) != ID_BYTES or set(groups.roster(state)) != {work.me, handle}:
             raise VerificationError(f"it is not a group of {handle} and us")
@@ -290,6 +290,16 @@ def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
     groups = _in_order(work, handle, groups)
     safety.moved(work, peer, groups[0])
     work.keep(replace(work.peer(handle), groups=groups))
+
+
+def give_way(work: Work, group: bytes) -> None:
+    """A lobby has this id: a peer that knew it began a pair by it, so that we would not get into the lobby."""
+    for peer in work.peers():
+        if any(one.id == group for one in peer.groups):
+            end(work, peer.handle, {group})
+            ended = work.peer(peer.handle)
+            work.keep(replace(ended, groups=tuple(one for one in ended.groups if one.id != group)))
+            work.drop_session(group)
 
 
 def judged(work: Work) -> None:

@@ -1,0 +1,66 @@
+"""Somebody begins a pair by the id of a lobby into which another lets us: the lobby counts, whichever comes first."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat import groups, packages
+from conclave.chat.work import Work
+from conclave.mls import group as mls
+from conclave.wire.delivery import Post
+from conclave.wire.posts import Begin, pack_parcel
+from tests.chat.desks import Table
+from tests.chat.people import JUDGES
+
+
+def begin(table: Table, victim: str, group: bytes) -> None:
+    """burak begins it, with a key package that he asked for."""
+    work = Work(table.desks[victim], table.now, table.random)
+    package = packages.asked(work, "burak")
+    assert package is not None
+    table.desks[victim], *_ = work.done()
+    mine = groups.package(Work(table.desks["burak"], table.now, table.random))
+    alone = mls.create(mine, group, verify=JUDGES.members, now=table.now, random=table.random)
+    added = mls.Add(mls.read_key_package(package.package))
+    staged = mls.commit(alone, [added], verify=JUDGES.newcomers, now=table.now, random=table.random)
+    kind, body = pack_parcel(Begin(staged.welcome))
+    peer = table.desks[victim].peers.get("burak")
+    streams = peer.inbound.streams if peer is not None else ()
+    stream, last = streams[0] if streams else (b"burakish", 0)
+    table.put(victim, ev.Arrived("burak", Post(stream, last + 1, last + 1, kind, body)))
+
+
+def pairs(table: Table) -> list[bytes]:
+    """The groups in which cem hears burak."""
+    peer = table.desks["cem"].peers.get("burak")
+    return [one.id for one in peer.groups] if peer is not None else []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_pair_with_a_lobbys_id_makes_nobody_deaf_in_the_lobby(*, first: bool) -> None:
+    table = Table("ayse", "burak", "cem", "deniz")
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem"), ("ayse", "deniz")):
+        table.link(one, other)
+    group = table.lobby("ayse", "burak")
+    if first:
+        begin(table, "cem", group)
+        assert pairs(table) == [group]
+    table.put("ayse", ev.InviteTo("ops", ("cem",)))
+    if not first:
+        begin(table, "cem", group)
+    assert pairs(table) == []
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(30, 2)
+    assert "cem" in table.view("ayse").roster
+    table.put("ayse", ev.InviteTo("ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(120, 2)
+    for name in ("ayse", "cem", "deniz"):
+        table.say(name, "#ops", f"from {name}")
+    table.run(60, 2)
+    for name in ("ayse", "cem", "deniz"):
+        assert {f"from {one}" for one in ("ayse", "cem", "deniz")} <= set(table.words(name))
+    table.say("cem", "@burak", "between us")
+    table.run(60, 2)
+    assert "between us" in table.words("burak", "@cem")
