@@ -142,8 +142,7 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         entered.pop(handle, None)
         marks = marks.drop(handle)
         packages.taken_back(work, lobby.group, handle)
-        words = f"{handle} left" if why == groups.LEFT else f"{handle} was removed" + (f": {why}" if why else "")
-        own_notice(work, lobby.label, words, entry.seq)
+        own_notice(work, lobby.label, f"{handle} {_went(lobby, handle, why, entry.sender)}", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, after, staged.changes)
     certificates.went_from(work, before, went)
     people = lobby.watch.followers
@@ -176,6 +175,13 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     purge_expelled(work, entry.group)
     if came or staged.changes.external:
         timers.tell(work, entry.group)
+
+
+def _went(lobby: Lobby, handle: str, why: str, by: str) -> str:
+    """How somebody went: that it wanted to is said where we heard so of itself, else it is the word of ``by``."""
+    if why != groups.LEFT:
+        return "was removed" + (f": {why}" if why else "")
+    return "left" if lobby.intents.removes.get(handle) == groups.LEFT else f"left, as {by} says"
 
 
 def _reasons(staged: Staged) -> tuple[dict[str, str], int]:

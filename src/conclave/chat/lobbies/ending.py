@@ -25,6 +25,8 @@ def out(work: Work, lobby: Lobby, reason: str) -> None:
 
     That it asked since we cannot see; who has our answer for longer than a day asked while we were in.
     """
+    if reason == groups.LEFT and lobby.stage is not Stage.LEAVING:
+        reason = ""  # we did not say so
     words = f"{work.me} left" if reason == groups.LEFT else "you were removed" + (f": {reason}" if reason else "")
     own_notice(work, lobby.label, words)
     state = work.session(lobby.group)

@@ -71,6 +71,8 @@ def common(work: Work, group: bytes, heard: Heard) -> None:
                 own_notice(work, lobby.label, f"the lobby was closed by {author}", heard.seq)
                 _close(work, lobby, author, heard.seq)
         case Term(term, _, _):
+            if lobby.order is None or (lobby.order.run.leader, lobby.order.run.first) != (author, heard.seq):
+                return  # said as words: nobody takes a term by that
             own_notice(work, lobby.label, f"{author} leads now", heard.seq)
             work.tell(LeaderChanged(lobby.label, author, term))
         case Shared(originals):

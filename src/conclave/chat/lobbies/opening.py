@@ -74,9 +74,8 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         work.keep_lobby(lobby)
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
-        work.trouble(
-            lobby.leader, f"{lobby.label}: {author} was shown another order than we: {lobby.leader} shows two orders"
-        )
+        text = f"{author} says that it was shown another order than we: {lobby.leader} shows two, or {author} lies"
+        work.trouble(lobby.leader, f"{lobby.label}: {text}")
     original = groups.original_of(work, work.session(entry.group) or state, opened)
     _count(work, lobby.group, author, content)
     meaning.theirs(work, lobby.group, Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED))

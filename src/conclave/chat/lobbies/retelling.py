@@ -47,7 +47,8 @@ def share(work: Work, command: ShareHistory) -> None:
 
 def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:
     """``by`` shows somebody what was said before: us, perhaps."""
-    if shown.count:
+    state = work.session(lobby.group)
+    if shown.count and state is not None and shown.member in groups.roster(state):
         whom = "you" if shown.member == work.me else shown.member
         lines = "1 line" if shown.count == 1 else f"{shown.count} lines"
         own_notice(work, lobby.label, f"{by} shows {whom} {lines} from before {whom} came in", seq)
