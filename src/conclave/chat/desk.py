@@ -44,6 +44,7 @@ from conclave.chat.lobbies import (
     sharing,
     speaking,
 )
+from conclave.chat.lobbies.labels import own_handle
 from conclave.chat.lobby_state import Stage
 from conclave.chat.pair import Input, Ours
 from conclave.chat.pairs import duet, renewing, talk
@@ -52,8 +53,7 @@ from conclave.chat.settings import Settings
 from conclave.chat.state import Desk
 from conclave.chat.words.content import NEVER, Body, Roll, Text
 from conclave.chat.work import Work, need_lobby
-from conclave.errors import LocalError, UsageError, VerificationError
-from conclave.lobby.names import check_handle
+from conclave.errors import LocalError
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
@@ -350,11 +350,7 @@ def _command(work: Work, command: object) -> None:
 
 
 def _person(work: Work, name: str) -> str:
-    handle = name.removeprefix("@")
-    try:
-        check_handle(handle)
-    except VerificationError as error:
-        raise UsageError(str(error), remedy=error.remedy) from error
+    handle = own_handle(name)
     if handle == work.me:
         raise LocalError("that is you", remedy="name somebody else")
     return handle

@@ -1,7 +1,8 @@
 """What a handle and a lobby's name may be. Both come from strangers, and both end up on a screen.
 
-A handle is a DNS label (RFC 1035 section 2.3.1, in lower case). A lobby's name is kept to the same narrow letters,
-with ``.`` and ``_``, so that no two names look alike and none can drive a terminal.
+A handle is a DNS label (RFC 1035 section 2.3.1, in lower case); an authority gives 32 letters of its 63 at most. A
+lobby's name is kept to the same narrow letters, with ``.`` and ``_``, so that no two names look alike and none can
+drive a terminal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def check_handle(handle: str) -> str:
         raise VerificationError(
             f"{handle[:80]!r} is not a handle",
             reason="bad-name",
-            remedy="handles have 1 to 63 of a-z, 0-9 and -, and neither begin nor end with -",
+            remedy="handles have 1 to 32 of a-z, 0-9 and -, and neither begin nor end with -",
         )
     return handle
 
