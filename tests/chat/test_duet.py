@@ -342,7 +342,7 @@ def test_who_is_no_leaf_of_a_pair_does_not_speak_in_it() -> None:
         frame for one, _, frame in table.frames
         if one == "burak" and isinstance(frame, Post) and frame.kind is PostKind.MESSAGE
     )  # fmt: skip
-    stream, last = table.desks["ayse"].peers.get("cem").inbound.streams[0]  # type: ignore[union-attr]
+    stream, last, _ = table.desks["ayse"].peers.get("cem").inbound.streams[0]  # type: ignore[union-attr]
     table.put("ayse", ev.Arrived("cem", replace(stolen, stream=stream, number=last + 1, base=last + 1)))
     assert table.words("ayse", "@cem") == ["hello"]
 
@@ -351,7 +351,7 @@ def deliver(table: Table, victim: str, sender: str, parcel: Begin | Handshake | 
     """Post it to ``victim``; what people were told, if anything."""
     one = table.desks[victim].peers.get(sender)
     assert one is not None
-    stream, last = one.inbound.streams[0]
+    stream, last, _ = one.inbound.streams[0]
     kind, body = pack_parcel(parcel)
     before = len(table.troubles(victim))
     table.now += 100

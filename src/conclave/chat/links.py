@@ -32,7 +32,7 @@ def linked(work: Work, handle: str, window: int, device: str, version: int) -> N
     flight = replace(delivery.opened(peer.out, window, work.now), device=device, version=version)
     work.keep(replace(peer, flight=flight, mail_at=0.0, owed=()))  # its mailbox is about to be emptied
     if peer.inbound.streams:
-        work.ack(handle, peer.inbound.streams[0][0])
+        work.ack(handle, peer.inbound.streams[0].name)
     work.send_outbox(handle)
 
 
@@ -54,7 +54,7 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
         work.ack(handle, post.stream)
     if place is not Place.NEXT or peer.out.count >= work.settings.outbox_posts + ANSWERS_POSTS:
         return
-    new_home = peer.inbound.streams != () and post.stream not in (known for known, _ in peer.inbound.streams)
+    new_home = peer.inbound.streams != () and peer.inbound.of(post.stream) is None
     pair = peer.pair
     groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
     inbound = delivery.taken(inbound, post)

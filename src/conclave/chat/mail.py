@@ -103,9 +103,9 @@ def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:
     """
     places = [(post, delivery.place(inbound, post)[1]) for post in posts]
     first, place = places[0]
-    if place is Place.AHEAD and all(first.stream != stream for stream, _ in inbound.streams):
+    if place is Place.AHEAD and inbound.of(first.stream) is None:
         return [Ack(first.stream, 0)]
-    ack = delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
+    ack = delivery.ack_for(inbound, first.stream)
     acks = [ack] if ack is not None else []
     if any(place is Place.NEXT and post.kind is PostKind.WELCOME for post, place in places):
         acks.append(Ack(first.stream, 0))
