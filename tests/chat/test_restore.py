@@ -120,6 +120,14 @@ def test_what_was_declined_of_each_stream_is_kept() -> None:
     assert decode_peer("burak", encode_peer(Peer("burak", inbound=before))).inbound == before
 
 
+def test_what_is_to_be_said_again_is_kept() -> None:
+    again = Peer("burak", unread=(b"l" * 16, b"m" * 16))
+    held = Peer("burak", held=(3, 7))
+    for peer in (again, held):
+        assert decode_peer("burak", encode_peer(peer)) == peer
+        assert len(encode_peer(Peer("burak"))) < len(encode_peer(peer))  # as a home from before has it
+
+
 def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:
     lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.MEMBER)
     assert decode_lobby(lobby.group, encode_lobby(lobby), encode_place(lobby)).mailed == {}

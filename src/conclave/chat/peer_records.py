@@ -29,6 +29,7 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
         _mailed(peer), peer.read, peer.timer, peer.mail_until, _owes(peer), peer.passed,
+        peer.unread, peer.held,
     )  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def encode_peer(peer: Peer) -> bytes:
     w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    late = any(one.declined for one in inbound.streams[1:])
+    again = peer.unread or any(peer.held)
+    late = again or any(one.declined for one in inbound.streams[1:])
     passed = peer.passed or late
     owes, answered = _owes(peer), passed or any(one.answered for one in peer.groups)
     if peer.mail_until or owes or answered:
@@ -79,6 +81,8 @@ def encode_peer(peer: Peer) -> bytes:
     if late:
         for stream in inbound.streams[1:]:
             w.vector(stream.declined, Writer.uint64)
+    if again:
+        w.vector(peer.unread, lambda each, one: each.fixed(one, ID_BYTES)).uint64(peer.held[0]).uint64(peer.held[1])
     return w.done()
 
 
@@ -110,10 +114,13 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         if r.remaining and not old:
             streams[1:] = [one._replace(declined=r.vector(Reader.uint64)) for one in streams[1:]]
         inbound = Inbound(tuple(streams))
+        again = r.remaining and not old
+        unread = r.vector(lambda each: each.fixed(ID_BYTES)) if again else ()
+        held = (r.uint64(), r.uint64()) if again else (0, 0)
         ack = ack_for(inbound, streams[0].name) if owes and streams else None
         return Peer(
             handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until,
-            owed=(ack,) if ack is not None else (), passed=dict(passed),
+            owed=(ack,) if ack is not None else (), passed=dict(passed), unread=unread, held=held,
         )  # fmt: skip
 
     return read(data, peer, VERSION if old else PEER_VERSION)
