@@ -12,6 +12,7 @@ from conclave.chat.delivery import Fate, Flight, Place
 from conclave.chat.effects import DropPosts, DropState, Recollect, Send
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
+from conclave.chat.words.content import FOR_GOOD
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
@@ -59,7 +60,7 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     if new_home:  # it was told nothing and has accepted nobody, and it counts from 1 again
         theirs = Theirs.ASKED if pair.theirs is Theirs.ACCEPTED else pair.theirs
         pair = replace(pair, told=False, theirs=theirs)
-        timer = replace(peer.timer, number=1 if peer.timer.seconds else 0)
+        timer = replace(peer.timer, number=int(peer.timer != FOR_GOOD))
         peer = replace(peer, counts=0, told=0, timer=timer)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
     if new_home:  # the one before took some of what was left there, or all

@@ -154,10 +154,11 @@ class RemainingLobby:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """Whom we knew and how we held them, and our lobbies."""
+    """Whom we knew and how we held them, our lobbies, and the timers (seconds) of pairs that had one."""
 
     peers: tuple[tuple[str, Ours], ...] = ()
     lobbies: tuple[RemainingLobby, ...] = ()
+    timers: tuple[tuple[str, int], ...] = ()
 
 
 class Word(NamedTuple):

@@ -17,7 +17,16 @@ from conclave.chat.notices import Receipted
 from conclave.chat.pair import Theirs
 from conclave.chat.pairs import certificates, safety
 from conclave.chat.state import PairGroup, Peer
-from conclave.chat.words.content import Body, Content, Receipt, Timer, Unsaid, decode_content, encode_content
+from conclave.chat.words.content import (
+    FOR_GOOD,
+    Body,
+    Content,
+    Receipt,
+    Timer,
+    Unsaid,
+    decode_content,
+    encode_content,
+)
 from conclave.chat.words.line import Status
 from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
@@ -137,7 +146,7 @@ def _flush(work: Work, handle: str, *, lost: bool) -> None:
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
-    if lost and peer.timer.seconds and peer.pair.speaks:
+    if lost and peer.timer != FOR_GOOD and peer.pair.speaks:
         say(work, handle, groups.new_id(work), peer.timer, counted=False)
 
 
@@ -359,7 +368,9 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
     peer = work.peer(handle)
     work.keep(replace(peer, counts=max(peer.counts, content.count)))
     original = groups.original_of(work, work.session(said.group) or state, opened)
-    hear(work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED))
+    hear(
+        work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED, timer=peer.timer.seconds)
+    )
     if isinstance(content.body, Timer):
         timers.set_by_peer(work, handle, content.body)
     return Fate.TAKEN
