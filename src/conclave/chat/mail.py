@@ -38,6 +38,8 @@ _WHY = {
     "full": "{0}'s mailbox is full",
     "unknown": "no mail can be left for {0}: the authority has no account or no key for that name",
     "refused": "no mail can be left for {0}: it, or its key, is refused",
+    "ours": "no mail can be left for {0}: your own certificate does not count now (conclave doctor)",
+    "fault": "no mail can be left for {0}, by a fault of the program (see the node's log)",
     "too-large": "what was said to {0} is too large for a mailbox",
 }
 """What people are told; that the authority is away, they are told by the directory."""
