@@ -416,8 +416,8 @@ async def storm(scene: Scene, seed: int, count: int) -> None:
                 if lobby["from"] == "mallory":
                     accept = chance.random() < 0.7
                     await scene.ayse.serve(ask.AnswerTo("mallory", accept=accept, lobby=lobby["lobby"]))
-            taken = dict(held.inbound.streams).get(STREAM, 0) if held is not None else 0
-            number = taken + 1  # what was left in its outbox is tried again
+            known = held.inbound.of(STREAM) if held is not None else None
+            number = (known.last if known is not None else 0) + 1  # what was left in its outbox is tried again
         if n % 200 == 199:
             await scene.goes_on()
             await scene.link()

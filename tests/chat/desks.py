@@ -108,6 +108,11 @@ class Table:
         effects = tuple(news(effects, stale))
         self.desks[name] = desk
         self.effects[name] += effects
+        self.do(name, effects)
+        return list(effects)
+
+    def do(self, name: str, effects: tuple[Effect, ...]) -> None:
+        """What follows from a step, once it is committed."""
         store = self.stores[name]
         for deed in apart(effects):
             match deed:
@@ -146,7 +151,6 @@ class Table:
                     self._mail(name, peer, first + len(frames) - 1, frames, group, first)
                 case MailDone(mail):
                     self.mail.get(name, {}).pop(mail, None)
-        return list(effects)
 
     def _mail(
         self, name: str, peer: str, upto: int, frames: tuple[bytes, ...], group: bytes = b"", entry: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -58,18 +59,15 @@ class Crashing(Table):
         super().__init__(*names)
         self.victim, self.at, self.commits = victim, at, 0
 
-    def step(self, name: str, event: ev.Event) -> list[Effect]:
-        wire, mail = list(self._wire), {box: dict(of) for box, of in self.mail.items()}
-        effects = super().step(name, event)
+    def do(self, name: str, effects: tuple[Effect, ...]) -> None:
         if name == self.victim and any(not isinstance(one, Deed) for one in effects):
             self.commits += 1
             if self.commits == self.at:
-                self._wire.clear()
-                self._wire.extend(one for one in wire if name not in one[:2])
-                self.mail = mail
+                self._wire = deque(one for one in self._wire if name not in one[:2])
                 self.restart(name)
                 self.dial()
-        return effects
+                return
+        super().do(name, effects)
 
 
 def pair(table: Table) -> None:
@@ -82,6 +80,23 @@ def pair(table: Table) -> None:
     table.put("ayse", ev.Utter("@burak", table.random(16), c.Edit(identity, "three")))
     table.run(140, 10)
     table.say("burak", "@ayse", "four")
+
+
+def lost(table: Table) -> None:
+    """burak comes with an empty home, twice, and cannot read what was said to the one before."""
+    table.stock()
+    table.say("ayse", "@burak", "hello")
+    table.dial()
+    table.say("burak", "@ayse", "hi")
+    for home in ("second", "third"):
+        table.part({"ayse"}, {"burak"})
+        table.lose_home("burak")
+        table.stock("burak")
+        table.say("ayse", "@burak", f"before the {home}")
+        table.part()
+        table.run(40, 5)
+        table.say("burak", "@ayse", f"my {home}")
+        table.run(40, 5)
 
 
 def lobby(table: Table) -> None:
@@ -107,7 +122,7 @@ def lobby(table: Table) -> None:
     table.run(5)
 
 
-@pytest.mark.parametrize("script", [pair, lobby])
+@pytest.mark.parametrize("script", [pair, lost, lobby])
 def test_after_every_commit_the_store_gives_the_same_desk_back(script: Script) -> None:
     table = Checked("ayse", "burak", "cem")
     script(table)
@@ -140,6 +155,22 @@ def test_a_crash_of_either_at_any_commit_of_a_pair_loses_and_doubles_nothing() -
                 assert words == ["four", "one", "three", "two"], f"{victim} crashed at {at}"
                 assert set(table.statuses(name, "@" + other)) == {"delivered"}, f"{victim} crashed at {at}"
     assert crashes > 20
+
+
+def test_a_crash_at_any_commit_loses_nothing_that_a_lost_home_could_not_read() -> None:
+    crashes = 0
+    for at in range(1, 60):
+        table = play(lost, "ayse", at)
+        if table is None:
+            break
+        crashes += 1
+        said = ["hello", "before the second", "before the third"]
+        assert [
+            one.text for one in table.lines("ayse", "@burak") if one.sender == "ayse" and one.text in said
+        ] == said
+        assert table.words("burak", "@ayse").count("before the third") == 1, f"ayse crashed at {at}"
+        assert set(table.statuses("ayse", "@burak")) == {"delivered"}, f"ayse crashed at {at}"
+    assert crashes > 10
 
 
 @pytest.mark.parametrize("every", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])

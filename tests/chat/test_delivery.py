@@ -100,6 +100,18 @@ def test_what_somebody_rejected_said_is_named_twice() -> None:
     assert delivery.unread(ack) == {2}
 
 
+def test_a_late_post_of_an_older_stream_takes_nothing_from_what_is_to_be_told_of_the_present_one() -> None:
+    inbound, _ = take(Inbound(), post(1))
+    inbound, _ = take(inbound, post(1, 1, S2))
+    inbound = delivery.declined(inbound, post(1, 1, S2))
+    inbound, _ = take(inbound, post(2))
+    inbound = delivery.declined(inbound, post(2))
+    assert delivery.ack_for(inbound, S2) == Ack(S2, 1, (1,))
+    inbound, _ = take(inbound, post(2, 1, S2))
+    assert delivery.ack_for(inbound, S1) == Ack(S1, 2, (2,))
+    assert delivery.ack_for(inbound, S2) == Ack(S2, 2, (1,))
+
+
 @pytest.mark.parametrize("rejected", [False, True])
 def test_declined_numbers_are_bounded(*, rejected: bool) -> None:
     inbound = Inbound()
@@ -107,8 +119,9 @@ def test_declined_numbers_are_bounded(*, rejected: bool) -> None:
         inbound, place = take(inbound, post(number))
         if place is Place.NEXT:
             inbound = delivery.declined(inbound, post(number), rejected=rejected)
-    assert delivery.full(inbound.declined)
-    assert len(inbound.declined) <= DECLINED_POSTS
+    (stream,) = inbound.streams
+    assert delivery.full(stream.declined)
+    assert len(stream.declined) <= DECLINED_POSTS
     assert take(inbound, post(DECLINED_POSTS + 1, DECLINED_POSTS + 1))[1] is Place.NEXT
 
 

@@ -182,7 +182,7 @@ def test_nothing_that_a_member_says_breaks_a_step(said: list[Content], seq: int,
 def _post(room: Room, parcel: Message) -> None:
     peer = room.table.desks["ayse"].peers.get("burak")
     assert peer is not None
-    stream, last = peer.inbound.streams[0]
+    stream, last, _ = peer.inbound.streams[0]
     kind, body = pack_parcel(parcel)
     room.table.put("ayse", ev.Arrived("burak", Post(stream, last + 1, last + 1, kind, body)))
 

@@ -84,6 +84,16 @@ def test_what_did_not_go_is_tried_later(pair: Table, reason: str, seconds: int) 
     assert pair.statuses("ayse", "@burak")[-1] == "in mailbox"
 
 
+@pytest.mark.parametrize(("reason", "blamed"), [("refused", True), ("ours", False), ("fault", False)])
+def test_what_is_our_own_fault_is_not_said_of_the_other(pair: Table, reason: str, *, blamed: bool) -> None:
+    pair.failing["burak"] = reason
+    pair.say("ayse", "@burak", "one")
+    pair.wait(6)
+    (told,) = pair.troubles("ayse")
+    assert told.startswith("no mail can be left for burak")
+    assert ("it, or its key, is refused" in told) is blamed
+
+
 def test_a_full_mailbox_is_told_once_and_tried_when_its_owner_was_here(pair: Table) -> None:
     pair.failing["burak"] = "full"
     for text in ("one", "two"):

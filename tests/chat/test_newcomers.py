@@ -49,7 +49,7 @@ def test_a_welcome_that_cannot_be_used_leaves_nobody_in_the_roster_who_is_not_in
     assert said[-1].kind is PostKind.LEAVE
     assert table.texts("cem", "#ops")[-1] == "ayse's welcome could not be used: you did not come in"
     assert table.view("burak").roster == ("ayse", "burak")
-    assert "cem left" in table.texts("burak", "#ops")
+    assert "cem left, as ayse says" in table.texts("burak", "#ops")
     table.put("ayse", ev.InviteTo("ops", ("cem",)))
     table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(5)

@@ -27,7 +27,7 @@ def begin(table: Table, victim: str, group: bytes) -> None:
     kind, body = pack_parcel(Begin(staged.welcome))
     peer = table.desks[victim].peers.get("burak")
     streams = peer.inbound.streams if peer is not None else ()
-    stream, last = streams[0] if streams else (b"burakish", 0)
+    stream, last = streams[0][:2] if streams else (b"burakish", 0)
     table.put(victim, ev.Arrived("burak", Post(stream, last + 1, last + 1, kind, body)))
 
 

@@ -190,7 +190,7 @@ def test_who_invites_a_member_again_and_again_makes_it_hold_one() -> None:
     group = table.lobby("ayse", "burak")
     table.stock("burak")
     before = held(table, "burak")
-    stream, last = table.desks["burak"].peers.get("ayse").inbound.streams[0]  # type: ignore[union-attr]
+    stream, last, _ = table.desks["burak"].peers.get("ayse").inbound.streams[0]  # type: ignore[union-attr]
     for number in range(300):
         kind, body = pack_parcel(Invite(group, "ops", ("ayse", "burak")))
         table.step("burak", ev.Arrived("ayse", Post(stream, last + 1 + number, 1, kind, body)))
@@ -207,7 +207,7 @@ def test_members_who_invite_again_take_no_room_of_an_answer_that_is_awaited() ->
     table.drop = lambda one, other, _: (one, other) == ("burak", "cem")
     table.put("burak", ev.AnswerRequest("cem", accept=True, lobby="ops"))
     (awaited,) = held(table, "burak")
-    stream, last = table.desks["burak"].peers.get("ayse").inbound.streams[0]  # type: ignore[union-attr]
+    stream, last, _ = table.desks["burak"].peers.get("ayse").inbound.streams[0]  # type: ignore[union-attr]
     for number, group in enumerate(lobbies, start=1):
         table.now += 1
         kind, body = pack_parcel(Invite(group, "ops", ("ayse", "burak")))

@@ -158,7 +158,7 @@ def test_what_a_lost_home_did_not_read_is_not_said_to_it_by_who_rejected_it_sinc
     assert burak is not None
     line = table.lines("burak", "@ayse")[0].id
     table.desks["burak"] = replace(
-        table.desks["burak"], peers=table.desks["burak"].peers.put("ayse", replace(burak, refused=(line,)))
+        table.desks["burak"], peers=table.desks["burak"].peers.put("ayse", replace(burak, unread=(line,)))
     )
     table.link("ayse", "burak")
     table.say("ayse", "@burak", "it is me again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.delivery import Inbound, Stream
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
 from conclave.chat.lobby_state import Healing, Lobby, Mailed, Stage
@@ -107,6 +108,24 @@ def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> No
         mailed = replace(peer, groups=groups, mailed=3, mail_until=1_000_000)
         assert decode_peer("burak", encode_peer(mailed)) == mailed
         assert decode_peer("burak", encode_peer(mailed) + bytes(8)) == mailed  # with what a rejection had dropped
+
+
+def test_what_was_declined_of_each_stream_is_kept() -> None:
+    streams = (Stream(b"stream-1", 3, (2, 2)), Stream(b"stream-2", 7, (5,)), Stream(b"stream-3", 1))
+    peer = Peer("burak", inbound=Inbound(streams))
+    new = encode_peer(peer)
+    assert decode_peer("burak", new) == peer
+    before = Inbound((streams[0], streams[1]._replace(declined=()), streams[2]))
+    assert len(encode_peer(Peer("burak", inbound=before))) < len(new)  # as a home from before has it
+    assert decode_peer("burak", encode_peer(Peer("burak", inbound=before))).inbound == before
+
+
+def test_what_is_to_be_said_again_is_kept() -> None:
+    again = Peer("burak", unread=(b"l" * 16, b"m" * 16))
+    held = Peer("burak", held=(3, 7))
+    for peer in (again, held):
+        assert decode_peer("burak", encode_peer(peer)) == peer
+        assert len(encode_peer(Peer("burak"))) < len(encode_peer(peer))  # as a home from before has it
 
 
 def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:

@@ -20,6 +20,7 @@ from conclave.chat.restoring import (
     forget,
 )
 from conclave.chat.state import Peer, RemainingLobby, Remains
+from conclave.chat.words.content import Timer
 from conclave.chat.words.line import Status
 from conclave.errors import DecodeError
 
@@ -75,6 +76,14 @@ def test_what_is_dropped_and_what_remains() -> None:
     ]
 
 
+def test_the_timers_of_pairs_remain() -> None:
+    peers = [Peer("burak", timer=Timer(60, 3)), Peer("cem", timer=Timer(0, 2)), Peer("deniz", timer=Timer(30, 1))]
+    held = [("peer/" + one.handle, peer_records.encode_peer(one)) for one in peers]
+    before = (RESTORED_KEY, encode_remains(Remains(timers=(("cem", 9), ("elif", 5)))))
+    put = next(one for one in forget([before, *held], [], [], []) if isinstance(one, PutState))
+    assert decode_remains(put.value).timers == (("burak", 60), ("deniz", 30), ("elif", 5))
+
+
 def test_done_again_it_changes_nothing() -> None:
     [restored] = [record for record in forget(states(), [], [], []) if isinstance(record, PutState)]
     assert forget([("desk", b""), (RESTORED_KEY, restored.value)], [], [], []) == []
@@ -95,12 +104,14 @@ def test_remains_of_any_bytes(data: bytes) -> None:
     with suppress(DecodeError):
         remains = decode_remains(data)
         assert decode_remains(encode_remains(remains)) == remains
-        assert encode_remains(remains) == data or data[0] < 4
+        assert encode_remains(remains) == data or data[0] < 5
 
 
 def test_remains_of_an_older_backup_are_read() -> None:
     lobby = OPS + b"\x03ops\x04#ops\x05burak"
-    for version, rest in ((b"\x01", b""), (b"\x02", b"\x00"), (b"\x03", b"\x00\x05")):
+    nowhere = bytes(8) + b"\x00" + bytes(8) + bytes(4)
+    older_ones = ((b"\x01", b""), (b"\x02", b"\x00"), (b"\x03", b"\x00\x05"), (b"\x04", b"\x00\x05" + nowhere))
+    for version, rest in older_ones:
         older = version + b"\x00" + bytes((len(lobby + rest),)) + lobby + rest
         assert decode_remains(older) == Remains((), (RemainingLobby(OPS, "ops", "#ops", "burak"),))
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import views
+from conclave.chat import groups, views
 from conclave.chat.pairs.safety import ANEW, KEPT, decode_safety, encode_safety, number
 from conclave.chat.peer_records import decode_peer, encode_peer
 from conclave.chat.restoring import forget
 from conclave.chat.state import PairGroup, Peer
+from conclave.chat.work import Work
 from conclave.errors import DecodeError
+from conclave.mls import group as mls
+from conclave.wire.delivery import Post
+from conclave.wire.posts import Begin, pack_parcel
 from tests.chat.desks import Table
-from tests.chat.people import own
+from tests.chat.people import JUDGES, own
 from tests.chat.test_certificates import FIRST, SECOND, revoke, somebody_else
 
 
@@ -128,3 +132,35 @@ def test_in_which_groups_the_peer_spoke_is_kept(until: int, *, answered: bool) -
     group = PairGroup(b"g" * 16, ours=True, turn=False, begun=3, answered=answered)
     peer = Peer("cem", groups=(group, PairGroup(b"h" * 16, ours=False, turn=True)), mail_until=until)
     assert decode_peer("cem", encode_peer(peer)) == peer
+
+
+def begins(table: Table, by: str, package: bytes, stream: bytes, post: int) -> None:
+    """``by`` begins a group with ayse, and says nothing in it."""
+    work = Work(table.desks[by], table.now, table.random)
+    alone = mls.create(
+        groups.package(work), table.random(16), verify=JUDGES.members, now=table.now, random=table.random
+    )
+    add = mls.Add(mls.read_key_package(package))
+    welcome = mls.commit(alone, [add], verify=JUDGES.newcomers, now=table.now, random=table.random).welcome
+    kind, body = pack_parcel(Begin(welcome))
+    table.put("ayse", ev.Arrived(by, Post(stream, post, post, kind, body)))
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_who_begins_over_and_over_without_a_word_fills_nothing(*, blocked: bool) -> None:
+    table = Table("ayse", "cem")
+    table.stock("ayse")
+    last = table.published["ayse"][-1]  # the authority gives it to anybody, on and on
+    table.link("ayse", "cem")
+    compared: tuple[bytes, ...] = ()
+    if blocked:
+        table.say("cem", "@ayse", "hello")
+        compared = (present(table),)
+        table.put("ayse", ev.AnswerRequest("cem", accept=False, block=True))
+    stream = table.random(8)
+    for post in range(1, KEPT + 3):
+        begins(table, "cem", last, stream, post)
+        table.wait(60)
+    told = [one for one in table.texts("ayse", "@cem") if one == ANEW.format("cem")]
+    assert len(told) == len(compared)
+    assert former(table) == compared

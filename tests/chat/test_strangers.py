@@ -86,7 +86,7 @@ def check_bounds(desk: Desk, limits: Settings) -> None:
         assert len(peer.out.lines) <= peer.out.count
         assert len(peer.waiting) <= limits.outbox_posts
         assert len(peer.inbound.streams) <= STREAMS_KEPT
-        assert len(peer.inbound.declined) <= DECLINED_POSTS
+        assert all(len(one.declined) <= DECLINED_POSTS for one in peer.inbound.streams)
         assert peer.pair.lines <= limits.request_messages
     lobbies = list(desk.lobbies.values())
     inviting = [one.unanswered for one in lobbies if one.unanswered]

@@ -122,7 +122,7 @@ async def test_why_it_was_not_left(house: House, tmp_path: Path, ayse: Person) -
         ("cem", encoded(post(1)), "unknown"),
         ("deniz", encoded(post(1)), "unknown"),
         ("No Handle", encoded(post(1)), "refused"),
-        ("ayse", encoded(post(1)), "refused"),
+        ("ayse", encoded(post(1)), "ours"),
     ):
         told = await ayse.next(ev.DepositFailed, Deposit(peer, 5, frames))
         assert told == ev.DepositFailed(peer, 5, reason)
@@ -334,7 +334,7 @@ async def test_key_packages_are_found(ayse: Person, burak: Person) -> None:
     made = await burak.publish(2)
     given = [(await ayse.next(ev.PackageFound, FindPackage("burak"))).package for _ in range(3)]
     assert given == [*map(published, made), published(burak.own[0])]
-    for peer, reason in (("nobody", "unknown"), ("No Handle", "refused"), ("ayse", "refused")):
+    for peer, reason in (("nobody", "unknown"), ("No Handle", "refused"), ("ayse", "ours")):
         assert await ayse.next(ev.PackageMissing, FindPackage(peer)) == ev.PackageMissing(peer, reason)
 
 
@@ -428,8 +428,9 @@ async def test_what_waits_to_be_left_is_bounded(ayse: Person, monkeypatch: pytes
         (NetworkError("x"), "away"), (Refused("x", reason="too-many-requests"), "away"),
         (Refused("x", reason="storage"), "away"), (VerificationError("x", reason="unknown-authority"), "away"),
         (Refused("x", reason="mailbox-full"), "full"), (Refused("x", reason="no-package"), "unknown"),
-        (Refused("x", reason="expelled-user"), "unknown"), (Refused("x", reason="suspended"), "refused"),
-        (VerificationError("x", reason="unexpected-handle"), "refused"), (LocalError("x"), "refused"),
+        (Refused("x", reason="expelled-user"), "unknown"), (Refused("x", reason="suspended"), "ours"),
+        (VerificationError("x", reason="unexpected-handle"), "refused"), (LocalError("x"), "ours"),
+        (Refused("x", reason="revoked"), "ours"), (Refused("x", reason="not-enrolled"), "ours"),
         (DecodeError("x"), "refused"),
     ],
 )  # fmt: skip

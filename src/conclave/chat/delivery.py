@@ -12,13 +12,15 @@ Declined numbers are repeated in every acknowledgement until the sender's base s
 rejected are named twice, so that they are taken for no sign that keys were lost.
 
 A peer that lost its home comes back with a new stream. The last few streams of a peer are remembered with their
-numbers, so late posts of an old one are known as repeated. Left out: what posts say, and when to link.
+numbers, so late posts of an old one are known as repeated, and take nothing from what the present one is yet to be
+told. Left out: what posts say, and when to link.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
+from typing import NamedTuple
 
 from conclave.chat.fifo import Fifo
 from conclave.values import dataclass, field, replace
@@ -82,13 +84,23 @@ class Anew:
     wait: float = 0.0  # seconds from the last to the next
 
 
+class Stream(NamedTuple):
+    """One stream of a peer's to us: its name, and the last number taken."""
+
+    name: bytes
+    last: int
+    declined: tuple[int, ...] = ()  # numbers that were dropped, and that the peer may not know of, as they are named
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A peer's streams to us with the last number taken of each, the present one first."""
+    """A peer's streams to us, the one that came on last first."""
 
-    streams: tuple[tuple[bytes, int], ...] = ()
-    declined: tuple[int, ...] = ()
-    """Numbers of the present stream that were dropped, and that the peer may not know of, as an ``Ack`` has them."""
+    streams: tuple[Stream, ...] = ()
+
+    def of(self, name: bytes) -> Stream | None:
+        """What we have of this stream; None where it is not known."""
+        return next((one for one in self.streams if one.name == name), None)
 
 
 class Place(Enum):
@@ -134,30 +146,30 @@ def place(inbound: Inbound, post: Post) -> tuple[Inbound, Place]:
     """Where ``post`` stands, and the streams with its own in front if it is to be taken."""
     if not 1 <= post.base <= post.number:
         return inbound, Place.AHEAD
-    at = 0  # nearly always
-    if not inbound.streams or inbound.streams[0][0] != post.stream:
-        at = next((i for i, (stream, _) in enumerate(inbound.streams) if stream == post.stream), -1)
-    known = inbound.streams[at][1] if at >= 0 else 0
-    last = max(known, post.base - 1)
+    known = inbound.of(post.stream) or Stream(post.stream, 0)
+    last = max(known.last, post.base - 1)
     if post.number <= last:
         return inbound, Place.REPEATED
-    declined = inbound.declined if at == 0 else ()
+    declined = known.declined
     if declined:
         declined = tuple(number for number in declined if number >= post.base)
     if post.number > last + 1 or full(declined):
         return inbound, Place.AHEAD
-    others = inbound.streams[1:] if at == 0 else tuple(pair for i, pair in enumerate(inbound.streams) if i != at)
-    return Inbound(((post.stream, last), *others[: STREAMS_KEPT - 1]), declined), Place.NEXT
+    others = tuple(one for one in inbound.streams if one.name != post.stream)
+    return Inbound((Stream(post.stream, last, declined), *others[: STREAMS_KEPT - 1])), Place.NEXT
 
 
 def taken(inbound: Inbound, post: Post) -> Inbound:
     """The post that ``place`` called next is done."""
-    return replace(inbound, streams=((post.stream, post.number), *inbound.streams[1:]))
+    known = inbound.of(post.stream) or Stream(post.stream, 0)
+    return Inbound((known._replace(last=post.number), *inbound.streams[1:]))
 
 
 def declined(inbound: Inbound, post: Post, *, rejected: bool = False) -> Inbound:
     """The post that is done was dropped, be it because its sender is ``rejected``, and its sender is to know."""
-    return replace(inbound, declined=(*inbound.declined, *(post.number,) * (2 if rejected else 1)))
+    done, *others = inbound.streams
+    dropped = (*done.declined, *(post.number,) * (2 if rejected else 1))
+    return Inbound((done._replace(declined=dropped), *others))
 
 
 def full(declined: tuple[int, ...]) -> bool:
@@ -172,10 +184,8 @@ def unread(ack: Ack) -> frozenset[int]:
 
 def ack_for(inbound: Inbound, stream: bytes) -> Ack | None:
     """The acknowledgement of what we have of ``stream``; None where there is nothing to say."""
-    for at, (known, last) in enumerate(inbound.streams):
-        if known == stream:
-            return Ack(stream, last, inbound.declined if at == 0 else ()) if last > 0 else None
-    return None
+    known = inbound.of(stream)
+    return Ack(stream, known.last, known.declined) if known is not None and known.last > 0 else None
 
 
 def asked_anew(anew: Anew, now: float) -> Anew:

@@ -145,8 +145,8 @@ def _happened(work: Work, event: ev.Event) -> None:
             _passed(work)
         case ev.Unwound(group, common, digest, cut, lines):
             healing.unwound(work, group, common, digest, cut, lines)
-        case ev.Recollected(b"", conversation, items):
-            duet.recollected(work, conversation.removeprefix("@"), items)
+        case ev.Recollected(b"", conversation, items, missing):
+            duet.recollected(work, conversation.removeprefix("@"), items, missing)
         case ev.Recollected(group, _, items, missing):
             sharing.recollected(work, group, items, missing)
         case ev.PackageFound(peer, package):

@@ -91,7 +91,7 @@ class PackageFound:
 
 @dataclass(frozen=True, slots=True)
 class PackageMissing:
-    """No key package of ``peer`` could be had: ``away`` (the authority), ``unknown``, ``none``, ``refused``."""
+    """No key package of ``peer`` is to be had: ``away`` (authority), ``unknown``, ``none``, ``ours``, ``refused``."""
 
     peer: str
     reason: str
@@ -120,7 +120,7 @@ class Deposited:
 
 @dataclass(frozen=True, slots=True)
 class DepositFailed:
-    """It is not: ``away`` (the authority), ``full``, ``unknown``, ``refused``."""
+    """It is not: ``away`` (the authority), ``full``, ``unknown``, ``refused``, ``too-large``, ``ours``, ``fault``."""
 
     peer: str
     upto: int

@@ -27,7 +27,7 @@ class Heard:
     seq: int
     status: Status
     retold: bool = False  # not its author gives it to us now, but somebody who has it
-    timer: int = 0  # the lobby's, in seconds: it holds for what was said by who may not have known it
+    timer: int = 0  # the conversation's, in seconds: it holds for what was said by who may not have known it
 
 
 HISTORY = Text | Offer | Edit | Delete | Reaction | Pin

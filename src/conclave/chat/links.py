@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterable
 
 from conclave.chat import delivery, records
 from conclave.chat.delivery import Fate, Flight, Place
-from conclave.chat.effects import DropPosts, DropState, MarkLine, Recollect, Send
+from conclave.chat.effects import DropPosts, DropState, Recollect, Send
 from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer
+from conclave.chat.words.content import FOR_GOOD
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
@@ -21,8 +22,6 @@ from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame
 from conclave.wire.posts import Parcel, open_post
 
-REFUSED_KEPT = 64
-"""Lines that a peer did not take, and that are said again where its home turns out to be another one."""
 ANSWERS_POSTS = 1_000
 """Room in the outbox beyond ``outbox_posts`` for answers that we owe; whoever fills that is heard no more."""
 
@@ -34,7 +33,7 @@ def linked(work: Work, handle: str, window: int, device: str, version: int) -> N
     flight = replace(delivery.opened(peer.out, window, work.now), device=device, version=version)
     work.keep(replace(peer, flight=flight, mail_at=0.0, owed=()))  # its mailbox is about to be emptied
     if peer.inbound.streams:
-        work.ack(handle, peer.inbound.streams[0][0])
+        work.ack(handle, peer.inbound.streams[0].name)
     work.send_outbox(handle)
 
 
@@ -56,20 +55,18 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
         work.ack(handle, post.stream)
     if place is not Place.NEXT or peer.out.count >= work.settings.outbox_posts + ANSWERS_POSTS:
         return
-    new_home = peer.inbound.streams != () and post.stream not in (known for known, _ in peer.inbound.streams)
+    new_home = peer.inbound.streams != () and peer.inbound.of(post.stream) is None
     pair = peer.pair
     groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
     inbound = delivery.taken(inbound, post)
     if new_home:  # it was told nothing and has accepted nobody, and it counts from 1 again
         theirs = Theirs.ASKED if pair.theirs is Theirs.ACCEPTED else pair.theirs
         pair = replace(pair, told=False, theirs=theirs)
-        timer = replace(peer.timer, number=1 if peer.timer.seconds else 0)
+        timer = replace(peer.timer, number=int(peer.timer != FOR_GOOD))
         peer = replace(peer, counts=0, told=0, timer=timer)
     work.keep(replace(peer, inbound=inbound, pair=pair, groups=groups))
     if new_home:  # the one before took some of what was left there, or all
         unheard(work, handle)
-        _say_again(work, peer, peer.refused)
-        work.keep(replace(work.peer(handle), refused=()))  # once only: it may go on like this
     try:
         fate = take(work, handle, open_post(post))
     except DecodeError as error:
@@ -95,11 +92,9 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
         return
     work.record(DropPosts(handle, ack.number))
     unread, declined = delivery.unread(ack), set(ack.declined)
-    again = _not_taken(work, handle, [line.id for line in lines if line.number in unread])
+    again = _unread(work, handle, [line.id for line in lines if line.number in unread])
     for line in lines:
-        if line.id in again:  # untold: what is told next is that it waits once more
-            work.record(MarkLine("@" + handle, work.me, line.id, Status.FAILED))
-        else:
+        if line.id not in again:  # what is told of these next is that they wait once more
             work.mark_line("@" + handle, line.id, Status.FAILED if line.number in declined else Status.DELIVERED)
     peer = work.peer(handle)
     peer = replace(peer, again=peer.again.difference(line.id for line in lines))
@@ -110,21 +105,22 @@ def ack_arrived(work: Work, handle: str, ack: Ack) -> None:
     work.send_outbox(handle)
 
 
-def _not_taken(work: Work, handle: str, lines: Iterable[bytes]) -> Collection[bytes]:
+def _unread(work: Work, handle: str, lines: Iterable[bytes]) -> Collection[bytes]:
     """The other side could not read these: they are said again, once, where its keys were lost there; which are."""
     peer = work.peer(handle)
-    lines = [one for one in lines if one not in peer.again]
-    if any(group.dead for group in peer.groups):
-        return _say_again(work, peer, lines)
-    work.keep(replace(peer, refused=(*peer.refused, *lines)[-REFUSED_KEPT:]))
-    return ()
-
-
-def _say_again(work: Work, peer: Peer, lines: Collection[bytes]) -> Collection[bytes]:
-    if not lines or peer.pair.theirs is Theirs.REJECTED:
+    again = tuple(one for one in lines if one not in peer.again)
+    if not again or peer.pair.theirs is Theirs.REJECTED or not any(group.dead for group in peer.groups):
         return ()
-    work.deed(Recollect(b"", "@" + peer.handle, tuple((work.me, one) for one in lines)))
-    return lines
+    work.keep(replace(peer, unread=(*peer.unread, *again)))
+    recollect(work, handle)
+    return again
+
+
+def recollect(work: Work, handle: str) -> None:
+    """Have read what is to be said again to a peer that could not read it."""
+    peer = work.peer(handle)
+    work.keep(replace(peer, recollecting=True))
+    work.deed(Recollect(b"", "@" + handle, tuple((work.me, one) for one in peer.unread)))
 
 
 def resend(work: Work, peer: Peer) -> None:

@@ -38,6 +38,8 @@ _WHY = {
     "full": "{0}'s mailbox is full",
     "unknown": "no mail can be left for {0}: the authority has no account or no key for that name",
     "refused": "no mail can be left for {0}: it, or its key, is refused",
+    "ours": "no mail can be left for {0}: your own certificate does not count now (conclave doctor)",
+    "fault": "no mail can be left for {0}, by a fault of the program (see the node's log)",
     "too-large": "what was said to {0} is too large for a mailbox",
 }
 """What people are told; that the authority is away, they are told by the directory."""
@@ -103,9 +105,9 @@ def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:
     """
     places = [(post, delivery.place(inbound, post)[1]) for post in posts]
     first, place = places[0]
-    if place is Place.AHEAD and all(first.stream != stream for stream, _ in inbound.streams):
+    if place is Place.AHEAD and inbound.of(first.stream) is None:
         return [Ack(first.stream, 0)]
-    ack = delivery.ack_for(inbound, inbound.streams[0][0]) if inbound.streams else None
+    ack = delivery.ack_for(inbound, first.stream)
     acks = [ack] if ack is not None else []
     if any(place is Place.NEXT and post.kind is PostKind.WELCOME for post, place in places):
         acks.append(Ack(first.stream, 0))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound, ack_for
+from conclave.chat.delivery import STREAM_BYTES, STREAMS_KEPT, Inbound, Outbound, Stream, ack_for
 from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.records import PEER_KEY, VERSION, read
@@ -29,6 +29,7 @@ def peer_part(peer: Peer) -> tuple[Any, ...]:
     return (
         out.stream, out.next, out.base, peer.inbound, peer.pair, peer.groups, peer.count, peer.counts, peer.told,
         _mailed(peer), peer.read, peer.timer, peer.mail_until, _owes(peer), peer.passed,
+        peer.unread, peer.held,
     )  # fmt: skip
 
 
@@ -56,24 +57,32 @@ def encode_peer(peer: Peer) -> bytes:
     out, inbound, pair = peer.out, peer.inbound, peer.pair
     w = Writer().uint8(PEER_VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
     w.uint8(len(inbound.streams))
-    for stream, last in inbound.streams:
-        w.fixed(stream, STREAM_BYTES).uint64(last)
-    w.vector(inbound.declined, Writer.uint64)
+    for stream in inbound.streams:
+        w.fixed(stream.name, STREAM_BYTES).uint64(stream.last)
+    w.vector(inbound.streams[0].declined if inbound.streams else (), Writer.uint64)
     w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
     w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
     w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
     for one in peer.groups:
         w.uint64(one.begun)
-    owes, answered = _owes(peer), any(one.answered for one in peer.groups)
-    if peer.mail_until or owes or answered or peer.passed:
+    again = peer.unread or any(peer.held)
+    late = again or any(one.declined for one in inbound.streams[1:])
+    passed = peer.passed or late
+    owes, answered = _owes(peer), passed or any(one.answered for one in peer.groups)
+    if peer.mail_until or owes or answered:
         w.uint64(peer.mail_until)
-    if owes or answered or peer.passed:
+    if owes or answered:
         w.uint64(0).uint8(owes)
-    if answered or peer.passed:
+    if answered:
         for one in peer.groups:
             w.uint8(one.answered)
-    if peer.passed:
+    if passed:
         w.vector(peer.passed.items(), lambda each, it: each.fixed(it[0], ID_BYTES).uint8(it[1]))
+    if late:
+        for stream in inbound.streams[1:]:
+            w.vector(stream.declined, Writer.uint64)
+    if again:
+        w.vector(peer.unread, lambda each, one: each.fixed(one, ID_BYTES)).uint64(peer.held[0]).uint64(peer.held[1])
     return w.done()
 
 
@@ -86,8 +95,9 @@ def decode_peer(handle: str, data: bytes) -> Peer:
 
     def peer(r: Reader) -> Peer:
         out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64())
-        streams = tuple((r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT)))
-        inbound = Inbound(streams, r.vector(Reader.uint64))
+        streams = [Stream(r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT))]
+        declined = r.vector(Reader.uint64)
+        streams[:1] = [one._replace(declined=declined) for one in streams[:1]]
         pair = Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8()))
         groups, count, counts, told = r.vector(group), r.uint64(), r.uint64(), r.uint64()
         mailed = r.uint64()
@@ -98,13 +108,19 @@ def decode_peer(handle: str, data: bytes) -> Peer:
         if r.remaining and not old:  # some homes have the highest post that a rejection may have dropped
             r.uint64()
         owes = bool(r.uint8()) if r.remaining and not old else False
-        ack = ack_for(inbound, streams[0][0]) if owes and streams else None
         if r.remaining and not old:
             groups = tuple(replace(one, answered=bool(r.uint8())) for one in groups)
         passed = r.vector(lambda each: (each.fixed(ID_BYTES), bool(each.uint8()))) if r.remaining and not old else ()
+        if r.remaining and not old:
+            streams[1:] = [one._replace(declined=r.vector(Reader.uint64)) for one in streams[1:]]
+        inbound = Inbound(tuple(streams))
+        again = r.remaining and not old
+        unread = r.vector(lambda each: each.fixed(ID_BYTES)) if again else ()
+        held = (r.uint64(), r.uint64()) if again else (0, 0)
+        ack = ack_for(inbound, streams[0].name) if owes and streams else None
         return Peer(
             handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until,
-            owed=(ack,) if ack is not None else (), passed=dict(passed),
+            owed=(ack,) if ack is not None else (), passed=dict(passed), unread=unread, held=held,
         )  # fmt: skip
 
     return read(data, peer, VERSION if old else PEER_VERSION)

@@ -43,9 +43,9 @@ GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
 So go the outbox (lines of it are marked as sent: they may have arrived since) and the lobbies' orders. In a lobby all
 of them are said again: our next device may come in before they are ordered, and then they are not."""
-VERSION = 4
-"""Older ones are read too: 1 says of no lobby who was in, up to 2 of none that we were leaving, or out of, and up to
-3 of none that we closed, nor where its order stood."""
+VERSION = 5
+"""Older ones are read too: 1 says of no lobby who was in, up to 2 of none that we were leaving, or out of, up to 3 of
+none that we closed, nor where its order stood, and up to 4 of no pair which timer it had."""
 _ALL = (1 << 63) - 1
 
 
@@ -79,11 +79,13 @@ def _remains(states: Sequence[tuple[str, bytes]], unsent: Sequence[tuple[str, st
     before = decode_remains(held[RESTORED_KEY]) if RESTORED_KEY in held else Remains()
     peers = dict(before.peers)
     lobbies = {one.group: one for one in before.lobbies}
+    timers = dict(before.timers)
     for key, value in states:
         try:
             if key.startswith(PEER_KEY):
                 handle = key.removeprefix(PEER_KEY)
-                peers[handle] = decode_peer(handle, value).pair.ours
+                peer = decode_peer(handle, value)
+                peers[handle], timers[handle] = peer.pair.ours, peer.timer.seconds
             elif key.startswith(LOBBY_KEY):
                 name = key.removeprefix(LOBBY_KEY)
                 lobby = decode_lobby(bytes.fromhex(name), value, held.get(PLACE_KEY + name, b""))
@@ -98,7 +100,8 @@ def _remains(states: Sequence[tuple[str, bytes]], unsent: Sequence[tuple[str, st
                     lobbies[lobby.group] = _with_place(one, lobby, lines)
         except (DecodeError, ValueError):
             continue
-    return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)))
+    pairs = tuple(sorted((handle, seconds) for handle, seconds in timers.items() if seconds))
+    return Remains(tuple(sorted(peers.items())), tuple(lobbies[group] for group in sorted(lobbies)), pairs)
 
 
 def _with_place(one: RemainingLobby, lobby: Lobby, unsent: Sequence[tuple[str, bytes]]) -> RemainingLobby:
@@ -157,7 +160,8 @@ def _numbers(held: Mapping[str, bytes]) -> Iterator[PutState]:
 def encode_remains(remains: Remains) -> bytes:
     """The state under ``restored``."""
     w = Writer().uint8(VERSION).vector(remains.peers, lambda each, one: each.text(one[0]).uint8(one[1]))
-    return w.vector(remains.lobbies, _write_lobby).done()
+    w.vector(remains.lobbies, _write_lobby)
+    return w.vector(remains.timers, lambda each, one: each.text(one[0]).uint32(one[1])).done()
 
 
 def decode_remains(data: bytes) -> Remains:
@@ -166,12 +170,16 @@ def decode_remains(data: bytes) -> Remains:
     def peer(r: Reader) -> tuple[str, Ours]:
         return r.text(HANDLE_BYTES), Ours(r.uint8())
 
+    def timer(r: Reader) -> tuple[str, int]:
+        return r.text(HANDLE_BYTES), r.uint32()
+
     def remains(r: Reader) -> Remains:
         version = r.uint8()
         if not 1 <= version <= VERSION:
             raise DecodeError("a state of an unknown version")
         try:
-            return Remains(r.vector(peer), r.vector(lambda each: _lobby(each, version)))
+            peers, lobbies = r.vector(peer), r.vector(lambda each: _lobby(each, version))
+            return Remains(peers, lobbies, r.vector(timer) if version > 4 else ())
         except ValueError as error:
             raise DecodeError("a state with an unknown value") from error
 

@@ -16,6 +16,7 @@ from conclave.chat.lobby_state import Healing, Lobby, Stage, Step
 from conclave.chat.pair import Pair
 from conclave.chat.restoring import RESTORED_KEY
 from conclave.chat.state import RemainingLobby
+from conclave.chat.words.content import FOR_GOOD, Timer
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -41,6 +42,10 @@ def revive(work: Work) -> None:
         peer = work.peer(handle)
         if peer.pair == Pair():
             work.keep(replace(peer, pair=Pair(ours)))
+    for handle, seconds in remains.timers:
+        peer = work.peer(handle)
+        if peer.timer == FOR_GOOD:  # any that the other says counts before it
+            work.keep(replace(peer, timer=Timer(seconds)))
     for one in remains.lobbies:
         if work.lobby(one.group) is None and one.stage is not Stage.MEMBER:
             if one.stage is Stage.LEAVING:  # those who did not hear so are told when they show their order

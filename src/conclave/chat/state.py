@@ -94,6 +94,8 @@ class Peer:
     told: int = 0  # the peer's counter up to which our person has read
     read: int = 0  # our counter up to which the peer told that it read
     timer: Timer = FOR_GOOD  # what was agreed last, of either
+    unread: tuple[bytes, ...] = ()  # lines that the peer could not read, and that are not said again yet
+    held: tuple[int, int] = (0, 0)  # the least counter that was said again, and our latest by then: see ``duet``
     waiting: Fifo[Unsaid] = field(default_factory=Fifo)  # until there is a group
     certificates: tuple[bytes, ...] = ()  # fingerprints of those that it showed in our groups, the latest last
     numbers: tuple[bytes, ...] = ()  # safety numbers of before, the latest last
@@ -114,8 +116,8 @@ class Peer:
     telling: tuple[Frame, ...] = ()  # what is
     anew: Anew = field(default_factory=Anew)  # how often what was left there is left anew for what it says
     updated: float = 0.0  # UNIX seconds when our keys are next to be renewed
-    refused: tuple[bytes, ...] = ()  # the latest lines that the peer did not take: its next home hears them again
     again: frozenset[bytes] = frozenset()  # lines in the outbox, or waiting, that are said again: not once more
+    recollecting: bool = False  # what is ``unread`` is being read from the store
     passed: Mapping[bytes, bool] = field(default_factory=dict)
     """Lobbies it was asked into once more, as it answered before it acknowledged that; True: it did so again."""
 
@@ -157,10 +159,11 @@ class RemainingLobby:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """Whom we knew and how we held them, and our lobbies."""
+    """Whom we knew and how we held them, our lobbies, and the timers (seconds) of pairs that had one."""
 
     peers: tuple[tuple[str, Ours], ...] = ()
     lobbies: tuple[RemainingLobby, ...] = ()
+    timers: tuple[tuple[str, int], ...] = ()
 
 
 class Word(NamedTuple):

@@ -1,7 +1,8 @@
 """Messages that disappear: what was agreed in a pair, and the words in which a conversation says so.
 
 In a pair either may set the timer, and nobody orders what the two say. So timers are numbered: a higher number
-counts, and of two that crossed each other, which have the same, the shorter one. Left out: lobbies
+counts, and of two that crossed each other, which have the same, the shorter one. Words that come without a timer,
+from who did not know it yet, go by the one that is set where they arrive. Left out: lobbies
 (``chat.lobbies.timers``), and the lines that go (``Work.expire``).
 """
 
@@ -59,7 +60,8 @@ def set_by_peer(work: Work, handle: str, timer: Timer) -> None:
     if timer.number < peer.timer.number or (crossed and _length(timer) >= _length(peer.timer)):
         return
     work.keep(replace(peer, timer=timer))
-    own_notice(work, "@" + handle, words(handle, timer.seconds))
+    if timer.seconds != peer.timer.seconds:  # else it is said to who may not know it, and does
+        own_notice(work, "@" + handle, words(handle, timer.seconds))
 
 
 def _length(timer: Timer) -> float:

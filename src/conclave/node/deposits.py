@@ -43,7 +43,7 @@ Client = Callable[[], AuthorityClient]
 
 
 def why(error: ConclaveError) -> str:
-    """The word for the core: ``away``, ``full``, ``unknown``, ``too-large`` or ``refused``."""
+    """The word for the core: ``away``, ``full``, ``unknown``, ``too-large``, ``ours`` or ``refused``."""
     match error:
         case Refused(reason="mailbox-full"):
             return "full"
@@ -55,6 +55,8 @@ def why(error: ConclaveError) -> str:
             return "away"
         case VerificationError(reason="unknown-authority" | "expired"):  # by TLS: what answers is not our authority
             return "away"
+        case LocalError() | Refused(reason="suspended" | "revoked" | "not-enrolled"):
+            return "ours"
         case _:
             return "refused"
 
@@ -149,7 +151,7 @@ class Deposits:
             return _failed(deposit, reason)
         except Exception:  # a fault of ours costs this deposit, not the others
             log.exception("a deposit failed")
-            return _failed(deposit, "refused")
+            return _failed(deposit, "fault")
         return Deposited(deposit.peer, deposit.upto, deposit.group, deposit.entry, until)
 
     async def _leave(self, peer: Handle, frames: Sequence[bytes]) -> float:

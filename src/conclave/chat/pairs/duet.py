@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from conclave.chat import delivery, groups, packages, records, timers
+from conclave.chat import delivery, groups, links, packages, records, timers
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
 from conclave.chat.fifo import Fifo
@@ -18,7 +18,16 @@ from conclave.chat.notices import Receipted
 from conclave.chat.pair import Theirs
 from conclave.chat.pairs import certificates, safety
 from conclave.chat.state import PairGroup, Peer
-from conclave.chat.words.content import Body, Content, Receipt, Timer, Unsaid, decode_content, encode_content
+from conclave.chat.words.content import (
+    FOR_GOOD,
+    Body,
+    Content,
+    Receipt,
+    Timer,
+    Unsaid,
+    decode_content,
+    encode_content,
+)
 from conclave.chat.words.line import Status
 from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
@@ -35,6 +44,9 @@ GROUPS_KEPT = 4
 """Groups of one pair whose keys are held: words said in the older ones may still be under way."""
 ASK_AGAIN = 30.0
 """A key package that did not come is asked for again after so long (seconds)."""
+
+Lines = Sequence[tuple[str, bytes, bytes]]
+"""Author, id, and what was signed."""
 
 
 # --- saying ---
@@ -63,25 +75,45 @@ def say(work: Work, handle: str, identity: bytes, body: Body, *, counted: bool =
         _wait(work, handle, identity, encoded)
 
 
-def recollected(work: Work, handle: str, items: Sequence[tuple[str, bytes, bytes]]) -> None:
+def recollected(work: Work, handle: str, items: Lines, missing: Sequence[tuple[str, bytes]]) -> None:
     """Say once more, in another group, what the peer could not read in the one that it has lost."""
     peer = work.peer(handle)
-    if handle == work.me or not peer.pair.speaks:
+    found = {identity: data for _, identity, data in items} | dict.fromkeys((one for _, one in missing), b"")
+    again = [one for one in peer.unread if one in found]
+    if not again:
         return
-    under_way = {one.id for one in (*peer.out.lines, *peer.waiting)}
-    lost = {identity: data for author, identity, data in items if author == work.me and identity not in under_way}
-    work.keep(replace(peer, again=peer.again | lost.keys()))
-    for identity, data in lost.items():
-        try:
-            content = mls.read_original(Signed.decode(data).original).data
-        except DecodeError:
+    rest = tuple(one for one in peer.unread if one not in found)
+    work.keep(replace(peer, unread=rest, recollecting=bool(rest)))
+    for identity in again:
+        counted = _counted(found[identity]) if peer.pair.speaks else None
+        if counted is None:
+            work.mark_line("@" + handle, identity, Status.FAILED)
             continue
         work.mark_line("@" + handle, identity, Status.WAITING)
-        peer = work.peer(handle)
-        if spoken(peer) is not None and not len(peer.waiting):
-            _post(work, handle, Unsaid(0, identity, content))
+        one = work.peer(handle)
+        work.keep(_hold(replace(one, again=one.again | {identity}), counted[0]))
+        if spoken(one) is not None and not len(one.waiting):
+            _post(work, handle, Unsaid(0, identity, counted[1]))
         else:
-            _wait(work, handle, identity, content)
+            _wait(work, handle, identity, counted[1])
+
+
+def _counted(signed: bytes) -> tuple[int, bytes] | None:
+    """The counter of what we signed, and its content."""
+    try:
+        content = mls.read_original(Signed.decode(signed).original).data
+        return decode_content(content).count, content
+    except DecodeError:
+        return None
+
+
+def _hold(peer: Peer, count: int) -> Peer:
+    """What is said again comes behind what was said since: who has read that has not read this.
+
+    So nothing from its counter on counts as read before something does that is said later.
+    """
+    least = min(peer.held[0] or count, count)
+    return replace(peer, read=min(peer.read, least - 1), held=(least, peer.count)) if count else peer
 
 
 def _wait(work: Work, handle: str, identity: bytes, encoded: bytes) -> None:
@@ -115,7 +147,7 @@ def _flush(work: Work, handle: str, *, lost: bool) -> None:
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
-    if lost and peer.timer.seconds and peer.pair.speaks:
+    if lost and peer.timer != FOR_GOOD and peer.pair.speaks:
         say(work, handle, groups.new_id(work), peer.timer, counted=False)
 
 
@@ -230,7 +262,9 @@ def came_back(work: Work, handle: str) -> None:
 
 
 def passed(work: Work, peer: Peer) -> None:
-    """Time passed: ask again for a key package."""
+    """Time passed: ask again for a key package; and, after a restart, for what is to be said again."""
+    if peer.unread and not peer.recollecting:
+        links.recollect(work, peer.handle)
     if len(peer.waiting) and spoken(peer) is None:
         want_group(work, peer.handle)
 
@@ -345,7 +379,9 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
     peer = work.peer(handle)
     work.keep(replace(peer, counts=max(peer.counts, content.count)))
     original = groups.original_of(work, work.session(said.group) or state, opened)
-    hear(work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED))
+    hear(
+        work, Heard("@" + handle, handle, content, original, content.count, Status.RECEIVED, timer=peer.timer.seconds)
+    )
     if isinstance(content.body, Timer):
         timers.set_by_peer(work, handle, content.body)
     return Fate.TAKEN
@@ -353,7 +389,13 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
 
 def _receipt(work: Work, handle: str, receipt: Receipt) -> None:
     peer = work.peer(handle)
-    read = max(peer.read, min(receipt.read, peer.count))
+    least, latest = peer.held
+    read = min(receipt.read, peer.count)
+    if read > latest:
+        peer = replace(peer, held=(0, 0))
+    else:
+        read = min(read, least - 1)
+    read = max(peer.read, read)
     work.keep(replace(peer, read=read))
     work.tell(Receipted("@" + handle, handle, min(receipt.has, peer.count), read))
 

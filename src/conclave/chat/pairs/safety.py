@@ -52,9 +52,13 @@ def renewed(work: Work, handle: str, before: State, after: State) -> None:
 def moved(work: Work, peer: Peer, group: PairGroup, *, told: bool = False) -> None:
     """What the pair says is said in ``group`` from now on: say so, where people may have compared the one before.
 
-    Nobody has where both began at once. ``told``: people were told already, of another certificate.
+    Nobody has where both began at once, or the peer began the one before and said nothing in it: who does that over
+    and over, be it blocked, fills no history, and pushes out no number that was compared. ``told``: people were told
+    already, of another certificate.
     """
     old = peer.groups[0] if peer.groups else group
+    if not (old.ours or old.answered):
+        return
     before, after = work.session(old.id), work.session(group.id)
     if group.dead or old.id == group.id or before is None or after is None:
         return
