@@ -8,14 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import groups
 from conclave.chat.state import Judges, Own
 from conclave.chat.words.content import About, Delete, Edit, Reaction
-from conclave.chat.words.originals import read_kept
+from conclave.chat.words.originals import CONTENT_BYTES, read_kept
 from conclave.chat.words.transcript import Entry, Header, write_transcript
 from conclave.chat.words.transcript_proof import EARLY, VerifiedTranscript, verify_transcript
 from conclave.crypto.signature import ED25519
 from conclave.crypto.suite import CLASSICAL
-from conclave.mls.group import Credential, read_original
+from conclave.mls.group import Credential, Extension, read_original
 from conclave.node.authentication import verifier
 from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
@@ -75,6 +76,21 @@ def test_a_lobby(table: desks.Table) -> None:
         assert kinds == ["transcript", *said, "edit", "deletion", "reaction", "end"]
         assert proven.authors == {"ayse": 3, "burak": 4, "cem": 4}
         assert (len(proven.groups), proven.gaps) == (1, ())
+
+
+def test_a_lobby_whose_keeper_makes_its_context_too_long_to_keep(
+    table: desks.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every signature is over the context: such words are without one, but nobody's record is taken from them."""
+    junk = Extension(groups.DEPUTIES, bytes(CONTENT_BYTES))
+    monkeypatch.setattr(groups, "deputies_extension", lambda _: junk)
+    table.lobby("ayse", "burak", "cem")
+    for name in PEOPLE:
+        table.say(name, "#ops", "words")
+    table.wait(2.0)
+    for name in PEOPLE:
+        _, proven = record(table, name, "#ops")
+        assert (proven.authors, proven.unsigned) == ({}, 3)
 
 
 def test_a_pair(table: desks.Table) -> None:
