@@ -11,7 +11,7 @@ import pytest
 from conclave.chat.words.content import Offer, Text
 from conclave.chat.words.line import LineKind
 from conclave.chat.words.transcript import LABEL, canonical, link
-from conclave.chat.words.transcript_proof import TranscriptChanged, verify_transcript
+from conclave.chat.words.transcript_proof import EARLY, TranscriptChanged, verify_transcript
 from conclave.cli import record
 from conclave.crypto.signature import ED25519
 from conclave.errors import ConclaveError
@@ -97,6 +97,16 @@ def test_words_without_a_signature_are_told_as_such(capsys: pytest.CaptureFixtur
     told = capsys.readouterr().out
     assert "on ayse's word alone: 1 line (notices, and what was deleted)" in told
     assert "signed by nobody, whoever they name: 1 line with words" in told
+
+
+def test_what_is_an_authors_own_fault_is_told_and_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    made = talk("ayse", "burak")
+    for _ in range(3):
+        made.say("burak", Text("hello"), at=1.0)
+    proven = verify_transcript(made.write(), ROOT)
+    record._tell(proven)
+    assert f"line 3, burak's, and 2 lines more: {EARLY}\n" in capsys.readouterr().out
+    assert record._as_json(proven)["remarks"] == [{"author": "burak", "line": 3, "lines": 3, "what": EARLY}]
 
 
 @pytest.mark.parametrize(
