@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from conclave.chat.groups import write_stand
 from conclave.chat.words.content import Body, Content, encode_content
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.chat.words.originals import keep
 from conclave.chat.words.transcript import Entry, Header, write_transcript
 from conclave.crypto.signature import ED25519
 from conclave.crypto.suite import CLASSICAL
+from conclave.lobby.order import begin
 from conclave.mls import group
 from conclave.mls.credentials import Credential
 from conclave.mls.keypackage import OwnKeyPackage
@@ -32,6 +34,7 @@ class Talk:
     entries: list[Entry] = field(default_factory=list)
     certificates: dict[bytes, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    conversation: str = "#ops"
 
     def identity(self) -> bytes:
         return (len(self.entries) + 1).to_bytes(16)
@@ -42,8 +45,10 @@ class Talk:
         """One message, in history; its id."""
         number = len(self.entries) + 1
         self.counts[by] = self.counts.get(by, 0) + 1
-        content = Content(self.identity(), self.counts[by], at or NOW + number, body)
-        sending = group.protect(self.states[by], encode_content(content), random=seeded(number))
+        content = Content(self.identity(), self.counts[by], NOW + number if at is None else at, body)
+        stand = write_stand(begin(self.states[by].group_id, by), number) if self.conversation.startswith("#") else b""
+        plain = encode_content(content)
+        sending = group.protect(self.states[by], plain, random=seeded(number), authenticated_data=stand)
         self.states[by] = sending.state
         assert sending.original is not None
         certificate = self.credentials[by].certificate.der
@@ -69,10 +74,11 @@ class Talk:
         line = Line(self.identity(), by, kind, text, NOW, NOW, Status.RECEIVED)
         self.entries.append(Entry(line, b"", deleted))
 
-    def header(self, by: str = "ayse", groups: tuple[bytes, ...] = (GROUP,)) -> Header:
+    def header(self, by: str = "ayse", groups: tuple[bytes, ...] = ()) -> Header:
+        groups = groups or (next(iter(self.states.values())).group_id,)
         own, trust = self.credentials[by].certificate.der, self.ward.trust
         issuing = tuple(one.der for one in trust.issuing)
-        return Header("#ops", trust.realm, groups, by, own, NOW + 999, trust.root.fingerprint, issuing)
+        return Header(self.conversation, trust.realm, groups, by, own, NOW + 999, trust.root.fingerprint, issuing)
 
     def write(self, by: str = "ayse", header: Header | None = None) -> list[bytes]:
         key = self.credentials[by].key.raw()
@@ -80,7 +86,7 @@ class Talk:
         return list(write_transcript(header or self.header(by), self.entries, self.certificates.get, sign))
 
 
-def talk(*names: str, realm: Ward | None = None, group_id: bytes = GROUP) -> Talk:
+def talk(*names: str, realm: Ward | None = None, group_id: bytes = GROUP, conversation: str = "#ops") -> Talk:
     """A group of these people."""
     made = realm or ward()
     credentials = {name: made.enrol(name, Profile.IM) for name in names}
@@ -103,4 +109,4 @@ def talk(*names: str, realm: Ward | None = None, group_id: bytes = GROUP) -> Tal
         staged = group.commit(state, adds, verify=verify, now=NOW, random=seeded(1))
         state = group.merge(state, staged)
         states = {name: group.join(staged.welcome, own[name], verify=verify, now=NOW) for name in others}
-    return Talk(credentials, {first: state, **states}, made)
+    return Talk(credentials, {first: state, **states}, made, conversation=conversation)

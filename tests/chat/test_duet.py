@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import timers, views
+from conclave.chat import groups, timers, views
 from conclave.chat.effects import PutPost
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.chat.pairs.duet import ASK_AGAIN, GROUPS_KEPT
 from conclave.chat.settings import Settings
 from conclave.chat.state import Peer
-from conclave.chat.words.content import Timer
+from conclave.chat.words.content import Content, Text, Timer, encode_content
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.errors import LocalError
@@ -356,6 +356,20 @@ def deliver(table: Table, victim: str, sender: str, parcel: Begin | Handshake | 
     table.now += 100
     table.put(victim, ev.Arrived(sender, Post(stream, last + 1, last + 1, kind, body)))
     return " ".join(table.troubles(victim)[before:])
+
+
+def test_words_that_are_sealed_as_a_lobbys_are_refused_in_a_pair(table: Table) -> None:
+    """With them no record of the pair would hold any more."""
+    table.say("burak", "@ayse", "hello")
+    group = peer(table, "burak").groups[0].id
+    for beside, said in ((b"", ["hello", "more"]), (b"a place in an order", ["hello", "more"])):
+        work = Work(table.desks["burak"], table.now, table.random)
+        content = Content(table.random(16), 2, table.now, Text("more"))
+        sealed = groups.seal(work, group, encode_content(content), beside)
+        table.desks["burak"], *_ = work.done()
+        told = deliver(table, "ayse", "burak", Message(content.id, group, sealed.payload))
+        assert bool(told) == bool(beside)
+        assert table.words("ayse", "@burak") == said
 
 
 def test_a_welcome_that_is_no_pair_of_the_two_is_refused(table: Table) -> None:

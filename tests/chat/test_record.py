@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat import groups
 from conclave.chat.state import Judges, Own
 from conclave.chat.words.content import About, Delete, Edit, Reaction
-from conclave.chat.words.originals import read_kept
+from conclave.chat.words.originals import CONTENT_BYTES, read_kept
 from conclave.chat.words.transcript import Entry, Header, write_transcript
-from conclave.chat.words.transcript_proof import VerifiedTranscript, verify_transcript
+from conclave.chat.words.transcript_proof import EARLY, VerifiedTranscript, verify_transcript
 from conclave.crypto.signature import ED25519
 from conclave.crypto.suite import CLASSICAL
-from conclave.mls.group import Credential, read_original
+from conclave.mls.group import Credential, Extension, read_original
 from conclave.node.authentication import verifier
+from conclave.pki.credentials import Credentials
 from conclave.pki.profile import Profile
 from tests.chat import desks
 from tests.pki.ward import NOW, ward
 
-CREDENTIALS = {name: ward().enrol(name, Profile.IM) for name in ("ayse", "burak", "cem")}
+PEOPLE = ("ayse", "burak", "cem")
+CREDENTIALS = {name: ward().enrol(name, Profile.IM) for name in (*PEOPLE, "deniz")}
 
 
-def own(name: str) -> Own:
-    held = CREDENTIALS[name]
+def own(name: str, renewed: Credentials | None = None) -> Own:
+    held = renewed or CREDENTIALS[name]
     return Own(Credential.x509((held.certificate.der,)), held.key.raw(), CLASSICAL.code, held.certificate.not_after)
 
 
@@ -66,12 +70,27 @@ def test_a_lobby(table: desks.Table) -> None:
     table.put("cem", ev.Utter("#ops", table.random(16), Delete(ids[2])))
     table.put("cem", ev.Utter("#ops", table.random(16), Reaction(About("burak", ids[1]), "+", on=True)))
     table.wait(2.0)
-    for name in CREDENTIALS:
+    for name in PEOPLE:
         kinds, proven = record(table, name, "#ops")
         said = ["message", "message", "deleted", *["message"] * 6]
         assert kinds == ["transcript", *said, "edit", "deletion", "reaction", "end"]
         assert proven.authors == {"ayse": 3, "burak": 4, "cem": 4}
         assert (len(proven.groups), proven.gaps) == (1, ())
+
+
+def test_a_lobby_whose_keeper_makes_its_context_too_long_to_keep(
+    table: desks.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every signature is over the context: such words are without one, but nobody's record is taken from them."""
+    junk = Extension(groups.DEPUTIES, bytes(CONTENT_BYTES))
+    monkeypatch.setattr(groups, "deputies_extension", lambda _: junk)
+    table.lobby("ayse", "burak", "cem")
+    for name in PEOPLE:
+        table.say(name, "#ops", "words")
+    table.wait(2.0)
+    for name in PEOPLE:
+        _, proven = record(table, name, "#ops")
+        assert (proven.authors, proven.unsigned) == ({}, 3)
 
 
 def test_a_pair(table: desks.Table) -> None:
@@ -95,7 +114,7 @@ def let_in(table: desks.Table, name: str) -> None:
 def test_who_comes_in_anew_counts_anew(table: desks.Table, again: str) -> None:
     table.lobby("ayse", "burak", "cem")
     for word in ("one", "two", "three"):
-        for name in CREDENTIALS:
+        for name in PEOPLE:
             table.say(name, "#ops", word)
     table.wait(2)
     if again == "opened":
@@ -120,9 +139,77 @@ def test_who_comes_in_anew_counts_anew(table: desks.Table, again: str) -> None:
         assert "burak" not in table.view("ayse").roster
         let_in(table, "burak")
     for word in ("four", "five"):
-        for name in CREDENTIALS:
+        for name in PEOPLE:
             table.say(name, "#ops", word)
     table.wait(2)
-    for name in CREDENTIALS:
+    for name in PEOPLE:
         _, proven = record(table, name, "#ops")
         assert (proven.authors, proven.gaps) == ({"ayse": 5, "burak": 5, "cem": 5}, ())
+
+
+DAYS = 3 * 86_400.0
+
+
+def renew(table: desks.Table, name: str) -> None:
+    """Days later, under a certificate that begins after what waits was said."""
+    table.now += DAYS
+    table.own[name] = own(name, ward().enrol(name, Profile.IM, now=table.now))
+    table.put(name, ev.OwnChanged(table.own[name]))
+
+
+def waited_for_keys(table: desks.Table) -> str:
+    table.authority = False
+    table.cut("ayse", "burak")
+    table.say("ayse", "@burak", "the pump is down")
+    assert table.statuses("ayse", "@burak") == ["waiting"]
+    renew(table, "ayse")
+    table.link("ayse", "burak")
+    table.run(60, 5)
+    return "@{}"
+
+
+def said_again_to_a_lost_home(table: desks.Table) -> str:
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.cut("ayse", "burak")
+    table.authority = False
+    table.say("ayse", "@burak", "the pump is down")
+    table.lose_home("burak")
+    renew(table, "ayse")
+    table.authority = True
+    table.stock("burak")
+    table.link("ayse", "burak")
+    table.run(100, 5)
+    return "@{}"
+
+
+def said_again_after_a_heal(table: desks.Table) -> str:
+    for one in PEOPLE:
+        table.link(one, "deniz")
+    table.lobby("burak", "ayse", "cem", "deniz")
+    table.run(100, 10)
+    table.authority = False
+    table.part({"burak"}, {"ayse"}, {"cem", "deniz"})
+    table.run(100, 5)
+    table.say("ayse", "#ops", "the pump is down")
+    table.run(100, 5)
+    renew(table, "ayse")
+    table.run(20, 5)
+    table.part()
+    table.run(400, 10)
+    return "#ops"
+
+
+@pytest.mark.parametrize("waited", [waited_for_keys, said_again_to_a_lost_home, said_again_after_a_heal])
+def test_words_that_waited_until_their_authors_certificate_was_renewed(
+    table: desks.Table, waited: Callable[[desks.Table], str]
+) -> None:
+    where = waited(table)
+    remarked = set()
+    for name in PEOPLE if where == "#ops" else PEOPLE[:2]:
+        conversation = where.format("ayse" if name == "burak" else "burak")
+        assert "the pump is down" in table.words(name, conversation)
+        _, proven = record(table, name, conversation)
+        assert proven.authors["ayse"] >= 1
+        remarked |= {(one.author, one.what) for one in proven.remarks}
+    assert remarked == {("ayse", EARLY)}

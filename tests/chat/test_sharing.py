@@ -25,9 +25,10 @@ from conclave.chat.words.content import (
     encode_content,
 )
 from conclave.chat.words.line import Status
-from conclave.chat.words.originals import Signed
+from conclave.chat.words.originals import Signed, read_kept
 from conclave.chat.work import Work
 from conclave.files.record import PREFIX, Stage, decode_record, encode_record
+from conclave.lobby.order import begin
 from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire.order import Originals, Recall, Submit
@@ -99,6 +100,22 @@ def test_words_of_another_conversation_are_not_smuggled_in(room: Room) -> None:
     assert "between us" not in table.words("cem")
 
 
+def test_words_in_which_their_author_stands_nowhere_are_not_taken(room: Room) -> None:
+    """With them no record of the lobby would hold any more."""
+    table = room.table
+    work = Work(table.desks["burak"], table.now, table.random)
+    for beside in (b"", b"junk"):
+        content = Content(table.random(16), 9, table.now, Text("from nowhere"))
+        sealed = groups.seal(work, room.group, encode_content(content), beside)
+        original, certificate = read_kept(sealed.original)
+        der = table.stores["burak"].certificate(certificate)
+        assert der is not None
+        table.now += 100
+        shared(room, Signed(original.content, original.signature, der).encode())
+        assert "was refused" in table.troubles("cem")[-1]
+    assert "from nowhere" not in table.words("cem")
+
+
 def test_words_of_somebody_we_never_met_are_told_to_come_by_way_of_another(room: Room) -> None:
     """It may have come and gone in another half, or signs for the very group id in a group of its own making."""
     table = room.table
@@ -125,10 +142,10 @@ def outsiders(room: Room, *bodies: Body, handle: str = "deniz", count: int = 0) 
         own, room.group, verify=judge, now=other.now, random=other.random,
         extensions=(groups.deputies_extension(()),), policy=POLICY,
     )  # fmt: skip
-    signed = []
+    signed, stand = [], groups.write_stand(begin(room.group, handle), 1)
     for number, body in enumerate(bodies, start=1):
         content = encode_content(Content(number.to_bytes(16), count, other.now, body))
-        sealed = mls.protect(state, content, random=other.random, authenticated_data=b"")
+        sealed = mls.protect(state, content, random=other.random, authenticated_data=stand)
         state, original = sealed.state, sealed.original
         assert original is not None
         certificate = groups.certificate(state, state.epoch.me)

@@ -17,7 +17,11 @@ from conclave.chat.words.line import LineKind
 from conclave.chat.words.originals import Signed, keep, read_kept
 from conclave.chat.words.transcript import LABEL, LINE_BYTES, canonical, link
 from conclave.chat.words.transcript_proof import (
+    EARLY,
     FINDINGS_MOST,
+    LATE,
+    TWICE,
+    Remark,
     TranscriptChanged,
     VerifiedTranscript,
     verify_transcript,
@@ -251,16 +255,25 @@ def test_what_is_missing_is_told_by_name_and_number() -> None:
     said = [json.loads(line) for line in made.write("burak")]
     said[-1]["gaps"] = [["ayse", "laptop", 3, 3], 5]
     assert findings(rechained(said, key)) == (
+        "the last line tells what is missing of somebody who says nothing in the record",
         "ayse's messages 3 to 4 from laptop are not in it, and its writer does not say so",
     )
 
 
-def test_two_messages_under_one_number() -> None:
+def test_two_messages_under_one_number_are_their_authors_fault() -> None:
+    """Who has them cannot have made them, and would have no record of the conversation any more."""
     made = talk("ayse", "burak")
-    made.say("ayse", Text("one"), "one")
-    made.counts["ayse"] = 0
-    made.say("ayse", Text("two"), "two")
-    assert any("number 1 is another message's already" in one for one in findings(made.write()))
+    made.say("burak", Text("one"), "one")
+    made.counts["burak"] = 0
+    for words in ("two", "three", "four"):
+        made.say("burak", Text(words), words)
+    made.counts["burak"] = 0
+    made.say("burak", Text("five"), "five")
+    del made.entries[2]
+    proven = verify_transcript(made.write(), ROOT)
+    assert proven.authors == {"burak": 4}
+    assert proven.remarks == (Remark("burak", 4, 2, TWICE),)
+    assert proven.gaps == (("burak", "laptop", 2, 2),)
 
 
 @pytest.mark.parametrize(
@@ -296,15 +309,14 @@ def test_a_clock_that_was_set_back_begins_nothing_anew() -> None:
 
 
 def test_numbers_are_a_groups_in_a_lobby_and_go_on_in_a_pair() -> None:
-    made, other = talk("ayse", "burak"), talk("ayse", "burak", group_id=b"h" * 16)
-    for said in (made, other):
-        for _ in range(4):
-            said.say("burak", Text("x"), "x", at=NOW + len(made.entries) + len(other.entries))
-    made.entries = [*made.entries[:2], made.entries[3], *other.entries[2:3]]
-    made.certificates |= other.certificates
-    header = made.header(groups=(GROUP, b"h" * 16))
-    assert verify_transcript(made.write(header=header), ROOT).gaps == (("burak", "laptop", 3, 3),)
-    assert verify_transcript(made.write(header=replace(header, conversation="@burak")), ROOT).gaps == ()
+    for conversation, gaps in (("#ops", (("burak", "laptop", 3, 3),)), ("@burak", ())):
+        made, other = (talk("ayse", "burak", group_id=one * 16, conversation=conversation) for one in (b"g", b"h"))
+        for said in (made, other):
+            for _ in range(4):
+                said.say("burak", Text("x"), "x", at=NOW + len(made.entries) + len(other.entries))
+        made.entries = [*made.entries[:2], made.entries[3], *other.entries[2:3]]
+        made.certificates |= other.certificates
+        assert verify_transcript(made.write(header=made.header(groups=(GROUP, b"h" * 16))), ROOT).gaps == gaps
 
 
 def test_words_from_another_conversation() -> None:
@@ -322,13 +334,24 @@ def test_certificates_count_at_the_time_when_it_was_said() -> None:
     until = made.credentials["burak"].certificate.not_after
     made.say("burak", Text("in time"), "in time", at=until - 1)
     made.say("burak", Text("in grace"), "in grace", at=until + 86_400)
-    assert verify_transcript(made.write(), ROOT).last == until + 86_400
+    proven = verify_transcript(made.write(), ROOT)
+    assert (proven.last, proven.remarks) == (until + 86_400, ())
     made.say("burak", Text("too late"), "too late", at=until + 15 * 86_400)
-    made.say("burak", Text("before"), "before", at=NOW - 86_400)
-    late, early = findings(made.write())[-2:]
-    assert {"line 5" in late, "line 6" in late} == {True, False}
-    assert "certificate that does not hold" in late
-    assert "certificate that does not hold" in early
+    for _ in range(2):
+        made.say("burak", Text("before"), "before", at=NOW - 86_400)
+    proven = verify_transcript(made.write(), ROOT)
+    assert proven.remarks == (Remark("burak", 5, 1, LATE), Remark("burak", 6, 2, EARLY))
+    assert (proven.first, proven.last) == (NOW - 86_400, until + 15 * 86_400)
+
+
+@pytest.mark.parametrize("when", [0.0, NOW + 400 * 86_400, 1e12])
+def test_nobodys_clock_makes_the_record_of_all_one_that_does_not_hold(when: float) -> None:
+    made = talk("ayse", "burak", "cem")
+    for name, at in (("ayse", None), ("burak", when), ("cem", None)):
+        made.say(name, Text("here"), "here", at=at)
+    proven = verify_transcript(made.write(), ROOT)
+    assert proven.authors == {"ayse": 1, "burak": 1, "cem": 1}
+    assert [one.author for one in proven.remarks] == ["burak"]
 
 
 def test_authors_of_another_authority() -> None:

@@ -359,6 +359,20 @@ def test_an_edit(store: PeerStore) -> None:
     assert [one.line.text for one in store.search("greater", 9)] == ["second words, greater"]
 
 
+def test_history_that_stands_still_while_it_is_read(store: PeerStore) -> None:
+    store.commit([AddLine("#ops", line(n), b"%d" % n) for n in (1, 2, 3)])
+    before = store.recorded("#ops", 0, 9)
+    with store.unmoved() as still:
+        store.commit([MarkLine("#ops", "ayse", line(1).id, Status.SENT, 7), AddLine("#ops", line(4))])
+        store.commit([EraseLine("#ops", "ayse", line(2).id)])
+        assert [*still.recorded("#ops", 0, 2), *still.recorded("#ops", before[1].stored.position, 2)] == before
+        assert still.recorded("#board", 0, 9) == []
+        with store.unmoved() as later:
+            assert later.recorded("#ops", 0, 9) == store.recorded("#ops", 0, 9) != before
+    assert len(store.recorded("#ops", 0, 9)) == 4
+    store.commit([EraseLine("#ops", "ayse", line(3).id)])
+
+
 def test_an_erasure_is_for_good(store: PeerStore) -> None:
     name = ("#ops", "ayse", line(1).id)
     said = replace(line(1, "first words"), reply=("cem", GROUP))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conclave.chat.effects import AddLine, EraseLine, PutCertificate
+from conclave.chat.effects import AddLine, EraseLine, MarkLine, PutCertificate, Record
 from conclave.chat.words.content import Text
-from conclave.chat.words.line import LineKind
+from conclave.chat.words.line import LineKind, Status
 from conclave.chat.words.transcript_proof import verify_transcript
 from conclave.errors import LocalError, StorageError
 from conclave.node import export as module
@@ -19,8 +21,13 @@ from conclave.node.export import export
 from conclave.node.identity import Identity
 from conclave.node.newfile import new_file
 from conclave.node.paths import vault_path
+from conclave.store import peer as database
 from conclave.store.memory import MemoryStore
+from conclave.store.peer import PeerDatabase
+from conclave.store.peer_rows import recorded
+from conclave.store.ports import Recorded
 from conclave.store.vault import unlock
+from conclave.values import replace
 from tests.chat.recorded import talk
 from tests.node.homes import PASSPHRASE, make_home, realm
 
@@ -102,6 +109,47 @@ def test_what_a_stranger_may_get_wrong(tmp_path: Path, identity: Identity) -> No
         assert done.returncode not in (0, 6)
         assert told in done.stderr
         assert b"Traceback" not in done.stderr
+
+
+def test_a_record_holds_though_its_conversation_goes_on(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line gets its place, which puts it behind all; another begins a group that the header does not name."""
+    made = talk("ayse", "deniz", realm=realm(), conversation="@ayse")
+    for n in range(10):
+        made.say("ayse", Text(f"n{n}"), f"n{n}")
+    again = talk("ayse", "deniz", realm=realm(), conversation="@ayse", group_id=b"h" * 16)
+    again.entries, again.counts = list(made.entries), {"ayse": 10}
+    again.say("ayse", Text("n10"), "n10")
+    waits = made.entries[7].line
+    later: list[list[Record]] = [
+        [MarkLine("@ayse", waits.sender, waits.id, Status.SENT, 11)],
+        [AddLine("@ayse", again.entries[-1].line, again.entries[-1].original)],
+    ]
+    store = PeerDatabase(tmp_path / "history.db", bytes(32))
+    store.commit([PutCertificate(der) for der in (made.certificates | again.certificates).values()])
+    for n, one in enumerate(made.entries):
+        line = replace(one.line, seq=0, status=Status.WAITING) if n == 7 else one.line
+        store.commit([AddLine("@ayse", line, one.original)])
+    rows = 0
+
+    def read(row: Sequence[Any]) -> Recorded:
+        nonlocal rows
+        rows += 1
+        if rows > 11 and later:  # in the second pass, behind the first line
+            store.commit(later.pop(0))
+        return recorded(row)
+
+    monkeypatch.setattr(database, "recorded", read)
+    monkeypatch.setattr(module, "PAGE", 4)
+    export(store, identity, "@ayse", tmp_path / "first.transcript")
+    assert not later
+    proven = verify_transcript((tmp_path / "first.transcript").read_bytes().splitlines(True), realm().trust.root)
+    assert (proven.authors, len(proven.groups), proven.gaps) == ({"ayse": 10}, 1, ())
+    export(store, identity, "@ayse", tmp_path / "second.transcript")
+    proven = verify_transcript((tmp_path / "second.transcript").read_bytes().splitlines(True), realm().trust.root)
+    assert (proven.authors, len(proven.groups), proven.gaps) == ({"ayse": 11}, 2, ())
+    store.close()
 
 
 def test_nothing_is_written_over_or_left_behind(tmp_path: Path, identity: Identity) -> None:

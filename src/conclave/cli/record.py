@@ -144,11 +144,19 @@ def _as_json(proven: VerifiedTranscript) -> dict[str, object]:
         "last": proven.last,
         "groups": [group.hex() for group in proven.groups],
         "unproven": proven.unproven,
+        "unsigned": proven.unsigned,
+        "remarks": [
+            {"author": one.author, "line": one.line, "lines": one.lines, "what": one.what} for one in proven.remarks
+        ],
         "gaps": [
             {"author": author, "device": device, "from": first, "to": last}
             for author, device, first, last in proven.gaps
         ],
     }
+
+
+def _lines_of(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _tell(proven: VerifiedTranscript) -> None:
@@ -162,8 +170,16 @@ def _tell(proven: VerifiedTranscript) -> None:
         say(f"signed by their authors: {by}; from {moment(proven.first)} to {moment(proven.last)}")
     if len(proven.groups) > 1:
         say(f"said in {len(proven.groups)} groups: the conversation was begun anew")
-    if proven.unproven:
-        say(f"on {proven.exporter}'s word alone: {proven.unproven} lines (notices, and what was deleted)")
+    beside = proven.unproven - proven.unsigned
+    if beside:
+        say(f"on {proven.exporter}'s word alone: {_lines_of(beside)} (notices, and what was deleted)")
+    if proven.unsigned:
+        say(
+            f"signed by nobody, whoever they name: {_lines_of(proven.unsigned)} with words ({proven.exporter}'s word)"
+        )
+    for one in proven.remarks:
+        more = f", and {_lines_of(one.lines - 1)} more" if one.lines > 1 else ""
+        say(f"line {one.line}, {one.author}'s{more}: {one.what}")
     for author, device, first, last in proven.gaps:
         numbers = f"number {first}" if first == last else f"numbers {first} to {last}"
         say(f"not in it, as {proven.exporter} says too: {author}'s {numbers} from {device}")

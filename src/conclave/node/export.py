@@ -19,7 +19,7 @@ from conclave.mls.group import read_original
 from conclave.node.identity import Identity
 from conclave.node.newfile import new_file
 from conclave.pki.profile import Profile
-from conclave.store.ports import PeerStore
+from conclave.store.ports import Lines, PeerStore
 
 PAGE = 500
 """Lines that are read at once."""
@@ -38,38 +38,38 @@ def export(store: PeerStore, identity: Identity, conversation: str, path: Path) 
         )
     credentials = identity.credentials(Profile.IM)
     key = credentials.key.raw()
-    header = Header(
-        conversation,
-        identity.realm,
-        _groups(store, conversation),
-        identity.handle,
-        credentials.certificate.der,
-        time.time(),
-        identity.trust.root.fingerprint,
-        tuple(authority.der for authority in identity.trust.issuing),
-    )
     lines = 0
-    with new_file(path) as file:
+    with store.unmoved() as history, new_file(path) as file:
+        header = Header(
+            conversation,
+            identity.realm,
+            _groups(history, conversation),
+            identity.handle,
+            credentials.certificate.der,
+            time.time(),
+            identity.trust.root.fingerprint,
+            tuple(authority.der for authority in identity.trust.issuing),
+        )
         for line in write_transcript(
-            header, _entries(store, conversation), store.certificate, lambda data: ED25519.sign(key, data)
+            header, _entries(history, conversation), store.certificate, lambda data: ED25519.sign(key, data)
         ):
             file.write(line)
             lines += 1
     return {"conversation": conversation, "path": str(path), "lines": lines}
 
 
-def _entries(store: PeerStore, conversation: str) -> Iterator[Entry]:
+def _entries(history: Lines, conversation: str) -> Iterator[Entry]:
     after = 0
-    while page := store.recorded(conversation, after, PAGE):
+    while page := history.recorded(conversation, after, PAGE):
         for one in page:
             yield Entry(one.stored.line, one.original, one.stored.deleted)
         after = page[-1].stored.position
 
 
-def _groups(store: PeerStore, conversation: str) -> tuple[bytes, ...]:
+def _groups(history: Lines, conversation: str) -> tuple[bytes, ...]:
     """The groups in which it was said, in order: a lobby has one, a pair another each time that it begins anew."""
     found: dict[bytes, None] = {}
-    for entry in _entries(store, conversation):
+    for entry in _entries(history, conversation):
         if entry.original:
             with suppress(DecodeError):  # the writer will say what is wrong with it
                 found[read_original(read_kept(entry.original)[0]).group_id] = None

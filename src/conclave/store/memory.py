@@ -10,6 +10,7 @@ import hashlib
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import attrgetter, itemgetter
 from typing import Generic, TypeVar
 
@@ -39,7 +40,7 @@ from conclave.chat.words.line import Status
 from conclave.errors import StorageError
 from conclave.store.bounds import SEARCH_WORDS, bounded, check, words
 from conclave.store.memory_history import Histories, Kept, Undo
-from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Recorded, StoredLine, name_of
+from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Lines, Recorded, StoredLine, name_of
 
 T = TypeVar("T")
 
@@ -220,6 +221,13 @@ class MemoryStore:
         lines = self._histories.get(conversation).lines
         start = bisect_right(lines, after, key=lambda kept: kept.stored.position)
         return [_recorded(kept) for kept in lines[start : start + bounded(limit)]]
+
+    @contextmanager
+    def unmoved(self) -> Iterator[Lines]:
+        """As ``PeerStore.unmoved``."""
+        still = MemoryStore()
+        still._histories = self._histories.copy()
+        yield still
 
     def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
         """As ``PeerStore.lines_after``."""

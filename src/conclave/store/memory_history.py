@@ -86,6 +86,12 @@ class Histories:
         self._last = 0
         self._expiring: dict[tuple[str, Name], float] = {}
 
+    def copy(self) -> Histories:
+        """The same lines, to be read when these are others."""
+        same = Histories()
+        same._of |= {name: History(list(one.lines), dict(one.at)) for name, one in self._of.items()}
+        return same
+
     def get(self, conversation: str) -> History:
         """The conversation's history, or an empty one."""
         return self._of.get(conversation) or History()

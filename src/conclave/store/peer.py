@@ -8,7 +8,7 @@ connection of their own, so they go on during a commit (WAL) and see whole commi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,12 +18,30 @@ from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, Runs, recorded, runs, stored
 from conclave.store.peer_schema import STEPS
-from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Recorded, StoredLine, name_of
+from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Lines, Recorded, StoredLine, name_of
 from conclave.store.schema import migrate
 from conclave.store.sqlcipher import BUSY_SECONDS, connect, translated
 
 WIPE_MILLISECONDS = 50
 """How long a commit that erased something waits for reads to end."""
+
+
+class _Unmoved:
+    """History as one transaction shows it."""
+
+    def __init__(self, path: Path, reader: Any) -> None:
+        self._path = path
+        self._reader = reader
+        with translated(path):
+            reader.execute("PRAGMA query_only = ON")
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the first read says as of when
+
+    def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
+        """As ``PeerStore.recorded``."""
+        with translated(self._path):
+            window = (conversation, bounded(after), bounded(limit))
+            return [recorded(row) for row in self._reader.execute(sql.RECORDED_AFTER, window).fetchall()]
 
 
 class PeerDatabase:
@@ -35,6 +53,7 @@ class PeerDatabase:
         Raises ``StorageError`` where it does not open with the key, and ``LocalError`` for a newer program's.
         """
         self._path = path
+        self._key = key
         self._unwiped = False
         self._writing = Lock()
         self._reading = Lock()
@@ -160,8 +179,14 @@ class PeerDatabase:
 
     def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
         """As ``PeerStore.recorded``."""
-        query = f"{RECORDED} AND l.position > ? ORDER BY l.position LIMIT ?"
-        return [recorded(row) for row in self._read(query, conversation, bounded(after), bounded(limit))]
+        rows = self._read(sql.RECORDED_AFTER, conversation, bounded(after), bounded(limit))
+        return [recorded(row) for row in rows]
+
+    @contextmanager
+    def unmoved(self) -> Iterator[Lines]:
+        """As ``PeerStore.unmoved``: a connection of its own, in one transaction."""
+        with closing(connect(self._path, self._key)) as reader:
+            yield _Unmoved(self._path, reader)
 
     def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
         """As ``PeerStore.lines_after``."""

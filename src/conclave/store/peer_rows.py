@@ -132,6 +132,7 @@ LINE = (
 )
 LINES = f"SELECT {LINE} FROM lines l WHERE l.conversation = (SELECT key FROM conversations WHERE name = ?)"  # noqa: S608
 RECORDED = LINES.replace(" FROM", ", l.original FROM", 1)
+RECORDED_AFTER = f"{RECORDED} AND l.position > ? ORDER BY l.position LIMIT ?"
 SEARCH = f"""
     SELECT c.name, {LINE} FROM words w LEFT JOIN moved m ON m.key = w.rowid
     JOIN lines l ON l.position = ifnull(m.position, w.rowid) JOIN conversations c ON c.key = l.conversation

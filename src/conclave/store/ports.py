@@ -23,6 +23,7 @@ Left out: what the states and bodies mean (``chat``), keys and passphrases (``st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from conclave.chat.effects import AddLine, Record
@@ -104,7 +105,14 @@ PINS_SHOWN = 100
 """Pins of one conversation that a read gives."""
 
 
-class PeerStore(Protocol):
+class Lines(Protocol):
+    """Lines of history with what their authors signed, to be read in order."""
+
+    def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
+        """At most ``limit`` lines from behind the position ``after`` on, in order of arrival."""
+
+
+class PeerStore(Lines, Protocol):
     """A peer's history, outbox, lobby orders and states. Every read raises ``StorageError`` where the disk does."""
 
     def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
@@ -136,8 +144,11 @@ class PeerStore(Protocol):
     def originals(self, conversation: str, after_seq: int, before_seq: int, limit: int) -> list[Recorded]:
         """At most ``limit`` lines of the order between two places (both exclusive), first ones first."""
 
-    def recorded(self, conversation: str, after: int, limit: int) -> list[Recorded]:
-        """At most ``limit`` lines from behind the position ``after`` on, in order of arrival."""
+    def unmoved(self) -> AbstractContextManager[Lines]:
+        """History as it is now, to be read in pieces whatever is committed meanwhile; in any one thread.
+
+        What is erased meanwhile is overwritten on disk only once this is over.
+        """
 
     def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
         """Sender and id of every line past place ``seq`` of the order, in that order."""

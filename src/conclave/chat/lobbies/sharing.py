@@ -43,6 +43,7 @@ def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Sign
     said = mls.verify_original(signed.original, key)
     if said.group_id != lobby.group:
         raise VerificationError("they were said elsewhere")
+    groups.read_stand(said.authenticated_data)  # without it a record would show them as a pair's
     return author, said.data, signed
 
 
@@ -105,10 +106,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
 
 def _may_stand(lobby: Lobby, signed: Signed, seq: int) -> bool:
     """Whether words may be at a place of our order: where their author had more of it, they came later."""
-    try:
-        stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
-    except DecodeError:  # its author says nothing of it
-        return True
+    stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
     return lobby.order is None or stand.seq < seq or not orders.has(lobby.order, stand.run, stand.seq)
 
 

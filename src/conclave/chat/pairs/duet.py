@@ -366,6 +366,8 @@ def heard(work: Work, handle: str, said: Message) -> Fate:
         opened = groups.open_words(work, state, said.payload)
         if opened.identity.decode() != handle:
             raise VerificationError(f"they are {opened.identity.decode()}'s")
+        if opened.authenticated_data:  # with it a record would show them as a lobby's
+            raise DecodeError("they are sealed as words of a lobby are")
         content = decode_content(opened.data)
         if content.id != said.id:
             raise DecodeError("they have another name inside than outside")

@@ -26,7 +26,7 @@ NEVER = (1 << 32) - 1
 """Seconds of what is to be kept whatever the conversation's timer says; devices of before keep it for 136 years."""
 LAST_COUNT = 1 << 62
 """The highest counter; what is behind it would not fit a store."""
-_LATEST = 1 << 45  # milliseconds: about the year 3084; clocks beyond it are nonsense that fronts cannot show
+LATEST = 1 << 45  # milliseconds: about the year 3084; clocks beyond it are nonsense that fronts cannot show
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +317,7 @@ def _write_body(w: Writer, body: Body) -> Writer:
 
 def encode_content(content: Content) -> bytes:
     """The plain bytes that protection takes."""
-    sent = min(max(0, round(content.sent * 1000)), _LATEST)
+    sent = min(max(0, round(content.sent * 1000)), LATEST)
     w = Writer().uint8(VERSION).fixed(content.id, ID_BYTES).uint64(content.count).uint64(sent)
     return _write_body(w, content.body).done()
 
@@ -325,7 +325,7 @@ def encode_content(content: Content) -> bytes:
 def _content(r: Reader) -> Content:
     if r.uint8() != VERSION:
         raise DecodeError("a message of a version that is not known here")
-    identity, count, sent = r.fixed(ID_BYTES), r.uint64(), min(r.uint64(), _LATEST) / 1000
+    identity, count, sent = r.fixed(ID_BYTES), r.uint64(), min(r.uint64(), LATEST) / 1000
     read = _READ.get(r.uint8())
     if read is None:
         raise DecodeError("a message of a kind that is not known here")

@@ -65,7 +65,12 @@ def replaced(before: State, after: State) -> Iterator[tuple[bytes, bytes]]:
 
 
 def keep(original: Original, certificate: bytes) -> bytes:
-    """An original as the store keeps it, its author's certificate by name."""
+    """An original as the store keeps it, its author's certificate by name.
+
+    Empty where it is too long to be read again: the group's context is in it, which a member can make so.
+    """
+    if len(original.content) > CONTENT_BYTES or len(original.signature) > SIGNATURE_BYTES:
+        return b""
     w = Writer().opaque(original.content).opaque(original.signature)
     return w.fixed(fingerprint(certificate), FINGERPRINT_BYTES).done()
 

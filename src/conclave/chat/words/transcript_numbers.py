@@ -3,7 +3,7 @@
 Whoever comes into a lobby counts its messages from 1: into another one of the same name, or into the same one anew.
 So an author's numbers are looked at by device and *stay*. A lobby's group has one stay or more; of a pair the groups
 do not matter, as its numbers go on in the next one. Only a commit brings somebody in, so nobody counts anew within an
-epoch: two messages under one number there are one too many. Left out: who signed what (``transcript_proof``).
+epoch: two messages under one number there are their author's fault. Left out: who signed what (``transcript_proof``).
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ class Numbers:
         self._epochs: set[tuple[_Device, bytes, bytes, int]] = set()
 
     def see(self, author: str, device: str, said: Said, content: Content) -> bool:
-        """Take one in. Whether no other has its number; 0 is a number that nobody counts."""
+        """Take one in. Whether no other has its number: of two the first counts. 0 is a number that nobody counts."""
         whose = (author, device, said.group_id if self._lobby else b"")
         if not content.count:
             return True
-        self._seen.setdefault(whose, []).append((content.sent, content.count))
         place = (whose, said.group_id, said.transcript_hash, content.count)
-        new = place not in self._epochs
+        if place in self._epochs:
+            return False
         self._epochs.add(place)
-        return new
+        self._seen.setdefault(whose, []).append((content.sent, content.count))
+        return True
 
     def gaps(self) -> tuple[Gap, ...]:
         """What is missing between the first and the last of each stay, in order, ``GAPS_MOST`` at most."""

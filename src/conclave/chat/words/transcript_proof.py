@@ -1,49 +1,53 @@
 """Does a transcript hold? Judged from its bytes and the authority's root certificate alone, by anybody, offline.
 
 Every line is read even where one before it does not hold, so that all that was changed, left out, put in or exchanged
-is told. What the record's writer alone says (notices, the order's numbers, words without a signature) is counted, not
-believed; revocation is not looked at, as no list goes with a record. Left out: reading the file (``cli.record``).
+is told. What the record's writer alone says (the conversation's name, notices, the order's numbers, words without a
+signature) is counted, not believed; revocation is not looked at, as no list goes with a record. What its author alone
+can have done wrong, to its clock or its numbers, is remarked: nobody can make others' records such that do not hold.
+Left out: what a line may look like (``transcript_fields``), reading the file (``cli.record``).
 """
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode
+import math
 from collections import Counter
 from collections.abc import Iterable
-from hashlib import sha256
-from itertools import pairwise
-from typing import TypeVar
+from itertools import chain, pairwise
 
 from conclave.chat.words.content import decode_content
 from conclave.chat.words.originals import Signed
-from conclave.chat.words.transcript import (
-    FORMAT,
-    LABEL,
-    LINE_BYTES,
-    Object,
-    canonical,
-    link,
-    readable,
+from conclave.chat.words.transcript import FORMAT, LABEL, Object, link, readable
+from conclave.chat.words.transcript_fields import (
+    CHAIN,
+    PROOF,
+    conversation,
+    demand_fields,
+    from_base64,
+    from_hex,
+    get,
+    get_bytes,
+    made,
+    read_line,
 )
 from conclave.chat.words.transcript_numbers import Gap, Numbers
 from conclave.crypto.certificate import subject_key
 from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, RemoteError, VerificationError
-from conclave.mls.group import verify_original
+from conclave.mls.group import Said, verify_original
 from conclave.pki.certificate import Certificate, read_certificate
 from conclave.pki.trust import ISSUING_MOST, Trust, pin_root
 from conclave.pki.verify import GRACE_SECONDS, claimed_identity, verify_credential
-from conclave.values import dataclass, field
+from conclave.values import dataclass, field, replace
 
 FINDINGS_MOST = 100
 """Findings that are told one by one."""
 CERTIFICATES_MOST = 10_000
 """Certificates in one record."""
 _UNPROVEN = frozenset({"notice", "deleted", "unproven"})
-_PLACE = frozenset({"line", "previous", "hash", "author", "order", "content", "signature", "certificate"})
-
-T = TypeVar("T", bound="str | int | list[object]")
+_BESIDE = (CHAIN | PROOF.keys()) - {"kind"}
+EARLY = "said, by its author's clock, before its certificate began: it waited for keys, or the clock was wrong"
+LATE = "said, by its author's clock, more than 14 days after its certificate ended: the clock was wrong"
+TWICE = "signed under a number that another message of its author has"
 
 
 class TranscriptChanged(VerificationError):
@@ -58,6 +62,16 @@ class TranscriptChanged(VerificationError):
             reason="transcript-changed",
             remedy="ask whoever gave it to you for the file as it was exported, or others for theirs",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What an author's clock or numbers have wrong in ``lines`` of its lines, of which the first is ``line``."""
+
+    author: str
+    line: int
+    lines: int
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +93,19 @@ class VerifiedTranscript:
     """Lines that rest on the exporter's word: notices, words without a signature, what was deleted."""
     gaps: tuple[Gap, ...]
     """Numbers of messages that are not in the record, as its writer says too."""
+    unsigned: int = 0
+    """Of the unproven lines those with words, whoever they name."""
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(slots=True)
 class _Spoken:
-    """What one certificate vouches for: the line and time of its earliest and its latest message."""
+    """A certificate, and the first line that is signed under it."""
 
-    der: bytes
+    inner: Certificate
     author: str
     device: str
-    earliest: tuple[float, int] | None = None
-    latest: tuple[float, int] | None = None
-
-    def at(self, said: float, line: int) -> None:
-        if self.earliest is None or said < self.earliest[0]:
-            self.earliest = (said, line)
-        if self.latest is None or said > self.latest[0]:
-            self.latest = (said, line)
+    line: int | None = None
 
 
 @dataclass(slots=True)
@@ -111,7 +121,10 @@ class _Check:
     names: set[tuple[str, str]] = field(default_factory=set)
     authors: Counter[str] = field(default_factory=Counter)
     groups: dict[bytes, None] = field(default_factory=dict)
-    unproven: int = 0
+    unproven: Counter[str] = field(default_factory=Counter)  # by kind
+    remarks: dict[tuple[str, str], Remark] = field(default_factory=dict)
+    first: float = math.inf
+    last: float = 0.0
     end: Object | None = None
 
     def find(self, text: str) -> None:
@@ -120,6 +133,11 @@ class _Check:
             self.findings.append(text)
         else:
             self.more += 1
+
+    def remark(self, author: str, at: int, what: str) -> None:
+        """Take down what is its author's own fault, or count it."""
+        known = self.remarks.get((author, what), Remark(author, at + 1, 0, what))
+        self.remarks[author, what] = replace(known, lines=known.lines + 1)
 
 
 def verify_transcript(lines: Iterable[bytes], root: Certificate) -> VerifiedTranscript:
@@ -131,27 +149,21 @@ def verify_transcript(lines: Iterable[bytes], root: Certificate) -> VerifiedTran
     rest = iter(lines)
     header = _first(next(rest, b""))
     check = _Check(_trust(header, root), header, Numbers(str(header.get("conversation"))))
-    _take(check, 0, header)
     at = 0
-    for at, data in enumerate(rest, 1):
-        line = _parse(check, at, data)
+    for at, line in enumerate(chain((header,), (_parse(check, at, data) for at, data in enumerate(rest, 1)))):
         if line is None:
             check.before = (-2, "")
             continue
         try:
             _take(check, at, line)
-        except (RemoteError, KeyError, TypeError) as error:
-            check.find(f"{_place(at, line)} {_why(error)}")
+        except RemoteError as error:
+            check.find(f"{_place(at, line)} does not hold: {error}")
     return _verdict(check, at + 1)
-
-
-def _why(error: Exception) -> str:
-    return f"does not hold: {error}" if isinstance(error, RemoteError) else "lacks what a line of its kind has"
 
 
 def _first(data: bytes) -> Object:
     try:
-        header = _object(data)
+        header = read_line(data)
         if header["kind"] != "transcript":
             raise TranscriptChanged(["it does not begin with the line that says what it is of"])
         if header["format"] != FORMAT:
@@ -165,7 +177,7 @@ def _first(data: bytes) -> Object:
 
 
 def _trust(header: Object, root: Certificate) -> Trust:
-    named = _get(header, "root_sha256", str)
+    named = get(header, "root_sha256", str)
     if named != root.fingerprint.hex():
         raise VerificationError(
             f"the record is of another authority: it names the root {named[:16]}…, yours is "
@@ -173,52 +185,21 @@ def _trust(header: Object, root: Certificate) -> Trust:
             reason="unknown-authority",
             remedy="give the root certificate of the authority under which it was said",
         )
-    issuing = _get(header, "issuing", list)
+    issuing = get(header, "issuing", list)
     if len(issuing) > ISSUING_MOST:
         raise TranscriptChanged(["line 1 names more issuing authorities than there can be"])
     try:
-        return pin_root((root, *(read_certificate(_bytes(der)) for der in issuing)), root.fingerprint)
+        return pin_root((root, *(read_certificate(from_base64(der)) for der in issuing)), root.fingerprint)
     except RemoteError as error:
         raise TranscriptChanged([f"line 1 names issuing authorities that are not the root's: {error}"]) from error
 
 
 def _parse(check: _Check, at: int, data: bytes) -> Object | None:
     try:
-        return _object(data)
+        return read_line(data)
     except (ValueError, RecursionError):
         check.find(f"line {at + 1} is not as Conclave writes it: it was changed or put in")
         return None
-
-
-def _object(data: bytes) -> Object:
-    """A line as it was written: canonical, so that nothing can hide beside what is read."""
-    if len(data) > LINE_BYTES:
-        raise ValueError("too long")
-    line = json.loads(data)
-    if not isinstance(line, dict) or canonical(line) != data.rstrip(b"\n"):
-        raise ValueError("not canonical")
-    return line
-
-
-def _get(line: Object, name: str, kind: type[T]) -> T:
-    value = line.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise DecodeError(f"{name!r} is not there, or is no {kind.__name__}")
-    return value
-
-
-def _bytes(value: object) -> bytes:
-    try:
-        return b64decode(str(value), validate=True)
-    except ValueError as error:
-        raise DecodeError("what should be base64 is not") from error
-
-
-def _hex(value: str) -> bytes:
-    try:
-        return bytes.fromhex(value)
-    except ValueError as error:
-        raise DecodeError("what should be hexadecimal is not") from error
 
 
 def _place(at: int, line: Object) -> str:
@@ -228,24 +209,36 @@ def _place(at: int, line: Object) -> str:
 
 def _take(check: _Check, at: int, line: Object) -> None:
     _chain(check, at, line)
-    kind = _get(line, "kind", str)
+    kind = get(line, "kind", str)
     if check.end is not None:
         check.find(f"{_place(at, line)} stands behind the end: it was put in")
-    elif kind == "certificate":
-        _certificate(check, line)
     elif kind == "end":
-        check.end = line
-    elif kind in _UNPROVEN:
-        _get(line, "author", str)
-        check.unproven += 1
-    elif kind != "transcript":
-        _message(check, at, line)
-    elif at:
+        check.end = line  # it is looked at last
+    elif kind == "transcript" and at:
         check.find(f"line {at + 1} begins another record")
+    else:
+        demand_fields(line, kind)
+        if kind == "transcript":
+            _header(check, line)
+        elif kind == "certificate":
+            _certificate(check, line)
+        elif kind in _UNPROVEN:
+            check.unproven[kind] += 1
+        else:
+            _message(check, at, line)
+
+
+def _header(check: _Check, line: Object) -> None:
+    conversation(line)
+    made(line)
+    for group in get(line, "groups", list):
+        from_hex(group)
+    if line["realm"] != check.trust.realm:
+        raise VerificationError(f"it names another realm than that of its authority, {check.trust.realm}")
 
 
 def _chain(check: _Check, at: int, line: Object) -> None:
-    number, own, previous = _get(line, "line", int), _get(line, "hash", str), _get(line, "previous", str)
+    number, own, previous = get(line, "line", int), get(line, "hash", str), get(line, "previous", str)
     if link(line) != own:
         check.find(f"{_place(at, line)} was changed: its hash is another")
     if number in check.seen:
@@ -259,39 +252,60 @@ def _chain(check: _Check, at: int, line: Object) -> None:
 
 
 def _certificate(check: _Check, line: Object) -> None:
-    der = _bytes(_get(line, "der", str))
+    der = get_bytes(line, "der")
     if len(check.certificates) >= CERTIFICATES_MOST:
         raise DecodeError(f"more than {CERTIFICATES_MOST} certificates")
     identity = claimed_identity(der)
-    check.certificates.setdefault(sha256(der).hexdigest(), _Spoken(der, identity.handle, identity.device))
+    spoken = _Spoken(read_certificate(der), identity.handle, identity.device)
+    check.certificates.setdefault(spoken.inner.fingerprint.hex(), spoken)
 
 
 def _message(check: _Check, at: int, line: Object) -> None:
-    author, name = _get(line, "author", str), _get(line, "certificate", str)
+    author, name = get(line, "author", str), get(line, "certificate", str)
     spoken = check.certificates.get(name)
     if spoken is None:
         raise VerificationError("the certificate under which it was signed is not in the record")
-    signed = Signed(_bytes(line["content"]), _bytes(line["signature"]), spoken.der)
-    said = verify_original(signed.original, subject_key(spoken.der))
+    spoken.line = at if spoken.line is None else spoken.line
+    signed = Signed(get_bytes(line, "content"), get_bytes(line, "signature"), spoken.inner.der)
+    said = verify_original(signed.original, subject_key(spoken.inner.der))
     content = decode_content(said.data)
     if author != spoken.author:
         raise VerificationError(f"it was signed by {spoken.author}")
-    shown = {key: value for key, value in line.items() if key not in _PLACE}
-    if shown != readable(content):
-        other = sorted(
-            key for key in shown.keys() | readable(content).keys() if shown.get(key) != readable(content).get(key)
-        )
-        raise VerificationError(f"{author} signed something else than stands there ({', '.join(other)})")
-    if said.group_id.hex() not in _get(check.header, "groups", list):
-        raise VerificationError("it was said in another conversation")
+    expected, shown = readable(content), {key: value for key, value in line.items() if key not in _BESIDE}
+    if shown != expected:
+        other = sorted(key for key in shown.keys() | expected.keys() if shown.get(key) != expected.get(key))
+        raise VerificationError(f"{author} signed something else than stands there ({', '.join(other)[:80]})")
+    _demand_place(check, author, said)
     if (author, content.id.hex()) in check.names:
         raise VerificationError("it stands in the record twice")
     check.names.add((author, content.id.hex()))
     if not check.numbers.see(author, spoken.device, said, content):
-        raise VerificationError(f"{author}'s number {content.count} is another message's already")
+        check.remark(author, at, TWICE)
+    if content.sent < spoken.inner.not_before:
+        check.remark(author, at, EARLY)
+    if content.sent > spoken.inner.not_after + GRACE_SECONDS:
+        check.remark(author, at, LATE)
     check.groups[said.group_id] = None
     check.authors[author] += 1
-    spoken.at(content.sent, at)
+    check.first, check.last = min(check.first, content.sent), max(check.last, content.sent)
+
+
+def _demand_place(check: _Check, author: str, said: Said) -> None:
+    """Assert that it may have been said in this conversation: in a lobby with its author's stand, in a pair without.
+
+    So what was said in the one fills no gap of the other.
+    """
+    if said.group_id.hex() not in get(check.header, "groups", list):
+        raise VerificationError("it was said in another conversation")
+    name, exporter = conversation(check.header), get(check.header, "exporter", str)
+    if name.startswith("#"):
+        if not said.authenticated_data:
+            raise VerificationError("it was said in a pair, and this is a lobby")
+        return
+    if said.authenticated_data:
+        raise VerificationError("it was said in a lobby, and this is a pair")
+    if author not in (exporter, name.removeprefix("@")):
+        raise VerificationError(f"{author} does not speak in a pair of {exporter} and {name.removeprefix('@')}")
 
 
 def _verdict(check: _Check, lines: int) -> VerifiedTranscript:
@@ -303,25 +317,26 @@ def _verdict(check: _Check, lines: int) -> VerifiedTranscript:
         )
     try:
         _end(check)
-    except (RemoteError, KeyError, TypeError) as error:
-        check.find(f"the last line {_why(error)}")
+    except RemoteError as error:
+        check.find(f"the last line does not hold: {error}")
     for spoken in check.certificates.values():
         _credential(check, spoken)
     if check.findings:
         raise TranscriptChanged(check.findings, check.more)
-    times = [at[0] for one in check.certificates.values() for at in (one.earliest, one.latest) if at is not None]
     return VerifiedTranscript(
-        _get(header, "conversation", str),
+        get(header, "conversation", str),
         check.trust.realm,
-        _get(header, "exporter", str),
-        _get(header, "made", int) / 1000,
+        get(header, "exporter", str),
+        made(header),
         lines,
         dict(sorted(check.authors.items())),
-        min(times, default=0.0),
-        max(times, default=0.0),
+        check.first if check.authors else 0.0,
+        check.last,
         tuple(check.groups),
-        check.unproven,
+        check.unproven.total(),
         check.numbers.gaps(),
+        check.unproven["unproven"],
+        tuple(check.remarks.values()),
     )
 
 
@@ -337,23 +352,29 @@ def _end(check: _Check) -> None:
     if end is None:
         check.find("it was cut short: the last line, which its writer signed, is missing")
         return
-    der = _bytes(_get(header, "certificate", str))
-    own = _get(end, "hash", str)
+    demand_fields(end, "end")
+    der = get_bytes(header, "certificate")
+    own = get(end, "hash", str)
     try:
-        ED25519.verify(subject_key(der), LABEL + _hex(own), _bytes(_get(end, "signed", str)))
+        ED25519.verify(subject_key(der), LABEL + from_hex(own), get_bytes(end, "signed"))
     except VerificationError:
         check.find("its writer's signature does not hold: whoever changed it wrote the rest anew")
-    if _get(end, "lines", int) != _get(end, "line", int):
+    if get(end, "lines", int) != get(end, "line", int):
         check.find("the last line counts other lines than there are")
-    made = _get(header, "made", int) / 1000
     try:
-        exporter = verify_credential((der,), check.trust, made, GRACE_SECONDS)
+        exporter = verify_credential((der,), check.trust, made(header), GRACE_SECONDS)
     except VerificationError as error:
         check.find(f"its writer's certificate does not hold: {error}")
     else:
         if exporter.handle != header.get("exporter"):
             check.find(f"its writer's certificate is {exporter.handle}'s, and it names another")
-    told = {tuple(gap) for gap in _get(end, "gaps", list) if isinstance(gap, list)}
+    told, devices = set(), {(one.author, one.device) for one in check.certificates.values()}
+    for gap in get(end, "gaps", list):
+        match gap:
+            case [str(author), str(device), int(first), int(last)] if (author, device) in devices:
+                told.add((author, device, first, last))
+            case _:
+                check.find("the last line tells what is missing of somebody who says nothing in the record")
     for author, device, first, last in check.numbers.gaps():
         if (author, device, first, last) not in told:
             numbers = f"message {first}" if first == last else f"messages {first} to {last}"
@@ -361,14 +382,13 @@ def _end(check: _Check) -> None:
 
 
 def _credential(check: _Check, spoken: _Spoken) -> None:
-    """Validity is a stretch of time: what holds for the earliest and the latest message holds for all between."""
-    for when in {spoken.earliest, spoken.latest}:
-        if when is None:
-            continue
-        said, at = when
-        try:
-            verify_credential((spoken.der,), check.trust, said, GRACE_SECONDS)
-        except VerificationError as error:
-            check.find(
-                f"line {at + 1}, {spoken.author}'s, was signed under a certificate that does not hold: {error}"
-            )
+    """Whether the authority gave it. When something was said under it, its author's clock says: see the remarks."""
+    if spoken.line is None:
+        check.find(f"it has a certificate of {spoken.author}'s under which nothing in it is signed: it was put in")
+        return
+    try:
+        verify_credential((spoken.inner.der,), check.trust, spoken.inner.not_after)
+    except VerificationError as error:
+        check.find(
+            f"line {spoken.line + 1}, {spoken.author}'s, was signed under a certificate that does not hold: {error}"
+        )
