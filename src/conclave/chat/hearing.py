@@ -10,6 +10,7 @@ from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearF
 from conclave.chat.notices import LineChanged
 from conclave.chat.words.content import NEVER, Content, Delete, Edit, Offer, Pin, Reaction, Text
 from conclave.chat.words.line import Line, LineKind, Status
+from conclave.chat.words.signs import is_sign
 from conclave.chat.work import Work
 from conclave.errors import DecodeError
 from conclave.files.record import encode_record, record_of
@@ -92,7 +93,7 @@ def hear(work: Work, heard: Heard) -> bool:
             work.record(EraseLine(conversation, author, target))
             work.deed(LookAtFile(conversation, target))
             work.tell(LineChanged(conversation, author, target))
-        case Reaction(at, sign, on):
+        case Reaction(at, sign, on) if is_sign(sign) or not on:  # words in its place would speak for others
             work.record(SetReaction(conversation, at.author, at.id, author, sign, on, content.sent))
             work.tell(LineChanged(conversation, at.author, at.id))
         case Pin(at, on):
