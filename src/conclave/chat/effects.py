@@ -145,9 +145,21 @@ class ExpireLine:
 
 @dataclass(frozen=True, slots=True)
 class DropExpired:
-    """Lines that were to disappear at or before ``now`` go, with everything of them."""
+    """Lines that were to disappear at or before ``now`` go, with everything of them but their names.
+
+    So what is said of them later goes too.
+    """
 
     now: float
+
+
+@dataclass(frozen=True, slots=True)
+class PassLine:
+    """A line that would have disappeared before it came: where it is not here, what was and is said of it goes."""
+
+    conversation: str
+    sender: str
+    id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +221,8 @@ class PutCertificate:
 
 Record = (
     PutState | AddState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction
-    | SetPin | ExpireLine | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines
-    | PutCertificate
+    | SetPin | ExpireLine | PassLine | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries
+    | UnplaceLines | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.

@@ -6,7 +6,17 @@ who claims to. Left out: what only lobbies know (``chat.lobbies.following``, ``c
 
 from __future__ import annotations
 
-from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
+from conclave.chat.effects import (
+    AddLine,
+    AddState,
+    AmendLine,
+    EraseLine,
+    HearFile,
+    LookAtFile,
+    PassLine,
+    SetPin,
+    SetReaction,
+)
 from conclave.chat.notices import LineChanged
 from conclave.chat.words.content import NEVER, Content, Delete, Edit, Offer, Pin, Reaction, Text
 from conclave.chat.words.line import Line, LineKind, Status
@@ -62,6 +72,7 @@ def hear(work: Work, heard: Heard) -> bool:
     """Do what a message says, to history. Whether people are to see something of it."""
     conversation, author, content = heard.conversation, heard.author, heard.content
     if is_over(work, heard):
+        work.record(PassLine(conversation, author, content.id))
         return True
     line = line_of(work, heard)
     if line is not None:
