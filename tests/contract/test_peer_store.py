@@ -349,6 +349,14 @@ def test_commits_from_other_threads(store: PeerStore) -> None:
         assert len(store.states()) == n + 1
 
 
+def test_an_edit_gives_no_file_another_name(store: PeerStore) -> None:
+    file = replace(line(1, "update.desktop"), kind=LineKind.FILE)
+    store.commit([AmendLine("#ops", "ayse", file.id, "plan.pdf", 5.0), AddLine("#ops", file)])
+    store.commit([AmendLine("#ops", "ayse", file.id, "ward-plan.pdf", 6.0)])
+    [stored] = store.lines("#ops", limit=9)
+    assert (stored.line.text, stored.edited) == ("update.desktop", False)
+
+
 def test_an_edit(store: PeerStore) -> None:
     name = ("#ops", "ayse", line(1).id)
     store.commit([AddLine("#ops", line(1, "first words"), b"signed"), AddLine("#ops", line(2))])

@@ -83,7 +83,7 @@ class KeepOriginal:
 
 @dataclass(frozen=True, slots=True)
 class AmendLine:
-    """Other words for a line, said at ``at``; the newest ones count, of two at once the greater.
+    """Other words for a line of the kind *text*, said at ``at``; the newest ones count, of two at once the greater.
 
     Where there is no such line yet, it is kept until the line comes, as are the three that follow (the last 64 of one
     person in one conversation).

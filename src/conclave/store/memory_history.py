@@ -260,6 +260,8 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
     stored = kept.stored
     match record:
         case AmendLine():
+            if stored.line.kind is not LineKind.TEXT:
+                return kept
             if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
                 return kept
             stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)

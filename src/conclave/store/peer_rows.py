@@ -85,7 +85,7 @@ KEEP_ORIGINAL = f"""
             AND g.id = lines.reply_id))"""  # noqa: S608
 AMEND_LINE = f"""
     UPDATE lines SET text = ?4, edited = ?5
-    WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
+    WHERE {_STANDS} AND kind = 'text' AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
 ERASE_LINE = f"""
     UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, pinned_at = NULL, reactions = '',
         reacted_at = '', reply_author = NULL, reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
