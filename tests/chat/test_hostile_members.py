@@ -15,7 +15,7 @@ from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.chat.groups import write_stand
 from conclave.chat.lobby_state import Step
-from conclave.chat.words.content import Content, Delete, Edit, Term, encode_content
+from conclave.chat.words.content import About, Content, Delete, Edit, Reaction, Term, encode_content
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.lobby.order import Order
@@ -250,6 +250,22 @@ def test_a_member_edits_and_deletes_its_own_words_alone(room: Room) -> None:
     for target in (mine, own):
         room.submit(encode_content(Content(table.random(16), 10, table.now, Delete(target))))
     assert table.words("cem") == ["", "mine"]
+
+
+def test_a_sign_does_not_say_who_else_put_it_there(room: Room) -> None:
+    table = room.table
+    about = About("ayse", table.say("ayse", "#ops", "shall we switch it off?"))
+    for where in ("#ops", "@ayse"):
+        at = about if where == "#ops" else About("ayse", table.say("ayse", "@burak", "shall we?"))
+        for sign in ("👍 cem]  [👀", "👍 cem", "👍👍", " "):
+            table.put("burak", ev.Utter(where, table.random(16), Reaction(at, sign, on=True)))
+        table.put("burak", ev.Utter(where, table.random(16), Reaction(at, "👀", on=True)))
+        table.run(5)
+        heard = {"ayse": where.replace("@ayse", "@burak")} | ({"cem": where} if where == "#ops" else {})
+        for name, conversation in heard.items():
+            stored = table.stores[name].line(conversation, "ayse", at.id)
+            assert stored is not None
+            assert stored.reactions == (("👀", "burak"),)
 
 
 def test_whoever_commits_what_nobody_may_is_refused(room: Room) -> None:

@@ -16,6 +16,7 @@ from conclave.chat.words.content import (
     Body,
     Content,
     Delete,
+    Edit,
     Offer,
     Pin,
     Reaction,
@@ -389,6 +390,37 @@ def test_words_whose_time_is_up_do_not_come_back(room: Room) -> None:
     assert not table.notices("ayse", LineAdded)
 
 
+@pytest.mark.parametrize("came", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_nor_do_those_of_an_edit_of_theirs(room: Room, came: bool, early: bool) -> None:
+    table = room.table
+    identity, edit = table.random(16), table.random(16)
+    table.put("cem", ev.Say("#ops", identity, "burn after reading", None, 30))
+    table.put("cem", ev.Utter("#ops", edit, Edit(identity, "burn before reading")))
+    old, new = (signed(table, "burak", "#ops", "cem", one).encode() for one in (identity, edit))
+    if came:
+        table.run(31)
+    else:
+        table.stores["ayse"] = type(table.stores["ayse"])()
+        table.run(31)
+        shared(room, *((new, old) if early else (old, new)))
+    shared(room, new)
+    assert table.stores["ayse"].line("#ops", "cem", edit) is not None
+    assert [table.stores["ayse"].original("#ops", "cem", one) for one in (identity, edit)] == [None, None]
+
+
+def test_an_edit_that_comes_when_its_line_has_disappeared_goes_with_it(room: Room) -> None:
+    table = room.table
+    line, edit = table.random(16), table.random(16)
+    table.put("burak", ev.Say("@ayse", line, "the code is 4712", None, 30))
+    table.cut("ayse", "burak")
+    table.put("burak", ev.Utter("@ayse", edit, Edit(line, "the code is 4711")))
+    table.wait(60)
+    table.link("ayse", "burak")
+    assert table.stores["ayse"].line("@burak", "burak", edit) is not None  # it came
+    assert table.stores["ayse"].original("@burak", "burak", edit) is None
+
+
 def test_the_time_of_words_that_are_shared_runs_since_they_were_said(room: Room) -> None:
     table = room.table
     identity = table.random(16)
@@ -430,7 +462,8 @@ def test_a_line_that_is_shared_again_is_told_once_and_its_file_keeps_its_record(
     again = Offer("plan.pdf", 5, 65536, b"r" * 32, b"k" * 32)
     table.put("cem", ev.Utter("#ops", table.random(16), again))
     assert len(table.notices("ayse", LineAdded)) == 1
-    assert table.stores["ayse"].states(PREFIX) == [(key, kept)]
+    assert (key, kept) in table.stores["ayse"].states(PREFIX)
+    assert len(table.stores["ayse"].states(PREFIX)) == 2  # another message is another offer
 
 
 def test_a_line_that_is_shared_twice_at_once_is_told_once(room: Room) -> None:

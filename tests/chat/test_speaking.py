@@ -63,14 +63,14 @@ def test_an_author_edits_and_takes_back(table: Table, names: tuple[str, ...], wh
 def test_reactions_and_pins_come_and_go(table: Table, names: tuple[str, ...], where: dict[str, str]) -> None:
     identity = table.say("burak", where["burak"], "look")
     about = c.About("burak", identity)
-    utter(table, "cem", where["cem"], c.Reaction(about, "+1", on=True))
+    utter(table, "cem", where["cem"], c.Reaction(about, "👍", on=True))
     utter(table, "burak", where["burak"], c.Pin(about, on=True))
     for name in names:
         stored = table.stores[name].line(where[name], "burak", identity)
         assert stored is not None
         assert stored.pinned
-        assert list(stored.reactions) == [("+1", "cem")]
-    utter(table, "cem", where["cem"], c.Reaction(about, "+1", on=False))
+        assert list(stored.reactions) == [("👍", "cem")]
+    utter(table, "cem", where["cem"], c.Reaction(about, "👍", on=False))
     utter(table, "burak", where["burak"], c.Pin(about, on=False))
     for name in names:
         stored = table.stores[name].line(where[name], "burak", identity)

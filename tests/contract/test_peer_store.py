@@ -26,6 +26,7 @@ from conclave.chat.effects import (
     ExpireLine,
     KeepOriginal,
     MarkLine,
+    PassLine,
     PutCertificate,
     PutEntry,
     PutPost,
@@ -221,6 +222,8 @@ TOUCH_ALL: list[Record] = [
     AddLine("#new", replace(line(4), expires=1.0)),
     DropExpired(2.0),
     ExpireLine("@burak", "ayse", line(1).id, 4.0),
+    PassLine("@burak", "ayse", line(8).id),
+    PassLine("@burak", "ayse", line(7).id),
     PutCertificate(b"der"),
 ]
 
@@ -255,6 +258,7 @@ TOUCH_ALL: list[Record] = [
         DropExpired(float("nan")),
         ExpireLine("@burak", "ayse", line(1).id, float("nan")),
         ExpireLine("@burak", "ayse", b"short", 1.0),
+        PassLine("@burak", "ayse", b"short"),
         UnplaceLines("@burak", -1),
         CutEntries(b"short", 1),
         CutEntries(GROUP, 1 << 63),
@@ -343,6 +347,14 @@ def test_commits_from_other_threads(store: PeerStore) -> None:
         worker.start()
         worker.join()
         assert len(store.states()) == n + 1
+
+
+def test_an_edit_gives_no_file_another_name(store: PeerStore) -> None:
+    file = replace(line(1, "update.desktop"), kind=LineKind.FILE)
+    store.commit([AmendLine("#ops", "ayse", file.id, "plan.pdf", 5.0), AddLine("#ops", file)])
+    store.commit([AmendLine("#ops", "ayse", file.id, "ward-plan.pdf", 6.0)])
+    [stored] = store.lines("#ops", limit=9)
+    assert (stored.line.text, stored.edited) == ("update.desktop", False)
 
 
 def test_an_edit(store: PeerStore) -> None:
@@ -545,6 +557,36 @@ def test_lines_that_expire(store: PeerStore) -> None:
     assert [one.position for one in store.lines("#ops", limit=9)] == [3, 6, 10]
 
 
+@pytest.mark.parametrize("came", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_what_is_said_of_a_line_that_disappeared_goes_too(store: PeerStore, came: bool, early: bool) -> None:
+    name = ("#ops", "ayse", line(1).id)
+    edit: list[Record] = [
+        AddLine("#ops", replace(line(2, ""), kind=LineKind.ABOUT, reply=("ayse", line(1).id)), b"edit"),
+        AmendLine(*name, "other words", 5.0),
+        SetReaction(*name, "cem", "+", on=True, at=5.0),
+    ]
+    gone: list[Record] = [PassLine(*name)]
+    if came:
+        gone = [AddLine("#ops", replace(line(1), expires=1.0), b"one"), DropExpired(2.0)]
+    for records in (edit, gone) if early else (gone, edit):
+        store.commit(records)
+    store.commit([KeepOriginal("#ops", "ayse", line(2).id, b"edit")])
+    assert not store.original("#ops", "ayse", line(2).id)
+    store.commit([AddLine("#ops", line(1)), PassLine(*name)])  # which does nothing to one that is here
+    [stored] = store.lines("#ops", limit=9)
+    assert (stored.line.text, stored.edited, stored.reactions) == (line(1).text, False, ())
+    store.commit([AmendLine(*name, "other words", 5.0), KeepOriginal("#ops", "ayse", line(2).id, b"edit")])
+    assert (store.lines("#ops", limit=9)[0].edited, store.original("#ops", "ayse", line(2).id)) == (True, b"edit")
+
+
+def test_a_line_that_disappeared_and_was_erased_stays_so(store: PeerStore) -> None:
+    name = ("#ops", "ayse", line(1).id)
+    store.commit([AddLine("#ops", replace(line(1), expires=1.0)), DropExpired(2.0), EraseLine(*name)])
+    store.commit([PassLine(*name), AddLine("#ops", line(1))])
+    assert store.lines("#ops", limit=9)[0].deleted
+
+
 def test_a_line_that_is_to_disappear_after_all(store: PeerStore) -> None:
     store.commit([AddLine("#ops", replace(line(n, f"n{n}"), expires=n % 2 * 10.0)) for n in range(1, 5)])
     store.commit([EraseLine("#ops", "ayse", line(4).id)])
@@ -652,6 +694,7 @@ RECORDS = st.one_of(
     st.builds(SetReaction, NAMES, NAMES, IDS, NAMES, st.sampled_from(["+", "\0", "👍"]), FLAGS, TIMES),
     st.builds(SetPin, NAMES, NAMES, IDS, FLAGS, TIMES),
     st.builds(ExpireLine, NAMES, NAMES, IDS, st.sampled_from([1.0, 3.0, 9.0])),
+    st.builds(PassLine, NAMES, NAMES, IDS),
     st.builds(DropExpired, st.sampled_from([1.0, 3.0, 9.0])),
     st.builds(UnplaceLines, NAMES, NUMBERS),
     st.builds(CutEntries, IDS, NUMBERS),

@@ -46,19 +46,21 @@ def test_a_broken_record_gives_a_decode_error(record: FileRecord, data: st.DataO
         decode_record(bytes(stored[:at]))
 
 
-def test_an_id_names_all_that_was_offered_and_where() -> None:
-    """Whoever offers another's root with another key, size or name in a conversation has an offer of its own."""
+def test_an_id_names_all_that_was_offered_where_and_by_whom() -> None:
+    """Whoever offers another's root, with another key, size or name or with the same, has an offer of its own."""
     record = record_of("@burak", "burak", bytes(16), OFFER, 1.0)
     assert record.offered.name == "_plan.pdf"
     others = [
         record_of("#ops", "burak", bytes(16), OFFER, 1.0),
+        record_of("#ops", "burak", b"m" * 16, OFFER, 1.0),
+        record_of("#ops", "cem", bytes(16), OFFER, 1.0),
         *(
             record_of("@burak", "burak", bytes(16), replace(OFFER, **changed), 1.0)
             for changed in ({"key": b"x" * 32}, {"size": 1}, {"name": "other"}, {"root": b"x" * 32})
         ),
     ]
-    assert len({record.id, *(other.id for other in others)}) == 6
-    assert record_of("#ops", "cem", b"m" * 16, OFFER, 9.0).id == others[0].id
+    assert len({record.id, *(other.id for other in others)}) == 8
+    assert record_of("#ops", "burak", bytes(16), OFFER, 9.0).id == others[0].id
 
 
 def test_both_sides_of_a_pair_call_an_offer_the_same() -> None:

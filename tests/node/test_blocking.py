@@ -16,6 +16,7 @@ from conclave.errors import Refused
 from conclave.node import commands as ask
 from conclave.node import words
 from conclave.node.directory import Person
+from conclave.node.files_commands import FileOffer
 from conclave.node.preferences import KEY
 from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, open_store, running
@@ -55,6 +56,18 @@ async def test_who_shows_whom_we_blocked_and_muted(ayse: Running) -> None:
     await ayse.serve(ask.LobbyOpen("ops"))
     await ayse.serve(ask.Mute("#ops"))
     assert [one["muted"] for one in (await ayse.serve(ask.LobbyList()))["lobbies"]] == [True]
+
+
+@pytest.mark.parametrize("block", [True, False])
+async def test_who_is_blocked_or_told_no_gets_no_file_that_was_offered_before(
+    ayse: Running, tmp_path: Path, *, block: bool
+) -> None:
+    (tmp_path / "plan.pdf").write_bytes(b"plan")
+    await ayse.serve(FileOffer("@burak", str(tmp_path / "plan.pdf")))
+    [record] = ayse.node.files._records
+    assert ayse.node.files._served("burak", record.offered.root) == record
+    await ayse.serve(ask.AnswerTo("burak", accept=False, block=block))
+    assert ayse.node.files._served("burak", record.offered.root) is None
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["by its group", "by its label, as it was kept before"])

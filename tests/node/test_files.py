@@ -25,6 +25,7 @@ from conclave.files.offer import Offered
 from conclave.files.record import PREFIX, Stage, record_of
 from conclave.node import files_commands as ask
 from conclave.node import files_downloads
+from conclave.node.files_part import part_of
 from conclave.node.files_ports import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.memory import MemoryStore
@@ -694,6 +695,20 @@ async def test_offers_of_one_conversation_are_bounded(tmp_path: Path) -> None:
         assert len(await burak.list()) == 6
 
 
+async def test_what_was_on_disk_of_an_offer_that_makes_room_goes_with_it(tmp_path: Path) -> None:
+    _, burak = both(tmp_path, offers=2)
+    offers = [Offered(f"{n}", 70_000, CHUNK_BYTES, bytes([n]) * 32, bytes(32)) for n in range(3)]
+    async with filers(burak):
+        for at, offer in enumerate(offers[:2]):
+            await burak.files.heard(record_of("@ayse", "ayse", bytes(16), offer, float(at)))
+        failed = replace(burak.records()[0], stage=Stage.FAILED, path=str(burak.into / "0"))
+        await burak.files._records.keep(failed)
+        part_of(failed).path.write_bytes(b"sealed")
+        await burak.files.heard(record_of("@ayse", "ayse", bytes(16), offers[2], 2.0))
+        assert [each["name"] for each in await burak.list()] == ["1", "2"]
+        assert os.listdir(burak.into) == []
+
+
 async def test_the_same_offer_again_changes_nothing(tmp_path: Path, source: Path) -> None:
     ayse, burak = both(tmp_path)
     async with filers(ayse, burak):
@@ -942,6 +957,50 @@ async def test_an_offer_has_one_id_on_both_sides_and_one_of_before_gets_it(tmp_p
         assert not leaves.exists()
         await burak.accept(name)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_what_was_on_its_way_under_an_id_of_before_goes_on(tmp_path: Path, source: Path, opened: bool) -> None:
+    """Also where an earlier life had linked the whole file to its name, and died before it was noted."""
+    ayse, burak = both(tmp_path)
+    ayse.left = 20
+    async with filers(ayse, burak):
+        name = await offered(ayse, burak, source)
+        await burak.accept(name)
+        await burak.until(lambda: ayse.valve.left <= 0)
+        await asyncio.sleep(0.2)
+        first = len(ayse.valve.chunks())
+    [(key, value)] = burak.store.states(PREFIX)
+    burak.store.commit([DropState(key), PutState(PREFIX + "ab" * 16, value)])
+    (burak.home / "files" / f"{name.hex()}.leaves").rename(burak.home / "files" / f"{'ab' * 16}.leaves")
+    [part] = burak.into.iterdir()
+    part.rename(burak.into / ".report.pdf.abababab.part")
+    if opened:
+        shutil.copy(source, burak.into / "report.pdf")
+        (burak.into / ".report.pdf.abababab.open").hardlink_to(burak.into / "report.pdf")
+    ayse, burak = (Valved(one.me, one.home, store=one.store) for one in (ayse, burak))
+    async with filers(ayse, burak):
+        assert (await burak.fetched()).read_bytes() == source.read_bytes()
+        assert len(ayse.valve.chunks()) == 41 - first
+        assert os.listdir(burak.into) == ["report.pdf"]
+        assert [key for key, _ in burak.store.states(PREFIX)] == [PREFIX + name.hex()]
+
+
+async def test_an_offer_stands_whoever_offers_the_same_and_takes_that_back(tmp_path: Path, source: Path) -> None:
+    circle = {"#ops": ["ayse", "burak", "cem"]}
+    ayse, burak, cem = (Valved(me, tmp_path / me, circle) for me in ("ayse", "burak", "cem"))
+    async with filers(ayse, burak, cem):
+        burak.others = []
+        await burak.offer("#ops", source)
+        [(_, message, offer)] = burak.offered
+        copied = b"c" * 16
+        for sender, said in (("cem", copied), ("burak", message)):
+            await ayse.files.heard(record_of("#ops", sender, said, offer, 1.0))
+        ayse.ends[copied] = (0.0, "cem took it back")
+        await ayse.files.changed("#ops", copied)
+        assert [each["from"] for each in await ayse.list()] == ["burak"]
+        await ayse.accept(ayse.records()[0].id)
+        assert (await ayse.fetched()).read_bytes() == source.read_bytes()
 
 
 async def test_a_record_that_does_not_read_is_left_alone(tmp_path: Path, source: Path) -> None:

@@ -228,7 +228,7 @@ class Town(World):
             if where.startswith("@"):
                 where = "@" + (author if where[1:] == node.name else where[1:])
             if where != "@" + node.name:
-                reaction = Reaction(About(author, identity), "+1", draw.random() < 0.8)
+                reaction = Reaction(About(author, identity), "👍", draw.random() < 0.8)
                 node.put(ev.Utter(where, draw.randbytes(16), reaction))
         elif lobbies:
             node.put(ev.MarkRead(draw.choice(lobbies).label, draw.randint(1, 40)))

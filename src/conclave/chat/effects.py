@@ -84,7 +84,7 @@ class KeepOriginal:
 
 @dataclass(frozen=True, slots=True)
 class AmendLine:
-    """Other words for a line, said at ``at``; the newest ones count, of two at once the greater.
+    """Other words for a line of the kind *text*, said at ``at``; the newest ones count, of two at once the greater.
 
     Where there is no such line yet, it is kept until the line comes, as are the three that follow (the last 64 of one
     person in one conversation).
@@ -146,9 +146,21 @@ class ExpireLine:
 
 @dataclass(frozen=True, slots=True)
 class DropExpired:
-    """Lines that were to disappear at or before ``now`` go, with everything of them."""
+    """Lines that were to disappear at or before ``now`` go, with everything of them but their names.
+
+    So what is said of them later goes too.
+    """
 
     now: float
+
+
+@dataclass(frozen=True, slots=True)
+class PassLine:
+    """A line that would have disappeared before it came: where it is not here, what was and is said of it goes."""
+
+    conversation: str
+    sender: str
+    id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +222,8 @@ class PutCertificate:
 
 Record = (
     PutState | AddState | DropState | AddLine | MarkLine | KeepOriginal | AmendLine | EraseLine | SetReaction
-    | SetPin | ExpireLine | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries | UnplaceLines
-    | PutCertificate
+    | SetPin | ExpireLine | PassLine | DropExpired | PutPost | DropPosts | PutEntry | DropEntries | CutEntries
+    | UnplaceLines | PutCertificate
 )  # fmt: skip
 
 # Deeds: done after the commit.

@@ -6,10 +6,21 @@ who claims to. Left out: what else it means in a lobby (``chat.lobbies.meaning``
 
 from __future__ import annotations
 
-from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, HearFile, LookAtFile, SetPin, SetReaction
+from conclave.chat.effects import (
+    AddLine,
+    AddState,
+    AmendLine,
+    EraseLine,
+    HearFile,
+    LookAtFile,
+    PassLine,
+    SetPin,
+    SetReaction,
+)
 from conclave.chat.notices import LineChanged
 from conclave.chat.words.content import NEVER, Content, Delete, Edit, Offer, Pin, Reaction, Text
 from conclave.chat.words.line import Line, LineKind, Status
+from conclave.chat.words.signs import is_sign
 from conclave.chat.work import Work
 from conclave.errors import DecodeError
 from conclave.files.record import encode_record, record_of
@@ -61,6 +72,7 @@ def hear(work: Work, heard: Heard) -> bool:
     """Do what a message says, to history. Whether people are to see something of it."""
     conversation, author, content = heard.conversation, heard.author, heard.content
     if is_over(work, heard):
+        work.record(PassLine(conversation, author, content.id))
         return True
     line = line_of(work, heard)
     if line is not None:
@@ -83,6 +95,8 @@ def hear(work: Work, heard: Heard) -> bool:
             heard.original,
         )
     )
+    if record is None:
+        return True
     work.record(record)
     if isinstance(record, EraseLine):
         work.deed(LookAtFile(conversation, record.id))
@@ -92,8 +106,11 @@ def hear(work: Work, heard: Heard) -> bool:
 
 def _said_of_a_line(
     work: Work, heard: Heard
-) -> tuple[tuple[str, bytes], AmendLine | EraseLine | SetReaction | SetPin] | None:
-    """Of which line something is said (author and id), and what becomes of it; None where nothing is."""
+) -> tuple[tuple[str, bytes], AmendLine | EraseLine | SetReaction | SetPin | None] | None:
+    """Of which line something is said (author and id), and what becomes of it; None where nothing is.
+
+    What is put at a line and is no sign is nothing: words in its place would speak for others.
+    """
     where, author, sent = heard.conversation, heard.author, heard.content.sent
     match heard.content.body:
         case Edit(line, text):
@@ -101,7 +118,8 @@ def _said_of_a_line(
         case Delete(line):
             return (author, line), EraseLine(where, author, line)
         case Reaction(at, sign, on):
-            return (at.author, at.id), SetReaction(where, at.author, at.id, author, sign, on, sent)
+            shown = is_sign(sign) or not on
+            return (at.author, at.id), SetReaction(where, at.author, at.id, author, sign, on, sent) if shown else None
         case Pin(at, on):
             said = min(sent, work.now)  # a clock that is ahead must not outdo what others say later
             return (at.author, at.id), SetPin(where, at.author, at.id, on, said)

@@ -50,7 +50,7 @@ def init(
         emit([{"realm": made, "root_sha256": fingerprint.hex(), "folder": str(folder)}])
         return
     say(f"the authority of {name}, realm {made}, is made in {folder}")
-    say(f"root SHA-256: {fingerprint.hex(':').upper()}")
+    say(f"root SHA-256: {fingerprint.hex(':').upper()}", whole=True)
     note(f"move {folder / 'root.p12'} to a medium that you lock away: no command here reads it")
     note("next: conclave authority serve")
 
@@ -125,7 +125,7 @@ def invite(
     if as_json:
         emit([{"invite": str(line), "handle": person, "expires": line.expires}])
         return
-    say(str(line))
+    say(str(line), whole=True)
     if qr:
         _draw(str(line))
     note(f"for one device of {person}, until {_time(line.expires)}; they type: conclave join '<the line>'")
@@ -165,7 +165,7 @@ def account(
     if as_json:
         emit([{"handle": person, "new": fresh, "invite": str(line)}])
         return
-    say(str(line))
+    say(str(line), whole=True)
     note(f"{'new account' if fresh else 'new password for'} {person}; they type: conclave join '<the line>'")
 
 

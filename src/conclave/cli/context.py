@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from conclave.cli.rows import BEHIND, cells, columns, folded
 from conclave.errors import DecodeError, LocalError, NotReady, UsageError
 from conclave.values import dataclass
 from conclave.wire.safe_text import safe_text
@@ -114,14 +115,25 @@ def emit(rows: Iterable[dict[str, Any]]) -> None:
     sys.stdout.flush()
 
 
-def say(text: str = "", aside: str = "") -> None:
+def say(text: str = "", aside: str = "", *, whole: bool = False) -> None:
     """Print one line for people: nothing in it can begin another, which would look like one of ours.
 
-    ``aside`` stands behind it in brackets, dim where a terminal shows it.
+    ``aside`` stands behind it in brackets, dim where a terminal shows it. ``whole``: it is there to be copied, and is
+    not folded.
     """
-    behind = f"  {_dim(f'({safe_text(aside)})')}" if aside else ""
-    sys.stdout.write(safe_text(text) + behind + "\n")
-    sys.stdout.flush()
+    room = 0 if whole else columns(sys.stdout)
+    rows = folded(safe_text(text), room)
+    if aside:
+        aside = f"({safe_text(aside)})"
+        if room and cells(f"{rows[-1]}  {aside}") > room:
+            rows.append(" " * (BEHIND - 2))
+        rows[-1] += f"  {_dim(aside)}"
+    _write(sys.stdout, rows)
+
+
+def _write(stream: TextIO, rows: Iterable[str]) -> None:
+    stream.write("".join(f"{row}\n" for row in rows))
+    stream.flush()
 
 
 def _dim(text: str) -> str:
@@ -130,8 +142,7 @@ def _dim(text: str) -> str:
 
 def note(text: str) -> None:
     """Tell progress or an aside on stderr, in one line."""
-    sys.stderr.write(safe_text(text) + "\n")
-    sys.stderr.flush()
+    _write(sys.stderr, folded(safe_text(text), columns(sys.stderr)))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -139,6 +150,5 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     lines = [list(headings), *([safe_text(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
-    sys.stdout.flush()
+        row = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        _write(sys.stdout, folded(row, columns(sys.stdout)))

@@ -6,7 +6,6 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
-from unicodedata import east_asian_width
 
 import typer
 
@@ -14,6 +13,7 @@ from conclave.cli import classic, moments
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.files import SHORT_DIGITS, size_words
+from conclave.cli.rows import ANSWERS, BEHIND, ROOM, SAID, cells, columns, fold, said
 from conclave.errors import NotReady, StorageError, UsageError
 from conclave.node.client import NodeClient, Unanswered
 from conclave.wire.safe_text import safe_text
@@ -32,7 +32,6 @@ WHAT_NEXT = {
 """Of what was said and is not there yet."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_SECONDS = 365 * 86_400
-ANSWERS = "↳"
 BEGINNING = 44
 """Cells of a terminal for a conversation's last line, where conversations are listed."""
 ID_LETTERS = 6
@@ -230,12 +229,12 @@ def _last_of(one: dict[str, Any]) -> tuple[str, str, str, str]:
     return name, str(one["lines"]), moments.moment(last["sent"]), _beginning(text, BEGINNING)
 
 
-def _beginning(text: str, cells: int) -> str:
+def _beginning(text: str, most: int) -> str:
     """As much of a text as has room in so many of a terminal's cells; wide letters take two."""
     used = 0
     for at, letter in enumerate(text):
-        used += 1 + (east_asian_width(letter) in "WF")
-        if used > cells:
+        used += cells(letter)
+        if used > most:
             return text[: at - 1].rstrip() + "…"
     return text
 
@@ -273,22 +272,31 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
     if line["kind"] == "notice":
         say(f"{when}  {' ' * len(name)}— {line['text']}", late)
         return
-    first, *rest = _said(line)
-    say(f"{when}  {name}{line['from']:<10} {first}{_marks(line, conversation)}", late)
+    head = f"{when}  {name}{line['from']:<10} "
+    room = columns(sys.stdout)
+    if room and room - len(head) < ROOM:  # who speaks has a row of its own
+        say(head.rstrip(), late)
+        head, late = " " * BEHIND, ""
+    first, *rest = _rows(line, conversation, room and max(room - len(head), ROOM))
+    say(head + first, late)
     for more in rest:
-        say(" " * (len(when) + len(name) + 13) + more)
+        say(" " * (len(when) + len(name) + 13 if head.strip() else BEHIND) + more)
 
 
-def _said(line: dict[str, Any]) -> list[str]:
-    """The words, in rows; above them what they answer, which no words can pretend to."""
-    reply = line.get("reply")
-    quoted = [] if reply is None else [f"{ANSWERS} {reply['from']}: {quote(reply)}"]
+def _rows(line: dict[str, Any], conversation: str, room: int) -> list[str]:
+    """The words; above them what they answer, below what was said of them, which no words can pretend to."""
+    reply, file = line.get("reply"), line["kind"] == "file"
+    quoted = [] if reply is None else fold(f"{reply['from']}: {safe_text(quote(reply))}", room and room - 2)
     if line.get("deleted"):
-        return [*quoted, "(deleted)"]
-    if line["kind"] == "file":
-        return [*quoted, f"[file] {safe_text(line['text'])}{_offer(line.get('file'))}"]
-    rows = safe_text(line["text"], newlines=True).split("\n")
-    return [*quoted, *(f"| {row}" if row.lstrip().startswith(ANSWERS) else row for row in rows)]
+        rows = ["(deleted)"]
+    elif file:
+        first, *rest = fold(f"[file] {safe_text(line['text'])}{_offer(line.get('file'))}", room, len(SAID))
+        rows = [first, *(SAID + row for row in rest)]
+    else:
+        rows = said(safe_text(line["text"], newlines=True), room)
+    first, *rest = fold(_marks(line, conversation), room, 2)
+    marks = [first, *(f"  {row}" for row in rest)] if first else []
+    return [*(f"{ANSWERS} {row}" for row in quoted), *rows, *marks]
 
 
 def quote(reply: dict[str, Any]) -> str:
@@ -307,7 +315,7 @@ def _offer(file: dict[str, Any] | None) -> str:
 
 
 def _marks(line: dict[str, Any], conversation: str) -> str:
-    """What was said of the line, behind its words."""
+    """What was said of the line."""
     marks = []
     if line.get("edited") and not line.get("deleted"):
         marks.append("edited")
@@ -317,7 +325,7 @@ def _marks(line: dict[str, Any], conversation: str) -> str:
     if line["status"] not in ("received", "delivered"):
         of_legacy = ", legacy link" if conversation.startswith(classic.LEGACY) else ""
         marks.append(_how_far(line) + of_legacy)
-    return "".join(f"  [{mark}]" for mark in marks)
+    return "  ".join(f"[{mark}]" for mark in marks)
 
 
 def _how_far(line: dict[str, Any]) -> str:

@@ -15,7 +15,8 @@ import typer
 from conclave.cli import classic, moments
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say
 from conclave.cli.files import SHORT_DIGITS, size_words
-from conclave.cli.talk import ANSWERS, quote
+from conclave.cli.rows import ANSWERS, said
+from conclave.cli.talk import quote
 from conclave.wire.safe_text import safe_text
 
 SCREEN_NOTICES = 1000
@@ -137,7 +138,8 @@ def _words(notice: dict[str, Any]) -> str:
                 return f"{conversation}  — {line['text']}"
             reply = line.get("reply")
             answers = f" {ANSWERS} {reply['from']} {quote(reply)}" if reply else ""
-            return f"{conversation}  {line['from']}{answers}: {line['text']}"
+            rows = said(safe_text(line["text"], newlines=True), 0)
+            return f"{conversation}  {line['from']}{answers}: " + "\n".join(rows)
         case {"notice": "request-arrived", "peer": peer, "lobby": ""}:
             return f"{peer} asks to chat: conclave accept {peer}"
         case {"notice": "request-arrived", "peer": peer, "lobby": lobby}:

@@ -1,8 +1,9 @@
 """What is remembered of an offered file, as it is kept in the store under ``file/`` and its id.
 
-The id names one offer in one conversation, by everything that was offered: the same offer is one record, and a
-member who offers another's root with another key or size disturbs only an offer of its own. Left out: the leaves,
-which lie in a file of their own, and what is on disk of a file under way, which the disk itself tells.
+The id names one offer in one conversation, by everything that was offered and the message that it came in: the same
+message is one record, and a member who offers another's file, as it is or with another key or size, disturbs only an
+offer of its own. Left out: the leaves, which lie in a file of their own, and what is on disk of a file under way,
+which the disk itself tells.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from conclave.wire.limits import ID_BYTES, TEXT_BYTES
 PREFIX = "file/"
 """How the keys of records in the store begin."""
 _VERSION = 1
-_LABEL = b"conclave file id 1"
+_LABEL = b"conclave file id 2"
 _LABEL_BYTES = 512
 _PATH_BYTES = 8192
 
@@ -61,13 +62,14 @@ class FileRecord:
 
     @property
     def id(self) -> bytes:
-        """16 bytes that name this offer in this conversation, made of all that was offered.
+        """16 bytes that name this offer in this conversation, made of who said it, how, and all that was offered.
 
         A pair has another name on each side, so there its sender's stands for it: both see the same id.
         """
         where = f"@{self.sender}" if self.conversation.startswith("@") else self.conversation
         w = Writer().text(where).text(self.offered.name).uint64(self.offered.size)
         w.uint32(self.offered.chunk).fixed(self.offered.root, DIGEST_BYTES).fixed(self.offered.key, KEY_BYTES)
+        w.text(self.sender).fixed(self.message, ID_BYTES)
         return sha256(_LABEL + w.done()).digest()[:ID_BYTES]
 
     @property

@@ -20,7 +20,7 @@ from conclave.files.limits import FileLimits
 from conclave.files.record import FileRecord, Stage
 from conclave.node import files_disk as disk
 from conclave.node.files_fetching import Download
-from conclave.node.files_part import PartFile
+from conclave.node.files_part import PartFile, part_of
 from conclave.node.files_ports import FileLinks
 from conclave.node.files_records import ON_THE_WAY, Records
 from conclave.node.files_serving import OnThread
@@ -133,7 +133,7 @@ class Downloads:
 
     async def discard(self, record: FileRecord) -> None:
         """Remove what is on disk of a file under way. Raises ``StorageError``."""
-        await self._on_thread(_part(record).discard)
+        await self._on_thread(part_of(record).discard)
 
     def end(self) -> None:
         """The node ends: no thread works on a file any more."""
@@ -143,7 +143,7 @@ class Downloads:
     # Fetching.
 
     async def _fetch(self, record: FileRecord) -> None:
-        part = _part(record)
+        part = part_of(record)
         try:
             placed = await self._on_thread(_placed, record)
             path = placed or await self._download(record, part)
@@ -204,7 +204,7 @@ class Downloads:
     async def _failed(self, record: FileRecord, error: ConclaveError) -> None:
         why = str(error)
         with suppress(StorageError):  # it is taken up again with the next start
-            if await self._on_thread(_part(record).path.is_file):
+            if await self._on_thread(part_of(record).path.is_file):
                 why += f"; what came of it is kept: conclave fetch {record.id.hex()[:8]} --cancel removes it"
             await self._records.keep(replace(self._records[record.id], stage=Stage.FAILED, why=why))
         name = record.offered.name
@@ -216,10 +216,6 @@ class Downloads:
             self._told[record.id] = now
             offered = record.offered
             self._tell(FileProgress(record.conversation, record.id, offered.name, done, offered.size))
-
-
-def _part(record: FileRecord) -> PartFile:
-    return PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
 
 
 def _placed(record: FileRecord) -> Path | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from conclave.errors import LocalError, StorageError
 from conclave.files.names import numbered
 from conclave.files.offer import SEAL_BYTES, Offered, open_into, tag_of
+from conclave.files.record import FileRecord
 from conclave.files.tree import LeafList, leaf_hash
 from conclave.node.files_disk import told
 from conclave.node.newfile import sync_folder
@@ -208,6 +209,17 @@ class PartFile:
         with told(self.path):
             self._open.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
+
+    def rename(self, other: PartFile) -> None:
+        """Take ``other``'s names. Raises ``OSError``."""
+        for mine, new in ((self._open, other._open), (self.path, other.path)):
+            if mine.exists():
+                mine.rename(new)
+
+
+def part_of(record: FileRecord, name: str = "") -> PartFile:
+    """The file of a record as it is on its way; ``name``: of another id (in hex) than the record's."""
+    return PartFile(Path(record.path).parent, record.offered, (name or record.id.hex())[:8])
 
 
 def _mebibytes(size: int) -> str:

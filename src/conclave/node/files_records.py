@@ -13,6 +13,7 @@ from pathlib import Path
 from conclave.chat.effects import DropState, PutState
 from conclave.errors import DecodeError, LocalError, StorageError
 from conclave.files.record import PREFIX, FileRecord, Stage, decode_record, encode_record
+from conclave.node.files_part import part_of
 from conclave.node.files_serving import OnThread
 from conclave.store.ports import PeerStore
 
@@ -44,9 +45,12 @@ class Records:
             self._remember(record)
 
     def _rename(self, key: str, record: FileRecord, value: bytes) -> None:
-        """A record of before, when what we offered to a peer had another id here than there."""
+        """A record of before, when ids were made otherwise."""
+        name = key.removeprefix(PREFIX)
         with suppress(OSError):
-            (self._folder / f"{key.removeprefix(PREFIX)}.leaves").rename(self.leaves_path(record))
+            (self._folder / f"{name}.leaves").rename(self.leaves_path(record))
+        with suppress(OSError):
+            part_of(record, name).rename(part_of(record))
         with suppress(StorageError):  # the disk is full: at the next start
             self._store.commit([DropState(key), PutState(record.key, value)])
 
@@ -89,7 +93,11 @@ class Records:
         idle = [record for record in held if record.stage in IDLE]
         if not idle:
             raise LocalError(f"{most} files are offered in {conversation}", remedy="conclave fetch --cancel ID")
-        await self.forget(min(idle, key=lambda each: each.at))
+        oldest = min(idle, key=lambda each: each.at)
+        if oldest.path:
+            with suppress(StorageError):
+                await self._on_thread(part_of(oldest).discard)
+        await self.forget(oldest)
 
     def named(self, digits: str, conversation: str) -> FileRecord:
         """The one whose id begins so, in this conversation or, where that is empty, in any. Raises ``LocalError``."""

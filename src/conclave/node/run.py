@@ -292,7 +292,8 @@ class Node:
 
     def _others(self, conversation: str) -> tuple[str, ...]:
         if conversation.startswith("@"):
-            return (conversation[1:],)
+            away = views.pair(self.pump.desk, conversation[1:]).ours in ("blocked", "rejected")
+            return () if away else (conversation[1:],)
         view = views.lobby(self.pump.desk, conversation)
         me = self._identity.handle
         return tuple(one for one in view.roster if one != me) if view is not None and me in view.roster else ()

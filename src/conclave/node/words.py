@@ -17,6 +17,7 @@ from conclave.chat import views
 from conclave.chat.notices import LineMarked, Receipted
 from conclave.chat.words.content import About, Body, Delete, Edit, Pin, Reaction, Timer
 from conclave.chat.words.line import LineKind, Status
+from conclave.chat.words.signs import is_sign
 from conclave.errors import LocalError, Refused, UsageError
 from conclave.files.record import FileRecord
 from conclave.node import attendance, progress
@@ -24,7 +25,6 @@ from conclave.node import commands as ask
 from conclave.node.known import Known, address_of
 from conclave.node.notices import Notice, line_as_json
 from conclave.node.progress import Progress, stands
-from conclave.node.signs import is_sign
 from conclave.store.ports import StoredLine
 from conclave.values import dataclass
 from conclave.wire.limits import ID_BYTES

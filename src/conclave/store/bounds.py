@@ -24,6 +24,7 @@ from conclave.chat.effects import (
     ExpireLine,
     KeepOriginal,
     MarkLine,
+    PassLine,
     PutCertificate,
     PutEntry,
     PutPost,
@@ -78,7 +79,7 @@ def check(records: Iterable[Record]) -> None:
             case KeepOriginal():
                 _text(record.conversation)
                 _text(record.sender)
-            case ExpireLine() | AmendLine() | EraseLine() | SetReaction() | SetPin():
+            case ExpireLine() | PassLine() | AmendLine() | EraseLine() | SetReaction() | SetPin():
                 _amendment(record)
             case DropExpired(now):
                 _time(now)
@@ -110,7 +111,7 @@ def _line(line: Line) -> None:
         _id(line.reply[1])
 
 
-def _amendment(record: ExpireLine | AmendLine | EraseLine | SetReaction | SetPin) -> None:
+def _amendment(record: ExpireLine | PassLine | AmendLine | EraseLine | SetReaction | SetPin) -> None:
     _text(record.conversation)
     _text(record.sender)
     _id(record.id)

@@ -27,6 +27,7 @@ from conclave.chat.effects import (
     ExpireLine,
     KeepOriginal,
     MarkLine,
+    PassLine,
     PutCertificate,
     PutEntry,
     PutPost,
@@ -142,6 +143,8 @@ class MemoryStore:
                 self._histories.unplace(record, undo)
             case ExpireLine():
                 self._histories.expire(record, undo)
+            case PassLine():
+                self._histories.pass_by(record, undo)
             case DropExpired(now):
                 self._histories.drop_expired(now, undo)
             case PutPost(peer, number, kind, body):

@@ -15,6 +15,7 @@ from conclave.chat.effects import (
     ExpireLine,
     KeepOriginal,
     MarkLine,
+    PassLine,
     SetPin,
     SetReaction,
     UnplaceLines,
@@ -51,6 +52,7 @@ class History:
     lines: list[Kept] = field(default_factory=list)
     at: dict[Name, int] = field(default_factory=dict)
     early: dict[Key, Amendment] = field(default_factory=dict)
+    gone: frozenset[Name] = frozenset()  # lines that disappeared
 
     def find(self, sender: str, identity: bytes) -> Kept | None:
         """The line of that name."""
@@ -59,8 +61,10 @@ class History:
 
     def is_about_erased(self, line: Line) -> bool:
         """Whether a line says something of another whose words are gone."""
-        about = self.find(*line.reply) if line.kind is LineKind.ABOUT and line.reply is not None else None
-        return about is not None and about.stored.deleted
+        if line.kind is not LineKind.ABOUT or line.reply is None:
+            return False
+        about = self.find(*line.reply)
+        return line.reply in self.gone or (about is not None and about.stored.deleted)
 
     def shown(self) -> list[StoredLine]:
         """The lines that people see."""
@@ -127,6 +131,7 @@ class Histories:
             self._expiring.pop((record.conversation, name), None)
 
         undo.append(forget)
+        self._set_gone(history, history.gone - {name}, undo)
         if history.is_about_erased(line):
             self._put(history, len(history.lines) - 1, replace(history.lines[-1], original=b""), undo)
         waiting = {key: one for key, one in history.early.items() if (one.sender, one.id) == name}
@@ -165,7 +170,8 @@ class Histories:
         history = self._of[record.conversation]
         at = history.at.get((record.sender, record.id))
         if at is None:
-            self._set_early(history, _with_early(history.early, record), undo)
+            if isinstance(record, EraseLine) or (record.sender, record.id) not in history.gone:
+                self._set_early(history, _with_early(history.early, record), undo)
         elif not history.lines[at].stored.deleted:
             self._put(history, at, _amended(history.lines[at], record), undo)
             if isinstance(record, EraseLine):
@@ -201,13 +207,22 @@ class Histories:
         undo.append(lambda: setattr(self, "_expiring", before))
         for conversation in {conversation for conversation, _ in gone}:
             old = self._of[conversation]
-            new = History(early=old.early)
+            new = History(early=old.early, gone=old.gone | {name for of, name in gone if of == conversation})
             kept = (k for k in old.lines if (conversation, (k.stored.line.sender, k.stored.line.id)) not in gone)
             new.replace_from(0, list(kept))
             self._of[conversation] = new
             undo.append(lambda conversation=conversation, old=old: self._of.__setitem__(conversation, old))  # type: ignore[misc]
             for name in (name for of, name in gone if of == conversation):
                 self._forget_edits(new, name, [])
+
+    def pass_by(self, record: PassLine, undo: Undo) -> None:
+        """Forget what was said of a line that does not come."""
+        history, name = self._of[record.conversation], (record.sender, record.id)
+        if name not in history.at:
+            self._set_gone(history, history.gone | {name}, undo)
+            early = {key: one for key, one in history.early.items() if key[0] is EraseLine or key[3] != name}
+            self._set_early(history, early, undo)
+            self._forget_edits(history, name, undo)
 
     def _forget_edits(self, history: History, line: Name, undo: Undo) -> None:
         for at, kept in enumerate(history.lines):
@@ -236,6 +251,11 @@ class Histories:
         history.lines[at] = kept
         undo.append(lambda: history.lines.__setitem__(at, old))
 
+    def _set_gone(self, history: History, gone: frozenset[Name], undo: Undo) -> None:
+        old = history.gone
+        history.gone = gone
+        undo.append(lambda: setattr(history, "gone", old))
+
     def _set_early(self, history: History, early: dict[Key, Amendment], undo: Undo) -> None:
         old = history.early
         history.early = early
@@ -246,6 +266,8 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
     stored = kept.stored
     match record:
         case AmendLine():
+            if stored.line.kind is not LineKind.TEXT:
+                return kept
             if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
                 return kept
             stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)

@@ -24,6 +24,7 @@ from conclave.chat.effects import (
     ExpireLine,
     KeepOriginal,
     MarkLine,
+    PassLine,
     PutCertificate,
     PutEntry,
     PutPost,
@@ -79,10 +80,12 @@ PLACE_LINE = (
 KEEP_ORIGINAL = f"""
     UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x'' AND NOT (kind = 'about' AND EXISTS (
         SELECT 1 FROM lines l WHERE l.conversation = lines.conversation AND l.sender = lines.reply_author
-            AND l.id = lines.reply_id AND l.deleted))"""  # noqa: S608
+            AND l.id = lines.reply_id AND l.deleted)) AND NOT (kind = 'about' AND EXISTS (
+        SELECT 1 FROM gone g WHERE g.conversation = lines.conversation AND g.sender = lines.reply_author
+            AND g.id = lines.reply_id))"""  # noqa: S608
 AMEND_LINE = f"""
     UPDATE lines SET text = ?4, edited = ?5
-    WHERE {_STANDS} AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
+    WHERE {_STANDS} AND kind = 'text' AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
 ERASE_LINE = f"""
     UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, pinned_at = NULL, reactions = '',
         reacted_at = '', reply_author = NULL, reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
@@ -93,6 +96,9 @@ SET_PIN = f"""
     UPDATE lines SET pinned = ?4, pinned_at = ?5
     WHERE {_STANDS} AND (pinned_at IS NULL OR (pinned_at, -pinned) < (?5, -?4))"""  # noqa: S608
 EXPIRE_LINE = f"UPDATE lines SET expires = ?4 WHERE {_STANDS} AND expires = 0"  # noqa: S608
+PASS_LINE = f"""
+    INSERT INTO gone SELECT key, ?2, ?3 FROM conversations WHERE name = ?1
+        AND NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED}) ON CONFLICT DO NOTHING"""  # noqa: S608
 DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
 _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq > 0 AND seq > ?"
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
@@ -102,6 +108,7 @@ KEEP_EARLY = f"""
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
     WHERE NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED}) AND NOT EXISTS (
         SELECT 1 FROM early WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND kind = 'delete')
+        AND (?4 = 'delete' OR NOT EXISTS (SELECT 1 FROM gone WHERE {_NAMED}))
     ON CONFLICT (conversation, sender, id, kind, by, sign) DO UPDATE
     SET state = excluded.state, at = excluded.at, text = excluded.text
     WHERE (at, text, -state) < (excluded.at, excluded.text, -excluded.state)"""  # noqa: S608
@@ -123,7 +130,7 @@ DROP_ENTRIES = "DELETE FROM entries WHERE lobby = ?"
 CUT_ENTRIES = "DELETE FROM entries WHERE lobby = ? AND seq > ?"
 PUT_CERTIFICATE = "INSERT INTO certificates VALUES (?, ?) ON CONFLICT DO NOTHING"
 
-WIPING = frozenset({ERASE_LINE, DROP_EXPIRED, KEEP_EARLY})
+WIPING = frozenset({ERASE_LINE, DROP_EXPIRED, PASS_LINE, KEEP_EARLY})
 """Statements that leave words behind in older pages of the write-ahead log."""
 
 LINE = (
@@ -256,6 +263,9 @@ def runs(records: Iterable[Record]) -> Runs:
                     _add(lines, statement, row)
             case ExpireLine(conversation, sender, name, at):
                 _add(lines, EXPIRE_LINE, (conversation, sender, name, at))
+            case PassLine(conversation, sender, name):
+                conversations[conversation] = None
+                _add(lines, PASS_LINE, (conversation, sender, name))
             case DropExpired(now):
                 _add(lines, DROP_EXPIRED, (now,))
             case UnplaceLines(conversation, seq):

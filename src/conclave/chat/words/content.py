@@ -19,7 +19,7 @@ VERSION = 2
 WORDS_BYTES = 64 * 1024
 """The longest text, in bytes of UTF-8."""
 REACTION_BYTES = 32
-"""One emoji with its modifiers, or a short word."""
+"""One emoji with its modifiers."""
 RANGES_BYTES = 1024
 """At most 64 ranges of what is missing."""
 NEVER = (1 << 32) - 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conclave.node.signs import is_sign
+from conclave.chat.words.signs import is_sign
 
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 
