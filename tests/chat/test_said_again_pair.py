@@ -6,8 +6,10 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import EraseLine
+from conclave.chat.effects import EraseLine, PutPost, Recollect
+from conclave.chat.reading import recollected
 from conclave.node import progress
+from conclave.values import replace
 from conclave.wire.delivery import Ack
 from tests.chat.desks import Table
 
@@ -76,3 +78,22 @@ def test_what_is_kept_no_more_is_not_sent(table: Table) -> None:
     table.drop = lambda *_: False
     table.run(60, 5)
     assert [one.status.value for one in table.lines("burak", "@ayse") if one.id == line] == ["not sent"]
+
+
+@pytest.mark.parametrize("event", [ev.AnswerRequest("ayse", accept=False), ev.Expelled("ayse", "removed")])
+def test_to_who_is_rejected_or_shut_out_meanwhile_it_is_not_said(event: ev.Event) -> None:
+    table = Table("ayse", "burak")
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "hello")
+    line = table.say("burak", "@ayse", "hi")
+    desk = table.desks["burak"]
+    ayse = desk.peers.get("ayse")
+    assert ayse is not None
+    ayse = replace(ayse, unread=(line,), recollecting=True)  # it is being read
+    table.desks["burak"] = replace(desk, peers=desk.peers.put("ayse", ayse))
+    table.put("burak", event)
+    items = recollected(table.stores["burak"], Recollect(b"", "@ayse", (("burak", line),)))
+    table.effects["burak"].clear()
+    table.put("burak", items)
+    assert table.statuses("burak", "@ayse") == ["not sent"]
+    assert not any(isinstance(one, PutPost) for one in table.effects["burak"])

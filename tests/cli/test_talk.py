@@ -77,7 +77,7 @@ def test_what_nobody_else_is_to_have_was_not_delivered(
     assert (done.code, done.err) == (code, "nobody else is in · p\n")
 
 
-def test_who_waits_no_longer_is_told_that_it_goes_out_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_no_longer_is_told_to_look_before_it_says_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(Answers):
         def call(self, *_: object, **__: object) -> dict[str, Any]:
             raise KeyboardInterrupt
@@ -85,7 +85,7 @@ def test_who_waits_no_longer_is_told_that_it_goes_out_all_the_same(monkeypatch: 
     monkeypatch.setattr(talk, "NodeClient", Interrupted())
     done = conclave(None, "say", "@burak", "hello", "--wait", "delivered")
     assert done.code == 130
-    assert "goes out by itself all the same: conclave read '@burak'" in done.err
+    assert "Before you say it twice: conclave read '@burak'" in done.err
 
 
 def test_who_hears_no_more_of_the_node_is_told_to_look_before_it_says_it_twice(

@@ -91,7 +91,7 @@ class PackageFound:
 
 @dataclass(frozen=True, slots=True)
 class PackageMissing:
-    """No key package of ``peer`` is to be had: ``away`` (authority), ``unknown``, ``none``, ``ours``, ``refused``."""
+    """No key package of ``peer`` is there: ``away`` (the authority), ``unknown``, ``none``, ``ours``, ``refused``."""
 
     peer: str
     reason: str

@@ -159,14 +159,15 @@ def abandon(work: Work, handle: str) -> None:
 
 
 def drop_waiting(work: Work, handle: str) -> None:
-    """What waits for keys to say it with is not sent."""
+    """What waits for keys to say it with, or to be said again, is not sent."""
     peer = work.peer(handle)
     for unsaid in peer.waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
-        work.mark_line("@" + handle, unsaid.id, Status.FAILED)
-    if len(peer.waiting):
-        again = peer.again.difference(unsaid.id for unsaid in peer.waiting)
-        work.keep(replace(peer, waiting=Fifo(), again=again))
+    dropped = (*(unsaid.id for unsaid in peer.waiting), *peer.unread)
+    for identity in dropped:
+        work.mark_line("@" + handle, identity, Status.FAILED)
+    if dropped:
+        work.keep(replace(peer, waiting=Fifo(), unread=(), again=peer.again.difference(dropped)))
 
 
 def mail_anew(work: Work, handle: str) -> None:
