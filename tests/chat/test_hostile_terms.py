@@ -55,6 +55,7 @@ def test_nobody_is_made_to_lead_by_an_entry_that_it_did_not_write(table: Table, 
     _, entry = made_up(order, "burak", term)
     if by == "cem":
         table.link("burak", "cem")
+        table.cut("ayse", "burak")
         longer = replace(orders.head(order), seq=order.seq + 5, runs=(replace(order.run, last=order.seq + 5),))
         table.step("burak", ev.Arrived("cem", longer))
     table.step("burak", ev.Arrived(by, entry))

@@ -18,6 +18,7 @@ from conclave.chat.lobbies import (
     terms,
 )
 from conclave.chat.lobbies.catching_up import DEAF, catch_up, leader_heard, noticed
+from conclave.chat.lobbies.voice import landed, sealed_as
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words.content import Term
 from conclave.chat.work import Work
@@ -36,7 +37,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     if lobby is None or lobby.order is None or not lobby.follows or lobby.healing.step in DEAF:
         return
     watch = lobby.watch
-    if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
+    if handle != lobby.leader and not (handle == watch.source and watch.fetching >= entry.seq):
         return
     if entry.seq <= lobby.order.seq:
         work.have(entry.group)
@@ -66,9 +67,9 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded)
     after = work.lobby(entry.group)
-    if after is not None and after.order is not None and after.watch.fetching:
-        done = after.order.seq >= min(after.watch.fetching, after.watch.goal)
-        if done:
+    if after is not None and after.watch.fetching:
+        last = min(after.watch.fetching, after.watch.ahead.get(after.watch.source, 0))
+        if entry.seq >= last:
             work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
     catch_up(work, entry.group)
 
@@ -76,8 +77,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
 def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     """Whether an entry is its sender's, where it matters before it is read.
 
-    A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
-    keys are not ours, or are older ones of ours, we have to come in anew.
+    A term makes its sender the leader; and who does not lead may give what nobody ordered: of it we take no more than
+    what its sender said. Where its keys are not ours, or are older ones of ours, we have to come in anew.
     """
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
@@ -86,9 +87,12 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     people = groups.roster(state)
     if entry.kind is EntryKind.TERM:
         return takes_term(work, lobby, state, entry)
-    if handle in people or handle == lobby.leader:
+    if handle == lobby.leader:
         return True
-    if entry.sender == work.me or entry.sender not in people:
+    if entry.sender == work.me:
+        _, ours = landed(lobby, entry.number, work.now)
+        return ours is not None and ours.kind is entry.kind and sealed_as(ours, entry.payload)
+    if entry.sender not in people:
         return False
     try:
         if entry.kind is EntryKind.COMMIT:

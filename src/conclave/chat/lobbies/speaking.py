@@ -195,7 +195,7 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         healing.shunned(work, lobby, handle, frame.number)
     elif frame.reason is Refusal.OUTSIDER and work.session(frame.group) is None and handle != lobby.leader:
         backups.absent(work, handle, frame.group)  # it lets us in as little as one who is out itself
-    elif handle in (lobby.leader, lobby.watch.goal_by):
+    elif handle in (lobby.leader, lobby.watch.source):
         match frame.reason:
             case Refusal.OUTSIDER:
                 _outsiders(work, lobby, handle, frame.number)
