@@ -57,7 +57,11 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
-    if changing.given_up(work, lobby, entry):
+    try:
+        staged = changing.taken(work, lobby, entry)
+    except (LocalError, RemoteError) as error:
+        if entry.sender != work.me:
+            work.trouble(handle, f"{lobby.label}: a change by {entry.sender[:80]} could not be taken: {error}")
         healing.too_late(work, lobby, handle)
         return
     if handle == lobby.leader:
@@ -65,7 +69,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if lobby.healing.unknown:  # who is out for it gets none
             lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
     audience.progressed(work, lobby, entry)
-    took(work, lobby, order, entry, encoded)
+    took(work, lobby, order, entry, encoded, staged)
     after = work.lobby(entry.group)
     if after is not None and after.watch.fetching:
         last = min(after.watch.fetching, after.watch.ahead.get(after.watch.source, 0))
