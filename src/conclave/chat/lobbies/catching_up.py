@@ -85,18 +85,20 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     work.have(head.group)
 
 
-def unwanted(lobby: Lobby) -> bool:
-    """Whether our leader is to be put out."""
-    return lobby.leader in lobby.intents.removes
+def unwanted(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader is to be put out, or is out: it may have ordered that itself, and lead on."""
+    state = work.session(lobby.group)
+    out = lobby.leader in lobby.healing.gone and state is not None and lobby.leader not in groups.roster(state)
+    return out or lobby.leader in lobby.intents.removes
 
 
 def leader_heard(work: Work, lobby: Lobby) -> Lobby:
     """The leader gave a sign, and is not lost.
 
-    Whom we want out counts as lost nevertheless, or it would lead on by not ordering that it is to go. Only who is on
-    the way into its half needs it: others there put it out.
+    Whom we want out counts as lost nevertheless, or it would lead on by not ordering that it is to go, or though it
+    did. Only who is on the way into its half needs it: others there put it out.
     """
-    if not unwanted(lobby) or lobby.healing.step is not Step.SOUND:
+    if not unwanted(work, lobby) or lobby.healing.step is not Step.SOUND:
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
         work.keep_lobby(lobby)
     return lobby
@@ -138,7 +140,7 @@ def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
 def leads_us(work: Work, lobby: Lobby) -> bool:
     """Whether our leader is there, and heard: then nobody else is believed of what has a place, or has none."""
     silent = 0.0 < lobby.watch.heard < work.now - work.settings.patience.silence
-    return work.peer(lobby.leader).linked and not unwanted(lobby) and not silent
+    return work.peer(lobby.leader).linked and not unwanted(work, lobby) and not silent
 
 
 def catch_up(work: Work, group: bytes) -> None:
