@@ -99,11 +99,13 @@ def test_that_a_commit_is_refused_is_believed_of_who_leads_alone(table: Table) -
     submit = handed_in(table)
     order = table.state("cem", submit.group).order
     assert order is not None
+    table.cut("ayse", "burak")
     runs = (replace(order.run, last=order.seq + 5), *order.runs[1:])
     table.step("burak", ev.Arrived("cem", replace(orders.head(order), seq=order.seq + 5, runs=runs)))
-    assert table.state("burak", submit.group).watch.goal_by == "cem"
+    assert table.state("burak", submit.group).watch.source == "cem"
     table.step("burak", ev.Arrived("cem", Refused(submit.group, submit.number, submit.epoch, Refusal.STALE)))
     assert [one.kind for one in table.state("burak", submit.group).voice.flying] == [EntryKind.COMMIT]
+    table.link("ayse", "burak")
     table.put("ayse", ev.Arrived("burak", submit))
     assert table.view("burak").deputies == ("cem",)
     hears(table)

@@ -8,10 +8,18 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.chat.effects import Deposit, DepositEntries, Send
 from conclave.chat.settings import Settings
+from conclave.lobby import order as orders
+from conclave.values import replace
 from conclave.wire.order import EntryKind, Fetch, Ordered
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 
 ALL = ("ayse", "burak", "cem", "deniz")
+
+
+def order_of(table: Table, name: str) -> orders.Order:
+    order = table.state(name, table.desks[name].labels["#ops"]).order
+    assert order is not None
+    return order
 
 
 @pytest.fixture
@@ -84,6 +92,54 @@ def test_a_gap_is_fetched_once_and_again_after_a_while(table: Table) -> None:
     table.drop = lambda _one, _other, _frame: False
     table.wait(10)
     assert table.words("burak") == ["lost", "0", "1", "2", "3", "4"]
+
+
+def far_ahead(table: Table, name: str, by: str) -> None:
+    """``by`` shows ``name`` a head of much more than there is."""
+    order = order_of(table, name)
+    runs = (replace(order.run, last=order.seq + 1000), *order.runs[1:])
+    table.put(name, ev.Arrived(by, replace(orders.head(order), seq=order.seq + 1000, hash=bytes(32), runs=runs)))
+
+
+def test_what_one_claims_to_have_and_does_not_give_is_asked_of_the_leader(table: Table) -> None:
+    """burak misses something, and cem, who says to have much more, hangs."""
+    table.link("burak", "cem")
+    table.cut("ayse", "burak")
+    far_ahead(table, "burak", "cem")
+    table.say("ayse", "#ops", "while burak is away")
+    table.drop = lambda one, other, _: {one, other} == {"burak", "cem"}
+    table.link("ayse", "burak")
+    table.run(60)
+    table.say("burak", "#ops", "back")
+    assert table.words("burak") == table.words("cem") == ["while burak is away", "back"]
+
+
+def test_nor_does_who_was_put_out_make_anybody_deaf_by_such_a_claim(table: Table) -> None:
+    table.put("ayse", ev.RemoveFrom("ops", "cem"))
+    table.run(30)
+    table.link("burak", "cem")
+    table.drop = lambda one, other, _: {one, other} == {"burak", "cem"}
+    table.cut("ayse", "burak")
+    far_ahead(table, "burak", "cem")
+    table.say("ayse", "#ops", "while burak is away")
+    table.link("ayse", "burak")
+    table.run(60)
+    assert table.words("burak") == ["while burak is away"]
+
+
+def test_while_the_leader_is_gone_all_who_say_to_have_more_are_asked_in_turn() -> None:
+    """cem says so first, and gives nothing; deniz has it."""
+    table = together("ayse", "burak", "cem", "deniz")
+    for one in ("cem", "deniz"):
+        table.link("burak", one)
+    table.cut("ayse", "burak")
+    table.say("ayse", "#ops", "while burak is away")
+    table.part({"burak", "cem", "deniz"}, {"ayse"})
+    table.drop = lambda one, other, _: {one, other} == {"burak", "cem"}
+    far_ahead(table, "burak", "cem")
+    table.put("burak", ev.Arrived("deniz", orders.head(order_of(table, "deniz"))))
+    table.wait(table.settings.resend_after)
+    assert table.words("burak")[-1] == "while burak is away"
 
 
 @pytest.mark.parametrize("first", ["ayse", "cem"])

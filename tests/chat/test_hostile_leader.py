@@ -342,3 +342,32 @@ def test_what_we_handed_in_before_we_protected_it_anew_is_our_word_too(table: Ta
     table.step("burak", ev.Arrived("ayse", entry))
     assert table.statuses("burak", "#ops")[-1] == "sent"
     assert not table.state("burak", group).voice.flying
+
+
+def test_a_leader_that_orders_that_it_is_put_out_does_not_lead_on(table: Table) -> None:
+    """It beats as before; what it sends from now on is made here."""
+    table.link("burak", "cem")
+    handed: list[Submit] = []
+
+    def drop(one: str, other: str, frame: Frame) -> bool:
+        if one == "burak" and isinstance(frame, Submit) and frame.kind is EntryKind.COMMIT:
+            handed.append(frame)
+        return "ayse" in (one, other)
+
+    table.drop = drop
+    table.put("burak", ev.RemoveFrom("ops", "ayse"))
+    while not handed:
+        table.run(1)
+    order = table.state("ayse", table.desks["ayse"].labels["#ops"]).order
+    assert order is not None
+    commit = handed[0]
+    order, entry, _ = orders.write(order, "burak", commit.number, commit.epoch, commit.kind, commit.payload)
+    for name in ("burak", "cem"):
+        table.put(name, ev.Arrived("ayse", entry))
+    table.say("cem", "#ops", "is she gone?")
+    for _ in range(40):
+        for name in ("burak", "cem"):
+            table.put(name, ev.Arrived("ayse", orders.head(order)))
+        table.run(3, 3)
+    assert table.view("cem").leader != "ayse"
+    assert "is she gone?" in table.words("burak")

@@ -15,9 +15,10 @@ from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.chat.groups import write_stand
 from conclave.chat.lobby_state import Step
-from conclave.chat.words.content import About, Content, Delete, Edit, Reaction, Term, encode_content
+from conclave.chat.words.content import About, Content, Delete, Edit, Reaction, Term, Text, encode_content
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
+from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.values import replace
@@ -26,6 +27,7 @@ from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.posts import Message, pack_parcel
 from tests.chat.desks import Table, read_frame
+from tests.chat.people import JUDGES
 from tests.chat.test_content import contents
 from tests.chat.test_strangers import check_bounds
 from tests.wire.frames_strategies import SMALL, conversation_frames
@@ -277,3 +279,31 @@ def test_whoever_commits_what_nobody_may_is_refused(room: Room) -> None:
         with contextlib.suppress(LocalError):
             table.put("ayse", ev.Arrived("burak", submit))
     assert table.view("cem").epoch == state.number
+
+
+def fed(room: Room, kind: f.EntryKind, number: int, epoch: int, payload: bytes) -> None:
+    """burak gives cem an entry that ayse, who leads, did not order."""
+    order = room.table.state("cem", room.group).order
+    assert order is not None
+    behind, entry, _ = orders.write(order, "burak", number, epoch, kind, payload)
+    room.table.put("cem", ev.Arrived("burak", replace(orders.head(behind), hash=bytes(32))))
+    room.table.put("cem", ev.Arrived("burak", entry))
+    room.table.run(120, 2)
+
+
+def test_what_the_leader_never_ordered_is_not_shown_as_ordered(room: Room) -> None:
+    number = room.next() + 50
+    sealed = room.seal(encode_content(Content(bytes(16), 9, room.table.now, Text("to cem alone"))), number)
+    fed(room, f.EntryKind.MESSAGE, number, sealed.epoch, sealed.payload)
+    assert "to cem alone" not in room.table.words("cem")
+    assert not room.table.troubles("cem")
+
+
+def test_nobody_is_put_out_by_what_the_leader_never_ordered(room: Room) -> None:
+    state = room.table.desks["burak"].sessions.get(room.group)
+    assert state is not None
+    out = [mls.Remove(groups.roster(state)["cem"])]
+    staged = mls.commit(state, out, verify=JUDGES.members, now=room.table.now, random=room.table.random)
+    fed(room, f.EntryKind.COMMIT, room.next(), state.number, staged.message)
+    assert room.table.stages()["cem"] == "member"
+    assert "cem" in room.table.view("ayse").roster

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Effect
+from conclave.chat.effects import Effect, Send
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_TERM, Order
+from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
-from conclave.wire.order import EntryKind, Head, Ordered, Refusal, Refused, Run, Submit
+from conclave.wire.order import EntryKind, Head, Info, Ordered, Refusal, Refused, Run, Submit
 from conclave.wire.posts import Welcome, open_post, pack_parcel
 from tests.chat.desks import Table, together
 
@@ -55,6 +56,7 @@ def test_nobody_is_made_to_lead_by_an_entry_that_it_did_not_write(table: Table, 
     _, entry = made_up(order, "burak", term)
     if by == "cem":
         table.link("burak", "cem")
+        table.cut("ayse", "burak")
         longer = replace(orders.head(order), seq=order.seq + 5, runs=(replace(order.run, last=order.seq + 5),))
         table.step("burak", ev.Arrived("cem", longer))
     table.step("burak", ev.Arrived(by, entry))
@@ -175,3 +177,29 @@ def test_a_welcome_of_a_term_that_nobody_took_makes_nobody_deaf(leader: str) -> 
         assert table.stages()["elif"] != "member"
     else:
         assert {"hello burak", "hello cem"} <= set(table.words("elif"))
+
+
+def test_a_half_whose_term_nobody_began_is_one_that_others_come_into(table: Table) -> None:
+    """cem draws burak into a half of his own, in which no entry begins the term, and is gone."""
+    order = at(table, "cem")
+    state = table.desks["cem"].sessions.get(order.group)
+    assert state is not None
+    order = orders.new_term(order, Run(order.run.term + 1, 1, "cem", 0, 0))
+    table.link("burak", "cem")
+    table.drop = lambda one, other, _: "cem" in (one, other)
+    table.put("burak", ev.Arrived("cem", orders.head(order)))
+    table.put("burak", ev.Arrived("cem", Refused(order.group, 0, 0, Refusal.GONE)))
+    data = mls.group_info(state, random=table.random, external_pub=True)
+    effects = table.step("burak", ev.Arrived("cem", Info(order.group, order.seq, order.hash, order.runs, data)))
+    (one,) = [deed.frame for deed in effects if isinstance(deed, Send) and isinstance(deed.frame, Submit)]
+    _, entry, _ = orders.write(order, "burak", one.number, one.epoch, one.kind, one.payload)
+    table.put("burak", ev.Arrived("cem", entry))
+    assert table.view("burak").leader == "cem"
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    table.drop = lambda *_: False
+    table.run(200, 2)
+    table.say("ayse", "#ops", "from ayse")
+    table.say("burak", "#ops", "from burak")
+    table.run(60, 2)
+    for name in ("ayse", "burak", "deniz"):
+        assert {"from ayse", "from burak"} <= {*table.words(name)}

@@ -216,8 +216,11 @@ def test_who_has_not_what_we_lack_sends_us_to_the_leader_and_that_one_makes_us_c
     assert order is not None
     table.put("burak", ev.Arrived("cem", orders.head(order)))
     table.drop = lambda *_: True
+    table.step("burak", ev.Unlinked("ayse"))
+    table.put("burak", ev.Arrived("cem", orders.head(order)))
     table.put("burak", ev.Arrived("cem", Refused(group, 0, 0, Refusal.GONE)))
-    sent = [one for one in table.put("burak", ev.Tick()) if isinstance(one, Send)]
+    table.put("burak", ev.Linked("ayse", 64, "d1", version=2))
+    sent = [one for one in table.put("burak", ev.Arrived("ayse", orders.head(order))) if isinstance(one, Send)]
     asked = [one.peer for one in sent if isinstance(one.frame, Fetch)]
     assert asked == ["ayse"]
     assert not table.view("burak").healing

@@ -212,8 +212,10 @@ class Watch:
     """What we know of the leader and of the others' positions. Nothing of it is kept."""
 
     followers: Followers | None = None  # while we lead
-    goal: int = 0  # the furthest entry that we heard of
-    goal_by: str = ""  # from whom
+    ahead: Mapping[str, int] = field(
+        default_factory=dict
+    )  # who showed more of the order than we had, and up to where
+    source: str = ""  # of whom was fetched last
     fetching: int = 0  # last entry of the fetch under way; 0: none
     fetched: float = 0.0  # UNIX seconds of that fetch
     heard: float = 0.0  # UNIX seconds of the leader's last sign

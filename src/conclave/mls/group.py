@@ -328,15 +328,16 @@ def commit(
 
 
 def process(
-    state: State, message: bytes, *, verify: Verify, now: float, psk: FindPsk = no_psk
+    state: State, message: bytes, *, verify: Verify, now: float, psk: FindPsk = no_psk, lifetimes: bool = True
 ) -> Opened | Held | Staged:
     """Open, verify and check a message of somebody else (RFC 9420 sections 6 and 12.4.2).
 
     ``now`` is when the message was put in order, not when it is read: whoever slept would else refuse what all others
-    accepted, for a key package or certificate that has run out since (section 5.3.2), and be left behind.
+    accepted, for a key package or certificate that has run out since (section 5.3.2), and be left behind. Who does
+    not know when that was takes key packages without ``lifetimes``, which section 7.3 allows for what is received.
     Raises ``DecodeError`` or ``RuleError``, and then ``state`` is still the state.
     """
-    return receiving.process(state, message, psk, Terms(verify, now, state.policy))
+    return receiving.process(state, message, psk, Terms(verify, now, state.policy, lifetimes=lifetimes))
 
 
 def discard(state: State, reference: bytes) -> State:

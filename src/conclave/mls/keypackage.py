@@ -65,16 +65,18 @@ class KeyPackage(Struct):
 
 
 def check_key_package(
-    of: CipherSuite, package: KeyPackage, group_extensions: Extensions, now: float, policy: Policy
+    of: CipherSuite, package: KeyPackage, group_extensions: Extensions, now: float | None, policy: Policy
 ) -> None:
     """Validate a key package against the group that it shall join (RFC 9420 section 10.1). Raises ``RuleError``.
 
-    Left to the caller: its credential, and what it must not share with members (sections 5.3.1 and 7.3).
+    Without ``now`` its lifetime does not matter. Left to the caller: its credential, and what it must not share with
+    members (sections 5.3.1 and 7.3).
     """
     if package.version != MLS10 or package.cipher_suite != of.code:
         raise RuleError("10.1-version-suite", "a key package of another protocol version or cipher suite")
     check_leaf(of, package.leaf, Source.KEY_PACKAGE, group_extensions, policy)
-    check_lifetime(package.leaf, now, policy.max_lifetime)
+    if now is not None:
+        check_lifetime(package.leaf, now, policy.max_lifetime)
     listed = package.leaf.capabilities.has_extensions(extension.type for extension in package.extensions)
     if policy.complete_capabilities and not listed:
         raise RuleError("10-package-extensions", "a key package carries an extension that its leaf does not list")

@@ -66,13 +66,15 @@ class Judged:
 class Terms:
     """What a judgement depends on besides the epoch: policy, time, and who vouches for credentials.
 
-    ``link`` is the usage of the resumption key that a group's first commit may carry (RFC 9420 sections 11.2, 11.3).
+    ``link`` is the usage of the resumption key that a group's first commit may carry (RFC 9420 sections 11.2, 11.3);
+    ``lifetimes`` whether key packages are judged by our clock.
     """
 
     verify: Verify
     now: float
     policy: Policy
     link: Usage = Usage.APPLICATION
+    lifetimes: bool = True
 
 
 def judge(epoch: Epoch, committer: Sender, proposals: Sequence[Sent], terms: Terms) -> Judged:
@@ -140,7 +142,8 @@ def _judge_senders(extensions: Extensions, terms: Terms) -> None:
 
 
 def _judge_add(epoch: Epoch, package: KeyPackage, judged: Judged, terms: Terms) -> None:
-    check_key_package(epoch.suite, package, judged.extensions, terms.now, terms.policy)
+    now = terms.now if terms.lifetimes else None
+    check_key_package(epoch.suite, package, judged.extensions, now, terms.policy)
     judged.adds.append(package)
     judged.members.append(introduce(package.leaf, terms.verify, terms.now))
 

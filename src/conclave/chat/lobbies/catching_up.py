@@ -85,13 +85,20 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
     work.have(head.group)
 
 
+def unwanted(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader is to be put out, or is out: it may have ordered that itself, and lead on."""
+    state = work.session(lobby.group)
+    out = lobby.leader in lobby.healing.gone and state is not None and lobby.leader not in groups.roster(state)
+    return out or lobby.leader in lobby.intents.removes
+
+
 def leader_heard(work: Work, lobby: Lobby) -> Lobby:
     """The leader gave a sign, and is not lost.
 
-    Whom we want out counts as lost nevertheless, or it would lead on by not ordering that it is to go. Only who is on
-    the way into its half needs it: others there put it out.
+    Whom we want out counts as lost nevertheless, or it would lead on by not ordering that it is to go, or though it
+    did. Only who is on the way into its half needs it: others there put it out.
     """
-    if lobby.leader not in lobby.intents.removes or lobby.healing.step is not Step.SOUND:
+    if not unwanted(work, lobby) or lobby.healing.step is not Step.SOUND:
         lobby = replace(lobby, watch=replace(lobby.watch, heard=work.now))
         work.keep_lobby(lobby)
     return lobby
@@ -111,7 +118,7 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         return
     common = orders.parting(lobby.order, head)
     if common == lobby.order.seq:
-        if not work.peer(lobby.leader).linked or lobby.leader in lobby.intents.removes:
+        if not leads_us(work, lobby):
             noticed(work, lobby, handle, head.seq)
     elif common >= 0:
         if handle in lobby.healing.gone or (head.seq and handle in lobby.invited):
@@ -123,16 +130,17 @@ def _outsider(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
 
 def noticed(work: Work, lobby: Lobby, handle: str, seq: int) -> None:
     """``handle`` has the order up to ``seq``."""
-    watch, out = lobby.watch, _gone(work, lobby)
-    if seq > watch.goal or (seq == watch.goal and (handle == lobby.leader or out)):
-        watch = replace(watch, goal=seq, goal_by=handle)
-        work.keep_lobby(replace(lobby, watch=watch))
+    assert lobby.order is not None
+    if seq > max(lobby.order.seq, lobby.watch.ahead.get(handle, 0)):
+        ahead = {one: at for one, at in lobby.watch.ahead.items() if at > lobby.order.seq}
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, ahead={**ahead, handle: seq})))
     catch_up(work, lobby.group)
 
 
-def _gone(work: Work, lobby: Lobby) -> bool:
-    """Whether nothing is to be had of the one who told us of the furthest entry."""
-    return lobby.watch.goal_by in lobby.intents.removes or not work.peer(lobby.watch.goal_by).linked
+def leads_us(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader is there, and heard: then nobody else is believed of what has a place, or has none."""
+    silent = 0.0 < lobby.watch.heard < work.now - work.settings.patience.silence
+    return work.peer(lobby.leader).linked and not unwanted(work, lobby) and not silent
 
 
 def catch_up(work: Work, group: bytes) -> None:
@@ -141,14 +149,25 @@ def catch_up(work: Work, group: bytes) -> None:
     if lobby is None or lobby.order is None or not lobby.follows or lobby.healing.step in DEAF:
         return
     watch, seq = lobby.watch, lobby.order.seq
-    if watch.goal <= seq:
+    sources = _sources(work, lobby, seq)
+    if not sources:
         return
     work.pending = True
-    if watch.fetching > seq and abs(work.now - watch.fetched) < work.settings.resend_after:
+    under_way = watch.fetching > seq and watch.source in sources
+    if under_way and abs(work.now - watch.fetched) < work.settings.resend_after:
         return
-    source = lobby.leader if _gone(work, lobby) else watch.goal_by
-    if source == work.me or not work.peer(source).linked:
-        return
-    watch = replace(watch, goal_by=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
+    source = next((one for one in sources if one > watch.source), sources[0])
+    watch = replace(watch, source=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
     work.keep_lobby(replace(lobby, watch=watch))
     work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
+
+
+def _sources(work: Work, lobby: Lobby, seq: int) -> list[str]:
+    """Who may give what follows entry ``seq``: the leader alone while it leads us, and on the way in.
+
+    Else whoever showed that it has more, in turn: that costs nothing to say, and who says it may give nothing.
+    """
+    there = [one for one, at in lobby.watch.ahead.items() if at > seq and work.peer(one).linked]
+    if lobby.healing.step is Step.ENTER or leads_us(work, lobby):
+        return [one for one in there if one == lobby.leader]
+    return sorted(one for one in there if one not in lobby.intents.removes)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from conclave.chat import groups, packages
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, ending, healing, rejoining, timers
-from conclave.chat.lobbies.opening import lost
+from conclave.chat.lobbies import audience, ending, rejoining, timers
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import landed, without_commit
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.pairs import certificates
 from conclave.chat.work import Work
-from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
+from conclave.errors import DecodeError, VerificationError
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
@@ -25,20 +24,18 @@ from conclave.wire.order import EntryKind, Ordered
 from conclave.wire.posts import Answer, Choice
 
 
-def given_up(work: Work, lobby: Lobby, entry: Ordered) -> bool:
-    """Whether it is a commit of ours that we gave up, its keys too: the others go on by it, and we come in anew."""
+def taken(work: Work, lobby: Lobby, entry: Ordered) -> Staged | None:
+    """What becomes of the group by the next entry, where it is a commit that we have yet to examine.
+
+    Raises ``RemoteError`` or ``LocalError`` where we cannot take it, as one of ours whose keys we gave up, or one
+    that is spoilt for us alone: the others may go on by it, and we come in anew.
+    """
     state = work.session(entry.group)
-    if entry.kind is not EntryKind.COMMIT or entry.sender != work.me or state is None:
-        return False
-    if lobby.healing.step is Step.ENTER or under_way(work, lobby, entry) is not None:
-        return False
-    try:
-        mls.process(state, entry.payload, verify=work.judges.members, now=work.now)
-    except mls.OwnMessageError:
-        return True
-    except (RemoteError, LocalError):
-        pass  # it changes nothing for anybody
-    return False
+    if entry.kind is not EntryKind.COMMIT or state is None or lobby.healing.step is Step.ENTER:
+        return None
+    if under_way(work, lobby, entry) is not None:
+        return None
+    return examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
 
 
 def under_way(work: Work, lobby: Lobby, entry: Ordered) -> Staged | None:
@@ -48,9 +45,14 @@ def under_way(work: Work, lobby: Lobby, entry: Ordered) -> Staged | None:
     return lobby.voice.staged if mine else None
 
 
-def examine(work: Work, state: State, handle: str, number: int, payload: bytes, verify: Verify) -> Staged:
-    """Somebody's commit on ``state``, checked, its number too. Raises ``RemoteError`` or ``LocalError``."""
-    staged = mls.process(state, payload, verify=verify, now=work.now)
+def examine(
+    work: Work, state: State, handle: str, number: int, payload: bytes, verify: Verify, *, lifetimes: bool = False
+) -> Staged:
+    """Somebody's commit on ``state``, checked, its number too. Raises ``RemoteError`` or ``LocalError``.
+
+    ``lifetimes`` are for who puts it in order: those who take it later are not to judge otherwise by their clocks.
+    """
+    staged = mls.process(state, payload, verify=verify, now=work.now, lifetimes=lifetimes)
     if not isinstance(staged, Staged):
         raise DecodeError("it is no commit")
     changes = staged.changes
@@ -68,7 +70,7 @@ def examine(work: Work, state: State, handle: str, number: int, payload: bytes, 
 
 
 def committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) -> None:
-    """The next entry is a commit: ours, or somebody's that holds. ``staged`` is it where it was examined already."""
+    """The next entry is a commit: ours, or somebody's, which ``staged`` is (none where we have no keys for it)."""
     state = work.session(entry.group)
     if lobby.healing.step is Step.ENTER:
         rejoining.committed(work, lobby, entry)
@@ -89,13 +91,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered, staged: Staged | None) -
             awaited = {leaf: one for one, leaf in groups.roster(after).items() if one in lobby.intents.adds}
             work.welcome(lobby.order, staged.welcome, [awaited.get(leaf, "") for leaf in staged.changes.added])
     else:
-        try:
-            staged = staged or examine(work, state, entry.sender, entry.number, entry.payload, work.judges.members)
-        except (RemoteError, LocalError) as error:
-            lost(work, lobby, entry, DecodeError(str(error)))
-            if isinstance(error, mls.OwnMessageError):  # shown as another's: the others go on by it
-                healing.too_late(work, work.lobby(entry.group) or lobby, lobby.leader)
-            return
+        assert staged is not None
         if staged.removes_us:
             if staged.changes.external:
                 own_notice(work, lobby.label, "another device of yours took the place of this one")

@@ -18,6 +18,7 @@ from conclave.chat.lobbies import (
     terms,
 )
 from conclave.chat.lobbies.catching_up import DEAF, catch_up, leader_heard, noticed
+from conclave.chat.lobbies.voice import landed, sealed_as
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words.content import Term
 from conclave.chat.work import Work
@@ -36,7 +37,7 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
     if lobby is None or lobby.order is None or not lobby.follows or lobby.healing.step in DEAF:
         return
     watch = lobby.watch
-    if handle != lobby.leader and not (handle == watch.goal_by and watch.fetching >= entry.seq):
+    if handle != lobby.leader and not (handle == watch.source and watch.fetching >= entry.seq):
         return
     if entry.seq <= lobby.order.seq:
         work.have(entry.group)
@@ -56,7 +57,11 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
         healing.too_late(work, lobby, handle)
         return
-    if changing.given_up(work, lobby, entry):
+    try:
+        staged = changing.taken(work, lobby, entry)
+    except (LocalError, RemoteError) as error:
+        if entry.sender != work.me:
+            work.trouble(handle, f"{lobby.label}: a change by {entry.sender[:80]} could not be taken: {error}")
         healing.too_late(work, lobby, handle)
         return
     if handle == lobby.leader:
@@ -64,11 +69,11 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if lobby.healing.unknown:  # who is out for it gets none
             lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
     audience.progressed(work, lobby, entry)
-    took(work, lobby, order, entry, encoded)
+    took(work, lobby, order, entry, encoded, staged)
     after = work.lobby(entry.group)
-    if after is not None and after.order is not None and after.watch.fetching:
-        done = after.order.seq >= min(after.watch.fetching, after.watch.goal)
-        if done:
+    if after is not None and after.watch.fetching:
+        last = min(after.watch.fetching, after.watch.ahead.get(after.watch.source, 0))
+        if entry.seq >= last:
             work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
     catch_up(work, entry.group)
 
@@ -76,8 +81,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
 def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     """Whether an entry is its sender's, where it matters before it is read.
 
-    A term makes its sender the leader; and who is not in may have come in behind what we have, or be lying. Where its
-    keys are not ours, or are older ones of ours, we have to come in anew.
+    A term makes its sender the leader; and who does not lead may give what nobody ordered: of it we take no more than
+    what its sender said. Where its keys are not ours, or are older ones of ours, we have to come in anew.
     """
     state = work.session(entry.group)
     if state is None or lobby.healing.step is Step.ENTER:
@@ -86,9 +91,12 @@ def _proven(work: Work, lobby: Lobby, handle: str, entry: Ordered) -> bool:
     people = groups.roster(state)
     if entry.kind is EntryKind.TERM:
         return takes_term(work, lobby, state, entry)
-    if handle in people or handle == lobby.leader:
+    if handle == lobby.leader:
         return True
-    if entry.sender == work.me or entry.sender not in people:
+    if entry.sender == work.me:
+        _, ours = landed(lobby, entry.number, work.now)
+        return ours is not None and ours.kind is entry.kind and sealed_as(ours, entry.payload)
+    if entry.sender not in people:
         return False
     try:
         if entry.kind is EntryKind.COMMIT:
@@ -121,10 +129,12 @@ def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
     """The leader, or whom we asked, shows what does not follow what we have."""
     work.trouble(handle, f"{lobby.label}: {error}")
-    if handle != lobby.leader or error.reason != "forked":
+    if handle != lobby.leader or error.reason not in ("forked", "wrong-term"):
         return
     if lobby.healing.step is Step.ENTER:
         rejoining.ask_again(work, lobby.group)  # it showed something else where our commit stands, maybe
+    elif error.reason == "wrong-term":
+        healing.too_late(work, lobby, handle)  # it follows what we have, by a term that nobody began
     elif lobby.healing.step is Step.SOUND:
         healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
 

@@ -110,7 +110,7 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         if orders.counts_before(run, lead)
     }  # with what we follow from now on they have no more in common
     watch = replace(
-        lobby.watch, followers=None, goal=head.seq, goal_by=handle, fetching=0, heard=work.now, rumours=rumours,
+        lobby.watch, followers=None, ahead={handle: head.seq}, fetching=0, heard=work.now, rumours=rumours,
         boxes=None,
     )  # fmt: skip
     lobby = replace(lobby, lead=lead, watch=watch, voice=replace(lobby.voice, sent=0))
@@ -259,7 +259,8 @@ def too_late(work: Work, lobby: Lobby, handle: str) -> None:
     if lobby.order is None or lobby.healing.step is not Step.SOUND or work.envelope is not None:
         return
     if handle != lobby.leader:
-        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, goal_by=lobby.leader, fetching=0)))
+        ahead = {one: seq for one, seq in lobby.watch.ahead.items() if one != handle}
+        work.keep_lobby(replace(lobby, watch=replace(lobby.watch, ahead=ahead, fetching=0)))
         return
     healing = replace(lobby.healing, step=Step.REJOIN, common=lobby.order.seq, asked=0.0, unknown=0.0)
     work.keep_lobby(replace(lobby, healing=healing, voice=without_commit(work, lobby.voice)), reworded=True)

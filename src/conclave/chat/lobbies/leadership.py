@@ -46,7 +46,7 @@ def settle(work: Work, group: bytes) -> None:
         return
     if lobby.inside and lobby.leader == work.me and lobby.healing.step is Step.SOUND:
         if lobby.watch.followers is None and lobby.order is not None and _ours(lobby):
-            watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, fetching=0)
+            watch = replace(lobby.watch, followers=audience.followers(work, lobby), ahead={}, fetching=0)
             work.keep_lobby(replace(lobby, watch=watch))
             _show_all(work, group)
         work.wake(work.now + work.settings.patience.beat)
@@ -202,7 +202,7 @@ def passed(work: Work, group: bytes) -> None:
     if work.me in people and people != [work.me] and not linked_now:
         lost_for -= ALONE_LAST * (1 + people.index(work.me))
     assert lobby.order is not None
-    behind = lobby.watch.goal > lobby.order.seq
+    behind = max(lobby.watch.ahead.values(), default=0) > lobby.order.seq
     patience = work.settings.patience
     if succession.is_our_turn(people, work.me, linked_now, lost_for, patience, behind=behind, handed=handed):
         _take(work, group)
@@ -255,7 +255,7 @@ def _take(work: Work, group: bytes) -> None:
         unseen = lacks.unseen(lobby.healing.unseen, groups.roster(state), common + 1, place)
         healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone, unseen=unseen)
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
-    watch = replace(lobby.watch, followers=audience.followers(work, lobby), goal=0, goal_by="", fetching=0, beat=0.0)
+    watch = replace(lobby.watch, followers=audience.followers(work, lobby), ahead={}, fetching=0, beat=0.0)
     lobby = terms.spent(work, lobby, term)
     lobby = replace(lobby, lead=run, order=order, watch=watch)
     work.keep_lobby(lobby, reworded=True)

@@ -247,7 +247,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq), unseen={},
         ),
         watch=replace(
-            lobby.watch, followers=None, goal=welcome.seq + 1, goal_by=lead.leader, heard=work.now, renew=renew,
+            lobby.watch, followers=None, ahead={lead.leader: welcome.seq + 1}, heard=work.now, renew=renew,
             shown={},
         ),
         ears=replace(lobby.ears, counts=Shelf(), lost=()),

@@ -89,7 +89,8 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
         return
     if submit.kind is EntryKind.COMMIT:
         try:
-            staged = changing.examine(work, state, handle, submit.number, submit.payload, work.judges.newcomers)
+            judge = work.judges.newcomers
+            staged = changing.examine(work, state, handle, submit.number, submit.payload, judge, lifetimes=True)
         except (RemoteError, LocalError) as error:
             work.trouble(handle, f"a change of {lobby.label} by {handle} was refused: {error}")
             _refuse(work, handle, submit, state.number, Refusal.STALE)

@@ -152,7 +152,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
     voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
     healing = replace(lobby.healing, step=Step.ENTER, asked=work.now)
-    watch = replace(lobby.watch, goal=info.seq, goal_by=handle, fetching=0)
+    watch = replace(lobby.watch, ahead={handle: info.seq}, fetching=0)
     work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)
     work.stir(info.group)
 

@@ -11,7 +11,17 @@ from __future__ import annotations
 from conclave.chat import groups, records
 from conclave.chat.effects import DropState, KeepOriginal, Send
 from conclave.chat.hearing import Heard, hear, line_of
-from conclave.chat.lobbies import asking, audience, backups, ending, healing, ordering, refusing, rejoining
+from conclave.chat.lobbies import (
+    asking,
+    audience,
+    backups,
+    catching_up,
+    ending,
+    healing,
+    ordering,
+    refusing,
+    rejoining,
+)
 from conclave.chat.lobbies.voice import from_here, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
@@ -195,11 +205,11 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
         healing.shunned(work, lobby, handle, frame.number)
     elif frame.reason is Refusal.OUTSIDER and work.session(frame.group) is None and handle != lobby.leader:
         backups.absent(work, handle, frame.group)  # it lets us in as little as one who is out itself
-    elif handle in (lobby.leader, lobby.watch.goal_by):
+    elif handle == lobby.leader or (handle == lobby.watch.source and not catching_up.leads_us(work, lobby)):
         match frame.reason:
             case Refusal.OUTSIDER:
                 _outsiders(work, lobby, handle, frame.number)
-            case Refusal.GONE if lobby.healing.step is Step.ENTER:
+            case Refusal.GONE if lobby.healing.step is Step.ENTER and handle == lobby.leader:
                 rejoining.ask_again(work, frame.group)  # what is answered then says whether we are out
             case Refusal.GONE:
                 healing.too_late(work, lobby, handle)
@@ -212,18 +222,17 @@ def refused(work: Work, handle: str, frame: RefusedFrame) -> None:
 
 
 def _outsiders(work: Work, lobby: Lobby, handle: str, out_by: int) -> None:
-    """We are out, says our leader, or whom we asked for entries."""
-    if lobby.stage is Stage.LEAVING:
+    """We are out, says our leader, or whom we asked for entries: that one only gives none."""
+    if handle != lobby.leader:
+        healing.too_late(work, lobby, handle)
+    elif lobby.stage is Stage.LEAVING:
         ending.out(work, lobby, groups.LEFT)
     elif lobby.healing.step is Step.REJOIN:
-        if handle == lobby.leader:
-            rejoining.not_in(work, lobby, out_by)
+        rejoining.not_in(work, lobby, out_by)
     elif lobby.healing.step is Step.ENTER:
         rejoining.ask_again(work, lobby.group)  # what is answered then says whether we are out
-    elif handle == lobby.leader:
-        healing.outside(work, lobby, handle)
     else:
-        healing.too_late(work, lobby, handle)
+        healing.outside(work, lobby, handle)
 
 
 def _stale(work: Work, lobby: Lobby, frame: RefusedFrame) -> None:

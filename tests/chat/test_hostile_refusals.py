@@ -1,0 +1,50 @@
+"""A member refuses what is for the leader alone to refuse, after it showed a head far ahead."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.lobby_state import Step
+from conclave.wire.order import Refusal, Refused
+from tests.chat.desks import Table, together
+from tests.chat.test_following import far_ahead
+from tests.chat.test_hostile_terms import coming_in
+
+
+@pytest.fixture
+def table() -> Table:
+    table = together("ayse", "burak", "cem")
+    table.link("burak", "cem")
+    return table
+
+
+def refuse(table: Table, reason: Refusal) -> None:
+    """cem refuses burak."""
+    far_ahead(table, "burak", "cem")
+    table.put("burak", ev.Arrived("cem", Refused(table.desks["burak"].labels["#ops"], 0, 0, reason)))
+
+
+@pytest.mark.parametrize("reason", [Refusal.GONE, Refusal.OUTSIDER])
+def test_it_does_not_break_off_anybodys_way_in(table: Table, reason: Refusal) -> None:
+    submit = coming_in(table)
+    refuse(table, reason)
+    assert table.state("burak", submit.group).healing.step is Step.ENTER
+    table.put("ayse", ev.Arrived("burak", submit))
+    assert table.state("burak", submit.group).healing.step is Step.SOUND
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_it_does_not_end_a_lobby_for_who_leaves_it(table: Table, *, linked: bool) -> None:
+    """Nor are burak's last words lost, whether ayse, who leads, hangs or is away for a moment."""
+    table.drop = lambda *_: True
+    table.say("burak", "#ops", "a last word")
+    table.put("burak", ev.LeaveLobby("ops"))
+    if not linked:
+        table.cut("ayse", "burak")
+    refuse(table, Refusal.OUTSIDER)
+    assert table.stages()["burak"] == "leaving"
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.words("cem")[-1] == "a last word"
+    assert table.stages()["burak"] == "ended"
