@@ -6,7 +6,7 @@ commit by which one comes in oneself (``chat.lobbies.rejoining``).
 
 from __future__ import annotations
 
-from conclave.chat import groups, packages
+from conclave.chat import allowed, groups, packages
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience, ending, healing, rejoining, timers
 from conclave.chat.lobbies.opening import lost
@@ -49,7 +49,10 @@ def under_way(work: Work, lobby: Lobby, entry: Ordered) -> Staged | None:
 
 
 def examine(work: Work, state: State, handle: str, number: int, payload: bytes, verify: Verify) -> Staged:
-    """Somebody's commit on ``state``, checked, its number too. Raises ``RemoteError`` or ``LocalError``."""
+    """Somebody's commit on ``state``, checked, its number and all that it holds too.
+
+    Raises ``RemoteError`` or ``LocalError``.
+    """
     staged = mls.process(state, payload, verify=verify, now=work.now)
     if not isinstance(staged, Staged):
         raise DecodeError("it is no commit")
@@ -64,6 +67,7 @@ def examine(work: Work, state: State, handle: str, number: int, payload: bytes, 
         raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
     if _reasons(staged)[1] not in (0, number):
         raise VerificationError("it has another number inside than outside")
+    allowed.demand_in_lobby(state, staged)
     return staged
 
 
