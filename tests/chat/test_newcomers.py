@@ -6,6 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages, views
+from conclave.chat.lobbies import committing
 from conclave.chat.lobbies.meaning import SHOWN_KEPT_SECONDS, STEP_SECONDS, WELCOME_SECONDS
 from conclave.chat.lobby_state import Step
 from conclave.chat.notices import RequestAnswered
@@ -17,6 +18,7 @@ from conclave.mls.group import OwnKeyPackage
 from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.delivery import Post, PostKind
+from conclave.wire.order import decode_ordered
 from conclave.wire.posts import Answer, Choice, Invite, pack_parcel
 from tests.chat.desks import Table
 
@@ -352,6 +354,22 @@ def test_of_two_who_do_not_fit_together_one_is_let_in_and_nobody_else_is_turned_
     assert {"cem entered", "burak entered"} <= set(table.texts("ayse", "#ops"))
     assert table.view("burak").roster == ("ayse", "burak")  # cem's own device knows nothing of its answer
     assert "deniz could not be let into #ops" in table.troubles("ayse")[-1]
+
+
+def test_those_who_fit_no_entry_together_come_in_by_several(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = len(mls.write_key_package(key_package(table, "cem", groups.DEPUTIES).package)) * 5 // 2
+    monkeypatch.setattr(committing, "PAYLOAD_BYTES", room + 1024)
+    table.put("ayse", ev.OpenLobby("ops", table.random(16), ("burak", "cem", "deniz")))
+    for one in ALL[1:]:
+        table.put(one, ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    assert all(set(table.view(one).roster) == set(ALL) for one in ALL)
+    state = table.desks["ayse"].lobbies.get(table.desks["ayse"].labels["#ops"])
+    assert state is not None
+    entries = [decode_ordered(one) for one in table.stores["ayse"].entries(state.group, 1, 100)]
+    commits = [one for one in entries if one.kind is f.EntryKind.COMMIT]
+    assert len(commits) > 1
+    assert all(len(one.payload) <= room + 1024 for one in commits)
 
 
 def test_who_accepted_two_is_told_by_the_one_whose_welcome_it_need_not_wait_for() -> None:
