@@ -398,3 +398,16 @@ def test_who_accepted_two_is_told_by_the_one_whose_welcome_it_need_not_wait_for(
     assert "deniz" in table.view("cem").roster
     table.run(15)
     assert "cem" not in packages.holders(Work(table.desks["deniz"], table.now, table.random), group)
+
+
+def test_who_accepts_again_and_again_keeps_nobody_else_waiting(table: Table) -> None:
+    """Each time with another key package, a little before those who accepted are let in together."""
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("cem", "deniz", "elif")))
+    table.drop = lambda one, other, _: "cem" in (one, other)
+    for number in range(1, 20):
+        accept(table, "cem", group, mls.write_key_package(key_package(table, "cem", groups.DEPUTIES).package), number)
+        if number == 3:
+            table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+        table.run(0.2, 0.2)
+    assert "deniz" in table.view("ayse").roster

@@ -135,10 +135,11 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
             work.post(handle, Answer(answer.group, Choice.REJECT))
             return
-        intents = replace(lobby.intents, adds={**lobby.intents.adds, handle: answer.package})
-        gather = work.now + GATHER_SECONDS
-        lobby = replace(lobby, intents=intents, watch=replace(lobby.watch, gather=gather))
-        work.wake(gather)
+        adds, gather = lobby.intents.adds, work.now + GATHER_SECONDS
+        if not adds or lobby.watch.gather > gather:  # else who accepts again and again keeps all others waiting
+            lobby = replace(lobby, watch=replace(lobby.watch, gather=gather))
+            work.wake(gather)
+        lobby = replace(lobby, intents=replace(lobby.intents, adds={**adds, handle: answer.package}))
     elif answer.choice is Choice.REJECT:
         lobby = replace(lobby, invited=lobby.invited - {handle})
     work.keep_lobby(lobby, reworded=True)
