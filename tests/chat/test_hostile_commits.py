@@ -141,6 +141,16 @@ def test_nobodys_leaf_grows_beyond_what_it_needs() -> None:
     room.refused(with_larger_leaf(room.state()))
 
 
+def test_a_commit_is_no_larger_than_what_it_holds() -> None:
+    """It would fit no envelope, and what is ordered behind it would not be mailed to who is away."""
+    room = Committer()
+    table = room.table
+    large = mls.commit(
+        room.state(), verify=JUDGES.members, now=table.now, random=table.random, authenticated_data=bytes(2_000_000)
+    )
+    room.refused(large.message)
+
+
 def test_who_is_put_out_judges_what_puts_it_out_as_the_others_do() -> None:
     """It cannot open the epoch that follows: what the commit holds is all that it goes by."""
     room = Committer()

@@ -17,6 +17,8 @@ LEAF_BYTES = 4 * 1024
 """What a group keeps of each member, and gives to whoever comes in: a key, a certificate, what its device can do."""
 PACKAGE_BYTES = 2 * LEAF_BYTES
 """A key package is a leaf with one more key and a signature."""
+SPARE_LEAVES = 16
+"""Above what a commit needs: a secret for each member at most, what it proposes, and why."""
 
 _OF_MEMBERS = (mls.Add, mls.Remove, mls.GroupContextExtensions)
 _FROM_OUTSIDE = (mls.ExternalInit, mls.Remove)
@@ -29,10 +31,12 @@ def demand_small(package: KeyPackage) -> None:
         raise VerificationError(f"a key package has at most {PACKAGE_BYTES} bytes", reason="too-large")
 
 
-def demand_in_lobby(state: State, staged: Staged) -> None:
-    """Somebody's commit on a lobby's ``state`` holds what a lobby needs. Raises ``RemoteError``."""
+def demand_in_lobby(state: State, staged: Staged, size: int) -> None:
+    """Somebody's commit on a lobby's ``state``, of ``size`` bytes, holds what is needed. Raises ``RemoteError``."""
     commit = staged.commit
     assert commit is not None
+    if size > LEAF_BYTES * (SPARE_LEAVES + len(state.epoch.roster) + 2 * len(commit.proposals)):
+        raise VerificationError("it is larger than what it holds", reason="too-large")
     kinds = _FROM_OUTSIDE if staged.changes.external else _OF_MEMBERS
     went, came = set[str](), set[str]()
     for proposal in commit.proposals:

@@ -67,7 +67,7 @@ def examine(work: Work, state: State, handle: str, number: int, payload: bytes, 
         raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
     if _reasons(staged)[1] not in (0, number):
         raise VerificationError("it has another number inside than outside")
-    allowed.demand_in_lobby(state, staged)
+    allowed.demand_in_lobby(state, staged, len(payload))
     return staged
 
 

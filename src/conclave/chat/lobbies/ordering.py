@@ -25,6 +25,8 @@ from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
 FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
+WORDS_BYTES = 512 * 1024
+"""No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
 
 def put_in_order(
@@ -109,6 +111,8 @@ def _refuse(work: Work, handle: str, submit: Submit, epoch: int, reason: Refusal
 def _check_envelope(submit: Submit) -> Envelope:
     if submit.kind is EntryKind.TERM:
         raise VerificationError("nobody hands in a term", reason="not-the-leader")
+    if submit.kind is EntryKind.MESSAGE and len(submit.payload) > WORDS_BYTES:
+        raise DecodeError(f"words of more than {WORDS_BYTES} bytes")
     envelope = mls.read_envelope(submit.payload)
     wanted = "COMMIT" if submit.kind is EntryKind.COMMIT else "APPLICATION"
     if (envelope.group_id, envelope.epoch, envelope.kind.name) != (submit.group, submit.epoch, wanted):
