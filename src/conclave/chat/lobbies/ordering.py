@@ -25,6 +25,8 @@ from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
 FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
+RENEWAL_PAUSE = 3.0
+"""So long (seconds) after fresh keys a member gets no others: each commit makes those of all others come too late."""
 WORDS_BYTES = 512 * 1024
 """No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
@@ -98,6 +100,13 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
             return
         if anew and not staged.changes.external:
             return
+        changes, watch = staged.changes, lobby.watch
+        if not changes.added and set(changes.removed) <= {changes.replaced}:
+            lately = {one: at for one, at in watch.renewed.items() if abs(work.now - at) < RENEWAL_PAUSE}
+            if handle in lately:
+                _refuse(work, handle, submit, state.number, Refusal.STALE)
+                return
+            lobby = replace(lobby, watch=replace(watch, renewed={**lately, handle: work.now}))
     lobby = healing.followed(lobby, handle)
     put_in_order(
         work, lobby, handle, submit.number, submit.epoch, submit.kind, submit.payload, staged
