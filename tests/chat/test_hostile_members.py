@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.chat.groups import write_stand
+from conclave.chat.lobbies.ordering import WORDS_BYTES
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import About, Content, Delete, Edit, Reaction, Term, Text, encode_content
 from conclave.chat.work import Work
@@ -307,3 +308,12 @@ def test_nobody_is_put_out_by_what_the_leader_never_ordered(room: Room) -> None:
     fed(room, f.EntryKind.COMMIT, room.next(), state.number, staged.message)
     assert room.table.stages()["cem"] == "member"
     assert "cem" in room.table.view("ayse").roster
+
+
+@pytest.mark.parametrize("size", [WORDS_BYTES, WORDS_BYTES // 2])
+def test_words_that_fit_no_envelope_are_not_ordered(size: int) -> None:
+    """Nothing of what is ordered behind them would be mailed to who is away."""
+    room = Room()
+    before = room.table.view("ayse").seq
+    room.submit(bytes(size))
+    assert (room.table.view("ayse").seq == before) is (size == WORDS_BYTES)

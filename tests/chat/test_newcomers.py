@@ -6,6 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages, views
+from conclave.chat.lobbies import committing
 from conclave.chat.lobbies.meaning import SHOWN_KEPT_SECONDS, STEP_SECONDS, WELCOME_SECONDS
 from conclave.chat.lobby_state import Step
 from conclave.chat.notices import RequestAnswered
@@ -17,6 +18,7 @@ from conclave.mls.group import OwnKeyPackage
 from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.delivery import Post, PostKind
+from conclave.wire.order import decode_ordered
 from conclave.wire.posts import Answer, Choice, Invite, pack_parcel
 from tests.chat.desks import Table
 
@@ -354,6 +356,22 @@ def test_of_two_who_do_not_fit_together_one_is_let_in_and_nobody_else_is_turned_
     assert "deniz could not be let into #ops" in table.troubles("ayse")[-1]
 
 
+def test_those_who_fit_no_entry_together_come_in_by_several(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = len(mls.write_key_package(key_package(table, "cem", groups.DEPUTIES).package)) * 5 // 2
+    monkeypatch.setattr(committing, "PAYLOAD_BYTES", room + 1024)
+    table.put("ayse", ev.OpenLobby("ops", table.random(16), ("burak", "cem", "deniz")))
+    for one in ALL[1:]:
+        table.put(one, ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+    table.run(3)
+    assert all(set(table.view(one).roster) == set(ALL) for one in ALL)
+    state = table.desks["ayse"].lobbies.get(table.desks["ayse"].labels["#ops"])
+    assert state is not None
+    entries = [decode_ordered(one) for one in table.stores["ayse"].entries(state.group, 1, 100)]
+    commits = [one for one in entries if one.kind is f.EntryKind.COMMIT]
+    assert len(commits) > 1
+    assert all(len(one.payload) <= room + 1024 for one in commits)
+
+
 def test_who_accepted_two_is_told_by_the_one_whose_welcome_it_need_not_wait_for() -> None:
     """The other may have taken its invitation back by now: then nobody's welcome comes."""
     table = Table(*ALL)
@@ -380,3 +398,16 @@ def test_who_accepted_two_is_told_by_the_one_whose_welcome_it_need_not_wait_for(
     assert "deniz" in table.view("cem").roster
     table.run(15)
     assert "cem" not in packages.holders(Work(table.desks["deniz"], table.now, table.random), group)
+
+
+def test_who_accepts_again_and_again_keeps_nobody_else_waiting(table: Table) -> None:
+    """Each time with another key package, a little before those who accepted are let in together."""
+    group = table.lobby("ayse", "burak")
+    table.put("ayse", ev.InviteTo("ops", ("cem", "deniz", "elif")))
+    table.drop = lambda one, other, _: "cem" in (one, other)
+    for number in range(1, 20):
+        accept(table, "cem", group, mls.write_key_package(key_package(table, "cem", groups.DEPUTIES).package), number)
+        if number == 3:
+            table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
+        table.run(0.2, 0.2)
+    assert "deniz" in table.view("ayse").roster

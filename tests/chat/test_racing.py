@@ -7,6 +7,8 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.values import replace
+from conclave.wire import order as f
+from conclave.wire.frames import Frame
 from tests.chat.desks import Table, together
 
 ALL = ("ayse", "burak", "cem", "deniz")
@@ -59,3 +61,33 @@ def test_keys_that_lose_a_race_are_renewed_all_the_same(table: Table) -> None:
     table.run(600, 5)
     assert {name for name, key in _keys(table).items() if key != before[name]} == set(ALL[1:])
     assert table.view("ayse").epoch == epoch + 3
+
+
+@pytest.mark.parametrize("deputies", [False, True])
+def test_whoever_changes_the_group_again_and_again_keeps_nobody_from_changing_it(
+    table: Table, *, deputies: bool
+) -> None:
+    """burak commits a little before each commit of cem, who puts him out: it is not the one for its epoch."""
+    group = table.desks["ayse"].labels["#ops"]
+    lost: list[bytes] = []
+
+    def first(one: str, other: str, frame: Frame) -> bool:
+        if (one, other) != ("cem", "ayse") or not isinstance(frame, f.Submit) or frame.payload in lost:
+            return False
+        if frame.kind is not f.EntryKind.COMMIT or table.view("burak").stage != "member":
+            return False
+        assert len(lost) < 5
+        lost.append(frame.payload)
+        desk, lobby = table.desks["burak"], table.state("burak", group)
+        named = (f"somebody-{len(lost)}",) if deputies else None
+        lobby = replace(lobby, intents=replace(lobby.intents, update=True, deputies=named))
+        table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+        table.step("burak", ev.Tick())
+        table._wire.append((one, other, frame))
+        return True
+
+    table.drop = first
+    table.put("cem", ev.RemoveFrom("ops", "burak", ""))
+    table.run(30)
+    assert lost
+    assert "burak" not in table.view("ayse").roster

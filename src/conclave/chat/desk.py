@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from conclave.chat import events as ev
-from conclave.chat import links, mail, packages, reviving
+from conclave.chat import links, mail, packages, passing
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.lobbies import (
@@ -24,9 +24,7 @@ from conclave.chat.lobbies import (
     backups,
     boxes,
     catching_up,
-    committing,
     departing,
-    ending,
     following,
     handover,
     healing,
@@ -78,8 +76,6 @@ from conclave.wire.posts import Answer, Begin, Choice, Handshake, Invite, Leave,
 __all__ = ["Desk", "Settings", "restore", "step", "steps"]
 
 Random = Callable[[int], bytes]
-SETTLINGS = 64
-"""So often one lobby may cause another look at it in one step, should a rule of ours go in circles."""
 
 
 def step(desk: Desk, event: ev.Event, now: float, random: Random) -> tuple[Desk, tuple[Effect, ...]]:
@@ -104,7 +100,7 @@ def steps(
         if haves:
             haves = _heard(work, haves)
         _happened(work, event)
-        _settle(work)
+        passing.settle(work)
     if haves:
         _heard(work, haves)
     return work.done()
@@ -112,7 +108,7 @@ def steps(
 
 def _heard(work: Work, haves: list[tuple[str, Have]]) -> list[tuple[str, Have]]:
     audience.haves_arrived(work, haves)
-    _settle(work)
+    passing.settle(work)
     return []
 
 
@@ -142,7 +138,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             mail.unlinked(work, peer)
         case ev.Tick():
             work.rung()
-            _passed(work)
+            passing.passed(work)
         case ev.Unwound(group, common, digest, cut, lines):
             healing.unwound(work, group, common, digest, cut, lines)
         case ev.Recollected(b"", conversation, items, missing):
@@ -175,23 +171,6 @@ def _happened(work: Work, event: ev.Event) -> None:
             purging.judged(work, anew=anew)
         case _:
             _command(work, event)
-
-
-def _settle(work: Work) -> None:
-    """Whatever follows from what changed, until nothing does."""
-    for _ in range(SETTLINGS):
-        group = work.stirred()
-        if group is None:
-            break
-        leadership.settle(work, group)
-        rejoining.passed(work, group)
-        committing.act(work, group)
-        speaking.flush(work, group)
-        catching_up.catch_up(work, group)
-        ending.finish(work, group)
-    welcomes, work.welcomes = work.welcomes, []
-    for order, welcome, added in welcomes:
-        committing.let_in(work, order, welcome, added)
 
 
 def _arrived(work: Work, peer: str, frame: Frame) -> None:
@@ -262,36 +241,6 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
         case Leave(group):
             membership.left(work, peer, group)
     return Fate.TAKEN
-
-
-def _passed(work: Work) -> None:
-    reviving.revive(work)
-    for peer in work.peers():
-        links.resend(work, peer)
-        duet.passed(work, work.peer(peer.handle))
-        renewing.passed(work, work.peer(peer.handle))
-        mail.passed(work, work.peer(peer.handle))
-        current = work.peer(peer.handle)
-        if current.wanted != current.needed:
-            work.keep(current)
-    for lobby in work.lobbies():
-        if lobby.stage is Stage.ENDED:
-            continue
-        leadership.settle(work, lobby.group)
-        leadership.passed(work, lobby.group)
-        rejoining.passed(work, lobby.group)
-        audience.passed(work, lobby.group)
-        committing.act(work, lobby.group)
-        departing.passed(work, lobby.group)
-        speaking.passed(work, lobby.group)
-        receipts.passed(work, lobby.group)
-        sharing.passed(work, lobby.group)
-        recalling.ask(work, lobby.group)
-        mail.lobby_passed(work, lobby.group)
-        boxes.passed(work, lobby.group)
-        ending.finish(work, lobby.group)
-        catching_up.catch_up(work, lobby.group)
-    work.expire()
 
 
 def _expelled(work: Work, peer: str, reason: str) -> None:

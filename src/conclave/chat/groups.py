@@ -45,15 +45,19 @@ def deputies_extension(deputies: tuple[str, ...]) -> Extension:
     return Extension(DEPUTIES, Writer().vector(deputies, Writer.text).done())
 
 
+def read_deputies(extensions: tuple[Extension, ...]) -> tuple[str, ...]:
+    """The deputies that a group context names. Raises ``DecodeError`` where it does not, or has anything else."""
+    if [one.type for one in extensions] != [DEPUTIES]:
+        raise DecodeError("a group's extensions are its deputies, and nothing else")
+    return decode(extensions[0].data, lambda r: r.vector(_handle, _DEPUTIES_BYTES))
+
+
 def deputies(state: State) -> tuple[str, ...]:
     """A lobby's deputies, first first."""
-    for extension in state.epoch.context.extensions:
-        if extension.type == DEPUTIES:
-            try:
-                return decode(extension.data, lambda r: r.vector(_handle, _DEPUTIES_BYTES))
-            except DecodeError:
-                return ()
-    return ()
+    try:
+        return read_deputies(state.epoch.context.extensions)
+    except DecodeError:
+        return ()
 
 
 def roster(state: State) -> dict[str, int]:

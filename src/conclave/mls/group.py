@@ -32,6 +32,7 @@ from conclave.mls.original import Original, Said, read_original, verify_original
 from conclave.mls.proposallist import Sent, Terms, judge
 from conclave.mls.proposals import (
     Add,
+    ExternalInit,
     GroupContextExtensions,
     PreSharedKey,
     Proposal,
@@ -56,6 +57,7 @@ __all__ = [
     "Credential",
     "Envelope",
     "Extension",
+    "ExternalInit",
     "GroupContextExtensions",
     "Held",
     "KeyPackage",

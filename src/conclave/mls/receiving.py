@@ -164,7 +164,8 @@ def proposal_reference(state: State, message: AuthenticatedContent) -> bytes:
 
 
 def _stage(state: State, opened: AuthenticatedContent, find: FindPsk, terms: Terms) -> Staged:
-    epoch = state.epoch
+    epoch, commit = state.epoch, opened.content.body
+    assert isinstance(commit, Commit)
     advanced = receive(epoch, opened, state.held, state.updates, resumption_first(state, find), terms)
     return Staged(
         state,
@@ -173,6 +174,7 @@ def _stage(state: State, opened: AuthenticatedContent, find: FindPsk, terms: Ter
         b"" if advanced.secrets is None else advanced.secrets.encryption,
         changes_of(advanced),
         authenticated_data=opened.content.authenticated_data,
+        commit=commit,
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from conclave.errors import LocalError
 from conclave.mls.epoch import Epoch
-from conclave.mls.framing import Sender
+from conclave.mls.framing import Commit, Sender
 from conclave.mls.limits import Policy
 from conclave.mls.original import Original
 from conclave.mls.proposals import Proposal
@@ -77,7 +77,8 @@ class Staged(Struct):
     """A commit that was checked, or made, and not yet taken over. ``epoch`` is None where it removes us.
 
     ``base`` is the interim transcript hash that it builds on; ``message`` and ``welcome`` are ours to send, in that
-    order and the latter only once the commit counts. ``state`` is the present epoch's, and is not written with it.
+    order and the latter only once the commit counts. ``state`` is the present epoch's, and ``commit`` what another's
+    holds; neither is written with it.
     """
 
     state: State | None
@@ -88,6 +89,7 @@ class Staged(Struct):
     message: bytes = b""
     welcome: bytes = b""
     authenticated_data: bytes = b""
+    commit: Commit | None = None
 
     @classmethod
     def read(cls, reader: Reader) -> Self:

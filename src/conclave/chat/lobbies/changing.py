@@ -6,7 +6,7 @@ commit by which one comes in oneself (``chat.lobbies.rejoining``).
 
 from __future__ import annotations
 
-from conclave.chat import groups, packages
+from conclave.chat import allowed, groups, packages
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience, ending, rejoining, timers
 from conclave.chat.lobbies.purging import purge_expelled
@@ -48,9 +48,10 @@ def under_way(work: Work, lobby: Lobby, entry: Ordered) -> Staged | None:
 def examine(
     work: Work, state: State, handle: str, number: int, payload: bytes, verify: Verify, *, lifetimes: bool = False
 ) -> Staged:
-    """Somebody's commit on ``state``, checked, its number too. Raises ``RemoteError`` or ``LocalError``.
+    """Somebody's commit on ``state``, checked, its number and all that it holds too.
 
     ``lifetimes`` are for who puts it in order: those who take it later are not to judge otherwise by their clocks.
+    Raises ``RemoteError`` or ``LocalError``.
     """
     staged = mls.process(state, payload, verify=verify, now=work.now, lifetimes=lifetimes)
     if not isinstance(staged, Staged):
@@ -66,6 +67,7 @@ def examine(
         raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
     if _reasons(staged)[1] not in (0, number):
         raise VerificationError("it has another number inside than outside")
+    allowed.demand_in_lobby(state, staged, len(payload))
     return staged
 
 

@@ -17,6 +17,7 @@ from conclave.lobby.order import Order
 from conclave.mls import group as mls
 from conclave.mls.group import Proposal, Staged, State
 from conclave.values import replace
+from conclave.wire.limits import PAYLOAD_BYTES
 from conclave.wire.posts import Answer, Choice, Welcome
 
 
@@ -68,7 +69,7 @@ def _stage(work: Work, state: State, proposals: list[Proposal], data: bytes) -> 
     """The commit; of those to be added only some, where all together do not fit. Raises ``ConclaveError``."""
     adds = [one for one in proposals if isinstance(one, mls.Add)]
     try:
-        return mls.commit(
+        staged = mls.commit(
             state,
             proposals,
             verify=work.judges.newcomers if adds else work.judges.members,
@@ -81,7 +82,10 @@ def _stage(work: Work, state: State, proposals: list[Proposal], data: bytes) -> 
     except (LocalError, RemoteError):
         if len(adds) < 2 or not all(_fits(work, state, one) for one in adds):
             raise
-    # Two of them have a key in common: the other one fits no more once the first is in, and is found then.
+    else:
+        if len(adds) < 2 or len(staged.message) <= PAYLOAD_BYTES:
+            return staged
+    # They are too many for one entry; or two have a key in common: the other fits no more once the first is in.
     fewer = adds[: len(adds) // 2]
     return _stage(work, state, [one for one in proposals if one not in adds or one in fewer], data)
 

@@ -8,7 +8,7 @@ put out for is everybody's intent: the leader commits it at once, the others if 
 
 from __future__ import annotations
 
-from conclave.chat import groups, packages
+from conclave.chat import allowed, groups, packages
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
@@ -127,6 +127,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             return
         try:
             package = mls.read_key_package(answer.package)
+            allowed.demand_small(package)
             whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now, group=state)
             if whose.identity.decode() != handle:
                 raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")
@@ -134,10 +135,11 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             work.trouble(handle, f"{handle} could not be let into {lobby.label}: {error}")
             work.post(handle, Answer(answer.group, Choice.REJECT))
             return
-        intents = replace(lobby.intents, adds={**lobby.intents.adds, handle: answer.package})
-        gather = work.now + GATHER_SECONDS
-        lobby = replace(lobby, intents=intents, watch=replace(lobby.watch, gather=gather))
-        work.wake(gather)
+        adds, gather = lobby.intents.adds, work.now + GATHER_SECONDS
+        if not adds or lobby.watch.gather > gather:  # else who accepts again and again keeps all others waiting
+            lobby = replace(lobby, watch=replace(lobby.watch, gather=gather))
+            work.wake(gather)
+        lobby = replace(lobby, intents=replace(lobby.intents, adds={**adds, handle: answer.package}))
     elif answer.choice is Choice.REJECT:
         lobby = replace(lobby, invited=lobby.invited - {handle})
     work.keep_lobby(lobby, reworded=True)
@@ -169,6 +171,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         )
         if state.group_id != welcome.group or handle not in groups.roster(state):
             raise VerificationError("it is for another lobby, or of somebody who is not in")
+        allowed.demand_context(state.epoch.context.extensions)
         orders.demand_near(lobby.order, welcome.seq, state.number)
         if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
             raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")

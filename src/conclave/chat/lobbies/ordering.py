@@ -25,6 +25,10 @@ from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
 FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
+RENEWAL_PAUSE = 3.0
+"""So long (seconds) after fresh keys a member gets no others: each commit makes those of all others come too late."""
+WORDS_BYTES = 512 * 1024
+"""No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
 
 def put_in_order(
@@ -97,6 +101,13 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
             return
         if anew and not staged.changes.external:
             return
+        changes, watch = staged.changes, lobby.watch
+        if not changes.added and set(changes.removed) <= {changes.replaced}:
+            lately = {one: at for one, at in watch.renewed.items() if abs(work.now - at) < RENEWAL_PAUSE}
+            if handle in lately:
+                _refuse(work, handle, submit, state.number, Refusal.STALE)
+                return
+            lobby = replace(lobby, watch=replace(watch, renewed={**lately, handle: work.now}))
     lobby = healing.followed(lobby, handle)
     put_in_order(
         work, lobby, handle, submit.number, submit.epoch, submit.kind, submit.payload, staged
@@ -110,6 +121,8 @@ def _refuse(work: Work, handle: str, submit: Submit, epoch: int, reason: Refusal
 def _check_envelope(submit: Submit) -> Envelope:
     if submit.kind is EntryKind.TERM:
         raise VerificationError("nobody hands in a term", reason="not-the-leader")
+    if submit.kind is EntryKind.MESSAGE and len(submit.payload) > WORDS_BYTES:
+        raise DecodeError(f"words of more than {WORDS_BYTES} bytes")
     envelope = mls.read_envelope(submit.payload)
     wanted = "COMMIT" if submit.kind is EntryKind.COMMIT else "APPLICATION"
     if (envelope.group_id, envelope.epoch, envelope.kind.name) != (submit.group, submit.epoch, wanted):

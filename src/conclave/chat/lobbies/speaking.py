@@ -24,7 +24,7 @@ from conclave.chat.lobbies import (
 )
 from conclave.chat.lobbies.voice import from_here, put_off_commit, sealed_before, wait, without_commit
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
-from conclave.chat.words.content import Body, Content, Offer, Text, encode_content
+from conclave.chat.words.content import Body, Content, Offer, Text, Unsaid, encode_content
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused
@@ -118,7 +118,7 @@ def _protect(work: Work, lobby: Lobby, order: Order) -> None:
     state = work.session(lobby.group)
     if state is None:
         return
-    flying = []
+    flying, said = [], list[Unsaid]()
     for one in voice.flying:
         again = one.kind is not EntryKind.COMMIT and not one.payload
         flying.append(_sealed(work, lobby, order, one) if again else one)
@@ -130,13 +130,15 @@ def _protect(work: Work, lobby: Lobby, order: Order) -> None:
         unsaid = waiting.peek()
         assert unsaid is not None
         waiting = waiting.pop()
-        work.record(DropState(records.waiting_key(lobby.group.hex(), unsaid.key)))
+        said.append(unsaid)
         one = Flying(number, EntryKind.MESSAGE, 0, unsaid.id, unsaid.content)
         flying.append(_sealed(work, lobby, order, one))
         number += 1
     if number != voice.next or any(new is not old for new, old in zip(flying, voice.flying, strict=False)):
         voice = replace(voice, next=number, waiting=waiting, flying=tuple(flying), moved=work.now)
         work.keep_lobby(replace(lobby, voice=voice))
+    for unsaid in said:  # not before: where one of them cannot be protected, all wait on
+        work.record(DropState(records.waiting_key(lobby.group.hex(), unsaid.key)))
 
 
 def _sealed(work: Work, lobby: Lobby, order: Order, one: Flying) -> Flying:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from conclave.chat import delivery, groups, links, packages, records, timers
+from conclave.chat import allowed, delivery, groups, links, packages, records, timers
 from conclave.chat.delivery import Fate
 from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
 from conclave.chat.fifo import Fifo
@@ -177,6 +177,7 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
         return
     try:
         package = mls.read_key_package(data)
+        allowed.demand_small(package)
         whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now)
         if whose.identity.decode() != handle:
             raise VerificationError(f"it is {whose.identity.decode()}'s")
@@ -215,6 +216,8 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
         )
         if len(state.group_id) != ID_BYTES or set(groups.roster(state)) != {work.me, handle}:
             raise VerificationError(f"it is not a group of {handle} and us")
+        if state.epoch.context.extensions:
+            raise VerificationError("a group of two agrees on nothing but its keys")
     except (RemoteError, LocalError) as error:
         work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
         return Fate.DECLINED

@@ -7,6 +7,7 @@ epoch that the other is not, and another group has fresh keys. Left out: which g
 
 from __future__ import annotations
 
+from conclave.chat import allowed
 from conclave.chat.delivery import Fate
 from conclave.chat.pairs import certificates, duet, safety
 from conclave.chat.state import PairGroup, Peer
@@ -28,9 +29,9 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
         staged = mls.process(state, shake.message, verify=work.judges.members, now=work.now)
         if not isinstance(staged, Staged) or staged.state is None:
             raise DecodeError("it is no commit")
-        changes = staged.changes
-        if known.turn or changes.added or changes.removed or changes.external:
-            raise VerificationError("it is not the turn of its author, or changes who is in")
+        if known.turn:
+            raise VerificationError("it is not the turn of its author")
+        allowed.demand_in_pair(staged)
     except RemoteError as error:
         work.trouble(handle, f"{handle} could not renew its keys: {error}")
         if not known.turn:  # its author has gone on to where we cannot follow
