@@ -176,9 +176,11 @@ class Healing:
     had: int = 0  # the entry up to which we had everything when we were let in once more
     forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     places: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
-    """Where orphans stood that all have, until we are in another half: who came in behind is not to have them."""
+    """Where orphans stood, until we are in another half: who came in behind is not to have them."""
     unseen: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Entries while which a member may have been out, as we were in another half: of these we give it nothing."""
+    apart: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
+    """Who of those who were in lacks which of these: once they are kept back, each is given them alone."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing

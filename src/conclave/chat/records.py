@@ -120,10 +120,12 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(healing.pull, _write_range)
     unseen = [(one, ranges) for one, ranges in healing.unseen.items() if ranges]
     since = lobby.since if lobby.asking else 0  # once they are answered it is of no use
-    if lobby.timers_heard or healing.places or since or unseen:  # of most there is none
+    apart = [(line, handles) for line, handles in healing.apart.items() if handles]
+    if lobby.timers_heard or healing.places or since or unseen or apart:  # of most there is none
         w.vector(lobby.timers_heard, Writer.uint64)
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
         w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], _write_range))
+        w.vector(apart, _write_apart)
     return w.done()
 
 
@@ -165,8 +167,9 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     places = {one: seq for one, seq in stood if seq}
     since = r.uint64() if r.remaining else 0
     unseen = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(_range))) if r.remaining else ())
+    apart = dict(r.vector(_apart) if r.remaining else ())
     healing = Healing(
-        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen
+        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen, apart
     )
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
@@ -195,6 +198,15 @@ def _write_range(w: Writer, ends: tuple[int, int]) -> None:
 
 def _range(r: Reader) -> tuple[int, int]:
     return r.uint64(), r.uint64()
+
+
+def _write_apart(w: Writer, item: tuple[tuple[str, bytes], tuple[str, ...]]) -> None:
+    (author, identity), handles = item
+    w.text(author).fixed(identity, ID_BYTES).vector(handles, Writer.text)
+
+
+def _apart(r: Reader) -> tuple[tuple[str, bytes], tuple[str, ...]]:
+    return (r.text(HANDLE_BYTES), r.fixed(ID_BYTES)), r.vector(_handle)
 
 
 def _write_mark(w: Writer, item: tuple[str, Mark]) -> None:
