@@ -267,3 +267,18 @@ def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order(
     table.put("burak", ev.Arrived("cem", Post(b"newhomes", 1, 1, kind, body)))
     healing = table.state("burak", group).healing
     assert (healing.orphans, healing.vouched) == ((("deniz", identity),), {})
+
+
+def test_who_makes_the_others_keep_the_same_back_again_and_again_fills_nobodys_mailbox() -> None:
+    table, group = room()
+    identity = table.say("deniz", "#ops", "mine")
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    for _ in range(3):
+        lobby = table.state("burak", group)
+        lobby = replace(lobby, healing=replace(lobby.healing, apart={("deniz", identity): ("cem",)}))
+        table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
+        table.run(3)
+        assert table.state("burak", group).healing.apart == {}
+    peer = table.desks["burak"].peers.get("cem")
+    assert peer is not None
+    assert peer.out.count == 1

@@ -192,6 +192,7 @@ class Healing:
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
     anew_at: float = 0.0  # when they are asked
+    posted: frozenset[tuple[str, bytes, str]] = frozenset()  # author and id of what was given, and to whom: once only
 
     def since(self, handle: str) -> int:
         """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""

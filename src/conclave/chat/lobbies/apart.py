@@ -61,17 +61,19 @@ def recollected(
     if lobby is None or not due:
         return tuple(missing)
     people = groups.roster(state) if state is not None else {}
-    batches: dict[str, list[bytes]] = {}
+    batches, posted = dict[str, list[bytes]](), set(lobby.healing.posted)
     for author, identity, data in items:
         for one in lobby.healing.apart[author, identity] if (author, identity) in due else ():
-            if one in people:
+            if one in people and (author, identity, one) not in posted:
+                posted.add((author, identity, one))
                 batches.setdefault(one, []).append(data)
     for one, batch in batches.items():
         _post(work, one, group, batch)
     done = {(author, identity) for author, identity, _ in items} | {*missing}
     lobby = work.lobby(group) or lobby
     apart = {one: handles for one, handles in lobby.healing.apart.items() if one not in done or one not in due}
-    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, apart=apart)), reworded=True)
+    healing = replace(lobby.healing, apart=apart, posted=frozenset(posted))
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.pending |= len(apart) > 0
     return tuple(one for one in missing if one not in due)
 
