@@ -8,6 +8,7 @@ from conclave.chat import events as ev
 from conclave.wire.order import Originals, Recall
 from tests.chat.desks import Table, together
 from tests.chat.test_hostile_halves import shows
+from tests.chat.test_reviving import _restored as restored
 
 SAID = "while elif is out"
 
@@ -60,6 +61,21 @@ def test_who_was_out_meanwhile_is_given_nothing_of_then_by_who_did_not_see_that(
     ((first, _),) = table.state("burak", group).healing.unseen["elif"]
     assert [frame.whole for frame in answers if frame.after == first - 1] == [False], "others have it"
     assert SAID not in table.words("elif")
+
+
+def test_nor_by_its_home_from_a_backup(table: Table) -> None:
+    """It knows who was in when the backup was made, and of whom it had not seen whether it was in before."""
+    group = table.desks["ayse"].labels["#ops"]
+    restored(table, "burak")
+    table.run(120)
+    assert "you were let in again as a new device" in table.texts("burak", "#ops")
+    table.link("burak", "elif")
+    seen = len(table.frames)
+    table.put("burak", ev.Arrived("elif", Recall(group, 0, 1000)))
+    frames = [frame for one, other, frame in table.frames[seen:] if (one, other) == ("burak", "elif")]
+    assert any(isinstance(frame, Originals) for frame in frames)
+    assert SAID not in table.words("elif")
+    assert not any(SAID.encode() in data for one in frames if isinstance(one, Originals) for _, data in one.items)
 
 
 def test_who_was_in_all_the_while_is_given_it_by_who_came_in_anew_too(table: Table) -> None:

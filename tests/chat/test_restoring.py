@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conclave.chat import peer_records, records
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState
-from conclave.chat.lobby_state import Lobby, Stage
+from conclave.chat.lobby_state import Healing, Lobby, Stage, Step
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.restoring import (
     GONE,
@@ -23,6 +23,10 @@ from conclave.chat.state import Peer, RemainingLobby, Remains
 from conclave.chat.words.content import Timer
 from conclave.chat.words.line import Status
 from conclave.errors import DecodeError
+from conclave.lobby import order as orders
+from conclave.values import replace
+from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.order import Run
 
 KEPT = {records.DESK_KEY, records.MET_KEY, records.SAFETY_KEY}
 """States that a restored home goes on with."""
@@ -98,6 +102,26 @@ def test_done_again_it_changes_nothing() -> None:
     assert forget([], [], [], []) == [PutState(RESTORED_KEY, encode_remains(Remains()))]
 
 
+def test_what_is_kept_back_from_whom_is_in_a_backup() -> None:
+    """What is to be said again, where it stood, who lacks it, and who may have been out when."""
+    line = ("ayse", b"i" * 16)
+    healing = Healing(
+        Step.REJOIN, 7, orphans=(line,), places={line: 5}, apart={line: ("burak",)}, unseen={"cem": ((3, 4), (6, 7))}
+    )
+    lobby = Lobby(OPS, "ops", "#ops", Stage.MEMBER, healing=healing, order=orders.begin(OPS, "burak"))
+    held = [("lobby/" + OPS.hex(), records.encode_lobby(lobby)), ("place/" + OPS.hex(), records.encode_place(lobby))]
+    [put] = [record for record in forget(held, [], [], []) if isinstance(record, PutState)]
+    [one] = decode_remains(put.value).lobbies
+    assert (dict(one.places), dict(one.unseen), dict(one.apart)) == (healing.places, healing.unseen, healing.apart)
+
+
+def test_of_a_backup_that_does_not_say_who_was_out_when_all_may_have_been() -> None:
+    lobby = RemainingLobby(OPS, "ops", "#ops", "burak", ("burak", "cem"), runs=(Run(1, 0, "burak", 1, 9),), common=9)
+    body = decode(encode_remains(Remains((), (lobby,)))[2:], Reader.opaque)[:-3]  # without what is said since
+    [one] = decode_remains(b"\x04\x00" + Writer().opaque(body).done()).lobbies
+    assert one == replace(lobby, unseen=(("burak", ((1, 9),)), ("cem", ((1, 9),))))
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_remains_of_any_bytes(data: bytes) -> None:
@@ -116,7 +140,7 @@ def test_remains_of_an_older_backup_are_read() -> None:
         assert decode_remains(older) == Remains((), (RemainingLobby(OPS, "ops", "#ops", "burak"),))
 
 
-@pytest.mark.parametrize("bad", [b"", b"\x05\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
+@pytest.mark.parametrize("bad", [b"", b"\x06\x00\x00", b"\x01\x03\x01a\x09\x00", b"\x01\x00\x00x"])
 def test_remains_that_are_none(bad: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_remains(bad)

@@ -16,8 +16,11 @@ from conclave.chat.words.content import decode_content
 from conclave.chat.words.originals import Signed
 from conclave.errors import DecodeError
 from conclave.mls import group as mls
+from conclave.wire import codec as wire
+from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import Originals
+from conclave.wire.posts import Handshake, open_post
 from tests.world import witness
 from tests.world.invariants import violations
 from tests.world.liar import Liar
@@ -54,8 +57,7 @@ class LyingTown(RoughTown):
     def send(self, name: str, peer: str, frame: Frame) -> None:
         if peer == self.liar.name:
             self.liar.hears(frame)
-            if isinstance(frame, Originals):
-                self._leaked(name, frame)
+            self._leaked(name, frame)
         if name != self.liar.name or self.healed:
             super().send(name, peer, frame)
             return
@@ -66,6 +68,8 @@ class LyingTown(RoughTown):
                 self.later(0.01, partial(self._arrive, link, name, peer, encode_frame(said)))
 
     def deposit(self, sender: str, peer: str, frames: tuple[bytes, ...]) -> None:
+        for one in frames if peer == self.liar.name else ():
+            self._leaked(sender, decode(one))
         if sender != self.liar.name or self.healed:
             super().deposit(sender, peer, frames)
         elif lies := tuple(encode_frame(said) for one in frames for said in self._lies(decode(one))):
@@ -85,9 +89,15 @@ class LyingTown(RoughTown):
         if self.random.random() < 0.5:
             super()._misfortune()
 
-    def _leaked(self, name: str, frame: Originals) -> None:
-        came = self.came.get((frame.group, self.liar.name), float("inf"))
-        for _, data in frame.items:
+    def _leaked(self, name: str, frame: Frame) -> None:
+        group, items = b"", tuple[bytes, ...]()
+        if isinstance(frame, Originals):
+            group, items = frame.group, tuple(data for _, data in frame.items)
+        elif isinstance(frame, Post) and isinstance(words := open_post(frame), Handshake):
+            with suppress(DecodeError):  # those of a pair are none
+                group, items = words.group, wire.decode(words.message, lambda r: r.vector(wire.Reader.opaque))
+        came = self.came.get((group, self.liar.name), float("inf"))
+        for data in items:
             with suppress(DecodeError):
                 identity = decode_content(mls.read_original(Signed.decode(data).original).data).id
                 if witness.ORDERED.get(identity, (b"", float("inf")))[1] < came:

@@ -19,6 +19,7 @@ from conclave.chat.delivery import Fate
 from conclave.chat.effects import Deed, Effect, Record
 from conclave.chat.lobbies import (
     answering,
+    apart,
     asking,
     audience,
     backups,
@@ -144,7 +145,7 @@ def _happened(work: Work, event: ev.Event) -> None:
         case ev.Recollected(b"", conversation, items, missing):
             duet.recollected(work, conversation.removeprefix("@"), items, missing)
         case ev.Recollected(group, _, items, missing):
-            sharing.recollected(work, group, items, missing)
+            sharing.recollected(work, group, items, apart.recollected(work, group, items, missing))
         case ev.PackageFound(peer, package):
             duet.package_found(work, peer, package)
         case ev.PackageMissing(peer, _):
@@ -224,6 +225,8 @@ def _take(work: Work, peer: str, parcel: Parcel) -> Fate:
             return talk.message(work, peer, parcel)
         case Begin():
             return duet.begun(work, peer, parcel)
+        case Handshake(group) if work.lobby(group) is not None:
+            return apart.given(work, peer, parcel)
         case Handshake():
             return renewing.handshake(work, peer, parcel)
         case Answer(b"", choice):

@@ -290,7 +290,8 @@ class Recollect:
 class SendOriginals:
     """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame.
 
-    None of before ``since`` is sent: the peer was not in. ``whole``: we know of none that we lack.
+    None of before ``since`` is sent: the peer was not in. ``whole``: we know of none that we lack. ``own``: nothing
+    but its own words, as it may not have been in.
     """
 
     peer: str
@@ -300,6 +301,7 @@ class SendOriginals:
     before: int
     since: int
     whole: bool
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

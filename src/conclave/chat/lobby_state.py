@@ -176,9 +176,11 @@ class Healing:
     had: int = 0  # the entry up to which we had everything when we were let in once more
     forked: bool = False  # in ``UNWIND``: the half that counts has other keys, whatever is found behind ``common``
     places: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
-    """Where orphans stood that all have, until we are in another half: who came in behind is not to have them."""
+    """Where orphans stood, until we are in another half: who came in behind is not to have them."""
     unseen: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Entries while which a member may have been out, as we were in another half: of these we give it nothing."""
+    apart: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
+    """Who of those who were in lacks which of these: once they are kept back, each is given them alone."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -190,6 +192,7 @@ class Healing:
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
     anew_at: float = 0.0  # when they are asked
+    posted: frozenset[tuple[str, bytes, str]] = frozenset()  # author and id of what was given, and to whom: once only
 
     def since(self, handle: str) -> int:
         """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from conclave.chat import links, mail, reviving
 from conclave.chat.lobbies import (
+    apart,
     audience,
     boxes,
     catching_up,
@@ -40,7 +41,7 @@ def settle(work: Work) -> None:
         group = work.stirred()
         if group is None:
             break
-        with _apart(work, group):
+        with _alone(work, group):
             leadership.settle(work, group)
             rejoining.passed(work, group)
             committing.act(work, group)
@@ -56,7 +57,7 @@ def passed(work: Work) -> None:
     """Time passed, for everybody we know and every lobby."""
     reviving.revive(work)
     for peer in work.peers():
-        with _apart(work):
+        with _alone(work):
             links.resend(work, peer)
             duet.passed(work, work.peer(peer.handle))
             renewing.passed(work, work.peer(peer.handle))
@@ -66,7 +67,7 @@ def passed(work: Work) -> None:
             work.keep(current)
     for lobby in work.lobbies():
         if lobby.stage is not Stage.ENDED:
-            with _apart(work, lobby.group):
+            with _alone(work, lobby.group):
                 _lobby_passed(work, lobby.group)
     work.expire()
 
@@ -81,6 +82,7 @@ def _lobby_passed(work: Work, group: bytes) -> None:
     speaking.passed(work, group)
     receipts.passed(work, group)
     sharing.passed(work, group)
+    apart.passed(work, group)
     recalling.ask(work, group)
     mail.lobby_passed(work, group)
     boxes.passed(work, group)
@@ -89,7 +91,7 @@ def _lobby_passed(work: Work, group: bytes) -> None:
 
 
 @contextmanager
-def _apart(work: Work, group: bytes = b"") -> Iterator[None]:
+def _alone(work: Work, group: bytes = b"") -> Iterator[None]:
     """One conversation's part of a step: what is refused in it is told, and the others go on."""
     try:
         yield

@@ -117,13 +117,15 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(((one, at) for one, at in intents.judged.items() if at), _write_number)
     w.vector(lobby.timers_ours, Writer.uint64).text(lobby.former).vector(lobby.inviters, Writer.text)
     w.vector(((one, at) for one, at in lobby.invites.items() if one in lobby.invited), _write_number)
-    w.vector(healing.pull, _write_range)
+    w.vector(healing.pull, write_range)
     unseen = [(one, ranges) for one, ranges in healing.unseen.items() if ranges]
     since = lobby.since if lobby.asking else 0  # once they are answered it is of no use
-    if lobby.timers_heard or healing.places or since or unseen:  # of most there is none
+    apart = [(line, handles) for line, handles in healing.apart.items() if handles]
+    if lobby.timers_heard or healing.places or since or unseen or apart:  # of most there is none
         w.vector(lobby.timers_heard, Writer.uint64)
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
-        w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], _write_range))
+        w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], write_range))
+        w.vector(apart, write_apart)
     return w.done()
 
 
@@ -135,7 +137,7 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     adds = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.opaque())))
     removes, update = dict(r.vector(_reason)), bool(r.uint8())
     intents = Intents(adds, removes, r.optional(lambda each: each.vector(_handle)), update)
-    step, common, ends = Step(r.uint8()), r.uint64(), r.optional(_range)
+    step, common, ends = Step(r.uint8()), r.uint64(), r.optional(read_range)
     orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
     entered = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())))
     gone = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), (each.uint64(), each.text(TEXT_BYTES)))))
@@ -159,14 +161,15 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     inviters = r.vector(_handle) if r.remaining else ()
     invites = dict(r.vector(_number) if r.remaining else ())
     whole = ((ends[0] + 1, ends[1] - 1),) if ends is not None and ends[0] + 1 < ends[1] else ()
-    pull = r.vector(_range) if r.remaining else whole  # a home from before has the first and the last alone
+    pull = r.vector(read_range) if r.remaining else whole  # a home from before has the first and the last alone
     heard = r.vector(Reader.uint64) if r.remaining else ()
     stood = zip(orphans, r.vector(Reader.uint64), strict=True) if r.remaining else ()
     places = {one: seq for one, seq in stood if seq}
     since = r.uint64() if r.remaining else 0
-    unseen = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(_range))) if r.remaining else ())
+    unseen = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(read_range))) if r.remaining else ())
+    apart = dict(r.vector(read_apart) if r.remaining else ())
     healing = Healing(
-        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen
+        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen, apart
     )
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
@@ -189,21 +192,34 @@ def _number(r: Reader) -> tuple[str, int]:
     return r.text(HANDLE_BYTES), r.uint64()
 
 
-def _write_range(w: Writer, ends: tuple[int, int]) -> None:
+def write_range(w: Writer, ends: tuple[int, int]) -> None:
+    """A range of entries."""
     w.uint64(ends[0]).uint64(ends[1])
 
 
-def _range(r: Reader) -> tuple[int, int]:
+def read_range(r: Reader) -> tuple[int, int]:
+    """The inverse of ``write_range``."""
     return r.uint64(), r.uint64()
+
+
+def write_apart(w: Writer, item: tuple[tuple[str, bytes], tuple[str, ...]]) -> None:
+    """Author and id of a line, and who is to be given it."""
+    (author, identity), handles = item
+    w.text(author).fixed(identity, ID_BYTES).vector(handles, Writer.text)
+
+
+def read_apart(r: Reader) -> tuple[tuple[str, bytes], tuple[str, ...]]:
+    """The inverse of ``write_apart``."""
+    return (r.text(HANDLE_BYTES), r.fixed(ID_BYTES)), r.vector(_handle)
 
 
 def _write_mark(w: Writer, item: tuple[str, Mark]) -> None:
     handle, mark = item
-    w.text(handle).uint64(mark.has).uint64(mark.read).vector(mark.missing, _write_range)
+    w.text(handle).uint64(mark.has).uint64(mark.read).vector(mark.missing, write_range)
 
 
 def _mark(r: Reader) -> tuple[str, Mark]:
-    return r.text(HANDLE_BYTES), Mark(r.uint64(), r.uint64(), r.vector(_range))
+    return r.text(HANDLE_BYTES), Mark(r.uint64(), r.uint64(), r.vector(read_range))
 
 
 def _write_mailed(w: Writer, handle: str, one: Mailed) -> None:
@@ -224,7 +240,7 @@ def encode_place(lobby: Lobby) -> bytes:
     voice, ears = lobby.voice, lobby.ears
     w = Writer().uint8(VERSION).optional(lobby.order, _write_order).uint64(voice.next).uint64(voice.count)
     w.vector(ears.counts.items(), _write_number).vector(ears.marks.items(), _write_mark)
-    w.uint64(ears.read).vector(ears.lost, _write_range).uint64(ears.words)
+    w.uint64(ears.read).vector(ears.lost, write_range).uint64(ears.words)
     if lobby.mailed:  # nobody is away, mostly
         w.vector(lobby.mailed.items(), lambda each, it: _write_mailed(each, *it))
     return w.done()
@@ -247,7 +263,7 @@ def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
     def place(r: Reader) -> tuple[Order | None, Voice, Ears, dict[str, Mailed]]:
         where, voice = r.optional(order), Voice(r.uint64(), r.uint64())
         counts, marks = _shelf(r.vector(_number)), _shelf(r.vector(_mark))
-        ears = Ears(counts, marks, r.uint64(), r.vector(_range), r.uint64())
+        ears = Ears(counts, marks, r.uint64(), r.vector(read_range), r.uint64())
         return where, voice, ears, dict(r.vector(_mailed)) if r.remaining else {}
 
     lobby = read(data, lambda r: _lobby(group, r))

@@ -26,6 +26,10 @@ from conclave.chat.records import (
     SESSION_KEY,
     TRAFFIC,
     decode_lobby,
+    read_apart,
+    read_range,
+    write_apart,
+    write_range,
 )
 from conclave.chat.state import RemainingLobby, Remains
 from conclave.chat.words.line import Status
@@ -45,7 +49,8 @@ So go the outbox (lines of it are marked as sent: they may have arrived since) a
 of them are said again: our next device may come in before they are ordered, and then they are not."""
 VERSION = 5
 """Older ones are read too: 1 says of no lobby who was in, up to 2 of none that we were leaving, or out of, up to 3 of
-none that we closed, nor where its order stood, and up to 4 of no pair which timer it had."""
+none that we closed, nor where its order stood, and up to 4 of no pair which timer it had, and of no lobby who may have
+been out when: all may have been."""
 _ALL = (1 << 63) - 1
 
 
@@ -112,7 +117,9 @@ def _with_place(one: RemainingLobby, lobby: Lobby, unsent: Sequence[tuple[str, b
     common = healing.common if healing.step in (Step.REJOIN, Step.ENTER) else lobby.order.seq
     lost = lacks.until(lacks.known(lobby), common)
     orphans = tuple(dict.fromkeys((*healing.orphans, *unsent)))
+    one = replace(one, places=tuple(healing.places.items()), apart=tuple(healing.apart.items()))
     one = replace(one, entered=tuple(healing.entered.items()), met=tuple(healing.met.items()))
+    one = replace(one, unseen=tuple(healing.unseen.items()))
     return replace(one, runs=lobby.order.runs, common=common, lost=lost, orphans=orphans)
 
 
@@ -190,10 +197,13 @@ def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.fixed(lobby.group, ID_BYTES).text(lobby.name).text(lobby.label).text(lobby.leader)
     w.vector(lobby.people, Writer.text).uint8(lobby.stage).uint64(lobby.closed)
     w.optional(lobby.runs or None, write_runs).uint64(lobby.common)
-    w.vector(lobby.lost, lambda each, ends: each.uint64(ends[0]).uint64(ends[1]))
+    w.vector(lobby.lost, write_range)
     w.vector(lobby.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
     for places in (lobby.entered, lobby.met):
         w.vector(places, lambda each, it: each.text(it[0]).uint64(it[1]))
+    w.vector(lobby.places, lambda each, it: each.text(it[0][0]).fixed(it[0][1], ID_BYTES).uint64(it[1]))
+    w.vector(lobby.unseen, lambda each, it: each.text(it[0]).vector(it[1], write_range))
+    w.vector(lobby.apart, write_apart)
 
 
 def _lobby(r: Reader, version: int) -> RemainingLobby:
@@ -204,8 +214,12 @@ def _lobby(r: Reader, version: int) -> RemainingLobby:
         return one
     closed = r.uint64()
     runs, common = r.optional(read_runs) or (), r.uint64()
-    lost = r.vector(lambda each: (each.uint64(), each.uint64()))
+    lost = r.vector(read_range)
     orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
     entered, met = (r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())) for _ in range(2))
-    one = replace(one, entered=entered, met=met)
+    one = replace(one, entered=entered, met=met, unseen=tuple((each, ((1, common),)) for each in people if common))
+    if version > 4:
+        places = r.vector(lambda each: ((each.text(HANDLE_BYTES), each.fixed(ID_BYTES)), each.uint64()))
+        unseen = r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(read_range)))
+        one = replace(one, places=places, unseen=unseen, apart=r.vector(read_apart))
     return replace(one, closed=closed, runs=runs, common=common, lost=lost, orphans=orphans)

@@ -63,7 +63,17 @@ def revive(work: Work) -> None:
                 one.people,
                 order=_order(one),
                 lead=Run(0, 0, one.leader, 0, 0),
-                healing=Healing(Step.REJOIN, one.common, one.lost, one.orphans, dict(one.entered), met=dict(one.met)),
+                healing=Healing(
+                    Step.REJOIN,
+                    one.common,
+                    one.lost,
+                    one.orphans,
+                    dict(one.entered),
+                    met=dict(one.met),
+                    places=dict(one.places),
+                    unseen=dict(one.unseen),
+                    apart=dict(one.apart),
+                ),
             )
             work.keep_lobby(lobby, reworded=True)
             for author, identity in one.orphans:

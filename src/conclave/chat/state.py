@@ -139,7 +139,8 @@ class RemainingLobby:
     Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it. ``runs``
     are those of the order that we followed; empty: not known, as in a backup from before. Lines have its places up to
     entry ``common``, but for those that are ``lost``, as ranges. ``orphans`` are authors and ids of what is to be
-    said again. Who came in by which entry ``entered`` says, ``met`` who by that one at the latest.
+    said again. Who came in by which entry ``entered`` says, ``met`` who by that one at the latest; the last three are
+    as in ``Healing``.
     """
 
     group: bytes
@@ -155,6 +156,9 @@ class RemainingLobby:
     orphans: tuple[tuple[str, bytes], ...] = ()
     entered: tuple[tuple[str, int], ...] = ()
     met: tuple[tuple[str, int], ...] = ()
+    places: tuple[tuple[tuple[str, bytes], int], ...] = ()
+    unseen: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
+    apart: tuple[tuple[tuple[str, bytes], tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ came in itself. Left out: how we come in (``chat.lobbies.rejoining``, ``chat.lob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 
-from conclave.chat import groups
 from conclave.chat.effects import UnplaceLines
 from conclave.chat.lobbies import lacks, receipts
 from conclave.chat.lobby_state import Lobby
@@ -19,54 +18,33 @@ from conclave.values import replace
 from conclave.wire.order import Head, Run
 
 
-def had_by_all(
-    work: Work, lobby: Lobby, lines: Sequence[tuple[str, bytes, int]], floor: int
-) -> dict[tuple[str, bytes], int]:
-    """Lines, with their places, that all members of then have by their receipts, and behind which somebody came in.
-
-    They are not to be said again, for the newcomer would hear them: members who are in another half by now took them
-    there. Of the time when we were in another half ourselves we do not know who was in; those who were there have it.
-    """
-    state = work.session(lobby.group)
-    since = {one: lobby.healing.since(one) for one in groups.roster(state) if one != work.me} if state else {}
-    unseen = {one: ranges for one, ranges in lobby.healing.unseen.items() if one in since and ranges}
-    latest = max((*since.values(), *(ranges[-1][1] for ranges in unseen.values())), default=0)
-
-    def has(one: str, seq: int) -> bool:
-        mark = lobby.ears.marks.get(one)
-        return since[one] >= seq or (mark is not None and mark.covers(seq))
-
-    def known(author: str, seq: int) -> bool:
-        others = (one for one in since if one != author)
-        return any(lacks.within(ranges, seq) for ranges in unseen.values()) or all(has(one, seq) for one in others)
-
-    return {
-        (author, identity): seq for author, identity, seq in lines if floor < seq <= latest and known(author, seq)
-    }  # fmt: skip
-
-
-def kept_back(work: Work, lobby: Lobby, people: Iterable[str], place: int) -> Lobby:
+def kept_back(work: Work, lobby: Lobby, was: Collection[str], people: Collection[str], place: int) -> Lobby:
     """The same where we are in with ``people``, behind entry ``place``: what we have has no place behind that one.
 
-    Else whoever names one of long ago makes of what was before it what was said since. Nothing is said again that all
-    have who were in, where somebody is in who came in behind it, or of whom we did not see whether it was in then: by
-    a lie about another half, or where it parted, it would hear it. What one of them may lack is said again.
+    Else whoever names one of long ago makes of what was before it what was said since. Nothing is said again where
+    somebody is in who came in behind it, or of whom we did not see whether it was in then: by a lie about another
+    half, or where it parted, it would hear it. Who ``was`` in with us when it was said, and may lack it, is given it
+    alone.
     """
     if place < lobby.healing.common:
         work.record(UnplaceLines(lobby.label, place))
         healing = replace(lobby.healing, common=place, pull=lacks.until(lobby.healing.pull, place))
         lobby = replace(lobby, healing=healing, ears=receipts.cut(lobby.ears, place))
-    places = lobby.healing.places
-    floor = max((lobby.healing.since(one) for one in people if one != work.me), default=0)
-    unseen = lobby.healing.unseen
-    hidden = [ends for one in people for ends in unseen.get(one, ())]
-    back = {one for one, seq in places.items() if seq <= floor or lacks.within(hidden, seq)}
+    healing = lobby.healing
+    others = [one for one in people if one != work.me]
+    floor = max(map(healing.since, others), default=0)
+    hidden = [ends for one in others for ends in healing.unseen.get(one, ())]
+    back = {one for one, seq in healing.places.items() if seq <= floor or lacks.within(hidden, seq)}
     for author, identity in back:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.SENT)
-    orphans = tuple(one for one in lobby.healing.orphans if one not in back)
-    unseen = {one: lacks.until(ranges, lobby.healing.common) for one, ranges in unseen.items()}
-    return replace(lobby, healing=replace(lobby.healing, orphans=orphans, places={}, unseen=unseen))
+    there = {*was} & {*people}
+    due = {line: handles for line, handles in healing.apart.items() if line in back or line not in healing.places}
+    apart = {line: here for line, handles in due.items() if (here := tuple(one for one in handles if one in there))}
+    work.pending |= len(apart) > 0
+    orphans = tuple(one for one in healing.orphans if one not in back)
+    unseen = {one: lacks.until(ranges, healing.common) for one, ranges in healing.unseen.items() if one in people}
+    return replace(lobby, healing=replace(healing, orphans=orphans, places={}, unseen=unseen, apart=apart))
 
 
 def taken_over(work: Work, lobby: Lobby, head: Head) -> tuple[Run, ...]:

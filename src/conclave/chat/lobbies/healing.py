@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import audience, coming_in, ending, lacks, receipts, sharing, terms, timers
+from conclave.chat.lobbies import apart, audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
@@ -163,12 +163,14 @@ def unwound(
         return
     digest = digest or dict(lobby.order.recent).get(common, b"")
     order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
-    floor = lobby.healing.since(lobby.leader)  # whoever leads now was no member before: it reads no more
-    said = [(author, identity) for author, identity, seq in lines if seq > floor]
+    said = [(author, identity) for author, identity, _ in lines]
     orphans = lobby.healing.orphans
     both = (*said, *orphans) if lobby.healing.forked else (*orphans, *said)  # as they were said
     orphans = tuple(dict.fromkeys(both))
-    places = {**lobby.healing.places, **coming_in.had_by_all(work, lobby, lines, floor)}
+    state = work.session(group)
+    was = tuple(groups.roster(state)) if state is not None else lobby.asked
+    places = {**lobby.healing.places, **{(author, identity): seq for author, identity, seq in lines}}
+    lacking = {**lobby.healing.apart, **apart.lacking(work.me, lobby, was, lines)}
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
@@ -199,13 +201,15 @@ def unwound(
         unknown=0.0,
         met={**lobby.healing.met, **late},
         forked=forked,
-        places=places if forked else {},  # else nobody came in behind ``common``
+        places=places,
+        apart=lacking,
     )
     ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
     voice = without_commit(work, voice) if forked else voice
-    work.keep_lobby(
-        replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0)), reworded=True
-    )
+    lobby = replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0))
+    if not forked:  # nobody came in behind ``common`` but who leads by now, maybe
+        lobby = coming_in.kept_back(work, lobby, was, {*was, lobby.leader}, common)
+    work.keep_lobby(lobby, reworded=True)
     if not forked:
         sharing.begin(work, group)
     work.stir(group)

@@ -246,7 +246,7 @@ def _take(work: Work, group: bytes) -> None:
     order = orders.new_term(lobby.order, run)
     if alone:
         place = order.seq  # what has a place behind it from now on is not what our half had there
-        lobby = coming_in.kept_back(work, lobby, groups.roster(state), place)
+        lobby = coming_in.kept_back(work, lobby, groups.roster(state), groups.roster(state), place)
         order = replace(order, epoch=state.number, base=order.seq)  # its keys are not those that it had there
         common = lobby.healing.common
         pull = lacks.added(lobby.healing.pull, common + 1, place)

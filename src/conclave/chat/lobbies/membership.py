@@ -232,8 +232,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
     certificates.shown_in(work, lobby, welcome.seq, old, state, None)
     if lobby.stage is Stage.MEMBER:
-        lobby = coming_in.kept_back(work, terms.spent(work, lobby, lead.term), people, welcome.seq)
         known = tuple(groups.roster(old)) if old is not None else lobby.asked
+        lobby = coming_in.kept_back(work, terms.spent(work, lobby, lead.term), known, people, welcome.seq)
         common = lobby.healing.common
         if lobby.healing.step is Step.SOUND and lobby.order is not None:
             common = lobby.order.seq  # what we lack follows what we have

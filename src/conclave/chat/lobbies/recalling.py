@@ -95,7 +95,7 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
     """A member asks for what was said between two entries: only while it was in, and what is not taken back.
 
     The answer is cut at what we lack, so that each part between is answered as whole; and at the entries of which we
-    did not see whether the asker was in, which are answered with nothing.
+    did not see whether the asker was in, which are answered with its own words alone.
     """
     lobby, state = work.lobby(recall.group), work.session(recall.group)
     if lobby is None or state is None or handle not in groups.roster(state) or _elsewhere(work, lobby, handle):
@@ -113,7 +113,7 @@ def recall_arrived(work: Work, handle: str, recall: Recall) -> None:
         end = before if before == recall.before else before + 1
         seen = all(last <= after or first >= end for first, last in unseen)
         whole = seen and after >= edge and lacks.none(lobby, after, end)
-        work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since if seen else end, whole))
+        work.deed(SendOriginals(handle, recall.group, lobby.label, after, end, since, whole, own=not seen))
 
 
 def _elsewhere(work: Work, lobby: Lobby, handle: str) -> bool:

@@ -7,7 +7,7 @@ was let in in our half alone is asked in anew, by whoever of that half is in aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from conclave.chat import groups
 from conclave.chat.effects import DropEntries, Send, Unwind
@@ -171,19 +171,20 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     work.keep_session(state)
     rest = tuple(one for one in voice.flying if one.number != entry.number)
     people = groups.roster(state)
-    lobby = coming_in.kept_back(work, lobby, people, order.base)
+    known = tuple(groups.roster(before)) if before is not None else lobby.asked
+    lobby = coming_in.kept_back(work, lobby, known, people, order.base)
     missed = lobby.healing.common + 1, entry.seq - 1
     pull = lacks.added(lobby.healing.pull, *missed)
     anew = lobby.healing.anew - set(people)
-    was = groups.roster(before) if before is not None else {}
-    met, unseen = _met(lobby, entry.seq, was, people), {}
-    joined = "you were let in again as a new device"  # of a backup: no half was ours
+    joined, always = "you were let in again as a new device", frozenset[int]()  # of a backup: no half was ours
     if before is not None:
-        always = state.epoch.tree.untouched(before.epoch.tree)
-        doubted = [one for one, leaf in people.items() if leaf not in always and one in was.keys() - {work.me}]
-        unseen = lacks.unseen(lobby.healing.unseen, doubted, *missed)
-        joined = f"this half of the lobby joined {lobby.leader}'s again"
-    known = tuple(was) if before is not None else lobby.asked
+        joined, always = (
+            f"this half of the lobby joined {lobby.leader}'s again",
+            state.epoch.tree.untouched(before.epoch.tree),
+        )
+    doubted = [one for one, leaf in people.items() if leaf not in always and one in known and one != work.me]
+    unseen = lacks.unseen(lobby.healing.unseen, doubted, *missed)
+    met = _met(lobby, entry.seq, {*known} - ({work.me} if before is None else set()), people)
     lobby = asking.in_already(work, lobby, people)
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
     recent = tuple(one for one in order.recent if one[0] > order.base)
@@ -237,7 +238,7 @@ def compare_rosters(
     return replace(lobby, healing=healing, ears=replace(lobby.ears, marks=marks))
 
 
-def _met(lobby: Lobby, seq: int, was: dict[str, int], people: dict[str, int]) -> dict[str, int]:
+def _met(lobby: Lobby, seq: int, was: Collection[str], people: Mapping[str, int]) -> dict[str, int]:
     """Who was let in here while we were in another half: we know that it was in by entry ``seq``, and no more."""
     met = lobby.healing.met
     new = {one: seq for one in people if one not in was or met.get(one, 0) > lobby.healing.common}

@@ -64,14 +64,14 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
 
     ``ordered``: they come through the order, so everybody has them. Else that they have a place in it is the word of
     ``by`` alone: what we are about to say again, or to share, we still do, and none have one that is not behind where
-    their author stood.
+    their author stood. At place 0 they are outside the order: some alone have them.
     """
     strangers: set[str] = set()
     for place, author, content, signed in believed(work, lobby, by, items):
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         current = work.lobby(lobby.group) or lobby
         seq = place if ordered or _may_stand(current, signed, place) else 0
-        timer = current.timer if 0 < current.timed < seq else 0
+        timer = current.timer if 0 < current.timed < seq or (current.timed and not place) else 0
         if author == work.me:
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
@@ -79,14 +79,14 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
                 said_again(work, lobby.group, author, content.id)
                 if isinstance(content.body, Delete):
                     _taken_back(work, lobby.group, content.body.id)
-            else:
+            elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
             continue
         if (author, content.id) in current.healing.orphans:
             work.place_line(lobby.label, author, content.id, seq)
             if ordered:
                 said_again(work, lobby.group, author, content.id)
-            else:
+            elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
             heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer)
@@ -150,7 +150,7 @@ def _met(work: Work, lobby: Lobby, by: str, author: str, seq: int, number: int) 
     if number > STRANGERS_MOST + 1:
         return
     who, were = (author, "was") if number <= STRANGERS_MOST else ("others too", "were")
-    if seq > lobby.healing.since(work.me):
+    if not seq or seq > lobby.healing.since(work.me):
         text = f"{by} brings words of {who}, who {were} not in {lobby.label} while you were"
     else:
         text = (

@@ -1,0 +1,103 @@
+"""Words that are kept back from who came in behind them: to who was in they are given alone, outside the order.
+
+Where halves meet, what one of them said is said again in the order, and everybody who is in by then reads it. Who
+came in after it was said is not to; who was in then, and may lack it, is posted its author's own signed words. Left
+out: what is kept back (``chat.lobbies.coming_in``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from conclave.chat import groups
+from conclave.chat.delivery import Fate
+from conclave.chat.effects import Recollect
+from conclave.chat.lobbies import lacks, sharing
+from conclave.chat.lobby_state import Lobby
+from conclave.chat.work import Work
+from conclave.values import replace
+from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.posts import Handshake
+
+Line = tuple[str, bytes]
+"""Author and id."""
+
+
+def lacking(
+    me: str, lobby: Lobby, people: Collection[str], lines: Sequence[tuple[str, bytes, int]]
+) -> dict[Line, tuple[str, ...]]:
+    """Who of these ``people`` was in for certain when which line was said, and does not tell to have it."""
+    healing, marks = lobby.healing, lobby.ears.marks
+
+    def lacks_it(one: str, seq: int) -> bool:
+        mark, unseen = marks.get(one), healing.unseen.get(one, ())
+        return healing.since(one) < seq and not lacks.within(unseen, seq) and not (mark and mark.covers(seq))
+
+    return {
+        (author, identity): tuple(one for one in people if one not in (me, author) and lacks_it(one, seq))
+        for author, identity, seq in lines
+    }
+
+
+def _due(lobby: Lobby) -> list[Line]:
+    """What is kept back. Of what has a place it is not known yet."""
+    return [one for one in lobby.healing.apart if one not in lobby.healing.places]
+
+
+def passed(work: Work, group: bytes) -> None:
+    """Time passed: read what is to be given."""
+    lobby = work.lobby(group)
+    due = _due(lobby) if lobby is not None and lobby.inside else []
+    if lobby is not None and due:
+        work.deed(Recollect(group, lobby.label, tuple(due[: sharing.ORPHANS_AT_ONCE])))
+
+
+def recollected(
+    work: Work, group: bytes, items: Sequence[tuple[str, bytes, bytes]], missing: Sequence[Line]
+) -> tuple[Line, ...]:
+    """The store gives originals: those that are kept back are posted. Those of the ``missing`` that are not."""
+    lobby, state = work.lobby(group), work.session(group)
+    due = dict.fromkeys(_due(lobby)) if lobby is not None else {}
+    if lobby is None or not due:
+        return tuple(missing)
+    people = groups.roster(state) if state is not None else {}
+    batches, posted = dict[str, list[bytes]](), set(lobby.healing.posted)
+    for author, identity, data in items:
+        for one in lobby.healing.apart[author, identity] if (author, identity) in due else ():
+            if one in people and (author, identity, one) not in posted:
+                posted.add((author, identity, one))
+                batches.setdefault(one, []).append(data)
+    for one, batch in batches.items():
+        _post(work, one, group, batch)
+    done = {(author, identity) for author, identity, _ in items} | {*missing}
+    lobby = work.lobby(group) or lobby
+    apart = {one: handles for one, handles in lobby.healing.apart.items() if one not in done or one not in due}
+    healing = replace(lobby.healing, apart=apart, posted=frozenset(posted))
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    work.pending |= len(apart) > 0
+    return tuple(one for one in missing if one not in due)
+
+
+def _post(work: Work, handle: str, group: bytes, batch: Sequence[bytes]) -> None:
+    part, size = list[bytes](), 0
+    for data in batch:
+        if part and size + len(data) > sharing.SHARED_BYTES:
+            work.post(handle, Handshake(group, Writer().vector(part, Writer.opaque).done()))
+            part, size = [], 0
+        part.append(data)
+        size += len(data)
+    work.post(handle, Handshake(group, Writer().vector(part, Writer.opaque).done()))
+
+
+def given(work: Work, handle: str, words: Handshake) -> Fate:
+    """A member gives us what was said while we were in, and is kept back from others. Raises ``DecodeError``."""
+    lobby, state = work.lobby(words.group), work.session(words.group)
+    if (
+        lobby is None
+        or not lobby.follows
+        or handle not in (groups.roster(state) if state is not None else lobby.asked)
+    ):
+        return Fate.DECLINED
+    items = decode(words.message, lambda r: r.vector(Reader.opaque))
+    sharing.take(work, lobby, handle, [(0, data) for data in items], ordered=False)
+    return Fate.TAKEN

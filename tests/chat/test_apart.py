@@ -1,0 +1,284 @@
+"""What is kept back from who came in behind it reaches who was in all the same: it is given to each alone.
+
+Left out: where nobody is to be kept from hearing it (``test_healing``), and lies of newcomers where all have it
+(``test_hostile_halves``, ``test_hostile_newcomer``).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.chat.lobby_state import Step
+from conclave.chat.records import decode_lobby, encode_lobby, encode_place
+from conclave.lobby import order as orders
+from conclave.values import replace
+from conclave.wire.codec import Writer
+from conclave.wire.delivery import Post
+from conclave.wire.order import EntryKind, Fetch, Head, Ordered, Run
+from conclave.wire.posts import Handshake, pack_parcel
+from tests.chat.desks import Table, together
+from tests.chat.test_healing_again import ask_in
+from tests.chat.test_hostile_halves import ALL, let_in, room, says_before
+from tests.chat.test_reviving import _restored as restored
+from tests.chat.test_sharing import signed
+
+OLD = [f"old {number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("common", [0, 4])
+def test_a_lie_about_a_term_tells_a_newcomer_nothing_of_before_where_somebody_is_away(common: int) -> None:
+    """cem's laptop is shut, so not all have told to have what elif, who came last, wants to hear."""
+    table, group = room("elif")
+    table.part({"ayse", "burak", "deniz", "elif"}, {"cem"})
+    says_before(table, "deniz")
+    let_in(table, "ayse", "elif")
+    table.run(70, 5)
+    order = table.state("burak", group).order
+    assert order is not None
+    table.link("burak", "elif")
+    runs = (Run(50, 0, "elif", common + 1, order.seq + 3), Run(1, 0, "ayse", 1, common))
+    table.put("burak", ev.Arrived("elif", Head(group, order.seq + 3, bytes(32), runs[: 1 + (common > 0)])))
+    table.run(300)
+    assert len({table.view(one).leader for one in ALL if one != "cem"}) == 1
+    assert table.words("elif") == []
+    table.part()
+    table.run(300)
+    assert table.words("elif") == []
+    for name in ALL:
+        assert sorted(table.words(name)) == OLD
+
+
+def test_an_entry_that_nobody_made_tells_a_newcomer_nothing_of_before_where_somebody_is_away() -> None:
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif",))
+    table.run(60)
+    table.part({"ayse", "burak", "cem", "elif"}, {"deniz"})
+    for name in ("ayse", "burak", "cem"):
+        table.say(name, "#ops", f"secret of {name}")
+    table.run(60)
+    ask_in(table, "ayse", "elif")
+    table.run(60)
+    group = table.desks["cem"].labels["#ops"]
+    table.link("elif", "cem")
+    order = table.state("cem", group).order
+    assert order is not None
+    runs = (replace(order.run, last=order.seq + 1), *order.runs[1:])
+    head = replace(orders.head(order), seq=order.seq + 1, hash=bytes(32), runs=runs)
+    _, false, _ = orders.write(order, "ayse", 1 << 40, order.epoch, EntryKind.MESSAGE, b"nobody said so")
+    table.drop = lambda one, other, frame: (one, other) == ("cem", "elif") and isinstance(frame, Fetch)
+    table.put("cem", ev.Arrived("elif", head))
+    table.put("cem", ev.Arrived("elif", false))
+    table.drop = lambda *_: False
+    table.say("ayse", "#ops", "since")
+    table.run(300)
+    assert table.words("elif") == ["since"]
+    table.part()
+    table.run(300)
+    for name in ("ayse", "burak", "cem", "deniz"):
+        assert {f"secret of {one}" for one in ("ayse", "burak", "cem")} < set(table.words(name))
+    assert table.words("elif") == ["since"]
+
+
+def _alone(table: Table, *, leads: bool) -> None:
+    """ayse says something alone, and lets elif in, whom burak asks in as well, and whom that half follows, maybe."""
+    table.part({"ayse", "elif"}, {"burak", "cem"})
+    table.run(60)
+    table.say("ayse", "#ops", "alone")
+    ask_in(table, "ayse", "elif")
+    table.run(10)
+    table.part({"ayse"}, {"burak", "cem", "elif"})
+    table.run(60)
+    table.put("burak", ev.InviteTo("ops", ("elif",)))
+    table.run(30)
+    assert "elif" in table.view("burak").roster
+    if leads:
+        table.put("burak", ev.SetDeputies("ops", ("elif",)))
+        table.run(10)
+        table.part({"ayse"}, {"burak"}, {"cem", "elif"})
+        table.run(60)
+        table.part({"ayse"}, {"burak", "cem", "elif"})
+        table.run(60)
+        assert table.view("burak").leader == "elif"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("leads", [False, True])
+def test_words_said_before_a_newcomer_reach_a_half_in_which_it_is_too(*, leads: bool, restarts: bool) -> None:
+    table = together("ayse", "burak", "cem", beside=("elif",))
+    _alone(table, leads=leads)
+    group = table.desks["ayse"].labels["#ops"]
+    table.part({"ayse", "burak", "elif"}, {"cem"})
+    for _ in range(200):
+        table.run(1)
+        if table.state("ayse", group).healing.step is Step.SOUND and table.view("ayse").leader != "ayse":
+            break
+    if restarts:
+        table.restart("ayse")
+        table.restart("burak")
+    table.run(300)
+    assert "alone" in table.words("burak")
+    table.part({"ayse", "burak", "cem", "elif"})
+    table.run(600)
+    assert "alone" in table.words("cem")
+    assert "alone" not in table.words("elif")
+    assert table.state("ayse", group).healing.apart == {}
+
+
+@pytest.mark.parametrize("gone", [{"burak", "cem"}, {"burak"}, {"cem"}, set()], ids=["both", "burak", "cem", "none"])
+def test_words_of_who_is_gone_reach_a_third_half_from_those_who_did_not_see_who_was_in(gone: set[str]) -> None:
+    """ayse's half came into burak's anew, and has what was said there; then it loses to deniz's."""
+    people = "ayse", "fatma", "burak", "cem", "deniz", "elif", "gamze"
+    table = together(*people)
+    table.run(120, 5)  # everybody has renewed its keys since it came in
+    first, second, third = {"ayse", "fatma"}, {"burak", "cem"}, {"deniz", "elif", "gamze"}
+    table.part(first, second, third)
+    table.run(60)
+    for name, deputy in (("ayse", "fatma"), ("burak", "cem"), ("deniz", "elif")):  # keys part
+        table.put(name, ev.SetDeputies("ops", (deputy,)))
+    table.run(10)
+    said = {f"{name}'s words" for name in ("burak", "cem")}
+    for name in ("burak", "cem"):
+        table.say(name, "#ops", f"{name}'s words")
+    table.run(30)
+    for _ in range(2):  # the third comes to a later term
+        table.part(first, second, {"elif", "gamze"}, {"deniz"})
+        table.run(60)
+        table.part(first, second, {"deniz", "gamze"}, {"elif"})
+        table.run(60)
+    table.part(first | second, third)
+    table.run(180)
+    assert said <= set(table.words("fatma"))
+    assert table.view("deniz").term > table.view("burak").term
+    table.part({*people} - gone, *({one} for one in gone))
+    table.run(900, 5)
+    there = [one for one in people if one not in gone]
+    assert len({(table.view(one).leader, table.view(one).term) for one in there}) == 1
+    for name in there:
+        assert said <= set(table.words(name)), name
+
+
+def _cem_is_restored() -> Table:
+    """cem says something in burak's half, and is let in there again by a backup of then."""
+    table = together("ayse", "burak", "cem", "deniz", "elif")
+    table.run(120, 5)
+    table.part({"burak", "cem"}, {"ayse", "deniz", "elif"})
+    table.run(60)
+    table.put("burak", ev.SetDeputies("ops", ("cem",)))
+    table.put("ayse", ev.SetDeputies("ops", ("deniz",)))
+    table.run(5)
+    for name in ("burak", "cem"):
+        table.say(name, "#ops", f"{name}'s words")
+    table.run(30)
+    restored(table, "cem")
+    table.run(120)
+    assert "you were let in again as a new device" in table.texts("cem", "#ops")
+    return table
+
+
+def test_who_came_from_a_backup_says_again_in_another_half_what_it_had_by_then() -> None:
+    table = _cem_is_restored()
+    for alone, pair in (("ayse", {"deniz", "elif"}), ("deniz", {"ayse", "elif"})) * 3:  # they come to a later term
+        table.part({"burak", "cem"}, pair, {alone})
+        table.run(60)
+    table.part({"burak", "cem"}, {"ayse", "deniz", "elif"})
+    table.run(60)
+    assert table.view("deniz").term > table.view("cem").term
+    table.part({"cem", "ayse", "deniz", "elif"}, {"burak"})
+    table.run(900, 5)
+    for name in ("ayse", "cem", "deniz", "elif"):
+        assert {"burak's words", "cem's words"} <= set(table.words(name)), name
+
+
+def test_who_comes_into_its_half_gets_of_who_came_from_a_backup_what_it_had_by_then() -> None:
+    table = _cem_is_restored()
+    table.part({"burak"}, {"cem"}, {"ayse", "deniz", "elif"})
+    table.run(5)
+    table.part({"cem", "ayse", "deniz", "elif"}, {"burak"})
+    table.run(1200, 5)
+    for name in ("ayse", "deniz", "elif"):
+        assert "cem's words" in table.words(name), name
+
+
+def test_a_restored_home_gets_its_own_words_of_those_who_did_not_see_whether_it_was_in() -> None:
+    table = together("ayse", "fatma", "burak", "cem")
+    table.run(120, 5)
+    table.part({"ayse", "fatma"}, {"burak", "cem"})
+    table.run(60)
+    table.put("ayse", ev.SetDeputies("ops", ("fatma",)))
+    table.put("burak", ev.SetDeputies("ops", ("cem",)))
+    table.run(10)
+    backup = copy.deepcopy(table.stores["burak"])
+    table.say("burak", "#ops", "burak's words")
+    table.run(30)
+    table.part()
+    table.run(180)
+    assert "burak's words" in table.words("ayse")
+    assert table.view("ayse").leader == "burak"
+    table.part({"ayse", "fatma"}, {"burak"}, {"cem"})
+    table.run(60)
+    table.stores["burak"] = backup
+    restored(table, "burak")
+    table.part({"ayse", "fatma", "burak"}, {"cem"})
+    table.run(900, 5)
+    assert "burak's words" in table.words("burak")
+
+
+def test_what_is_to_be_given_is_kept() -> None:
+    table, group = room()
+    lobby = table.state("ayse", group)
+    owed = {("burak", b"i" * 16): ("cem", "deniz"), ("ayse", b"j" * 16): ("cem",)}
+    lobby = replace(lobby, healing=replace(lobby.healing, apart=owed))
+    assert decode_lobby(group, encode_lobby(lobby), encode_place(lobby)).healing.apart == owed
+
+
+@pytest.mark.parametrize("by", ["cem", "zeki"], ids=["a member", "a stranger"])
+def test_words_outside_the_order_are_taken_of_members_and_of_their_authors_alone(by: str) -> None:
+    """burak lacks what deniz said; what another gives as deniz's, with a byte changed, nobody said."""
+    table, group = room("zeki")
+    table.link(by, "burak")
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    identity = table.say("deniz", "#ops", "mine")
+    data = signed(table, "deniz", "#ops", "deniz", identity).encode()
+    assert table.words("burak") == []
+    false = data.replace(b"mine", b"mint")
+    for number, one in enumerate((false, data, data), 1):
+        kind, body = pack_parcel(Handshake(group, Writer().vector([one], Writer.opaque).done()))
+        table.put("burak", ev.Arrived(by, Post(b"newhomes", number, number, kind, body)))
+        taken = by == "cem" and one == data
+        assert table.words("burak") == (["mine"] if taken else [])
+    assert table.lines("burak", "#ops")[-1].seq == 0 or by == "zeki", "it has no place by the word of one"
+    table.drop = lambda *_: False
+    table.run(60)
+    assert table.words("burak") == ["mine"]
+    assert table.lines("burak", "#ops")[-1].seq > 0
+
+
+def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order() -> None:
+    table, group = room()
+    identity = table.say("deniz", "#ops", "mine")
+    data = signed(table, "deniz", "#ops", "deniz", identity).encode()
+    lobby = table.state("burak", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, orphans=(("deniz", identity),)))
+    table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
+    table.link("cem", "burak")
+    kind, body = pack_parcel(Handshake(group, Writer().vector([data], Writer.opaque).done()))
+    table.put("burak", ev.Arrived("cem", Post(b"newhomes", 1, 1, kind, body)))
+    healing = table.state("burak", group).healing
+    assert (healing.orphans, healing.vouched) == ((("deniz", identity),), {})
+
+
+def test_who_makes_the_others_keep_the_same_back_again_and_again_fills_nobodys_mailbox() -> None:
+    table, group = room()
+    identity = table.say("deniz", "#ops", "mine")
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    for _ in range(3):
+        lobby = table.state("burak", group)
+        lobby = replace(lobby, healing=replace(lobby.healing, apart={("deniz", identity): ("cem",)}))
+        table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
+        table.run(3)
+        assert table.state("burak", group).healing.apart == {}
+    peer = table.desks["burak"].peers.get("cem")
+    assert peer is not None
+    assert peer.out.count == 1
