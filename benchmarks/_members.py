@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks._ends import Realm
 from conclave.chat import events as ev
+from conclave.chat.deeds import Replay, Resend, Send
 from conclave.chat.desk import Settings, restore
-from conclave.chat.effects import Replay, Resend, Send
 from conclave.chat.groups import DEPUTIES
 from conclave.crypto.suite import HYBRID
 from conclave.link.framing import FrameCutter

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.desk import Settings, restore, step
-from conclave.chat.effects import (
+from conclave.chat.deeds import (
     Deed,
     Deposit,
     DepositEntries,
     DepositPosts,
-    Effect,
     FindPackage,
     MailDone,
     Publish,
@@ -28,6 +26,8 @@ from conclave.chat.effects import (
     Unwind,
     Want,
 )
+from conclave.chat.desk import Settings, restore, step
+from conclave.chat.effects import Effect
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.notices import Trouble
 from conclave.chat.reading import originals, recollected, unwound

@@ -10,7 +10,8 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import peer_records, records
-from conclave.chat.effects import Deed, Effect
+from conclave.chat.deeds import Deed
+from conclave.chat.effects import Effect
 from conclave.chat.state import Desk
 from conclave.chat.words import content as c
 from tests.chat.desks import Table

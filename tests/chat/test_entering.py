@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Send
+from conclave.chat.deeds import Send
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import Deposit, DepositEntries, Send
+from conclave.chat.deeds import Deposit, DepositEntries, Send
 from conclave.chat.settings import Settings
 from conclave.lobby import order as orders
 from conclave.values import replace

@@ -9,7 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.chat.allowed import LEAF_BYTES
-from conclave.chat.effects import Send
+from conclave.chat.deeds import Send
 from conclave.chat.lobbies import changing
 from conclave.chat.work import Work
 from conclave.errors import RemoteError

@@ -9,7 +9,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, packages, views
-from conclave.chat.effects import Send
+from conclave.chat.deeds import Send
 from conclave.chat.lobbies import terms
 from conclave.chat.lobbies.audience import RUMOUR_KEPT_SECONDS
 from conclave.chat.lobbies.rejoining import POLICY

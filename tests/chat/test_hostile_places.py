@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Send
+from conclave.chat.deeds import Send
 from conclave.chat.lobbies.lacks import RANGES
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Effect, Send
+from conclave.chat.deeds import Send
+from conclave.chat.effects import Effect
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_TERM, Order

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone, Wake
+from conclave.chat.deeds import Deposit, DepositEntries, DepositPosts, MailDone, Wake
 from conclave.chat.mail import POSTS_AT_ONCE
 from conclave.chat.notices import LineMarked
 from conclave.wire.order import Submit

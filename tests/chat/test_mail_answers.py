@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import DepositPosts
+from conclave.chat.deeds import DepositPosts
 from conclave.wire.order import Head
 from tests.chat.desks import Table, read_frame, together
 from tests.chat.test_mail import pair

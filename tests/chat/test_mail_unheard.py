@@ -8,8 +8,8 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.chat.deeds import DepositPosts, Resend
 from conclave.chat.delivery import ANEW_MOST_SECONDS, ANEW_SECONDS
-from conclave.chat.effects import DepositPosts, Resend
 from conclave.chat.mail import POSTS_AT_ONCE
 from conclave.chat.pairs.talk import REJECTIONS_MOST
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.deeds import Resend
 from conclave.chat.desk import Settings
-from conclave.chat.effects import AddLine, PutPost, PutState, Resend
+from conclave.chat.effects import AddLine, PutPost, PutState
 from conclave.chat.notices import LineMarked
 from conclave.chat.words.line import Status
 from conclave.errors import Refused

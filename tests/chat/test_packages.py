@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Publish, Send
+from conclave.chat.deeds import Publish, Send
 from conclave.chat.packages import HANDED_KEPT, HANDED_SECONDS, LAST_KEPT
 from conclave.chat.settings import Settings
 from conclave.mls import group as mls

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import SendOriginals
+from conclave.chat.deeds import SendOriginals
 from conclave.chat.lobbies.recalling import ASKED_MOST, RARELY, SILENT_MOST
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Send
+from conclave.chat.deeds import Send
 from conclave.chat.lobby_state import Step
 from conclave.lobby import order as orders
 from conclave.values import replace

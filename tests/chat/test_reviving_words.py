@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Tell
+from conclave.chat.deeds import Tell
 from conclave.chat.notices import LineMarked
 from conclave.chat.words.content import Edit
 from conclave.chat.words.line import LineKind

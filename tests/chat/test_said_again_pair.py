@@ -6,7 +6,8 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import EraseLine, PutPost, Recollect
+from conclave.chat.deeds import Recollect
+from conclave.chat.effects import EraseLine, PutPost
 from conclave.chat.reading import recollected
 from conclave.node import progress
 from conclave.values import replace

@@ -6,7 +6,8 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
-from conclave.chat.effects import AddLine, PutCertificate, PutState, Recollect, SendOriginals
+from conclave.chat.deeds import Recollect, SendOriginals
+from conclave.chat.effects import AddLine, PutCertificate, PutState
 from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.lobbies.sharing import STRANGERS_MOST
 from conclave.chat.notices import LineAdded

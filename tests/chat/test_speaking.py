@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import DropExpired, HearFile, LookAtFile
+from conclave.chat.deeds import HearFile, LookAtFile
+from conclave.chat.effects import DropExpired
 from conclave.chat.lobbies.rolls import ANSWERS_MOST, CALL_SECONDS
 from conclave.chat.notices import RollCalled
 from conclave.chat.settings import Settings

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.chat import events as ev
+from conclave.chat.deeds import Deed, Send
 from conclave.chat.delivery import STREAMS_KEPT
 from conclave.chat.desk import Desk, Settings, restore, step
-from conclave.chat.effects import Deed, Send
 from conclave.chat.lobbies.labels import ENDED_KEPT
 from conclave.chat.lobbies.lacks import RANGES
 from conclave.chat.lobbies.rolls import CALLS_KEPT

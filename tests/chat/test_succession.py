@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Wake
+from conclave.chat.deeds import Wake
 from conclave.chat.notices import LeaderChanged
 from conclave.wire.order import Ordered
 from tests.chat.desks import Table

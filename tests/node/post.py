@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conclave.chat import events as ev
-from conclave.chat.effects import Deposit, FindPackage, MailDone, Publish
+from conclave.chat.deeds import Deposit, FindPackage, MailDone, Publish
 from conclave.crypto.suite import HYBRID
 from conclave.mls import group
 from conclave.node.addresses import Addresses

@@ -15,7 +15,7 @@ from conclave.authority.limits import Rate
 from conclave.authority.revocation import suspend
 from conclave.authority.settings import AuthoritySettings
 from conclave.chat import events as ev
-from conclave.chat.effects import Deposit, FindPackage, MailDone, Publish
+from conclave.chat.deeds import Deposit, FindPackage, MailDone, Publish
 from conclave.errors import ConclaveError, DecodeError, LocalError, NetworkError, Refused, VerificationError
 from conclave.mls import group
 from conclave.node import deposits, inbox

@@ -13,8 +13,9 @@ import pytest
 
 from conclave.chat import desk as desks
 from conclave.chat import events as ev
+from conclave.chat.deeds import Deed, Resend, Send
 from conclave.chat.desk import Desk
-from conclave.chat.effects import Deed, Record, Resend, Send
+from conclave.chat.effects import Record
 from conclave.chat.groups import DEPUTIES
 from conclave.chat.notices import LineAdded
 from conclave.chat.work import Work

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conclave.chat.effects import Deposit, DepositEntries, PutEntry
+from conclave.chat.deeds import Deposit, DepositEntries
+from conclave.chat.effects import PutEntry
 from conclave.chat.events import DepositFailed
 from conclave.node.sendings import deposits_of
 from conclave.store.memory import MemoryStore

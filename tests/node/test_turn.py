@@ -9,8 +9,9 @@ import pytest
 
 from conclave.chat import desk as desks
 from conclave.chat import events as ev
+from conclave.chat.deeds import Deed, Send
 from conclave.chat.desk import Desk, step
-from conclave.chat.effects import Deed, PutState, Send
+from conclave.chat.effects import PutState
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 from conclave.node.turn import decide

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from conclave.chat import events as ev
-from conclave.chat.desk import Settings, restore
-from conclave.chat.effects import (
+from conclave.chat.deeds import (
     Deed,
     Deposit,
     DepositEntries,
@@ -26,7 +25,6 @@ from conclave.chat.effects import (
     MailDone,
     Publish,
     Recollect,
-    Record,
     Replay,
     Resend,
     Send,
@@ -36,6 +34,8 @@ from conclave.chat.effects import (
     Wake,
     Want,
 )
+from conclave.chat.desk import Settings, restore
+from conclave.chat.effects import Record
 from conclave.chat.reading import originals, recollected, unwound
 from conclave.chat.state import Desk, Judges, Own
 from conclave.errors import StorageError

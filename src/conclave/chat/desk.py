@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 
 from conclave.chat import events as ev
 from conclave.chat import links, mail, packages, passing
+from conclave.chat.deeds import Deed
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import Deed, Effect, Record
+from conclave.chat.effects import Effect, Record
 from conclave.chat.lobbies import (
     answering,
     apart,
@@ -46,7 +47,7 @@ from conclave.chat.lobbies import (
 from conclave.chat.lobbies.labels import own_handle
 from conclave.chat.lobby_state import Stage
 from conclave.chat.pair import Input, Ours
-from conclave.chat.pairs import duet, renewing, talk
+from conclave.chat.pairs import duet, lost, renewing, talk
 from conclave.chat.resuming import restore
 from conclave.chat.settings import Settings
 from conclave.chat.state import Desk
@@ -168,7 +169,7 @@ def _happened(work: Work, event: ev.Event) -> None:
                 work.stir(lobby.group)
         case ev.JudgesChanged(judges):
             anew, work.judges = judges is not work.judges, judges
-            duet.judged(work)
+            lost.judged(work)
             purging.judged(work, anew=anew)
         case _:
             _command(work, event)
@@ -179,7 +180,7 @@ def _arrived(work: Work, peer: str, frame: Frame) -> None:
         case Post():
             links.post_arrived(work, peer, frame, _take)
         case Ack():
-            duet.declined(work, peer, frame)
+            lost.declined(work, peer, frame)
             links.ack_arrived(work, peer, frame)
             asking.acknowledged(work, peer)
         case Ordered():

@@ -6,17 +6,8 @@ who claims to. Left out: what else it means in a lobby (``chat.lobbies.meaning``
 
 from __future__ import annotations
 
-from conclave.chat.effects import (
-    AddLine,
-    AddState,
-    AmendLine,
-    EraseLine,
-    HearFile,
-    LookAtFile,
-    PassLine,
-    SetPin,
-    SetReaction,
-)
+from conclave.chat.deeds import HearFile, LookAtFile
+from conclave.chat.effects import AddLine, AddState, AmendLine, EraseLine, PassLine, SetPin, SetReaction
 from conclave.chat.notices import LineChanged
 from conclave.chat.words.content import NEVER, Content, Delete, Edit, Offer, Pin, Reaction, Text
 from conclave.chat.words.line import Line, LineKind, Status

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from conclave.chat import delivery, records
+from conclave.chat.deeds import Recollect, Send
 from conclave.chat.delivery import Fate, Flight, Place
-from conclave.chat.effects import DropPosts, DropState, Recollect, Send
+from conclave.chat.effects import DropPosts, DropState
 from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Pair, Theirs
 from conclave.chat.state import Peer

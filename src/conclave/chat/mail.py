@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conclave.chat import delivery, groups, links
+from conclave.chat.deeds import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.delivery import Inbound, Place
-from conclave.chat.effects import Deposit, DepositEntries, DepositPosts, MailDone
 from conclave.chat.events import Deposited, DepositFailed
 from conclave.chat.lobbies import audience, speaking
 from conclave.chat.lobby_state import Lobby, Mailed, Stage, Step

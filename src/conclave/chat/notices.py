@@ -1,4 +1,4 @@
-"""What the core tells the fronts, as data; ``effects.Tell`` carries one of these."""
+"""What the core tells the fronts, as data; ``deeds.Tell`` carries one of these."""
 
 from __future__ import annotations
 

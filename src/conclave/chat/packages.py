@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 
 from conclave.chat import groups
-from conclave.chat.effects import Publish
+from conclave.chat.deeds import Publish
 from conclave.chat.state import Holder
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from conclave.chat.effects import Recollect, SendOriginals, Unwind
+from conclave.chat.deeds import Recollect, SendOriginals, Unwind
 from conclave.chat.events import Recollected, Unwound
 from conclave.chat.words.content import NEVER, Body, Edit, Offer, Text, decode_content
 from conclave.chat.words.originals import Signed, read_kept

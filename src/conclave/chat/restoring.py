@@ -49,7 +49,7 @@ So go the outbox (lines of it are marked as sent: they may have arrived since) a
 of them are said again: our next device may come in before they are ordered, and then they are not."""
 VERSION = 5
 """Older ones are read too: 1 says of no lobby who was in, up to 2 of none that we were leaving, or out of, up to 3 of
-none that we closed, nor where its order stood, and up to 4 of no pair which timer it had, and of no lobby who may have
+none that we closed, nor where its order stood, up to 4 of no pair which timer it had, and of no lobby who may have
 been out when: all may have been."""
 _ALL = (1 << 63) - 1
 

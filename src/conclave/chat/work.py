@@ -10,22 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from conclave.chat import delivery, package_records, peer_records, records
-from conclave.chat.effects import (
-    AddLine,
-    Deed,
-    DropExpired,
-    DropState,
-    MarkLine,
-    PutCertificate,
-    PutPost,
-    PutState,
-    Record,
-    Resend,
-    Send,
-    Tell,
-    Wake,
-    Want,
-)
+from conclave.chat.deeds import Deed, Resend, Send, Tell, Wake, Want
+from conclave.chat.effects import AddLine, DropExpired, DropState, MarkLine, PutCertificate, PutPost, PutState, Record
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.notices import LineAdded, LineMarked, Notice, Trouble
 from conclave.chat.pair import Theirs

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from conclave.chat.effects import Deposit
+from conclave.chat.deeds import Deposit
 from conclave.chat.events import Deposited, DepositFailed, Event
 from conclave.errors import ConclaveError, LocalError, NetworkError, Refused, VerificationError
 from conclave.mls.group import KeyPackage, Random, identify_package, read_key_package, seal_to

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from conclave.chat.effects import Deposit, FindPackage, MailDone, Publish
+from conclave.chat.deeds import Deposit, FindPackage, MailDone, Publish
 from conclave.chat.events import Event
 from conclave.mls.group import OwnKeyPackage, Random
 from conclave.net.authority_watch import MailWaits, StockLow

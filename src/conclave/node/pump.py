@@ -23,8 +23,7 @@ from typing import Protocol
 
 from conclave.chat import events as ev
 from conclave.chat import reading
-from conclave.chat.desk import Desk
-from conclave.chat.effects import (
+from conclave.chat.deeds import (
     Deed,
     Deposit,
     DepositEntries,
@@ -35,7 +34,6 @@ from conclave.chat.effects import (
     MailDone,
     Publish,
     Recollect,
-    Record,
     Replay,
     Resend,
     Send,
@@ -45,6 +43,8 @@ from conclave.chat.effects import (
     Wake,
     Want,
 )
+from conclave.chat.desk import Desk
+from conclave.chat.effects import Record
 from conclave.errors import ConclaveError, LocalError, NotReady, StorageError
 from conclave.node.mailroom import MailDeed
 from conclave.node.notices import Notice

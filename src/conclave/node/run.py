@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from conclave.chat import views
+from conclave.chat.deeds import HearFile, LookAtFile
 from conclave.chat.desk import restore
-from conclave.chat.effects import HearFile, LookAtFile
 from conclave.chat.events import (
     Arrived,
     Event,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from conclave.chat import reading
-from conclave.chat.effects import (
+from conclave.chat.deeds import (
     Deed,
     Deposit,
     DepositEntries,

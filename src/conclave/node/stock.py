@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from conclave.chat.effects import Publish
+from conclave.chat.deeds import Publish
 from conclave.chat.events import Event, PackageFound, PackageMissing, StockTold
 from conclave.errors import ConclaveError, LocalError, RemoteError
 from conclave.net.backoff import Backoff

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from conclave.chat import events as ev
+from conclave.chat.deeds import Deed, Tell
 from conclave.chat.desk import Desk, steps
-from conclave.chat.effects import Deed, Effect, Record, Tell
+from conclave.chat.effects import Effect, Record
 from conclave.chat.notices import LineAdded
 from conclave.errors import ConclaveError, LocalError
 from conclave.node.sendings import latest

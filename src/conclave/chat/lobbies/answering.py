@@ -26,7 +26,7 @@ from conclave.chat.lobbies.invitations import (
 from conclave.chat.lobbies.labels import free_label
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pair import Ours
-from conclave.chat.pairs import duet
+from conclave.chat.pairs import lost
 from conclave.chat.pairs.talk import trust
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError, VerificationError
@@ -71,7 +71,7 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         return
     if known is not None and known.stage is not Stage.ENDED:
         return  # we closed it
-    duet.give_way(work, question.group)
+    lost.give_way(work, question.group)
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
     lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
     former = lobby.inviter  # of one that had ended

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from conclave.chat import groups
+from conclave.chat.deeds import Recollect
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import Recollect
 from conclave.chat.lobbies import lacks, sharing
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.work import Work

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conclave.chat import groups
-from conclave.chat.effects import Replay
+from conclave.chat.deeds import Replay
 from conclave.chat.links import send
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.work import Work

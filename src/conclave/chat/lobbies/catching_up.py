@@ -7,7 +7,7 @@ Whose order counts is seen by the heads that they show; who leads is believed of
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.effects import Send
+from conclave.chat.deeds import Send
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, backups, healing, meaning, rejoining, terms
 from conclave.chat.lobby_state import Lobby, Step

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conclave.chat import groups
-from conclave.chat.effects import CutEntries, UnplaceLines, Unwind
+from conclave.chat.deeds import Unwind
+from conclave.chat.effects import CutEntries, UnplaceLines
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import apart, audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge

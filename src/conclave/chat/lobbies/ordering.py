@@ -8,7 +8,7 @@ leads (``chat.lobbies.leadership``), and what entries do to us as to everybody (
 from __future__ import annotations
 
 from conclave.chat import groups
-from conclave.chat.effects import Push
+from conclave.chat.deeds import Push
 from conclave.chat.links import send
 from conclave.chat.lobbies import changing, following, healing
 from conclave.chat.lobbies.audience import known, leads

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from conclave.chat import groups
-from conclave.chat.effects import SendOriginals
+from conclave.chat.deeds import SendOriginals
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, lacks, receipts, sharing
 from conclave.chat.lobby_state import Lobby, Step

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from conclave.chat import groups
-from conclave.chat.effects import DropEntries, Send, Unwind
+from conclave.chat.deeds import Send, Unwind
+from conclave.chat.effects import DropEntries
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import asking, audience, coming_in, ending, lacks, recalling, sharing, timers

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conclave.chat import groups
-from conclave.chat.effects import Recollect
+from conclave.chat.deeds import Recollect
 from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
 from conclave.chat.lobbies.voice import say_content, wait, without
 from conclave.chat.lobby_state import Lobby, Step

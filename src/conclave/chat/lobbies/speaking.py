@@ -9,7 +9,8 @@ group another one, it is protected anew. Left out: what an entry means (``chat.l
 from __future__ import annotations
 
 from conclave.chat import groups, records
-from conclave.chat.effects import DropState, KeepOriginal, Send
+from conclave.chat.deeds import Send
+from conclave.chat.effects import DropState, KeepOriginal
 from conclave.chat.hearing import Heard, hear, line_of
 from conclave.chat.lobbies import (
     asking,

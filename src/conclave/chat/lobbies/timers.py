@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conclave.chat import groups
-from conclave.chat.effects import ExpireLine, LookAtFile
+from conclave.chat.deeds import LookAtFile
+from conclave.chat.effects import ExpireLine
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience
 from conclave.chat.lobbies.voice import say_content

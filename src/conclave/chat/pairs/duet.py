@@ -7,16 +7,16 @@ handle's, of those that neither has lost) is spoken in, the others are only hear
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from conclave.chat import allowed, delivery, groups, links, packages, records, timers
+from conclave.chat import allowed, groups, links, packages, records, timers
+from conclave.chat.deeds import FindPackage, Send
 from conclave.chat.delivery import Fate
-from conclave.chat.effects import DropState, FindPackage, KeepOriginal, PutState, Send
+from conclave.chat.effects import DropState, KeepOriginal, PutState
 from conclave.chat.fifo import Fifo
 from conclave.chat.hearing import Heard, hear
 from conclave.chat.notices import Receipted
-from conclave.chat.pair import Theirs
-from conclave.chat.pairs import certificates, safety
+from conclave.chat.pairs import certificates, lost, safety
 from conclave.chat.state import PairGroup, Peer
 from conclave.chat.words.content import (
     FOR_GOOD,
@@ -35,7 +35,6 @@ from conclave.errors import DecodeError, LocalError, RemoteError, VerificationEr
 from conclave.mls import group as mls
 from conclave.mls.group import State
 from conclave.values import replace
-from conclave.wire.delivery import Ack
 from conclave.wire.limits import ID_BYTES
 from conclave.wire.packages import AskPackage
 from conclave.wire.posts import Begin, Message
@@ -139,15 +138,15 @@ def _post(work: Work, handle: str, unsaid: Unsaid) -> None:
     work.post(handle, Message(unsaid.id, group.id, sealed.payload), unsaid.id)
 
 
-def _flush(work: Work, handle: str, *, lost: bool) -> None:
-    """There is a group: what waited for it is said, and to who ``lost`` its home the timer that it does not know."""
+def _flush(work: Work, handle: str, *, gone: bool) -> None:
+    """There is a group: what waited for it is said, and to whose home is ``gone`` the timer that it does not know."""
     peer = work.peer(handle)
     waiting = tuple(peer.waiting)
     work.keep(replace(peer, waiting=Fifo()))
     for unsaid in waiting:
         work.record(DropState(records.waiting_key("@" + handle, unsaid.key)))
         _post(work, handle, unsaid)
-    if lost and peer.timer != FOR_GOOD and peer.pair.speaks:
+    if gone and peer.timer != FOR_GOOD and peer.pair.speaks:
         say(work, handle, groups.new_id(work), peer.timer, counted=False)
 
 
@@ -192,9 +191,9 @@ def package_found(work: Work, handle: str, data: bytes) -> None:
     state = mls.merge(alone, staged)
     told = certificates.met(work, handle, state, vouched=False)
     work.keep_session(state)
-    lost = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next), told=told)
+    gone = _adopt(work, handle, PairGroup(group, ours=True, turn=False, begun=work.peer(handle).out.next), told=told)
     work.post(handle, Begin(staged.welcome))
-    _flush(work, handle, lost=lost)
+    _flush(work, handle, gone=gone)
 
 
 def package_missing(work: Work, handle: str) -> None:
@@ -226,10 +225,10 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
     told = certificates.met(work, handle, state, vouched=False)
     work.keep_session(state)
     ended, number = certificates.revoked_in(work, state), work.peer(handle).out.next
-    lost = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number), told=told)
+    gone = _adopt(work, handle, PairGroup(state.group_id, ours=False, turn=True, dead=ended, begun=number), told=told)
     peer = work.peer(handle)
-    if spoken(peer) is not None and (lost or len(peer.waiting)):
-        _flush(work, handle, lost=lost)
+    if spoken(peer) is not None and (gone or len(peer.waiting)):
+        _flush(work, handle, gone=gone)
     return Fate.TAKEN
 
 
@@ -275,7 +274,7 @@ def passed(work: Work, peer: Peer) -> None:
 def _adopt(work: Work, handle: str, group: PairGroup, *, told: bool) -> bool:
     """Hold a new group. Whether it takes the place of those that the peer has lost."""
     peer = work.peer(handle)
-    kept = _in_order(work, handle, (group, *peer.groups))
+    kept = lost.in_order(work, handle, (group, *peer.groups))
     safety.moved(work, peer, kept[0], told=told)
     for old in kept[GROUPS_KEPT:]:
         work.drop_session(old.id)
@@ -288,65 +287,6 @@ def due(work: Work, peer: Peer, at: float) -> None:
     """Our keys are to be renewed at this time (UNIX seconds), or as soon behind it as it is our turn."""
     work.keep(replace(peer, updated=at))
     work.wake(at)
-
-
-def _in_order(work: Work, handle: str, every: tuple[PairGroup, ...]) -> tuple[PairGroup, ...]:
-    """The newest first, but the one that both choose before all."""
-    ours_first = work.me < handle
-    chosen = min(every, key=lambda one: (one.dead, one.ours is not ours_first, every.index(one)))
-    return (chosen, *(one for one in every if one is not chosen))
-
-
-def declined(work: Work, handle: str, ack: Ack) -> None:
-    """Groups that the peer could not enter, has lost, or in which it could not take our fresh keys, are dead.
-
-    Who declines words, and not because it rejects us, holds no group that was there when they were said.
-    """
-    peer = work.peer(handle)
-    if ack.stream != peer.out.stream or not ack.declined:
-        return
-    refused = {number for number in delivery.unread(ack) if peer.out.base <= number <= ack.number}
-    said = max((one.number for one in peer.out.lines if one.number in refused), default=-1)
-    if peer.pair.theirs is Theirs.REJECTED:
-        said = -1
-    ended = {
-        one.id
-        for one in peer.groups
-        if one.begun <= said or one.renewed in refused or (one.ours and one.begun in refused)
-    }
-    if any(one.id in ended and not one.dead for one in peer.groups):
-        again = any(one.dead for one in peer.groups)  # it may go on like this: no faster than so
-        end(work, handle, ended)
-        work.keep(replace(work.peer(handle), sought=work.now if again else 0.0))
-
-
-def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
-    """Nothing more is said in these groups: what is said next begins another one."""
-    peer = work.peer(handle)
-    groups = tuple(replace(one, dead=one.dead or one.id in ended) for one in peer.groups)
-    groups = _in_order(work, handle, groups)
-    safety.moved(work, peer, groups[0])
-    work.keep(replace(work.peer(handle), groups=groups))
-
-
-def give_way(work: Work, group: bytes) -> None:
-    """A lobby has this id: a peer that knew it began a pair by it, so that we would not get into the lobby."""
-    for peer in work.peers():
-        if any(one.id == group for one in peer.groups):
-            end(work, peer.handle, {group})
-            ended = work.peer(peer.handle)
-            work.keep(replace(ended, groups=tuple(one for one in ended.groups if one.id != group)))
-            work.drop_session(group)
-
-
-def judged(work: Work) -> None:
-    """Who is believed changed: a group in which either shows a revoked certificate is dead."""
-    for peer in work.peers():
-        ended = {
-            one.id for one in peer.groups if not one.dead and certificates.revoked_in(work, work.session(one.id))
-        }
-        if ended:
-            end(work, peer.handle, ended)
 
 
 # --- hearing ---

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from conclave.chat import allowed
 from conclave.chat.delivery import Fate
-from conclave.chat.pairs import certificates, duet, safety
+from conclave.chat.pairs import certificates, duet, lost, safety
 from conclave.chat.state import PairGroup, Peer
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
@@ -35,7 +35,7 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
     except RemoteError as error:
         work.trouble(handle, f"{handle} could not renew its keys: {error}")
         if not known.turn:  # its author has gone on to where we cannot follow
-            duet.end(work, handle, {known.id})
+            lost.end(work, handle, {known.id})
         return Fate.DECLINED
     before, state = state, mls.merge(staged.state, staged)
     certificates.met(work, handle, state, vouched=True)
