@@ -1,4 +1,4 @@
-"""A member refuses what is for the leader alone to refuse, after it showed a head far ahead."""
+"""A member refuses what is for the leader alone to refuse, after a head far ahead; a leader lets nobody go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
-from conclave.wire.order import Refusal, Refused
+from conclave.wire.order import Refusal, Refused, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_following import far_ahead
 from tests.chat.test_hostile_terms import coming_in
@@ -47,4 +47,13 @@ def test_it_does_not_end_a_lobby_for_who_leaves_it(table: Table, *, linked: bool
     table.drop = lambda *_: False
     table.run(60)
     assert table.words("cem")[-1] == "a last word"
+    assert table.stages()["burak"] == "ended"
+
+
+def test_who_leaves_goes_though_a_leader_that_beats_orders_nothing_of_it(table: Table) -> None:
+    table.drop = lambda one, other, frame: (one, other) == ("burak", "ayse") and isinstance(frame, Submit)
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(60)
+    assert table.stages()["burak"] == "leaving"
+    table.run(90)
     assert table.stages()["burak"] == "ended"

@@ -65,7 +65,7 @@ def test_words_behind_a_commit_that_came_too_late_come(table: Table) -> None:
     assert table.words("cem")[-1] == "one"
 
 
-def refuse(*_: object) -> None:
+def refuse(*_: object, **__: object) -> None:
     """As ``examine``."""
     raise VerificationError("its authority took it back")
 

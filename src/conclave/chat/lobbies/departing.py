@@ -9,7 +9,7 @@ from conclave.chat import groups
 from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import audience, speaking
+from conclave.chat.lobbies import audience, catching_up, speaking
 from conclave.chat.lobbies.asking import in_already
 from conclave.chat.lobbies.ending import end, out
 from conclave.chat.lobbies.invitations import decline
@@ -101,7 +101,7 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
 
 
 def _forsaken(work: Work, lobby: Lobby) -> Lobby:
-    """The lobby, with how long our leader has left, or we lead, and nobody followed who would put us out."""
+    """The lobby, with how long nobody has been there who would put us out."""
     seconds, counted = lobby.forsaken, lobby.watch.forsaken
     if not _alone(work, lobby) or work.session(lobby.group) is None:
         seconds, counted = 0, Waited()
@@ -117,13 +117,15 @@ def _forsaken(work: Work, lobby: Lobby) -> Lobby:
 
 
 def _alone(work: Work, lobby: Lobby) -> bool:
-    """Whether our leader left; or we lead, nobody who is there follows us, and nobody lacks words of our order.
+    """Whether nobody would put us out: our leader left, or orders nothing of ours, though it is heard.
 
-    Who is there may follow another half, in which nobody met us. Or it hangs, and others are yet to have the words.
+    Or we lead, nobody who is there follows us, and nobody lacks words of our order. Who is there may follow another
+    half, in which nobody met us. Or it hangs, and others are yet to have the words.
     """
     people = lobby.watch.followers
     if people is None:
-        return lobby.intents.removes.get(lobby.leader) == groups.LEFT
+        kept = bool(lobby.voice.flying) and catching_up.leads_us(work, lobby)
+        return kept or lobby.intents.removes.get(lobby.leader) == groups.LEFT
     members = {handle: one for handle, one in people.items() if not one.until and handle not in work.expelled}
     return (
         any(one.linked for one in members.values())
