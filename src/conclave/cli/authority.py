@@ -6,13 +6,13 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conclave.cli.context import Json, PassphraseFile, context_of, emit, note, read_passphrase, say, table, typed
+from conclave.cli.moments import dated
 from conclave.errors import NotReady
 
 if TYPE_CHECKING:  # imported where they are used: --help must be quick
@@ -128,7 +128,7 @@ def invite(
     say(str(line), whole=True)
     if qr:
         _draw(str(line))
-    note(f"for one device of {person}, until {_time(line.expires)}; they type: conclave join '<the line>'")
+    note(f"for one device of {person}, until {dated(line.expires)}; they type: conclave join '<the line>'")
     if not served:
         note("the authority is not being served now: conclave authority serve")
 
@@ -191,7 +191,7 @@ def users(
                 row["handle"],
                 f"suspended: {row['suspended']}" if row["suspended"] else "online" if row["online"] else "away",
                 ", ".join(_device(row, device) for device in row["devices"]) or "none yet",
-                _time(max((c["not_after"] for c in row["certificates"] if not c["revoked"]), default=0)),
+                dated(max((c["not_after"] for c in row["certificates"] if not c["revoked"]), default=0)),
                 row["name"],
             )
             for row in rows
@@ -318,7 +318,7 @@ def sign(
         emit(rows)
         return
     for row in rows:
-        say(f"{row['file']}: {row['handle']}/{row['device']} {row['profile']}, until {_time(row['not_after'])}")
+        say(f"{row['file']}: {row['handle']}/{row['device']} {row['profile']}, until {dated(row['not_after'])}")
         if row["account_made"]:
             note(f"there was no account {row['handle']}: it was made, on your word")
         elif row["vouched"]:
@@ -381,7 +381,7 @@ def _show(row: AuditEntry, *, as_json: bool) -> None:
         fields = {"who": row.who, "action": row.action, "what": row.what, "origin": row.origin}
         emit([{"id": row.id, "at": row.at, **fields, "outcome": row.outcome}])
     else:
-        say(f"{_time(row.at)}  {row.who:<12} {row.action:<8} {row.outcome:<16} {row.what}  ({row.origin})")
+        say(f"{dated(row.at)}  {row.who:<12} {row.action:<8} {row.outcome:<16} {row.what}  ({row.origin})")
 
 
 def _hint(served: bool) -> None:
@@ -395,7 +395,3 @@ def _draw(line: str) -> None:
     import segno
 
     segno.make(line, error="l").terminal(out=sys.stdout, compact=True)
-
-
-def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}" if seconds else "-"

@@ -22,6 +22,12 @@ def moment(at: float, now: float | None = None) -> str:
     return f"{when:%d.%m. %H:%M}" if when.year == today.year else f"{when:%d.%m.%Y %H:%M}"
 
 
+def dated(at: float, *, seconds: bool = True) -> str:
+    """``2026-11-26 03:48:21``, for what is looked up later; ``-`` for never."""
+    when = datetime.fromtimestamp(at).astimezone()
+    return "-" if not at else f"{when:%Y-%m-%d %H:%M:%S}" if seconds else f"{when:%Y-%m-%d %H:%M}"
+
+
 def clock(at: float, now: float | None = None) -> str:
     """``03:48``; with the date where that is not today's, or the time is an hour or more in the future."""
     when, today = _both(at, now)

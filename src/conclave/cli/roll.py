@@ -6,13 +6,13 @@ Left out: the certificates' own checks, which every device makes by itself.
 from __future__ import annotations
 
 import io
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.lobby import Lobby
+from conclave.cli.moments import dated
 from conclave.cli.people import Who
 from conclave.errors import UsageError
 from conclave.node.client import NodeClient
@@ -45,7 +45,12 @@ def roll(
         table(
             ("MEMBER", "ANSWER", "CERTIFICATE UNTIL", "SHA-256"),
             (
-                (m["handle"], _answer(m["present"], m["me"]), _day(m["until"]), _print(m["fingerprint"]))
+                (
+                    m["handle"],
+                    _answer(m["present"], m["me"]),
+                    dated(m["until"], seconds=False),
+                    _print(m["fingerprint"]),
+                )
                 for m in result["members"]
             ),
         )
@@ -59,10 +64,6 @@ def _answer(present: bool, me: bool) -> str:
 
 def _print(fingerprint: str) -> str:
     return f"{fingerprint[:16]}…" if fingerprint else "-"
-
-
-def _day(until: float) -> str:
-    return f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M}" if until else "-"
 
 
 def verify(
@@ -101,7 +102,7 @@ def verify(
             _show_qr(result["number"])
         for handle, certificate in result["certificates"].items():
             shown = _print(certificate["fingerprint"])
-            note(f"{handle}'s certificate: SHA-256 {shown}, valid until {_day(certificate['until'])}")
+            note(f"{handle}'s certificate: SHA-256 {shown}, valid until {dated(certificate['until'], seconds=False)}")
         for label, fingerprint in result.get("elsewhere", {}).items():
             note(f"in {label} {result['peer']} shows another certificate, SHA-256 {_print(fingerprint)}:")
             note(f"this number says nothing of it: say something to {peer}, which may bring keys with it, then again")
