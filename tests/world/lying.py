@@ -61,7 +61,7 @@ class LyingTown(RoughTown):
         if name != self.liar.name or self.healed:
             super().send(name, peer, frame)
             return
-        for said in self._lies(frame):
+        for said in self.lies(frame):
             if said is frame:
                 super().send(name, peer, frame)
             elif link := self.links.get(frozenset((name, peer))):
@@ -72,7 +72,7 @@ class LyingTown(RoughTown):
             self._leaked(sender, decode(one))
         if sender != self.liar.name or self.healed:
             super().deposit(sender, peer, frames)
-        elif lies := tuple(encode_frame(said) for one in frames for said in self._lies(decode(one))):
+        elif lies := tuple(encode_frame(said) for one in frames for said in self.lies(decode(one))):
             self.leave(sender, peer, lies)
 
     def under_way(self, name: str, lobby: Lobby, /) -> bool:
@@ -81,7 +81,8 @@ class LyingTown(RoughTown):
         alone = state is not None and set(groups.roster(state)) <= {name, self.liar.name}
         return super().under_way(name, lobby) and not waits and not alone
 
-    def _lies(self, frame: Frame) -> list[Frame]:
+    def lies(self, frame: Frame) -> list[Frame]:
+        """What the liar sends in place of ``frame``."""
         lobbies = self.nodes[self.liar.name].desk.lobbies.values()
         return self.liar.says(frame, [one.order for one in lobbies if one.order is not None])
 
