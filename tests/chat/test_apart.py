@@ -282,3 +282,35 @@ def test_who_makes_the_others_keep_the_same_back_again_and_again_fills_nobodys_m
     peer = table.desks["burak"].peers.get("cem")
     assert peer is not None
     assert peer.out.count == 1
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_words_given_apart_by_a_newcomer_reach_who_was_away(*, away: bool) -> None:
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif", "zoe"))
+    table.run(60)
+    table.part({"ayse", "elif", "zoe"}, {"burak", "cem"}, {"deniz"})
+    ask_in(table, "ayse", "elif")
+    table.run(20)
+    table.say("ayse", "#ops", "alone")
+    table.run(20)
+    assert table.words("elif") == ["alone"]
+    table.run(60)
+    ask_in(table, "ayse", "zoe")
+    table.run(60)
+    others = {"elif", "burak", "cem", "zoe"}
+    if away:
+        table.part(others, {"ayse"}, {"deniz"})
+    else:
+        table.part(others | {"deniz"}, {"ayse"})
+    table.run(20)
+    table.put("burak", ev.InviteTo("ops", ("elif", "zoe")))
+    table.run(120)
+    assert "elif" in table.view("burak").roster
+    if away:  # deniz comes back, and reaches elif a little before it reaches the others
+        table.part(others, {"elif", "deniz"}, {"ayse"})
+        table.run(20)
+    table.part(others | {"deniz"}, {"ayse"})
+    table.run(600, 2)
+    assert table.words("zoe") == []
+    assert "alone" in table.words("burak")
+    assert "alone" in table.words("deniz")

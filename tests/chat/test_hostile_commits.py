@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups
+from conclave.chat import allowed, groups
 from conclave.chat.allowed import LEAF_BYTES
 from conclave.chat.deeds import Send
-from conclave.chat.lobbies import changing
+from conclave.chat.lobbies import changing, speaking
 from conclave.chat.work import Work
 from conclave.errors import RemoteError
 from conclave.mls import group as mls
@@ -278,3 +278,25 @@ def test_nobody_begins_a_pair_whose_words_are_large(size: int) -> None:
     peer = table.desks["ayse"].peers.get("burak")
     assert peer is not None
     assert bool(peer.groups) is not bool(size)
+
+
+def test_a_group_that_its_leader_made_large_is_well_again_with_the_next_change() -> None:
+    """Nobody takes what ayse orders of its own; all come in anew, by the group as it shows it."""
+    room = Committer()
+    table, state = room.table, room.state("ayse")
+    large = GroupContextExtensions((Extension(groups.DEPUTIES, bytes(300_000)),))
+    staged = mls.commit(state, [large], verify=JUDGES.members, now=table.now, random=table.random)
+    work = Work(table.desks["ayse"], table.now, table.random)
+    speaking.commit(work, table.state("ayse", room.group), staged, state.number)
+    table.desks["ayse"] = work.done()[0]
+    table.put("ayse", ev.Tick())
+    table.run(60)
+    table.say("cem", "#ops", "hello")
+    table.run(30)
+    assert "hello" in table.words("burak")
+    for name in ("burak", "cem"):
+        allowed.demand_context(room.state(name).epoch.context.extensions)
+    table.put("cem", ev.InviteTo("#ops", ("deniz",)))
+    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="#ops"))
+    table.run(30)
+    assert "deniz" in table.view("burak").roster

@@ -9,8 +9,9 @@ from conclave.chat import groups, views
 from conclave.chat.lobby_state import Stage
 from conclave.chat.work import Work
 from conclave.errors import LocalError, Refused, RemoteError
+from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Submit, decode_ordered
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -395,3 +396,28 @@ def test_who_went_unseen_and_was_asked_in_again_stays() -> None:
     table.run(60)
     assert table.stages()["cem"] == "member"
     assert "cem" in table.view("deniz").roster
+
+
+def test_who_leaves_says_all_of_it_while_the_leader_orders_it() -> None:
+    table = together("ayse", "burak", "cem")
+    table.run(60)
+    seen: dict[int, float] = {}
+    last = [0.0]
+
+    def slow(one: str, other: str, frame: Frame) -> bool:
+        if (one, other) != ("burak", "ayse") or not isinstance(frame, Submit) or frame.number in seen:
+            return False
+        if table.now - last[0] < 6:
+            return True
+        last[0] = seen[frame.number] = table.now
+        return False
+
+    table.drop = slow
+    for number in range(70):
+        table.say("burak", "#ops", str(number))
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(290)
+    early = len(table.words("ayse"))
+    assert early > 30  # the leader orders one after the other
+    table.run(400)
+    assert table.words("ayse")[-70:] == [str(number) for number in range(70)]

@@ -52,6 +52,15 @@ def read_deputies(extensions: tuple[Extension, ...]) -> tuple[str, ...]:
     return decode(extensions[0].data, lambda r: r.vector(_handle, _DEPUTIES_BYTES))
 
 
+def spoilt(state: State) -> bool:
+    """Whether a lobby agrees on what is none of its business: it is in all that is signed there."""
+    try:
+        read_deputies(state.epoch.context.extensions)
+    except DecodeError:
+        return True
+    return False
+
+
 def deputies(state: State) -> tuple[str, ...]:
     """A lobby's deputies, first first."""
     try:

@@ -218,6 +218,8 @@ class Watch:
     ahead: Mapping[str, int] = field(
         default_factory=dict
     )  # who showed more of the order than we had, and up to where
+    strangers: Mapping[str, float] = field(default_factory=dict)
+    """Who gave us words and is no member as far as we know, and since when (UNIX seconds)."""
     source: str = ""  # of whom was fetched last
     fetching: int = 0  # last entry of the fetch under way; 0: none
     fetched: float = 0.0  # UNIX seconds of that fetch
@@ -229,6 +231,7 @@ class Watch:
     renew: float = 0.0  # when our keys are to be renewed
     parting: float = 0.0  # when we last said that we leave
     forsaken: Waited = Waited()  # seconds beyond the lobby's, and when they were counted last
+    unsaid: int = 0  # so much of ours had no place then
     vouched: Mapping[str, Run] = field(default_factory=dict)  # whom others follow, while we come from a backup
     vouching: float = 0.0  # since when others say so
     absent: frozenset[str] = frozenset()  # who says that it is not in, while we come from a backup

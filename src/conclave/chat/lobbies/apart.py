@@ -12,12 +12,17 @@ from collections.abc import Collection, Sequence
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
 from conclave.chat.delivery import Fate
-from conclave.chat.lobbies import lacks, sharing
-from conclave.chat.lobby_state import Lobby
+from conclave.chat.lobbies import catching_up, lacks, sharing
+from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.values import replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.posts import Handshake
+
+STRANGE_SECONDS = 30.0
+"""Who is no member as far as we know waits so long for an answer where our leader is there ..."""
+STRANGERS_MOST = 64
+"""... so many of them."""
 
 Line = tuple[str, bytes]
 """Author and id."""
@@ -78,6 +83,19 @@ def recollected(
     return tuple(one for one in missing if one not in due)
 
 
+def _behind(work: Work, lobby: Lobby, handle: str) -> bool:
+    """Whether we may yet hear that ``handle`` came in; who leads, or is with its leader for a while, has heard."""
+    if lobby.order is None or lobby.leader == work.me:
+        return False
+    since = lobby.watch.strangers.get(handle, work.now)
+    strangers = {**lobby.watch.strangers, handle: since}
+    strangers = dict(list(strangers.items())[-STRANGERS_MOST:])
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, strangers=strangers)))
+    ahead = any(seq > lobby.order.seq for seq in lobby.watch.ahead.values())
+    caught_up = lobby.healing.step is Step.SOUND and catching_up.leads_us(work, lobby) and not ahead
+    return not caught_up or abs(work.now - since) < STRANGE_SECONDS
+
+
 def _post(work: Work, handle: str, group: bytes, batch: Sequence[bytes]) -> None:
     part, size = list[bytes](), 0
     for data in batch:
@@ -90,14 +108,15 @@ def _post(work: Work, handle: str, group: bytes, batch: Sequence[bytes]) -> None
 
 
 def given(work: Work, handle: str, words: Handshake) -> Fate:
-    """A member gives us what was said while we were in, and is kept back from others. Raises ``DecodeError``."""
+    """A member gives us what was said while we were in, and is kept back from others. Raises ``DecodeError``.
+
+    Who came in while we were away is a member for all others: it is answered once we have caught up.
+    """
     lobby, state = work.lobby(words.group), work.session(words.group)
-    if (
-        lobby is None
-        or not lobby.follows
-        or handle not in (groups.roster(state) if state is not None else lobby.asked)
-    ):
+    if lobby is None or not lobby.follows:
         return Fate.DECLINED
+    if handle not in (groups.roster(state) if state is not None else lobby.asked):
+        return Fate.LEFT if state is not None and _behind(work, lobby, handle) else Fate.DECLINED
     items = decode(words.message, lambda r: r.vector(Reader.opaque))
     sharing.take(work, lobby, handle, [(0, data) for data in items], ordered=False)
     return Fate.TAKEN

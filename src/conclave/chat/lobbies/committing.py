@@ -123,9 +123,15 @@ def _could_not(work: Work, lobby: Lobby, state: State, error: Exception) -> None
 
 
 def _due(work: Work, lobby: Lobby) -> Lobby:
-    """Our keys are to be renewed at their time, and our leaf has our newest certificate."""
+    """Our keys are to be renewed at their time, and our leaf has our newest certificate.
+
+    Who came in anew took the group as its leader shows it: what it should not agree on goes by whose commit is first.
+    """
     state = work.session(lobby.group)
     own = work.own
+    if state is not None and lobby.intents.deputies is None and groups.spoilt(state):
+        lobby = replace(lobby, intents=replace(lobby.intents, deputies=()))
+        work.keep_lobby(lobby, reworded=True)
     renewed = (
         own is not None and state is not None and mls.credential(state, state.epoch.me) != own.credential
     )  # fmt: skip
@@ -167,8 +173,9 @@ def _proposals(
                 proposals.append(mls.Add(mls.read_key_package(data)))
     elif adds:
         late = min(late or lobby.watch.gather, lobby.watch.gather)
-    if lobby.intents.deputies is not None and lobby.intents.deputies != groups.deputies(state):
-        proposals.append(mls.GroupContextExtensions((groups.deputies_extension(lobby.intents.deputies),)))
+    wanted = lobby.intents.deputies
+    if wanted is not None and (wanted != groups.deputies(state) or groups.spoilt(state)):
+        proposals.append(mls.GroupContextExtensions((groups.deputies_extension(wanted),)))
     if apart and not proposals and not lobby.intents.update:
         proposals.append(mls.Add(mls.read_key_package(adds[apart[0]])))
     return proposals, reasons, late

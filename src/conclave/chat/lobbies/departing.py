@@ -101,17 +101,18 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
 
 
 def _forsaken(work: Work, lobby: Lobby) -> Lobby:
-    """The lobby, with how long nobody has been there who would put us out."""
+    """The lobby, with how long nobody has been there who would put us out, or put in order what we say."""
     seconds, counted = lobby.forsaken, lobby.watch.forsaken
-    if not _alone(work, lobby) or work.session(lobby.group) is None:
+    unsaid = len(lobby.voice.flying) + len(lobby.voice.waiting)
+    if unsaid < lobby.watch.unsaid or not _alone(work, lobby) or work.session(lobby.group) is None:
         seconds, counted = 0, Waited()
     else:
         counted = counted.seen(work.now, FORSAKEN_STEP_SECONDS)
         if counted.seconds >= FORSAKEN_STEP_SECONDS:
             seconds, counted = seconds + int(counted.seconds), Waited(counted.seconds % 1, work.now)
     kept = seconds != lobby.forsaken
-    if kept or counted != lobby.watch.forsaken:
-        lobby = replace(lobby, forsaken=seconds, watch=replace(lobby.watch, forsaken=counted))
+    if kept or (counted, unsaid) != (lobby.watch.forsaken, lobby.watch.unsaid):
+        lobby = replace(lobby, forsaken=seconds, watch=replace(lobby.watch, forsaken=counted, unsaid=unsaid))
         work.keep_lobby(lobby, reworded=kept)
     return lobby
 
