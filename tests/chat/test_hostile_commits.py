@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from conclave.chat import events as ev
 from conclave.chat import allowed, groups
+from conclave.chat import events as ev
 from conclave.chat.allowed import LEAF_BYTES
 from conclave.chat.deeds import Send
 from conclave.chat.lobbies import changing, speaking

@@ -7,12 +7,12 @@ out: what is kept back (``chat.lobbies.coming_in``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
 from conclave.chat.delivery import Fate
-from conclave.chat.lobbies import catching_up, lacks, sharing
+from conclave.chat.lobbies import catching_up, sharing
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
 from conclave.values import replace
@@ -26,22 +26,6 @@ STRANGERS_MOST = 64
 
 Line = tuple[str, bytes]
 """Author and id."""
-
-
-def lacking(
-    me: str, lobby: Lobby, people: Collection[str], lines: Sequence[tuple[str, bytes, int]]
-) -> dict[Line, tuple[str, ...]]:
-    """Who of these ``people`` was in for certain when which line was said, and does not tell to have it."""
-    healing, marks = lobby.healing, lobby.ears.marks
-
-    def lacks_it(one: str, seq: int) -> bool:
-        mark, unseen = marks.get(one), healing.unseen.get(one, ())
-        return healing.since(one) < seq and not lacks.within(unseen, seq) and not (mark and mark.covers(seq))
-
-    return {
-        (author, identity): tuple(one for one in people if one not in (me, author) and lacks_it(one, seq))
-        for author, identity, seq in lines
-    }
 
 
 def _due(lobby: Lobby) -> list[Line]:

@@ -18,6 +18,22 @@ from conclave.values import replace
 from conclave.wire.order import Head, Run
 
 
+def lacking(
+    me: str, lobby: Lobby, people: Collection[str], lines: Sequence[tuple[str, bytes, int]]
+) -> dict[tuple[str, bytes], tuple[str, ...]]:
+    """Who of these ``people`` was in for certain when which line was said, and does not tell to have it."""
+    healing, marks = lobby.healing, lobby.ears.marks
+
+    def lacks_it(one: str, seq: int) -> bool:
+        mark, unseen = marks.get(one), healing.unseen.get(one, ())
+        return healing.since(one) < seq and not lacks.within(unseen, seq) and not (mark and mark.covers(seq))
+
+    return {
+        (author, identity): tuple(one for one in people if one not in (me, author) and lacks_it(one, seq))
+        for author, identity, seq in lines
+    }
+
+
 def kept_back(work: Work, lobby: Lobby, was: Collection[str], people: Collection[str], place: int) -> Lobby:
     """The same where we are in with ``people``, behind entry ``place``: what we have has no place behind that one.
 

@@ -14,7 +14,7 @@ from conclave.chat import groups
 from conclave.chat.deeds import Unwind
 from conclave.chat.effects import CutEntries, UnplaceLines
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import apart, audience, coming_in, ending, lacks, receipts, sharing, terms, timers
+from conclave.chat.lobbies import audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
@@ -171,7 +171,7 @@ def unwound(
     state = work.session(group)
     was = tuple(groups.roster(state)) if state is not None else lobby.asked
     places = {**lobby.healing.places, **{(author, identity): seq for author, identity, seq in lines}}
-    lacking = {**lobby.healing.apart, **apart.lacking(work.me, lobby, was, lines)}
+    lacking = {**lobby.healing.apart, **coming_in.lacking(work.me, lobby, was, lines)}
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
