@@ -24,6 +24,7 @@ from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Answer, Begin, Choice, Handshake, Parcel, Welcome, pack_parcel
 from tests.chat.desks import Table, read_frame, together
 from tests.chat.people import JUDGES, own
+from tests.chat.test_healing_again import ask_in
 from tests.mls.forge import forge_commit
 
 NAME = 1
@@ -296,7 +297,7 @@ def test_a_group_that_its_leader_made_large_is_well_again_with_the_next_change()
     assert "hello" in table.words("burak")
     for name in ("burak", "cem"):
         allowed.demand_context(room.state(name).epoch.context.extensions)
-    table.put("cem", ev.InviteTo("#ops", ("deniz",)))
-    table.put("deniz", ev.AnswerRequest("cem", accept=True, lobby="#ops"))
+    table.link("cem", "deniz")
+    ask_in(table, "cem", "deniz")
     table.run(30)
     assert "deniz" in table.view("burak").roster

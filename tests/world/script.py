@@ -128,9 +128,16 @@ class Town(World):
                     return False
                 if lobby.healing.pull and not self._apart(node.name, lobby.group):
                     return False
-                if lobby.intents.some:
+                if lobby.intents.some or self._leaderless(lobby):
                     return False
         return not self.differences()
+
+    def _leaderless(self, lobby: Lobby) -> bool:
+        """Whether its leader is out, and it is yet to be noticed."""
+        if lobby.leader in self.expelled or lobby.stage is not Stage.MEMBER:
+            return False
+        there = self.nodes[lobby.leader].desk.lobbies.get(lobby.group)
+        return there is None or there.stage is Stage.ENDED
 
     def _hopeless(self, node: Node) -> bool:
         """Everything that waits waits for somebody who is expelled."""

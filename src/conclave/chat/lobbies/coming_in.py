@@ -6,7 +6,7 @@ came in itself. Left out: how we come in (``chat.lobbies.rejoining``, ``chat.lob
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from conclave.chat.effects import UnplaceLines
 from conclave.chat.lobbies import lacks, receipts
