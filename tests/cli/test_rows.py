@@ -6,6 +6,7 @@ import io
 import os
 import termios
 from typing import Any
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -114,3 +115,34 @@ def test_a_terminal_has_columns_and_nothing_else_has() -> None:
     termios.tcsetwinsize(other, (24, WIDE))
     with os.fdopen(one, "wb"), os.fdopen(other, "w") as terminal:
         assert (rows.columns(terminal), rows.columns(io.StringIO())) == (WIDE, 0)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("mark", ["\u0323", "\U00016fe4"])
+@pytest.mark.parametrize("first", ["[👍 cem]", "(deleted)", "↳ cem:", "[read]"])
+def test_nor_behind_a_mark_that_draws_nothing(first: str, mark: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for filler in range(1, 80):
+        for row in shown(capsys, "x" * filler + mark + first):
+            assert not "".join(one for one in row if category(one)[0] != "M").strip().startswith(first)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2002", " "])
+def test_no_words_say_when_they_arrived(blank: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = shown(capsys, f"hello  (arrived{blank}01:48)")
+    assert rows.SAID in row
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_quote_that_is_folded_begins_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    for filler in range(1, 80):
+        reply = {"from": "burak-at-the-desk-of-the-ward-7x", "text": "x" * filler + ' cem: "I resign'}
+        shown_rows = shown(capsys, "as you say", reply=reply)
+        assert sum(rows.ANSWERS in row for row in shown_rows) == 1
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("text", ["\U0001f468\u200d\U0001f469\u200d\U0001f467" * 30, "क्\u200dष" * 40, "❤\ufe0f" * 40])
+def test_what_is_drawn_as_one_is_not_cut(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in range(6):
+        assert "\ufffd" not in "".join(shown(capsys, "x" * more + text))

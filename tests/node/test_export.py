@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from conclave.errors import LocalError, StorageError
 from conclave.node import export as module
 from conclave.node.export import export
 from conclave.node.identity import Identity
-from conclave.node.newfile import new_file
+from conclave.node.newfile import new_file, sync_folder
 from conclave.node.paths import vault_path
 from conclave.store import peer as database
 from conclave.store.memory import MemoryStore
@@ -180,3 +183,15 @@ def test_a_name_that_is_taken_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(LocalError), new_file(tmp_path / "link"):
         pass
+
+
+@pytest.mark.parametrize(("number", "refused"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_synced_is_a_disk_that_fails(
+    number: int, *, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="Input") if refused else nullcontext():
+        sync_folder(tmp_path)

@@ -30,6 +30,17 @@ def test_addresses_to_listen_at() -> None:
     assert parse_listen("127.0.0.1:0") == ("127.0.0.1", 0)
     assert parse_listen("[::1]:8443") == ("::1", 8443)
     assert parse_listen(":7443") == ("", 7443)
-    for text in ("8443", "host:", "host:99999", "host:x", "host:-1", "host:\u0661", "nonsense"):
+    for text in (
+        "8443",
+        "host:",
+        "host:99999",
+        "host:x",
+        "host:-1",
+        "host:\u0661",
+        "nonsense",
+        "[::1:0",
+        "::1]:0",
+        "[[::1]]:0",
+    ):
         with pytest.raises(UsageError, match="listen at"):
             parse_listen(text)

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import TextIO
-from unicodedata import east_asian_width
+from unicodedata import category, east_asian_width
 
 ANSWERS = "↳"
 """Begins a row of ours that says what a line answers."""
@@ -22,7 +22,9 @@ BEHIND = 8
 ROOM = 16
 """Cells that a row has at least: beside what stands before it, or below."""
 
-_OURS = re.compile(rf"\s*(?:{ANSWERS}|\[|\(deleted\))|.*\(arrived ")
+_OURS = re.compile(rf"\s*(?:{ANSWERS}|\[|\(deleted\))|.*\(arrived\s")
+_JOINER = "\u200d"
+_SKINS = range(0x1F3FB, 0x1F400)
 _PARTS = re.compile(" +|[^ ]+")
 
 
@@ -61,11 +63,16 @@ def _parts(text: str, most: int) -> Iterator[tuple[str, int]]:
     for part in _PARTS.findall(text):
         first = size = 0
         for at, letter in enumerate(part):
-            if size and size + cells(letter) > most:
+            if size and size + cells(letter) > most and not _goes_on(part[at - 1], letter):
                 yield part[first:at], size
                 first, size = at, 0
             size += cells(letter)
         yield part[first:], size
+
+
+def _goes_on(before: str, letter: str) -> bool:
+    """Whether a letter is drawn with the one before it, and is not to begin a row."""
+    return _JOINER in (before, letter) or category(letter)[0] == "M" or ord(letter) in _SKINS
 
 
 def folded(text: str, room: int) -> list[str]:
@@ -77,4 +84,9 @@ def folded(text: str, room: int) -> list[str]:
 def said(text: str, room: int) -> list[str]:
     """Somebody's words in rows, none of which looks like one of ours."""
     rows = [row for line in text.split("\n") for row in fold(line, room and room - len(SAID))]
-    return [SAID + row if _OURS.match(row) else row for row in rows]
+    return [SAID + row if _OURS.match(_seen(row)) else row for row in rows]
+
+
+def _seen(row: str) -> str:
+    """A row from the first letter on that draws something: signs before it may draw nothing."""
+    return row[next((at for at, one in enumerate(row) if category(one)[0] not in "MZC"), len(row)) :]

@@ -296,7 +296,7 @@ def _rows(line: dict[str, Any], conversation: str, room: int) -> list[str]:
         rows = said(safe_text(line["text"], newlines=True), room)
     first, *rest = fold(_marks(line, conversation), room, 2)
     marks = [first, *(f"  {row}" for row in rest)] if first else []
-    return [*(f"{ANSWERS} {row}" for row in quoted), *rows, *marks]
+    return [*(f"{SAID if at else ANSWERS + ' '}{row}" for at, row in enumerate(quoted)), *rows, *marks]
 
 
 def quote(reply: dict[str, Any]) -> str:

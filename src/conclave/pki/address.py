@@ -41,9 +41,10 @@ def parse_address(text: str) -> Address:
 def parse_listen(text: str) -> tuple[str, int]:
     """Read where to listen: the host may be empty (everywhere), and port 0 picks one. Raises ``UsageError``."""
     host, _, port = text.rpartition(":")
-    if ":" not in text or _PORT.fullmatch(port) is None or int(port) > _PORT_MOST:
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" not in text or _PORT.fullmatch(port) is None or int(port) > _PORT_MOST or set(host) & set("[]"):
         raise UsageError(
             f"{quote(text)} is not an address to listen at",
             remedy="write HOST:PORT, e.g. 0.0.0.0:8443; port 0 picks one",
         )
-    return host.strip("[]"), int(port)
+    return host, int(port)
