@@ -87,6 +87,7 @@ def test_a_lobby_whose_keeper_makes_its_context_too_long_to_keep(
     """
     junk = Extension(groups.DEPUTIES, bytes(CONTENT_BYTES))
     monkeypatch.setattr(allowed, "demand_context", lambda *_, **__: None)
+    monkeypatch.setattr(groups, "spoilt", lambda _: False)
     monkeypatch.setattr(groups, "deputies_extension", lambda _: junk)
     table.lobby("ayse", "burak", "cem")
     for name in PEOPLE:

@@ -29,7 +29,7 @@ def test_who_lies_leaves_the_others_one_lobby(first: int, record_property: Calla
     FAMILY.check(range(first, first + CHUNK), record_property)
 
 
-@pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
+@pytest.mark.parametrize("first", range(0, WORLDS // 2, CHUNK))
 def test_who_lies_to_the_end_is_shut_out_and_leaves_the_others_one_lobby(
     first: int, record_property: Callable[[str, object], None]
 ) -> None:

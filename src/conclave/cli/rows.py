@@ -63,7 +63,8 @@ def _parts(text: str, most: int) -> Iterator[tuple[str, int]]:
     for part in _PARTS.findall(text):
         first = size = 0
         for at, letter in enumerate(part):
-            if size and size + cells(letter) > most and not _goes_on(part[at - 1], letter):
+            over = size > 0 and size + cells(letter) > most
+            if over and (size >= 2 * most or not _goes_on(part[at - 1], letter)):
                 yield part[first:at], size
                 first, size = at, 0
             size += cells(letter)
@@ -89,4 +90,6 @@ def said(text: str, room: int) -> list[str]:
 
 def _seen(row: str) -> str:
     """A row from the first letter on that draws something: signs before it may draw nothing."""
-    return row[next((at for at, one in enumerate(row) if category(one)[0] not in "MZC"), len(row)) :]
+    return row[
+        next((at for at, one in enumerate(row) if category(one)[0] not in "MZC" and one != "\ufffd"), len(row)) :
+    ]
