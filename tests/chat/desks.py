@@ -307,3 +307,13 @@ def together(leader: str, *others: str, beside: tuple[str, ...] = ()) -> Table:
     table.run(70, 10)  # keys are renewed after joining
     table.say(leader, "#ops", "together")
     return table
+
+
+def acquainted() -> Table:
+    """ayse and burak, who are linked, and have spoken with each other."""
+    table = Table("ayse", "burak")
+    table.stock()
+    table.link("ayse", "burak")
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    return table

@@ -103,6 +103,15 @@ def _alone(table: Table, *, leads: bool) -> None:
         assert table.view("burak").leader == "elif"
 
 
+def test_words_said_before_a_newcomer_came_reach_the_half_that_asked_it_in_too() -> None:
+    table = together("ayse", "burak", "cem", beside=("elif",))
+    _alone(table, leads=False)
+    table.part()
+    table.run(300)
+    for name in ("burak", "cem"):
+        assert "alone" in table.words(name)
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize("leads", [False, True])
 def test_words_said_before_a_newcomer_reach_a_half_in_which_it_is_too(*, leads: bool, restarts: bool) -> None:

@@ -7,17 +7,13 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.work import Work
 from conclave.wire.delivery import Ack
-from tests.chat.desks import Table
+from tests.chat.desks import Table, acquainted
 
 
 @pytest.fixture
 def table() -> Table:
     """burak lost a home that had left something for ayse, which is still there."""
-    table = Table("ayse", "burak")
-    table.stock()
-    table.link("ayse", "burak")
-    table.say("ayse", "@burak", "hello")
-    table.say("burak", "@ayse", "hi")
+    table = acquainted()
     table.cut("ayse", "burak")
     table.say("burak", "@ayse", "by mail, of the first home")
     table.wait(10)

@@ -12,17 +12,13 @@ from conclave.chat.reading import recollected
 from conclave.node import progress
 from conclave.values import replace
 from conclave.wire.delivery import Ack
-from tests.chat.desks import Table
+from tests.chat.desks import Table, acquainted
 
 
 @pytest.fixture
 def table() -> Table:
     """What burak said to a home that ayse lost is declined by the next one, and burak has not heard so."""
-    table = Table("ayse", "burak")
-    table.stock()
-    table.link("ayse", "burak")
-    table.say("ayse", "@burak", "hello")
-    table.say("burak", "@ayse", "hi")
+    table = acquainted()
     table.cut("ayse", "burak")
     table.say("burak", "@ayse", "to your lost home")
     table.lose_home("ayse")

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.words.content import NEVER, Text, Timer
-from tests.chat.desks import Table
+from tests.chat.desks import Table, acquainted
 from tests.chat.test_reviving import _restored
 
 HOUR = 3600
@@ -14,11 +14,7 @@ HOUR = 3600
 
 @pytest.fixture
 def table() -> Table:
-    table = Table("ayse", "burak")
-    table.stock()
-    table.link("ayse", "burak")
-    table.say("ayse", "@burak", "hello")
-    table.say("burak", "@ayse", "hi")
+    table = acquainted()
     set_timer(table, "ayse", "@burak", HOUR)
     table.run(10)
     return table

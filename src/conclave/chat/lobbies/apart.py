@@ -46,18 +46,19 @@ def recollected(
 ) -> tuple[Line, ...]:
     """The store gives originals: those that are kept back are posted. Those of the ``missing`` that are not."""
     lobby, state = work.lobby(group), work.session(group)
-    due = dict.fromkeys(_due(lobby)) if lobby is not None else {}
+    due = set(_due(lobby)) if lobby is not None else set()
     if lobby is None or not due:
         return tuple(missing)
     people = groups.roster(state) if state is not None else {}
-    batches, posted = dict[str, list[bytes]](), set(lobby.healing.posted)
+    out, posted = dict[str, list[bytes]](), set(lobby.healing.posted)
     for author, identity, data in items:
         for one in lobby.healing.apart[author, identity] if (author, identity) in due else ():
             if one in people and (author, identity, one) not in posted:
                 posted.add((author, identity, one))
-                batches.setdefault(one, []).append(data)
-    for one, batch in batches.items():
-        _post(work, one, group, batch)
+                out.setdefault(one, []).append(data)
+    for one, words in out.items():
+        for batch in sharing.batches(words):
+            work.post(one, Handshake(group, Writer().vector(batch, Writer.opaque).done()))
     done = {(author, identity) for author, identity, _ in items} | {*missing}
     lobby = work.lobby(group) or lobby
     apart = {one: handles for one, handles in lobby.healing.apart.items() if one not in done or one not in due}
@@ -78,17 +79,6 @@ def _behind(work: Work, lobby: Lobby, handle: str) -> bool:
     ahead = any(seq > lobby.order.seq for seq in lobby.watch.ahead.values())
     caught_up = lobby.healing.step is Step.SOUND and catching_up.leads_us(work, lobby) and not ahead
     return not caught_up or abs(work.now - since) < STRANGE_SECONDS
-
-
-def _post(work: Work, handle: str, group: bytes, batch: Sequence[bytes]) -> None:
-    part, size = list[bytes](), 0
-    for data in batch:
-        if part and size + len(data) > sharing.SHARED_BYTES:
-            work.post(handle, Handshake(group, Writer().vector(part, Writer.opaque).done()))
-            part, size = [], 0
-        part.append(data)
-        size += len(data)
-    work.post(handle, Handshake(group, Writer().vector(part, Writer.opaque).done()))
 
 
 def given(work: Work, handle: str, words: Handshake) -> Fate:

@@ -11,7 +11,6 @@ from conclave.chat.events import ShareHistory
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.lobbies import sharing
 from conclave.chat.lobbies.labels import demand_in
-from conclave.chat.lobbies.sharing import SHARED_BYTES
 from conclave.chat.lobbies.voice import say_content
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.words.content import History
@@ -35,14 +34,8 @@ def share(work: Work, command: ShareHistory) -> None:
         raise LocalError(f"you have nothing from before {command.member} came in")
     if sum(map(len, command.originals)) > BYTES_MOST:
         raise LocalError("that is too much at once", remedy="show fewer lines")
-    count, batch, size = command.count, list[bytes](), 0
-    for data in command.originals:
-        if batch and size + len(data) > SHARED_BYTES:
-            say_content(work, lobby.group, History(command.member, count, tuple(batch)))
-            count, batch, size = 0, [], 0
-        batch.append(data)
-        size += len(data)
-    say_content(work, lobby.group, History(command.member, count, tuple(batch)))
+    for at, batch in enumerate(sharing.batches(command.originals)):
+        say_content(work, lobby.group, History(command.member, 0 if at else command.count, batch))
 
 
 def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:

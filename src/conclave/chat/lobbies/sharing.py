@@ -8,7 +8,7 @@ signed messages, and history takes each once. Left out: what is asked of the hal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
@@ -28,7 +28,7 @@ from conclave.mls.group import Credential
 from conclave.values import replace
 
 SHARED_BYTES = 40 * 1024
-"""Originals in one message, about; a single one may be larger."""
+"""Originals in one message; a single one may be larger."""
 ORPHANS_AT_ONCE = 256
 """Originals that are read from the store at once."""
 STRANGERS_MOST = 8
@@ -45,6 +45,19 @@ def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Sign
         raise VerificationError("they were said elsewhere")
     groups.read_stand(said.authenticated_data)  # without it a record would show them as a pair's
     return author, said.data, signed
+
+
+def batches(originals: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Signed words for one message each, of ``SHARED_BYTES`` at most but where one alone is larger."""
+    batch, size = list[bytes](), 0
+    for data in originals:
+        if batch and size + len(data) > SHARED_BYTES:
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(data)
+        size += len(data)
+    if batch:
+        yield tuple(batch)
 
 
 def believed(
@@ -249,9 +262,7 @@ def recollected(
     if lobby is None or lobby.healing.step is not Step.SOUND:
         return
     flying = {one.id for one in lobby.voice.flying} | {one.id for one in lobby.voice.waiting}
-    batch: list[bytes] = []
-    given = set(lobby.healing.given)
-    size = 0
+    given, shared = set(lobby.healing.given), list[bytes]()
     for author, identity, data in items:
         if (author, identity) not in lobby.healing.orphans or identity in flying:
             continue
@@ -264,13 +275,9 @@ def recollected(
         except DecodeError:
             continue
         given.add((author, identity))
-        batch.append(data)
-        size += len(data)
-        if size >= SHARED_BYTES:
-            say_content(work, group, Shared(tuple(batch)))
-            batch, size = [], 0
-    if batch:
-        say_content(work, group, Shared(tuple(batch)))
+        shared.append(data)
+    for batch in batches(shared):
+        say_content(work, group, Shared(batch))
     lobby = work.lobby(group) or lobby
     work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset(given))))
     work.stir(group)
