@@ -151,15 +151,13 @@ def test_who_comes_in_anew_does_not_take_nothing_for_its_words(table: Table) -> 
     assert all("mine" in table.words(name) for name in ALL)
 
 
-@pytest.mark.parametrize("leader", ["elif", "cem", "nobody"], ids=["the newcomer", "who lets it in", "nobody"])
-def test_a_welcome_of_a_term_that_nobody_took_makes_nobody_deaf(leader: str) -> None:
-    table = together(*ALL, beside=("elif",))
-    table.link("cem", "elif")
+def names_as_leader(table: Table, leader: str, newcomer: str) -> None:
+    """The Welcome of cem to ``newcomer`` says that ``leader`` took a term behind it."""
     honest = table.step
 
     def lie(name: str, event: ev.Event) -> list[Effect]:
         frame = event.frame if isinstance(event, ev.Arrived) else None
-        if name == "elif" and isinstance(frame, Post) and frame.kind is PostKind.WELCOME:
+        if name == newcomer and isinstance(frame, Post) and frame.kind is PostKind.WELCOME:
             welcome = open_post(frame)
             assert isinstance(welcome, Welcome)
             top = Run(welcome.runs[0].term + 1, 0, leader, welcome.seq + 1, welcome.seq)
@@ -168,6 +166,13 @@ def test_a_welcome_of_a_term_that_nobody_took_makes_nobody_deaf(leader: str) -> 
         return honest(name, event)
 
     table.step = lie  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("leader", ["elif", "cem", "nobody"], ids=["the newcomer", "who lets it in", "nobody"])
+def test_a_welcome_of_a_term_that_nobody_took_makes_nobody_deaf(leader: str) -> None:
+    table = together(*ALL, beside=("elif",))
+    table.link("cem", "elif")
+    names_as_leader(table, leader, "elif")
     table.put("cem", ev.InviteTo("ops", ("elif",)))
     table.run(2)
     table.put("elif", ev.AnswerRequest("cem", accept=True, lobby="ops"))
@@ -178,6 +183,19 @@ def test_a_welcome_of_a_term_that_nobody_took_makes_nobody_deaf(leader: str) -> 
         assert table.stages()["elif"] != "member"
     else:
         assert {"hello burak", "hello cem"} <= set(table.words("elif"))
+
+
+def test_who_is_alone_behind_a_leader_that_never_was_in_leads() -> None:
+    """cem names ayse, who is in no lobby, and is put out."""
+    table = Table("ayse", "cem", "deniz")
+    table.link("cem", "deniz")
+    names_as_leader(table, "ayse", "deniz")
+    table.lobby("cem", "deniz")
+    assert table.view("deniz").leader == "ayse"
+    table.cut("cem", "deniz")
+    table.put("deniz", ev.RemoveFrom("ops", "cem"))
+    table.run(60, 2)
+    assert (table.view("deniz").leader, table.view("deniz").roster) == ("deniz", ("deniz",))
 
 
 def test_a_half_whose_term_nobody_began_is_one_that_others_come_into(table: Table) -> None:

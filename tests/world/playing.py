@@ -52,4 +52,4 @@ class Family:
 
     def by_hand(self) -> None:
         """Play the world of the seed that was typed, and say what is wrong."""
-        print("\n".join(self.outcome(abs(int(sys.argv[1])))) or "nothing is wrong")  # noqa: T201 - it is run by hand
+        print("\n".join(self.outcome(int(sys.argv[1]))) or "nothing is wrong")  # noqa: T201 - it is run by hand

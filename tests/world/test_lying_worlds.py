@@ -1,11 +1,10 @@
 """Worlds with a member that lies (``lying``): nobody is deaf for good, stuck, or shown what is not so by it.
 
-Run one again: python -m tests.world.test_lying_worlds SEED; -SEED is one of a liar that never mends (``stubborn``).
+Run one again: python -m tests.world.test_lying_worlds SEED.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from conclave.chat.lobby_state import Healing
 from tests.world.lying import BEFORE, LyingTown
 from tests.world.playing import Family
-from tests.world.stubborn import StubbornTown
 
 WORLDS = 20
 MANY_WORLDS = 1000
@@ -21,19 +19,11 @@ CHUNK = 10
 BROKEN_WORLDS = range(70, 120)
 """Played until one shows what is wrong; of those before them none does."""
 FAMILY = Family(LyingTown, "tests.world.test_lying_worlds")
-STUBBORN = Family(StubbornTown, "tests.world.test_lying_worlds")
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
 def test_who_lies_leaves_the_others_one_lobby(first: int, record_property: Callable[[str, object], None]) -> None:
     FAMILY.check(range(first, first + CHUNK), record_property)
-
-
-@pytest.mark.parametrize("first", range(0, WORLDS // 2, CHUNK))
-def test_who_lies_to_the_end_is_shut_out_and_leaves_the_others_one_lobby(
-    first: int, record_property: Callable[[str, object], None]
-) -> None:
-    STUBBORN.check(range(first, first + CHUNK), record_property)
 
 
 @pytest.mark.parametrize("seed", [232])
@@ -52,9 +42,8 @@ def test_the_checks_notice_what_a_liar_is_given_of_the_time_before_it(monkeypatc
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, 5 * CHUNK))
 def test_many_more_worlds_with_a_liar(first: int, record_property: Callable[[str, object], None]) -> None:
-    for family in (FAMILY, STUBBORN):
-        family.check(range(first, min(first + 5 * CHUNK, MANY_WORLDS)), record_property)
+    FAMILY.check(range(first, min(first + 5 * CHUNK, MANY_WORLDS)), record_property)
 
 
 if __name__ == "__main__":
-    (STUBBORN if sys.argv[1].startswith("-") else FAMILY).by_hand()
+    FAMILY.by_hand()

@@ -196,8 +196,8 @@ def passed(work: Work, group: bytes) -> None:
     people = _succession(work, lobby)
     left = lobby.intents.removes.get(lobby.leader) == groups.LEFT
     handed = lobby.watch.handed == lobby.lead or (left and not leaving)
-    if people == [work.me] and lobby.leader not in lobby.intents.removes and not handed:
-        return  # two who do not reach each other: the leader may be leading on, and what we say waits for it
+    if people == [work.me] and _leads_on(work, lobby) and not handed:
+        return  # two who do not reach each other: what we say waits for it
     linked_now = {one for one in people if work.peer(one).linked}
     if work.me in people and people != [work.me] and not linked_now:
         lost_for -= ALONE_LAST * (1 + people.index(work.me))
@@ -206,6 +206,13 @@ def passed(work: Work, group: bytes) -> None:
     patience = work.settings.patience
     if succession.is_our_turn(people, work.me, linked_now, lost_for, patience, behind=behind, handed=handed):
         _take(work, group)
+
+
+def _leads_on(work: Work, lobby: Lobby) -> bool:
+    """Whether the leader may lead on unheard; not if it is to be out, or is not in the group that we are in."""
+    state = work.session(lobby.group)
+    there = lobby.healing.step is not Step.SOUND or (state is not None and lobby.leader in groups.roster(state))
+    return there and lobby.leader not in lobby.intents.removes
 
 
 def _prod(work: Work, group: bytes) -> None:
