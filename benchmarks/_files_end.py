@@ -23,8 +23,8 @@ from conclave.files.offer import Offered
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
-from conclave.node.files import Files
-from conclave.node.files_ports import Conversations
+from conclave.node.files.filing import Files
+from conclave.node.files.ports import Conversations
 from conclave.node.notices import Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore
@@ -109,7 +109,7 @@ class End:
 
 
 async def serve(realm: Realm, folder: Path) -> None:
-    from conclave.node.files_commands import FileOffer
+    from conclave.node.files.commands import FileOffer
 
     async with asyncio.TaskGroup() as group:
         end = End(realm, "burak", "ayse", folder / "burak")

@@ -32,7 +32,7 @@ from benchmarks._files_end import End
 from benchmarks.rows import Row
 from conclave.files.offer import Offered
 from conclave.files.record import record_of
-from conclave.node.files_commands import FileAccept
+from conclave.node.files.commands import FileAccept
 from conclave.node.notices import FileDone
 from conclave.wire.files import CHUNK_BYTES
 

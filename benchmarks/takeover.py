@@ -19,7 +19,7 @@ from itertools import combinations
 from pathlib import Path
 
 from benchmarks.rows import Row
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 from tests.node.homes import Process, make_home
 
 NAME = "takeover"

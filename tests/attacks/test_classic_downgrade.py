@@ -12,7 +12,7 @@ import pytest
 from conclave.classic.frames import put_frame
 from conclave.classic.handshake import HELLO
 from conclave.classic.limits import ClassicLimits
-from conclave.node import classic_commands as ask
+from conclave.node.classic import commands as ask
 from tests.node.classics import asking, classic_of, classic_texts, people
 from tests.node.homes import make_home, running
 

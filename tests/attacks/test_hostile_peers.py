@@ -18,7 +18,7 @@ from conclave.chat.lobby_state import Stage
 from conclave.chat.words.content import Content, Text, encode_content
 from conclave.crypto.suite import HYBRID
 from conclave.mls.group import Credential, OwnKeyPackage, write_key_package
-from conclave.node import commands as ask
+from conclave.node.door import commands as ask
 from conclave.node.identity import Identity
 from conclave.node.paths import vault_path
 from conclave.pki.credentials import Credentials

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.words.line import Status
-from conclave.node.progress import in_lobby
+from conclave.node.door.progress import in_lobby
 from conclave.wire.order import Boxes
 from tests.chat.desks import Table
 

@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import packages
 from conclave.chat.work import Work
-from conclave.node.progress import in_lobby
+from conclave.node.door.progress import in_lobby
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Invite
 from tests.chat.desks import Table, together

@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.effects import UnplaceLines
-from conclave.node.progress import Progress, in_lobby
+from conclave.node.door.progress import Progress, in_lobby
 from conclave.wire.order import Originals
 from tests.chat.desks import Table
 from tests.chat.test_hostile_members import Room

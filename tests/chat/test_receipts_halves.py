@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Mark
 from conclave.chat.words.content import Receipt, decode_content
-from conclave.node.progress import has
+from conclave.node.door.progress import has
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_recalling import lost

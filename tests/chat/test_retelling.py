@@ -41,7 +41,7 @@ class Late:
         table.run(5)
 
     def share(self, by: str, member: str, first: int = 1) -> None:
-        """As ``node.rooms`` does it."""
+        """As ``node.door.rooms`` does it."""
         came = self.table.state(by, self.group).healing.since(member)
         words = list(reading.earlier(self.table.stores[by], GROUP_LABEL, self.group, first, came))
         data = tuple(data for _, data in words)

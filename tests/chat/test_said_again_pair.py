@@ -9,7 +9,7 @@ from conclave.chat import views
 from conclave.chat.deeds import Recollect
 from conclave.chat.effects import EraseLine, PutPost
 from conclave.chat.reading import recollected
-from conclave.node import progress
+from conclave.node.door import progress
 from conclave.values import replace
 from conclave.wire.delivery import Ack
 from tests.chat.desks import Table, acquainted

@@ -14,7 +14,7 @@ from conclave.chat.words import content as c
 from conclave.chat.words.line import LineKind
 from conclave.errors import LocalError, Refused
 from conclave.files.record import record_of
-from conclave.node.files_standing import TIME_IS_OVER, by_line
+from conclave.node.files.standing import TIME_IS_OVER, by_line
 from conclave.values import replace
 from tests.chat.desks import Table
 

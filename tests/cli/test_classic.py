@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_certificates
 
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 PATIENCE = 20.0
 

@@ -12,11 +12,11 @@ import pytest
 
 from conclave.chat.words.transcript_proof import verify_transcript
 from conclave.errors import LocalError
-from conclave.node import commands as ask
-from conclave.node.export import export
+from conclave.node.door import commands as ask
+from conclave.node.door.export import export
+from conclave.node.door.socket import SocketServer
 from conclave.node.identity import Identity
 from conclave.node.paths import vault_path
-from conclave.node.socket import SocketServer
 from conclave.store.vault import unlock
 from tests.node.homes import PASSPHRASE, make_home, realm
 from tests.node.test_export import history

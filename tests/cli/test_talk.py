@@ -14,7 +14,7 @@ from conclave.cli import files, lines, lobby, people, talk, up
 from conclave.cli.context import Context, read_passphrase
 from conclave.cli.files import size_words
 from conclave.errors import LocalError, StorageError
-from conclave.node.client import Unanswered
+from conclave.node.door.client import Unanswered
 from conclave.node.paths import prepare_home
 from tests.node.homes import realm
 from tests.node.screen import Done, conclave

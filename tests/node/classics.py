@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from conclave.classic.limits import ClassicLimits
-from conclave.node import classic_commands as ask
-from conclave.node.classic import Classic
+from conclave.node.classic import commands as ask
+from conclave.node.classic.pump import Classic
 from conclave.node.paths import vault_path
 from conclave.pki.credentials import Credentials
 from conclave.pki.keys import PrivateKey, generate_key

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from conclave.errors import LocalError
-from conclave.node.commands import Command, Follow
-from conclave.node.files_commands import FileCommand
+from conclave.node.door.commands import Command, Follow
+from conclave.node.door.socket import SocketServer
+from conclave.node.files.commands import FileCommand
 from conclave.node.notices import Notice, as_json
 from conclave.node.paths import prepare_home
-from conclave.node.socket import SocketServer
 from tests.node.filing import Filer, filers
 
 

@@ -24,9 +24,9 @@ from conclave.link.limits import LinkLimits
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
-from conclave.node import files_commands as ask
-from conclave.node.files import Files
-from conclave.node.files_ports import Conversations, FileLinks
+from conclave.node.files import commands as ask
+from conclave.node.files.filing import Files
+from conclave.node.files.ports import Conversations, FileLinks
 from conclave.node.notices import FileDone, FileFailed, Notice
 from conclave.node.peers import Peers
 from conclave.store.memory import MemoryStore

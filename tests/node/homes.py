@@ -26,8 +26,8 @@ from conclave.classic.limits import ClassicLimits
 from conclave.crypto.seal import Cost
 from conclave.files.limits import FileLimits
 from conclave.link.limits import LinkLimits
-from conclave.node.commands import Command
 from conclave.node.config import NodeSettings
+from conclave.node.door.commands import Command
 from conclave.node.identity import Identity, keep_trust
 from conclave.node.paths import database_path, prepare_home, vault_path
 from conclave.node.pump import Links

@@ -17,7 +17,7 @@ from conclave.mls import group
 from conclave.node.addresses import Addresses
 from conclave.node.directory import Directory
 from conclave.node.identity import Identity, keep_trust
-from conclave.node.mailroom import Mailroom
+from conclave.node.mail.mailroom import Mailroom
 from conclave.node.notices import Notice, Trouble
 from conclave.node.paths import prepare_home, vault_path
 from conclave.pki.credentials import Credentials

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from conclave.chat import events as ev
-from conclave.node.attendance import member, standing
-from conclave.node.known import Known
-from conclave.node.progress import in_lobby
+from conclave.node.door.attendance import member, standing
+from conclave.node.door.known import Known
+from conclave.node.door.progress import in_lobby
 from tests.chat.desks import Table
 
 

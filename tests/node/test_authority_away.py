@@ -9,9 +9,10 @@ import pytest
 
 from conclave.cli import people
 from conclave.errors import NetworkError, VerificationError
-from conclave.node import addresses, doctor
-from conclave.node import commands as ask
+from conclave.node import addresses
 from conclave.node.addresses import Addresses
+from conclave.node.door import commands as ask
+from conclave.node.home import doctor
 from conclave.store.memory import MemoryStore
 from conclave.wire.link import CloseReason
 from tests.cli.test_talk import Answers

@@ -27,11 +27,11 @@ from conclave.chat.words.line import Line, LineKind, Status
 from conclave.crypto import stream
 from conclave.crypto.seal import SealingKey, seal
 from conclave.errors import ConclaveError, DecodeError, LocalError, NotEnrolled, StorageError, VerificationError
-from conclave.node import backup as module
-from conclave.node import backup_file, enrolment
-from conclave.node.backup import Backup, back_up, check, restore
-from conclave.node.backup_file import MAGIC
-from conclave.node.enrolment import STANDARD
+from conclave.node.home import backup as module
+from conclave.node.home import backup_file, enrolment
+from conclave.node.home.backup import Backup, back_up, check, restore
+from conclave.node.home.backup_file import MAGIC
+from conclave.node.home.enrolment import STANDARD
 from conclave.node.identity import Identity
 from conclave.node.paths import database_path, vault_path
 from conclave.pki.invite import Invite, decode_base32

@@ -13,11 +13,11 @@ from conclave.chat.effects import PutState
 from conclave.chat.restoring import forget
 from conclave.cli import lines, people, talk
 from conclave.errors import Refused
-from conclave.node import commands as ask
-from conclave.node import words
 from conclave.node.directory import Person
-from conclave.node.files_commands import FileOffer
-from conclave.node.preferences import KEY
+from conclave.node.door import commands as ask
+from conclave.node.door import words
+from conclave.node.door.preferences import KEY
+from conclave.node.files.commands import FileOffer
 from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, open_store, running
 from tests.node.screen import conclave

@@ -14,8 +14,8 @@ from conclave.chat.effects import Record
 from conclave.classic.limits import ClassicLimits
 from conclave.errors import LocalError, StorageError
 from conclave.net.classic import ClassicStream
-from conclave.node import classic_commands as ask
-from conclave.node import commands
+from conclave.node.classic import commands as ask
+from conclave.node.door import commands
 from conclave.store.peer import PeerDatabase
 from conclave.store.ports import LineName, PeerStore
 from tests.node.classics import (

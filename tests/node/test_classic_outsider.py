@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from conclave.node import classic_commands as ask
+from conclave.node.classic import commands as ask
 from conclave.pki.profile import Profile
 from tests.classic import straight
 from tests.node.classics import accept, classic_of, classic_texts, people, rsa_key

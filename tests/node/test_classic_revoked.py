@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conclave.errors import Refused
-from conclave.node import classic_commands as ask
+from conclave.node.classic import commands as ask
 from conclave.pki.revocation import Revoked, make_crl
 from tests.node.classics import asking, befriend_classic, classic_home, classic_of, classic_texts, people
 from tests.node.homes import realm

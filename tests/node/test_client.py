@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from conclave.errors import ConclaveError, LocalError
-from conclave.node import doctor
-from conclave.node.client import LINE_BYTES, NodeClient, NoNode, Unanswered
-from conclave.node.commands import Command
+from conclave.node.door.client import LINE_BYTES, NodeClient, NoNode, Unanswered
+from conclave.node.door.commands import Command
+from conclave.node.door.socket import SocketServer
+from conclave.node.home import doctor
 from conclave.node.paths import prepare_home, socket_path
-from conclave.node.socket import SocketServer
 
 
 @pytest.fixture

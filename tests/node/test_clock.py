@@ -10,7 +10,7 @@ import pytest
 
 from conclave.net.authority_calls import translate
 from conclave.net.authority_watch import Offline, Online
-from conclave.node import doctor
+from conclave.node.home import doctor
 from conclave.pki.address import parse_address
 from tests.cli.test_talk import Answers
 from tests.node.homes import make_home, running

@@ -3,8 +3,8 @@
 import pytest
 
 from conclave.errors import LocalError, UsageError
-from conclave.node import commands
-from conclave.node.files_commands import FileAccept, FileCancel, FileList, FileOffer
+from conclave.node.door import commands
+from conclave.node.files.commands import FileAccept, FileCancel, FileList, FileOffer
 
 
 def test_every_command_survives_the_wire() -> None:

@@ -14,8 +14,8 @@ import pytest
 from conclave.authority.revocation import revoke
 from conclave.errors import LocalError, NetworkError, NotEnrolled, Refused, VerificationError
 from conclave.net import authority_enrol
-from conclave.node import enrolment
-from conclave.node.enrolment import STANDARD, Joined
+from conclave.node.home import enrolment
+from conclave.node.home.enrolment import STANDARD, Joined
 from conclave.node.identity import Identity, keep_trust, read_trust
 from conclave.node.paths import prepare_home, vault_path
 from conclave.node.process import alone

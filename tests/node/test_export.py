@@ -19,8 +19,8 @@ from conclave.chat.words.content import Text
 from conclave.chat.words.line import LineKind, Status
 from conclave.chat.words.transcript_proof import verify_transcript
 from conclave.errors import LocalError, StorageError
-from conclave.node import export as module
-from conclave.node.export import export
+from conclave.node.door import export as module
+from conclave.node.door.export import export
 from conclave.node.identity import Identity
 from conclave.node.newfile import new_file, sync_folder
 from conclave.node.paths import vault_path

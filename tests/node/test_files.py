@@ -23,10 +23,10 @@ from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
 from conclave.files.offer import Offered
 from conclave.files.record import PREFIX, Stage, record_of
-from conclave.node import files_commands as ask
-from conclave.node import files_downloads
-from conclave.node.files_part import part_of
-from conclave.node.files_ports import FileLinks
+from conclave.node.files import commands as ask
+from conclave.node.files import downloads as files_downloads
+from conclave.node.files.part import part_of
+from conclave.node.files.ports import FileLinks
 from conclave.node.notices import FileDone, FileFailed, FileListed, FileProgress, Notice, Trouble
 from conclave.store.memory import MemoryStore
 from conclave.store.ports import LineName

@@ -11,7 +11,7 @@ import pytest
 from conclave.errors import LocalError
 from conclave.files.offer import Offered
 from conclave.files.tree import LeafList, leaf_hash
-from conclave.node import files_disk as disk
+from conclave.node.files import disk
 from conclave.wire.files import CHUNK_BYTES
 from tests.node.filing import Filer, filers
 

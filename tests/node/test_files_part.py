@@ -11,7 +11,7 @@ import pytest
 from conclave.errors import StorageError, VerificationError
 from conclave.files.offer import Offered, seal_chunk
 from conclave.files.tree import check_leaves, leaf_hash, root_of
-from conclave.node.files_part import PIECE_CHUNKS, PartFile
+from conclave.node.files.part import PIECE_CHUNKS, PartFile
 from conclave.wire.files import CHUNK_BYTES
 
 KEY = b"k" * 32

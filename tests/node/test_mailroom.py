@@ -18,9 +18,9 @@ from conclave.chat import events as ev
 from conclave.chat.deeds import Deposit, FindPackage, MailDone, Publish
 from conclave.errors import ConclaveError, DecodeError, LocalError, NetworkError, Refused, VerificationError
 from conclave.mls import group
-from conclave.node import deposits, inbox
-from conclave.node.deposits import prove_package, why
-from conclave.node.inbox import read_frames
+from conclave.node.mail import deposits, inbox
+from conclave.node.mail.deposits import prove_package, why
+from conclave.node.mail.inbox import read_frames
 from conclave.pki.envelope import ITEM_BYTES, OpenedEnvelope, seal_envelope
 from conclave.pki.names import Device, Handle
 from conclave.pki.policy import DAY

@@ -13,9 +13,9 @@ from conclave.chat import views
 from conclave.errors import Refused, RemoteError, UsageError, VerificationError
 from conclave.link.events import Closed
 from conclave.net.streams import LinkStream
-from conclave.node import commands as ask
 from conclave.node import peers as rooms
 from conclave.node.directory import Person
+from conclave.node.door import commands as ask
 from conclave.node.notices import Notice, Trouble
 from conclave.wire.link import CloseReason
 from tests.node.homes import (

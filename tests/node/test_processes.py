@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 from tests.node.homes import PATIENCE, Process, command, make_home, open_store
 from tests.node.screen import conclave
 

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from conclave.errors import Refused
-from conclave.node import classic_commands, commands, enrolment
-from conclave.node.commands import Command
+from conclave.node.classic import commands as classic_commands
+from conclave.node.door import commands
+from conclave.node.door.commands import Command
+from conclave.node.home import enrolment
 from conclave.node.paths import database_path, vault_path
 from conclave.pki.invite import Invite, decode_base32
 from conclave.pki.names import Handle

@@ -16,11 +16,11 @@ from conclave.chat.notices import LineAdded
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.cli import people
 from conclave.errors import LocalError
-from conclave.node import commands as ask
-from conclave.node import rooms
-from conclave.node.attendance import in_words
-from conclave.node.files_commands import FileOffer
-from conclave.node.known import Known
+from conclave.node.door import commands as ask
+from conclave.node.door import rooms
+from conclave.node.door.attendance import in_words
+from conclave.node.door.known import Known
+from conclave.node.files.commands import FileOffer
 from tests.cli.test_talk import Answers
 from tests.node.homes import Running, make_home, running
 from tests.node.screen import conclave

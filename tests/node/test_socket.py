@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from conclave.errors import LocalError, Refused, VerificationError
-from conclave.node import commands
-from conclave.node.client import LINE_BYTES, NodeClient, NoNode
+from conclave.node.door import commands
+from conclave.node.door.client import LINE_BYTES, NodeClient, NoNode
+from conclave.node.door.socket import REQUESTS, SocketServer
 from conclave.node.paths import prepare_home, socket_path
-from conclave.node.socket import REQUESTS, SocketServer
 
 
 async def serve(command: commands.Command) -> Any:

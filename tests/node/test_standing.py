@@ -12,9 +12,10 @@ from conclave.authority.revocation import resume, revoke, suspend
 from conclave.cli import people, up
 from conclave.errors import NetworkError, Refused
 from conclave.net.authority_watch import Offline
-from conclave.node import commands as ask
-from conclave.node import directory, doctor
-from conclave.node.files_commands import FileOffer
+from conclave.node import directory
+from conclave.node.door import commands as ask
+from conclave.node.files.commands import FileOffer
+from conclave.node.home import doctor
 from conclave.pki.names import Handle
 from conclave.pki.revocation import Reason, because, in_words, parse_reason
 from tests.authority.desk import CONSOLE

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conclave.node import commands as ask
-from conclave.node.client import NodeClient
+from conclave.node.door import commands as ask
+from conclave.node.door.client import NodeClient
 from tests.node.homes import Process, Running, make_home, running
 from tests.node.test_words import in_room
 

@@ -11,7 +11,7 @@ from conclave.chat import views
 from conclave.chat.pairs.safety import ANEW
 from conclave.chat.words.line import LineKind
 from conclave.errors import LocalError
-from conclave.node import commands as ask
+from conclave.node.door import commands as ask
 from conclave.node.identity import Identity
 from conclave.node.paths import vault_path
 from conclave.pki.profile import Profile

@@ -17,11 +17,11 @@ from conclave.chat.lobby_state import Mailed, Mark
 from conclave.chat.views import LobbyView
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError
-from conclave.node import commands as ask
-from conclave.node.attendance import of_line
-from conclave.node.files_commands import FileAccept, FileList, FileOffer
-from conclave.node.progress import in_lobby, in_pair, shown
-from conclave.node.words import _of_pair, shorten
+from conclave.node.door import commands as ask
+from conclave.node.door.attendance import of_line
+from conclave.node.door.progress import in_lobby, in_pair, shown
+from conclave.node.door.words import _of_pair, shorten
+from conclave.node.files.commands import FileAccept, FileList, FileOffer
 from conclave.store.ports import StoredLine
 from conclave.values import replace
 from tests.node.homes import Running, befriend, make_home, running
@@ -219,7 +219,7 @@ async def test_what_is_over_is_shown_no_more_though_it_is_still_there(
     said = await ayse.serve(ask.Say("@burak", "for an hour", expires=3600, wait=True))
     await ayse.serve(ask.Pin("@burak", "last"))
     await until_line(burak, "@ayse", text="for an hour")
-    monkeypatch.setattr("conclave.node.progress.time", SimpleNamespace(time=lambda: time.time() + 3700))
+    monkeypatch.setattr("conclave.node.door.progress.time", SimpleNamespace(time=lambda: time.time() + 3700))
     assert "for an hour" in ayse.texts("@burak")
     for command in (ask.Lines("@burak"), ask.Receipts("@burak"), ask.Pins("@burak"), ask.Search("hour")):
         assert said["id"] not in [one["id"] for one in (await ayse.serve(command))["lines"]]

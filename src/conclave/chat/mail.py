@@ -3,7 +3,7 @@
 Posts of the outbox, what a lobby's leader has ordered since somebody went, and what we have to hand in to a leader
 who is away: the same frames as on a link, so whoever fetches them takes them as if they had come by one, and
 repetitions are told as ever. Nothing leaves the outbox for it: that happens when its receiver says so. Left out:
-seals and sending (``node.mailroom``).
+seals and sending (``node.mail.mailroom``).
 """
 
 from __future__ import annotations

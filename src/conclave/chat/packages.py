@@ -3,7 +3,7 @@
 A key package's private keys are on disk before it is published, and are erased when somebody has used it; those of
 the last-resort one, which serves when the stock is used up, when its successor has been published for a while.
 Whoever asks us gets the same one until it was used, or a day passed, or for a group of two another link was opened,
-and takes no room of others. Left out: the authority (``node.mailroom``).
+and takes no room of others. Left out: the authority (``node.mail.mailroom``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a backup keeps of conversations, and what it must not: keys and streams that were used would be used twice.
 
 A restored home has its history and knows with whom it spoke, but is nobody in any group: it joins again, as a new
-device. Left out: copying and sealing (``node.backup``), and what the core does about it when it finds ``restored``.
+device. Left out: copying and sealing (``node.home.backup``), and what the core does about it when it finds
+``restored``.
 """
 
 from __future__ import annotations

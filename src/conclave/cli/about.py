@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say, table
-from conclave.node.client import NodeClient, NoNode
+from conclave.node.door.client import NodeClient, NoNode
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ def whoami(ctx: typer.Context, as_json: Json = False) -> None:
 
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     """Check this home from the ground up, and say what to do about what is wrong. Exit 1 if anything is."""
-    from conclave.node.doctor import examine
+    from conclave.node.home.doctor import examine
 
     checks = examine(context_of(ctx).home)
     if as_json:

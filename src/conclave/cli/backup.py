@@ -11,7 +11,7 @@ from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit
 from conclave.errors import LocalError
 
 if TYPE_CHECKING:  # imported where it is used: --help must be quick
-    from conclave.node.backup import Backup
+    from conclave.node.home.backup import Backup
 
 BackupPassphraseFile = Annotated[
     Path | None,
@@ -39,7 +39,7 @@ def backup(
     It holds your history and whom you trust. It holds no key of this device, so that whoever finds it cannot be you:
     a restored home joins again, with a new invite.
     """
-    from conclave.node.backup import back_up
+    from conclave.node.home.backup import back_up
 
     context = context_of(ctx)
     passphrase = read_passphrase(context, "this home's passphrase", file=passphrase_file)
@@ -67,7 +67,7 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Make a home of a backup, in an empty folder: its history is there, and you join again as a new device."""
-    from conclave.node import backup as backups
+    from conclave.node.home import backup as backups
 
     context = context_of(ctx)
     if not check:

@@ -13,7 +13,7 @@ import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.errors import LocalError
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 QUEUED = 5
 """Exit code: not sent yet, the peer has not answered."""

@@ -12,7 +12,7 @@ import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.errors import LocalError, NotReady
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 from conclave.wire.safe_text import safe_text
 
 SHORT_DIGITS = 8

@@ -36,7 +36,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Ask the authority for one more certificate, by the one that this device has. No invite is needed."""
-    from conclave.node.profiles import add_profile
+    from conclave.node.home.profiles import add_profile
     from conclave.pki.profile import Profile
 
     context = context_of(ctx)
@@ -66,7 +66,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the key under a passphrase of its own, the certificate and the authority's, as PEM for other programs."""
-    from conclave.node.profiles import export_profile
+    from conclave.node.home.profiles import export_profile
     from conclave.pki.profile import Profile
 
     context = context_of(ctx)

@@ -14,7 +14,7 @@ from conclave.cli.context import Context, Json, PassphraseFile, context_of, emit
 from conclave.errors import NotReady, UsageError
 
 if TYPE_CHECKING:  # imported where it is used: --help must be quick
-    from conclave.node.enrolment import Joined
+    from conclave.node.home.enrolment import Joined
 
 INPUT_CHARACTERS = 4096
 """More of a line on standard input is not read."""
@@ -76,7 +76,7 @@ def join(
 
     A device whose certificate expired or was revoked joins again with a new invite; history and outbox stay.
     """
-    from conclave.node import enrolment
+    from conclave.node.home import enrolment
     from conclave.pki.invite import parse_invite
     from conclave.pki.names import parse_handle
     from conclave.pki.profile import Profile

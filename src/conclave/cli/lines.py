@@ -13,7 +13,7 @@ import typer
 from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.cli.talk import To, seconds_of, show_line, text_of
 from conclave.errors import LocalError
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 Line = Annotated[str, typer.Argument(metavar="LINE", help="last, or a line's name as read --ids shows it.")]
 Off = Annotated[bool, typer.Option("--off", help="Take it off again.")]

@@ -11,7 +11,7 @@ from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.talk import kept
 from conclave.errors import LocalError
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 app = typer.Typer(
     help="Group chats: one peer puts what is said in order, and is succeeded when it is gone.",

@@ -11,7 +11,7 @@ from conclave.cli import classic
 from conclave.cli.classic import ByLink, Link
 from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.moments import moment
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 Who = Annotated[str, typer.Argument(metavar="PEER", help="A handle, with or without @.")]
 OfLobby = Annotated[

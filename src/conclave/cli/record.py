@@ -13,7 +13,7 @@ import typer
 
 from conclave.cli.context import Json, context_of, emit, note, say
 from conclave.errors import LocalError
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 if TYPE_CHECKING:  # imported where it is used: --help must be quick
     from conclave.chat.words.transcript_proof import VerifiedTranscript

@@ -15,7 +15,7 @@ from conclave.cli.lobby import Lobby
 from conclave.cli.moments import dated
 from conclave.cli.people import Who
 from conclave.errors import UsageError
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 DIFFERENT = 6
 """Exit code: an identity that is not the one that was compared."""

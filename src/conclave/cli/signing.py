@@ -13,7 +13,7 @@ from conclave.authority.settings import AuthoritySettings
 from conclave.cli.context import typed
 from conclave.cli.office import Office, console, crl_pem
 from conclave.errors import ConclaveError, LocalError, StorageError, UsageError
-from conclave.node.carried import read_carried, write_carried
+from conclave.node.home.carried import read_carried, write_carried
 from conclave.pki.certificate import read_certificate
 from conclave.pki.credentials import Issuer
 from conclave.pki.names import parse_handle

@@ -22,7 +22,7 @@ from typing import Any
 
 from conclave.cli.narrator import Waiting
 from conclave.errors import ConclaveError
-from conclave.node.client import NodeClient
+from conclave.node.door.client import NodeClient
 
 PATIENCE_SECONDS = 60.0
 """How long any one thing may take before the demo says that it did not happen."""

@@ -15,7 +15,7 @@ from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.files import SHORT_DIGITS, size_words
 from conclave.cli.rows import ANSWERS, BEHIND, ROOM, SAID, cells, columns, fold, said
 from conclave.errors import NotReady, StorageError, UsageError
-from conclave.node.client import NodeClient, Unanswered
+from conclave.node.door.client import NodeClient, Unanswered
 from conclave.wire.safe_text import safe_text
 
 QUEUED = 5

@@ -1,7 +1,7 @@
 """File names from anybody, made safe to create in any folder and to show on any screen.
 
 The rules are those of the strictest system that a folder may be carried to, so that the same offer has the same name
-everywhere. Left out: which names are taken (``node.files_disk``).
+everywhere. Left out: which names are taken (``node.files.disk``).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ source's lie. CHUNKS: each chunk is *missing*, *asked* for, *held* (arrived, bei
 A source's window follows its answers: it grows while they come within ``PROMPT_SECONDS`` and shrinks while they do
 not, so that what waits on its link, chat messages among it, waits behind little of a file. Near the end, idle sources
 are asked for what slow ones owe. A source that is silent rests, longer each time; one that sent what is not the file
-is not asked again. Left out: what is done with the bytes (``node.files_fetching``).
+is not asked again. Left out: what is done with the bytes (``node.files.fetching``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A machine without IO. ``asked`` takes an ask of a peer that may have the file, ``turn`` gives the next few parts to
 read and send. Peers take turns, and so do the files of one peer. What waits is bounded for each peer: what is asked
 beyond that is dropped, and asked again by a peer that still wants it. Left out: whether a peer may have a file, and
-reading it (``node.files_serving``).
+reading it (``node.files.serving``).
 """
 
 from __future__ import annotations

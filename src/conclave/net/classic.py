@@ -2,7 +2,7 @@
 
 What is written in one turn of the loop leaves as one write. A peer that does not read is cut off at
 ``outgoing_bytes``; whoever drives the link pauses its reading. Left out: when to dial and what is said
-(``node.classic``), telling classic from TLS (``net.door``).
+(``node.classic.pump``), telling classic from TLS (``net.door``).
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ from conclave.net.authority_watch import (
 )
 from conclave.net.backoff import Backoff, chance
 from conclave.node.addresses import Addresses
-from conclave.node.doctor import CLOCK_SECONDS, SHUT_OUT
 from conclave.node.identity import Identity
 from conclave.node.notices import AuthorityReached, CertificateRenewed, Notice, PresenceChanged, Trouble
 from conclave.pki.keys import generate_device_key
@@ -44,6 +43,11 @@ from conclave.values import dataclass
 log = logging.getLogger(__name__)
 
 _TLS = Profile.TLS
+
+SHUT_OUT = ("revoked", "suspended")
+"""Why the authority refuses a device whose certificate may still have days."""
+CLOCK_SECONDS = 60.0
+"""A clock that is off by as much is worth a warning."""
 
 RETRY_RENEWAL_SECONDS = 300.0
 """How long after a renewal that failed another is tried; the last third of a certificate's life leaves many."""

@@ -1,7 +1,7 @@
 """Who this node is, from its vault: keys, certificates, and whom it believes; kept up to date there.
 
 TLS contexts are never changed: after a renewal another is built, and the next connection uses it. Left out: how the
-identity was come by (``node.enrolment``) and the connection to the authority (``node.directory``).
+identity was come by (``node.home.enrolment``) and the connection to the authority (``node.directory``).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from conclave.chat.notices import (
     Trouble,
 )
 from conclave.chat.words.line import Line
-from conclave.node.classic_notices import LegacyNotice
+from conclave.node.classic.notices import LegacyNotice
 from conclave.values import dataclass, fields
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What the parameters of all commands have in common: they are taken strictly, and every text has a bound.
 
-Left out: the commands (``node.commands``, ``node.classic_commands``, ``node.files_commands``).
+Left out: the commands (``node.door.commands``, ``node.classic.commands``, ``node.files.commands``).
 """
 
 from __future__ import annotations

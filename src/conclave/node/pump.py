@@ -9,7 +9,7 @@ dropped with it: people get the error, and what came from the network was not ac
 What is sent from the store (posts again, a lobby's order) is read as the link takes it, never all at once: a peer
 that reads slowly costs a place in a queue, not memory. What the core asks of the store is read at the beginning of
 the next turn, so that nothing changes between reading and deciding. Left out: what to decide (``chat``), what is read
-(``chat.reading``, ``node.sendings``), how links are made (``node.peers``), the authority (``node.mailroom``).
+(``chat.reading``, ``node.sendings``), how links are made (``node.peers``), the authority (``node.mail.mailroom``).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from conclave.chat.deeds import (
 from conclave.chat.desk import Desk
 from conclave.chat.effects import Record
 from conclave.errors import ConclaveError, LocalError, NotReady, StorageError
-from conclave.node.mailroom import MailDeed
+from conclave.node.mail.mailroom import MailDeed
 from conclave.node.notices import Notice
 from conclave.node.pause import unbroken
 from conclave.node.sendings import Bunch, Sending, bunched, deposit_of, deposits_of, frames_of, from_store

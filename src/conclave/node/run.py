@@ -39,26 +39,26 @@ from conclave.net.backoff import chance
 from conclave.net.dialling import dial
 from conclave.net.listener import listen
 from conclave.net.streams import LinkStream
-from conclave.node import classic_identity
 from conclave.node.addresses import Addresses
-from conclave.node.classic import Classic
-from conclave.node.classic import Notice as ClassicNotice
-from conclave.node.classic_commands import ClassicCommand
-from conclave.node.classic_service import ClassicService
-from conclave.node.commands import Command
+from conclave.node.classic import identity as classic_identity
+from conclave.node.classic.commands import ClassicCommand
+from conclave.node.classic.pump import Classic
+from conclave.node.classic.pump import Notice as ClassicNotice
+from conclave.node.classic.service import ClassicService
 from conclave.node.config import NodeSettings
 from conclave.node.directory import Directory
-from conclave.node.export import export
-from conclave.node.files import Files
-from conclave.node.files_ports import Conversations
-from conclave.node.files_standing import by_line
+from conclave.node.door.commands import Command
+from conclave.node.door.export import export
+from conclave.node.door.service import Service
+from conclave.node.door.socket import SocketServer
+from conclave.node.files.filing import Files
+from conclave.node.files.ports import Conversations
+from conclave.node.files.standing import by_line
 from conclave.node.identity import Identity
-from conclave.node.mailroom import Mailroom
+from conclave.node.mail.mailroom import Mailroom
 from conclave.node.notices import CertificateRenewed, LineMarked, LinkClosed, LinkOpened, Notice, Revoked
 from conclave.node.peers import Peers
 from conclave.node.pump import Links, Pump
-from conclave.node.service import Service
-from conclave.node.socket import SocketServer
 from conclave.pki.address import Address, parse_address, parse_listen
 from conclave.pki.profile import Profile
 from conclave.pki.revocation import because, in_words

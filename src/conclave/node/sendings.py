@@ -1,7 +1,7 @@
 """What is sent from the store, read a few rows at a time: posts again, a lobby's order, what others signed.
 
 The same frames as on a link go into mailboxes, as much at once as an envelope takes. Left out: when they are sent
-(``node.pump``), seals (``node.deposits``).
+(``node.pump``), seals (``node.mail.deposits``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """History shown on purpose: a member gives somebody who came in later what was said before, in its authors' words.
 
 It goes through the lobby's order, so that everybody sees who showed what to whom; only the one it is for takes it.
-Left out: which lines these are (``node.rooms``), words that halves of a lobby owe each other (``sharing``).
+Left out: which lines these are (``node.door.rooms``), words that halves of a lobby owe each other (``sharing``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Roll calls: who is here, in everybody's own signed words.
 
 Each makes everybody say something, so they are answered no more often than people can want it. Left out: saying it
-(``chat.lobbies.speaking``), and waiting for the answers (``node.rooms``).
+(``chat.lobbies.speaking``), and waiting for the answers (``node.door.rooms``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A transcript is JSON, one object a line, each bound to the one before by its hash. A header names the conversation and
 who wrote the record; every message stands in words and as its author signed it (RFC 9420 section 6.1); certificates
 come before their first use. The last line has the count, what is known to be missing, and the writer's signature over
-the chain. Left out: checking it (``transcript_proof``), files (``node.export``).
+the chain. Left out: checking it (``transcript_proof``), files (``node.door.export``).
 """
 
 from __future__ import annotations

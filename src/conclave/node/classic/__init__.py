@@ -1,0 +1,1 @@
+"""The classic suite in a running node."""

@@ -1,0 +1,1 @@
+"""What fronts ask of a running node, and what it answers."""

@@ -1,0 +1,1 @@
+"""Files of a running node: offered, kept, sent and fetched."""

@@ -1,0 +1,1 @@
+"""A running node's mailboxes: what waits in its own, and what it leaves in others'."""
