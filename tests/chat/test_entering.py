@@ -6,6 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.deeds import Send
+from conclave.chat.effects import Effect
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
@@ -121,6 +122,31 @@ def test_no_other_commit_is_taken_for_ours(table: Table, group: bytes, sender: s
     table.put("burak", ev.Arrived("cem", entry))
     lobby = table.state("burak", group)
     assert (lobby.healing.step, lobby.voice.staged) == (Step.REJOIN, None)
+
+
+def test_what_the_leader_does_not_have_as_it_came_to_us_is_not_the_entry_that_lets_us_in(
+    table: Table, group: bytes
+) -> None:
+    """burak's commit comes to it as one of another epoch, and has its place."""
+    honest = table.step
+
+    def lie(name: str, event: ev.Event) -> list[Effect]:
+        frame = event.frame if isinstance(event, ev.Arrived) else None
+        if (
+            name == "burak"
+            and isinstance(frame, Ordered)
+            and (frame.sender, frame.kind) == ("burak", EntryKind.COMMIT)
+        ):
+            event = ev.Arrived("cem", replace(frame, epoch=frame.epoch + 1))
+        return honest(name, event)
+
+    table.step = lie  # type: ignore[method-assign]
+    cut(table)
+    table.put("ayse", ev.SetDeputies("ops", ("burak",)))
+    heal(table, 15)
+    table.step = honest  # type: ignore[method-assign]
+    table.run(60)
+    agreed(table, *ALL, lines=False)
 
 
 def test_where_the_half_that_counts_goes_on_from_an_earlier_entry_we_ask_anew(table: Table, group: bytes) -> None:

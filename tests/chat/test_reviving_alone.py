@@ -152,6 +152,34 @@ def test_where_all_are_out_who_were_in_with_it_it_is_out_too() -> None:
     assert table.texts("ayse", "#ops")[-1].startswith("nobody who was in with you lets you in")
 
 
+@pytest.mark.parametrize("reason", ["certificate revoked", "suspended"])
+def test_where_all_were_put_out_for_good_who_were_in_with_it_it_is_out_too(reason: str) -> None:
+    table = together("ayse", "burak")
+    table.stores["ayse"] = copy.deepcopy(table.stores["ayse"])
+    table.part({"ayse"}, {"burak"})
+    restored(table, "ayse")
+    table.put("ayse", ev.Expelled("burak", reason))
+    table.run(30)
+    assert table.stages()["ayse"] == ("member" if reason == "suspended" else "ended")
+
+
+def test_whom_the_authority_put_out_says_not_who_leads() -> None:
+    """cem leads by now, and burak, who was in too, is out."""
+    table = together("ayse", "burak", "cem")
+    backup = copy.deepcopy(table.stores["ayse"])
+    table.part({"ayse"}, {"burak"}, {"cem"})
+    table.put("cem", ev.RemoveFrom("ops", "burak"))
+    table.part({"ayse"}, {"burak", "cem"})
+    table.run(60)
+    table.stores["ayse"] = backup
+    table.part({"ayse", "cem"}, {"burak"})
+    restored(table, "ayse")
+    table.put("ayse", ev.Expelled("burak", "suspended"))
+    table.run(120)
+    assert (table.view("cem").leader, table.view("cem").roster) == ("cem", ("cem", "ayse"))
+    agreed(table, "ayse", "cem", lines=False)
+
+
 def test_who_said_yes_to_a_home_that_is_lost_does_not_wait_for_its_welcome() -> None:
     """cem was in when the backup was made, went, and said yes once more: the home from the backup knows of no yes."""
     table = Table("ayse", "cem")

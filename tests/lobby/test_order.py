@@ -227,6 +227,17 @@ def test_halves_part_at_the_end_of_what_both_have() -> None:
     assert orders.parting(ours, Head(GROUP, 9, b"h" * 32, (Run(5, 0, "deniz", 9, 9),))) == -1
 
 
+def test_where_a_leader_showed_others_another_entry_that_one_is_not_in_common() -> None:
+    ours, _ = write(orders.begin(GROUP, "ayse"), 4)
+    head = orders.head(ours)
+    assert orders.parting(ours, replace(head, hash=b"h" * 32)) == 3
+    assert orders.parting(ours, replace(head, hash=bytes(32))) == 4, "a hash that is not told"
+    longer, _ = write(ours, 2)
+    assert orders.parting(longer, head) == 4
+    assert orders.parting(longer, replace(head, hash=b"h" * 32)) == 3
+    assert orders.parting(ours, orders.head(longer)) == 4
+
+
 @given(st.integers(1, 9), st.integers(0, 4), st.integers(0, 4))
 @settings(max_examples=60)
 def test_of_two_orders_exactly_one_counts_and_rewound_it_takes_the_other(common: int, one: int, other: int) -> None:

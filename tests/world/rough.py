@@ -25,17 +25,31 @@ SUSPENDED = Revocation("suspended", True)
 
 
 class RoughNode(Node):
-    """``listed`` are the certificates that its list names, ``told`` those who are out by the authority's word."""
+    """``listed`` are the certificates that its list names, ``told`` those who are out by the authority's word.
+
+    ``had``: its own certificates of before.
+    """
 
     def __init__(self, name: str, world: RoughTown) -> None:
         super().__init__(name, world)
         self.town = world
         self.listed: frozenset[bytes] = frozenset()
         self.told: set[str] = set()
+        self.had: frozenset[bytes] = frozenset()
+
+    def certified(self, serial: int, number: int) -> None:
+        """It has another certificate, for the device of that ``number``."""
+        self.had |= {self.own.credential.certificates[0]}
+        self.own = own(self.name, serial, self.town.suite, number=number)
+
+    @property
+    def certificates(self) -> frozenset[bytes]:
+        """All that it ever had."""
+        return self.had | {self.own.credential.certificates[0]}
 
     def judges(self) -> Judges:
-        listed = self.listed
-        return replace(JUDGES, revoked=lambda one: SUSPENDED if one in listed else None)
+        listed, why = self.listed, self.town.why
+        return replace(JUDGES, revoked=lambda one: why if one in listed else None)
 
     def start(self) -> None:
         if not self.up:
@@ -50,6 +64,7 @@ class RoughTown(Town):
     node = RoughNode  # type: ignore[assignment]
     nodes: dict[str, RoughNode]  # type: ignore[assignment]
     size = (3, 5)
+    why = SUSPENDED
 
     def __init__(self, seed: int, *, suite: int) -> None:
         super().__init__(seed, suite=suite)
@@ -82,7 +97,7 @@ class RoughTown(Town):
         self._word(node)
 
     def _list(self, node: RoughNode) -> None:
-        listed = frozenset(self.nodes[one].own.credential.certificates[0] for one in self.suspended)
+        listed = frozenset(shown for one in self.suspended for shown in self.nodes[one].certificates)
         if node.up and self.authority_up(node.name) and listed != node.listed:
             node.listed = listed
             node.put(ev.JudgesChanged(node.judges()))
@@ -92,7 +107,7 @@ class RoughTown(Town):
             return
         for one in sorted(self.suspended - node.told - {node.name}):
             node.told.add(one)
-            node.put(ev.Expelled(one, "suspended"))
+            node.put(ev.Expelled(one, self.why.words))
         for one in sorted((node.told | node.desk.expelled.keys()) - self.suspended):
             if self.nodes[one].up and self.authority_up(one):
                 node.told.discard(one)
@@ -137,7 +152,7 @@ class RoughTown(Town):
         store.commit(forget(store.states(), store.outbox(), store.heads(), store.unsent()))
         node.store = store
         self.serials[node.name] += 1
-        node.own = own(node.name, 1 + self.serials[node.name], self.suite, number=2)
+        node.certified(1 + self.serials[node.name], 2)
         self.stock.pop(node.name, None)
         self.last.pop(node.name, None)
         for place in self._places(node):
@@ -146,7 +161,7 @@ class RoughTown(Town):
 
     def _renew(self, node: RoughNode) -> None:
         self.serials[node.name] += 1
-        node.own = own(node.name, 1 + self.serials[node.name], self.suite, number=1 + (node.name == self.restored))
+        node.certified(1 + self.serials[node.name], 1 + (node.name == self.restored))
         node.put(ev.OwnChanged(node.own))
 
     def _divide(self) -> None:

@@ -13,6 +13,7 @@ from conclave.chat import groups
 from conclave.chat.lobby_state import Lobby
 from conclave.errors import LocalError, RemoteError
 from conclave.mls import group as mls
+from conclave.pki.revocation import Revocation
 from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.frames import Frame
@@ -20,6 +21,7 @@ from tests.chat.people import JUDGES
 from tests.world.lying import LyingTown
 
 ANSWERS: tuple[type[Frame], ...] = (f.Ordered, f.Originals, f.Info, f.Refused, f.Submit)
+REVOKED = Revocation("key compromise", False)
 FAR = 1000
 """Entries by which it claims to be ahead."""
 
@@ -37,9 +39,12 @@ class StubbornTown(LyingTown):
     def heal(self) -> None:
         super().heal()
         self.expelled.add(self.liar.name)
+        self.why = REVOKED
         self.suspended.add(self.liar.name)
         self.break_links(self.liar.name)
         for node in self.nodes.values():
+            node.listed = frozenset()
+            node.told.discard(self.liar.name)
             self.later(self.random.uniform(0.0, 5.0), partial(self.tell, node))
 
     def _resume(self, name: str) -> None:

@@ -179,11 +179,16 @@ def _extended(order: Order, entry: Ordered, encoded: bytes) -> Order:
 
 
 def parting(ours: Order, theirs: Head) -> int:
-    """The last entry that our order and another have in common; -1: none is known."""
+    """The last entry that our order and another have in common; -1: none is known.
+
+    One leader may have shown us another entry than others: then it is one before, or less.
+    """
     for run in ours.runs:
         for other in theirs.runs:
             if same(run, other) and run.first == other.first:
-                return min(run.last, other.last, ours.seq, theirs.seq)
+                common = min(run.last, other.last, ours.seq, theirs.seq)
+                last = common == theirs.seq and theirs.hash != bytes(HASH_BYTES)  # else its hash is not told
+                return common - 1 if last and contradicts(ours, other, common, theirs.hash) else common
     return -1
 
 

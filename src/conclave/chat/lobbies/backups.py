@@ -6,9 +6,7 @@ Left out: the commit that lets us in (``chat.lobbies.rejoining``), and what a ba
 from __future__ import annotations
 
 from conclave.chat.hearing import own_notice
-from conclave.chat.lobbies import (
-    ending,
-)
+from conclave.chat.lobbies import ending
 from conclave.chat.lobby_state import Lobby, Step, Waited
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -44,7 +42,7 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
     Where there is no such leader, two of those who were in have to say so, if there are two who do not say that they
-    are out, or have no keys: one may have been put out since. Where all have said something else for a while, as two
+    are out, or have no keys, and are not out by the authority: one may have been put out since. Where all have said something else for a while, as two
     do who put each other out, that one of the leaders is believed which counts first. Who follows ourselves is asked
     to lead, whoever it is: it may have come in since.
     """
@@ -56,7 +54,7 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     known = {**lobby.watch.vouched, handle: replace(run, first=0, last=0)}
     watch = replace(lobby.watch, vouched=known, vouching=since, absent=lobby.watch.absent - {handle})
     work.keep_lobby(replace(lobby, watch=watch))
-    others = set(lobby.asked) - {work.me, lobby.leader} - watch.absent - keyless(work, lobby)
+    others = set(lobby.asked) - {work.me, lobby.leader, *work.expelled} - watch.absent - keyless(work, lobby)
     if not work.peer(lobby.inviter).linked:
         others.discard(lobby.inviter)  # who led when the backup was made is gone, though we heard of another since
     if run.leader == work.me:
@@ -77,7 +75,7 @@ def keyless_too(work: Work, lobby: Lobby, handle: str) -> None:
         watch = replace(watch, handed=lobby.lead)
     lobby = replace(lobby, watch=watch)
     work.keep_lobby(lobby)
-    _forlorn(work, lobby)
+    forlorn(work, lobby)
 
 
 def absent(work: Work, handle: str, group: bytes) -> None:
@@ -89,13 +87,17 @@ def absent(work: Work, handle: str, group: bytes) -> None:
     watch = replace(lobby.watch, absent=lobby.watch.absent | {handle}, vouched=vouched)
     lobby = replace(lobby, watch=watch)
     work.keep_lobby(lobby)
-    _forlorn(work, lobby)
+    forlorn(work, lobby)
 
 
-def _forlorn(work: Work, lobby: Lobby) -> None:
-    """Where all who were in when our backup was made say that they or we are out, or have no keys, we are out."""
+def forlorn(work: Work, lobby: Lobby) -> None:
+    """Where all who were in when our backup was made say that they or we are out, or have no keys, we are out.
+
+    So we are where the authority put them out for good; who is suspended may be back.
+    """
     if lobby.healing.step is not Step.REJOIN:
         return
-    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent | keyless(work, lobby):
+    gone = {one for one, word in work.expelled.items() if not word.suspended}
+    if {lobby.leader, *lobby.asked} - {work.me} <= lobby.watch.absent | keyless(work, lobby) | gone:
         own_notice(work, lobby.label, "nobody who was in with you lets you in: whoever is in can ask you in")
         ending.end(work, lobby)

@@ -45,8 +45,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         if anew and backups.vouched(work, lobby, handle, top):
             healing.adopt(work, work.lobby(head.group) or lobby, handle, head)
         elif lobby.healing.step is Step.ENTER and handle == lobby.leader:
-            noticed(work, lobby, handle, head.seq)
-            work.have(head.group)
+            _shown(work, lobby, handle, head)
         return
     if handle != lobby.leader and handle not in groups.roster(state):
         _outsider(work, lobby, handle, head)
@@ -73,13 +72,19 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
         if orders.parting(lobby.order, head) == head.seq:
             audience.heard_from(work, lobby, handle, head.seq)
         return
-    order, common = lobby.order, orders.parting(lobby.order, head)
-    parted = common < order.seq <= head.seq
+    _shown(work, lobby, handle, head)
+
+
+def _shown(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
+    """Who follows as we do, or our leader, shows how far it is; a leader whose order is not ours was not heard well."""
+    order = lobby.order
+    assert order is not None
+    parted = orders.parting(order, head) < order.seq <= head.seq
     ahead = head.seq < order.seq == order.base  # we were let in at a place to which nobody has come
-    if handle == lobby.leader and (parted or ahead) and lobby.healing.step is Step.SOUND:
-        healing.adopt(work, lobby, handle, head)
-        return
-    if handle == lobby.leader and ahead:
+    if handle == lobby.leader and (parted or ahead):
+        if lobby.healing.step is Step.SOUND:
+            healing.adopt(work, lobby, handle, head)
+            return
         rejoining.ask_again(work, head.group)
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)

@@ -178,6 +178,8 @@ def passed(work: Work, group: bytes) -> None:
             work.post(lobby.leader, Leave(group))  # one that left hears so when it shows us its order
         ending.out(work, lobby, groups.LEFT)
         return
+    if work.session(group) is None:
+        backups.forlorn(work, lobby)
     if audience.leads(work, lobby):
         return
     lost_for = _watch(work, group)
