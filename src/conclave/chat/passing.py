@@ -20,6 +20,7 @@ from conclave.chat.lobbies import (
     departing,
     ending,
     leadership,
+    mailing,
     recalling,
     receipts,
     rejoining,
@@ -84,7 +85,7 @@ def _lobby_passed(work: Work, group: bytes) -> None:
     sharing.passed(work, group)
     apart.passed(work, group)
     recalling.ask(work, group)
-    mail.lobby_passed(work, group)
+    mailing.passed(work, group)
     boxes.passed(work, group)
     ending.finish(work, group)
     catching_up.catch_up(work, group)

@@ -42,9 +42,9 @@ def vouched(work: Work, lobby: Lobby, handle: str, run: Run) -> bool:
     """Whether we, who came from a backup, believe that ``run`` counts: its leader says so whom we followed.
 
     Where there is no such leader, two of those who were in have to say so, if there are two who do not say that they
-    are out, or have no keys, and are not out by the authority: one may have been put out since. Where all have said something else for a while, as two
-    do who put each other out, that one of the leaders is believed which counts first. Who follows ourselves is asked
-    to lead, whoever it is: it may have come in since.
+    are out, or have no keys, and are not out by the authority: one may have been put out since. Where all have said
+    something else for a while, as two do who put each other out, that one of the leaders is believed which counts
+    first. Who follows ourselves is asked to lead, whoever it is: it may have come in since.
     """
     if handle == lobby.leader:
         return True

@@ -1,6 +1,6 @@
 """In whose mailbox lies what a lobby ordered: its leader, who leaves it there, tells the others over their links.
 
-It is to be shown, and decides nothing: nobody can check it. Left out: leaving it there (``chat.mail``).
+It is to be shown, and decides nothing: nobody can check it. Left out: leaving it there (``chat.lobbies.mailing``).
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def head_arrived(work: Work, handle: str, head: Head) -> None:
 
 
 def _shown(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
-    """Who follows as we do, or our leader, shows how far it is; a leader whose order is not ours was not heard well."""
+    """Who follows as we do, or our leader, shows how far it is. A leader with another order came to us otherwise."""
     order = lobby.order
     assert order is not None
     parted = orders.parting(order, head) < order.seq <= head.seq
