@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -122,6 +124,19 @@ def test_history_comes_back_and_keys_do_not(tmp_path: Path) -> None:
     assert old.outbox() == {"burak": (1, 1, 1)}
     old.close()
     new.close()
+
+
+def test_no_home_is_left_where_its_folder_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, path = home_of(tmp_path), tmp_path / "ayse.backup"
+    backed_up(home, path)
+
+    def refused(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(module, "sync_folder", refused)
+    with pytest.raises(StorageError, match="could not be made"):
+        restored(path, tmp_path / "new")
+    assert names(tmp_path) == ["ayse.backup", "home"]
 
 
 def test_what_waited_here_or_in_a_mailbox_may_have_arrived(tmp_path: Path) -> None:
