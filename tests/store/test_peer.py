@@ -490,6 +490,29 @@ def test_a_long_read_holds_no_erasure_up_and_its_traces_go_later(tmp_path: Path)
     store.close()
 
 
+def test_commits_do_not_wait_for_a_long_read_of_ours_and_what_they_erased_goes_with_its_end(tmp_path: Path) -> None:
+    """Each commit took 50 ms longer while a record was exported."""
+    path, log = tmp_path / "history.db", tmp_path / "history.db-wal"
+    store = PeerDatabase(path, KEY)
+    store.commit([AddLine("#ops", line(n)) for n in range(1, 9)])
+    statements: list[str] = []
+    with store.unmoved() as history, store.unmoved():
+        store._writer.set_trace_callback(statements.append)
+        store.commit([EraseLine("#ops", "ayse", line(1).id)])
+        store.commit([PutState("another", b"")])
+        store._writer.set_trace_callback(None)
+        assert [one for one in statements if "checkpoint" in one] == []
+        assert history.recorded("#ops", 0, 1)[0].stored.line.text == WORDS
+        assert log.stat().st_size > 0
+    assert log.stat().st_size == 0
+    assert not store._unwiped
+    with store.unmoved() as history:
+        store.commit([EraseLine("#ops", "ayse", line(2).id)])
+        store.close()
+    assert not log.exists()  # a store that was closed meanwhile leaves it to the read's own end
+    assert pages(path).count(WORDS.encode()) == len("345678")
+
+
 def test_a_database_of_before_edits_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "history.db"
     with monkeypatch.context() as older:
