@@ -38,6 +38,7 @@ from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError, StorageError
 from conclave.store import peer as module
 from conclave.store import peer_rows, sqlcipher
+from conclave.store.bounds import GONE_KEPT
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase
 from conclave.store.peer_schema import STEPS
@@ -574,6 +575,34 @@ def test_what_was_said_of_lines_before_its_time_was_kept_is_not_said_again(
     store.commit([SetReaction(*one, "cem", "-", on=False, at=7.0), SetPin(*one, on=True, at=6.0)])
     [first, _] = store.pinned("#ops")
     assert first.reactions == ()
+    store.close()
+
+
+def test_names_of_what_disappeared_are_the_last_ones_of_a_database_of_before_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.db"
+    with monkeypatch.context() as older:
+        older.setattr(module, "STEPS", STEPS[:6])
+        store = PeerDatabase(path, KEY)
+    store._writer.execute("INSERT INTO conversations (name) VALUES ('#ops'), ('@cem')")
+    names = [(1, "ayse", n.to_bytes(16)) for n in range(GONE_KEPT + 5)] + [(2, "ayse", bytes(16))]
+    store._writer.execute("BEGIN")
+    store._writer.executemany("INSERT INTO gone VALUES (?, ?, ?)", names)
+    store._writer.execute("COMMIT")
+    store.close()
+    store = PeerDatabase(path, KEY)
+
+    def known() -> list[tuple[int, int]]:
+        rows = store._read("SELECT conversation, count(*) FROM gone GROUP BY conversation")
+        return [(conversation, count) for conversation, count in rows]
+
+    assert known() == [(1, GONE_KEPT), (2, 1)]
+    store.commit([AddLine("#ops", replace(line(1 << 64), expires=1.0)), AddLine("@cem", line(0)), DropExpired(2.0)])
+    assert known() == [(1, GONE_KEPT)]
+    about = replace(line(1), kind=LineKind.ABOUT, reply=("ayse", line(1 << 64).id))
+    store.commit([AddLine("#ops", about, b"words")])
+    assert not store.original("#ops", "ayse", about.id)
     store.close()
 
 

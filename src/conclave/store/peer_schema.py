@@ -230,5 +230,52 @@ STEPS = (
         WHERE key = old.conversation AND old.kind <> 'about';
     END;
     """,
+    """
+    ALTER TABLE gone RENAME TO all_gone;
+    DROP TRIGGER gone_added;
+    DROP TRIGGER line_back;
+    DROP TRIGGER edit_added;
+    DROP TRIGGER line_gone;
+    CREATE TABLE gone (                       -- lines that disappeared, or would have before they came: the last ones
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        number INTEGER NOT NULL,              -- in order, within the conversation
+        sender TEXT NOT NULL,
+        id BLOB NOT NULL,
+        PRIMARY KEY (conversation, number),
+        UNIQUE (conversation, sender, id)
+    ) WITHOUT ROWID;
+    INSERT INTO gone SELECT conversation, row_number() OVER (PARTITION BY conversation), sender, id FROM all_gone;
+    DROP TABLE all_gone;
+    DELETE FROM gone WHERE number <= (
+        SELECT max(number) FROM gone g WHERE g.conversation = gone.conversation) - 16384;
+    CREATE TRIGGER gone_added AFTER INSERT ON gone BEGIN
+        UPDATE lines SET original = x'' WHERE kind = 'about' AND conversation = new.conversation
+            AND reply_author = new.sender AND reply_id = new.id;
+        DELETE FROM early WHERE conversation = (SELECT name FROM conversations WHERE key = new.conversation)
+            AND sender = new.sender AND id = new.id AND kind <> 'delete';
+        DELETE FROM gone WHERE conversation = new.conversation AND number <= new.number - 16384;
+    END;
+    CREATE TRIGGER line_back AFTER INSERT ON lines BEGIN
+        DELETE FROM gone WHERE conversation = new.conversation AND sender = new.sender AND id = new.id;
+    END;
+    CREATE TRIGGER edit_added AFTER INSERT ON lines WHEN new.kind = 'about' AND new.reply_id NOTNULL BEGIN
+        UPDATE lines SET original = x'' WHERE position = new.position AND (EXISTS (SELECT 1 FROM lines l WHERE
+            l.conversation = new.conversation AND l.sender = new.reply_author AND l.id = new.reply_id AND l.deleted)
+            OR EXISTS (SELECT 1 FROM gone g WHERE
+            g.conversation = new.conversation AND g.sender = new.reply_author AND g.id = new.reply_id));
+    END;
+    CREATE TRIGGER line_gone AFTER DELETE ON lines BEGIN
+        INSERT INTO words (words, rowid, text) VALUES ('delete',
+            ifnull((SELECT key FROM moved WHERE position = old.position), old.position), old.text);
+        DELETE FROM moved WHERE position = old.position;
+        UPDATE watermark SET position = old.position WHERE position < old.position;
+        INSERT INTO gone
+            SELECT old.conversation, ifnull(max(number), 0) + 1, old.sender, old.id FROM gone
+            WHERE conversation = old.conversation ON CONFLICT DO NOTHING;
+        UPDATE conversations SET count = count - 1, last = ifnull((SELECT position FROM lines
+            WHERE conversation = old.conversation AND kind <> 'about' ORDER BY position DESC LIMIT 1), 0)
+        WHERE key = old.conversation AND old.kind <> 'about';
+    END;
+    """,
 )
 """Step *n* makes version *n*."""
