@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import peer_records, records
+from conclave.chat import lobby_records, peer_records
 from conclave.chat.deeds import Deed
 from conclave.chat.effects import Effect
 from conclave.chat.state import Desk
@@ -29,8 +29,8 @@ def kept(desk: Desk) -> dict[str, Any]:
     for lobby in desk.lobbies.values():
         voice = lobby.voice
         found["lobby " + lobby.label] = (
-            records.encode_lobby(lobby),
-            records.encode_place(lobby),
+            lobby_records.encode_lobby(lobby),
+            lobby_records.encode_place(lobby),
             tuple(voice.waiting),
             tuple(sorted(voice.flying, key=lambda one: one.number)),
             None if voice.staged is None else voice.staged.encode(),

@@ -146,6 +146,33 @@ def begins(table: Table, by: str, package: bytes, stream: bytes, post: int) -> N
     table.put("ayse", ev.Arrived(by, Post(stream, post, post, kind, body)))
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_begins_anew_has_lost_a_group_too_in_which_it_renewed_keys_and_said_nothing(*, restarted: bool) -> None:
+    table = Table("ayse", "cem")
+    table.stock("ayse")
+    last = table.published["ayse"][-1]
+    table.link("ayse", "cem")
+    table.say("ayse", "@cem", "hello")
+    table.run(130, 10)
+    table.cut("ayse", "cem")
+    table.link("ayse", "cem")
+    table.run(130, 10)
+    state = views.pair_state(table.desks["ayse"], "cem")
+    assert state is not None
+    assert state.number > 1  # who was taken in commits first
+    before = present(table)
+    if restarted:
+        table.restart("ayse")
+        table.link("ayse", "cem")
+    peer = table.desks["ayse"].peers.get("cem")
+    assert peer is not None
+    [stream] = peer.inbound.streams
+    begins(table, "cem", last, stream.name, stream.last + 1)
+    assert present(table) != before
+    assert former(table)[-1] == before
+    assert table.texts("ayse", "@cem").count(ANEW.format("cem")) == 1
+
+
 @pytest.mark.parametrize("blocked", [True, False])
 def test_who_begins_over_and_over_without_a_word_fills_nothing(*, blocked: bool) -> None:
     table = Table("ayse", "cem")

@@ -38,10 +38,9 @@ from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError, StorageError
 from conclave.store import peer as module
 from conclave.store import peer_rows, sqlcipher
-from conclave.store.bounds import GONE_KEPT
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase
-from conclave.store.peer_schema import STEPS
+from conclave.store.peer_schema import FIRST, STEPS
 from conclave.values import replace
 
 KEY = bytes(range(32))
@@ -327,6 +326,20 @@ def test_an_older_database_is_brought_up_to_date_and_a_newer_one_refused(
     assert caught.value.remedy
 
 
+def test_a_database_from_before_the_first_release_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = PeerDatabase(path, KEY)
+    assert store._writer.execute("PRAGMA user_version").fetchone() == (FIRST + len(STEPS) - 1,)
+    store.commit(batch(0))
+    store._writer.execute(f"PRAGMA user_version = {FIRST - 1}")
+    store.close()
+    before = path.read_bytes()
+    with pytest.raises(LocalError, match="before the first release") as caught:
+        PeerDatabase(path, KEY)
+    assert "export" in caught.value.remedy
+    assert path.read_bytes() == before
+
+
 def test_reads_go_on_during_a_commit_and_see_none_of_it(tmp_path: Path) -> None:
     store = PeerDatabase(tmp_path / "history.db", KEY)
     store.commit(batch(0))
@@ -512,98 +525,6 @@ def test_commits_do_not_wait_for_a_long_read_of_ours_and_what_they_erased_goes_w
         store.close()
     assert not log.exists()  # a store that was closed meanwhile leaves it to the read's own end
     assert pages(path).count(WORDS.encode()) == len("345678")
-
-
-def test_a_database_of_before_edits_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "history.db"
-    with monkeypatch.context() as older:
-        older.setattr(module, "STEPS", STEPS[:2])
-        store = PeerDatabase(path, KEY)
-    for n in (1, 2):
-        store._writer.execute("INSERT OR IGNORE INTO conversations (name) VALUES ('#ops')")
-        store._writer.execute(
-            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq) "
-            "VALUES (1, 'ayse', ?, 'text', ?, 1.0, 2.0, 'waiting', 0)",
-            (n.to_bytes(16), f"{WORDS} {n}"),
-        )
-    store._writer.execute("UPDATE lines SET position = 3 WHERE position = 1")
-    store.close()
-    store = PeerDatabase(path, KEY)
-    assert [one.line.text for one in store.lines("#ops", limit=9)] == [f"{WORDS} 2", f"{WORDS} 1"]
-    assert not any(one.edited or one.deleted or one.pinned or one.reactions for one in store.lines("#ops", limit=9))
-    store.commit([EraseLine("#ops", "ayse", line(1).id)])
-    assert [one.line.text for one in store.search("marker", 9)] == [f"{WORDS} 2"]
-    store.close()
-
-
-def test_what_was_said_of_lines_before_its_time_was_kept_is_not_said_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "history.db"
-    with monkeypatch.context() as older:
-        older.setattr(module, "STEPS", STEPS[:4])
-        store = PeerDatabase(path, KEY)
-    store._writer.execute("INSERT INTO conversations (name) VALUES ('#ops')")
-    said = (
-        (1, "text", 1.0, None),
-        (2, "text", 1.0, None),
-        (3, "about", 5.0, 1),
-        (4, "about", 1e12, 1),
-    )  # by a clock that is ahead
-    for number, kind, sent, about in said:
-        store._writer.execute(
-            "INSERT INTO lines (conversation, sender, id, kind, text, sent, stored, status, seq, reactions, "
-            "reply_author, reply_id) VALUES (1, ?, ?, ?, 'words', ?, 5.5, 'received', 0, ?, 'ayse', ?)",
-            (
-                "ayse" if about is None else "cem",
-                number.to_bytes(16),
-                kind,
-                sent,
-                '[["-", "cem"]]' if number == 1 else "",
-                None if about is None else about.to_bytes(16),
-            ),
-        )
-    store.close()
-    store = PeerDatabase(path, KEY)
-    one, two = (("#ops", "ayse", number.to_bytes(16)) for number in (1, 2))
-    store.commit([SetReaction(*one, "cem", "+", on=True, at=5.5), SetReaction(*one, "cem", "-", on=False, at=5.0)])
-    store.commit([SetPin(*one, on=True, at=5.5), SetPin(*two, on=True, at=5.0)])
-    store.commit([SetReaction(*two, "cem", "+", on=True, at=5.0)])
-    first, second = store.lines("#ops", limit=9)
-    assert (first.reactions, first.pinned) == ((("-", "cem"),), False)
-    assert (second.reactions, second.pinned) == ((("+", "cem"),), True)
-    store.commit([SetReaction(*one, "cem", "-", on=False, at=7.0), SetPin(*one, on=True, at=6.0)])
-    [first, _] = store.pinned("#ops")
-    assert first.reactions == ()
-    store.close()
-
-
-def test_names_of_what_disappeared_are_the_last_ones_of_a_database_of_before_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "history.db"
-    with monkeypatch.context() as older:
-        older.setattr(module, "STEPS", STEPS[:6])
-        store = PeerDatabase(path, KEY)
-    store._writer.execute("INSERT INTO conversations (name) VALUES ('#ops'), ('@cem')")
-    names = [(1, "ayse", n.to_bytes(16)) for n in range(GONE_KEPT + 5)] + [(2, "ayse", bytes(16))]
-    store._writer.execute("BEGIN")
-    store._writer.executemany("INSERT INTO gone VALUES (?, ?, ?)", names)
-    store._writer.execute("COMMIT")
-    store.close()
-    store = PeerDatabase(path, KEY)
-
-    def known() -> list[tuple[int, int]]:
-        rows = store._read("SELECT conversation, count(*) FROM gone GROUP BY conversation")
-        return [(conversation, count) for conversation, count in rows]
-
-    assert known() == [(1, GONE_KEPT), (2, 1)]
-    store.commit([AddLine("#ops", replace(line(1 << 64), expires=1.0)), AddLine("@cem", line(0)), DropExpired(2.0)])
-    assert known() == [(1, GONE_KEPT)]
-    about = replace(line(1), kind=LineKind.ABOUT, reply=("ayse", line(1 << 64).id))
-    store.commit([AddLine("#ops", about, b"words")])
-    assert not store.original("#ops", "ayse", about.id)
-    store.close()
 
 
 def test_lines_that_are_to_stay_cannot_be_deleted(tmp_path: Path) -> None:

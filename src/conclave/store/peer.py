@@ -17,7 +17,7 @@ from conclave.chat.effects import AddLine, Record
 from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, Runs, recorded, runs, stored
-from conclave.store.peer_schema import STEPS
+from conclave.store.peer_schema import FIRST, STEPS
 from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Lines, Recorded, StoredLine, name_of
 from conclave.store.schema import migrate
 from conclave.store.sqlcipher import BUSY_SECONDS, connect, translated
@@ -50,7 +50,8 @@ class PeerDatabase:
     def __init__(self, path: Path, key: bytes) -> None:
         """Open, or make, the database at ``path`` under the raw ``key`` (32 bytes), brought up to date.
 
-        Raises ``StorageError`` where it does not open with the key, and ``LocalError`` for a newer program's.
+        Raises ``StorageError`` where it does not open with the key, and ``LocalError`` for a newer program's, or one
+        from before the first release.
         """
         self._path = path
         self._key = key
@@ -60,7 +61,7 @@ class PeerDatabase:
         self._reading = Lock()
         self._counting = Lock()
         with closing(connect(path, key)) as first:  # one that changed the schema goes on slower: a third as fast
-            migrate(first, STEPS)
+            migrate(first, STEPS, FIRST)
         self._writer = connect(path, key)
         try:
             self._reader = connect(path, key)

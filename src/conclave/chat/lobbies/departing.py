@@ -10,7 +10,6 @@ from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, catching_up, speaking
-from conclave.chat.lobbies.asking import in_already
 from conclave.chat.lobbies.ending import end, out
 from conclave.chat.lobbies.invitations import decline
 from conclave.chat.lobbies.labels import demand_in, own_handle
@@ -67,7 +66,6 @@ def remove(work: Work, command: RemoveFrom) -> None:
         raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
     people = groups.roster(groups.need_session(work, lobby.group))
     if handle in people:
-        lobby = in_already(work, lobby, people)  # as a home from before may have it
         purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
     elif handle in lobby.invited:
         _withdraw(work, lobby, handle)

@@ -219,8 +219,6 @@ def compare_rosters(
     No commit told us, and whoever leads may want it unseen. Who was in by entry ``common`` and is out went by entry
     ``base`` at the latest; who was let in in our half alone was never in here, and is asked in.
     """
-    if not known:  # a backup from before did not say who was in
-        return lobby
     gone, entered, marks = dict(lobby.healing.gone), dict(lobby.healing.entered), lobby.ears.marks
     for handle in people:
         if handle not in known:
