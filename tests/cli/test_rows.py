@@ -165,6 +165,12 @@ def test_a_quote_that_is_folded_begins_no_other(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("terminal")
+def test_what_is_not_shown_of_a_sign_takes_no_room(capsys: pytest.CaptureFixture[str]) -> None:
+    _, marks = shown(capsys, "hello", reactions={"\u202e" * WIDE: ["cem"]})
+    assert marks.strip() == "[\ufffd cem]"
+
+
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("text", ["\U0001f468\u200d\U0001f469\u200d\U0001f467" * 30, "क्\u200dष" * 40, "❤\ufe0f" * 40])
 def test_what_is_drawn_as_one_is_not_cut(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     for more in range(6):
