@@ -117,6 +117,13 @@ def test_a_newer_vault_is_refused(tmp_path: Path) -> None:
         unlock(tmp_path / "vault", "p")
 
 
+def test_a_vault_from_before_the_first_release_is_refused(tmp_path: Path) -> None:
+    key = derive(b"p", salt=bytes(16), cost=CHEAP)
+    (tmp_path / "vault").write_bytes(seal(key, b"\x00\x01" + bytes(200), nonce=bytes(12)))
+    with pytest.raises(LocalError, match="before the first release"):
+        unlock(tmp_path / "vault", "p")
+
+
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     opened = create(tmp_path / "vault", "p", CONTENT, cost=CHEAP)
     for bad in (

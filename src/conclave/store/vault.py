@@ -15,7 +15,15 @@ from pathlib import Path
 from unicodedata import normalize
 
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, recognise, seal, unseal
-from conclave.errors import DecodeError, LocalError, NotEnrolled, NotReady, StorageError, VerificationError
+from conclave.errors import (
+    DecodeError,
+    LocalError,
+    NotEnrolled,
+    NotReady,
+    StorageError,
+    VerificationError,
+    of_no_release,
+)
 from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, TEXT_BYTES
@@ -217,7 +225,9 @@ def _put_pending(w: Writer, pending: Pending) -> None:
 
 def _content(r: Reader) -> VaultContent:
     version = r.uint16()
-    if version != VERSION:
+    if version < VERSION:
+        raise of_no_release()
+    if version > VERSION:
         raise DecodeError(f"it has version {version}, this program knows {VERSION}")
     return VaultContent(
         database_key=r.fixed(DATABASE_KEY_BYTES),
