@@ -106,8 +106,8 @@ class Draft(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value under ``key``, or None."""
-        found = self._now.get(key)
-        return self._before.get(key) if found is None and key not in self._now else found
+        now = self._now
+        return now[key] if key in now else self._before.get(key)
 
     def put(self, key: K, value: V) -> None:
         """``value`` is under ``key`` from now on."""
@@ -123,7 +123,9 @@ class Draft(Generic[K, V]):
         return [(key, self._before.get(key), now) for key, now in self._now.items()]
 
     def done(self) -> Shelf[K, V]:
-        """The shelf as it is now."""
+        """The shelf as it is now: the very one it was where nothing changed."""
+        if not self._now:
+            return self._before
         shelf = self._before.update({key: now for key, now in self._now.items() if now is not None})
         for key in (key for key, now in self._now.items() if now is None):
             shelf = shelf.drop(key)
