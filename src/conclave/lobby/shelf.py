@@ -42,15 +42,15 @@ class Shelf(Generic[K, V]):
         return key in self._bins[_bin(key)]
 
     def __iter__(self) -> Iterator[K]:
-        return chain.from_iterable(self._bins)
+        return chain.from_iterable(filter(None, self._bins))  # most are empty
 
     def items(self) -> Iterator[tuple[K, V]]:
         """Every key with its value."""
-        return chain.from_iterable(map(dict.items, self._bins))
+        return chain.from_iterable(map(dict.items, filter(None, self._bins)))
 
     def values(self) -> Iterator[V]:
         """Every value."""
-        return chain.from_iterable(map(dict.values, self._bins))
+        return chain.from_iterable(map(dict.values, filter(None, self._bins)))
 
     def get(self, key: K) -> V | None:
         """The value under ``key``, or None."""
@@ -75,7 +75,7 @@ class Shelf(Generic[K, V]):
                 bins[number] = dict(bins[number])
             bins[number][key] = value
         new: Shelf[K, V] = Shelf()
-        new._bins, new._size = tuple(bins), sum(map(len, bins))
+        new._bins, new._size = tuple(bins), self._size + sum(len(bins[one]) - len(self._bins[one]) for one in fresh)
         return new
 
     def drop(self, key: K) -> Shelf[K, V]:
