@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -60,15 +60,15 @@ class Crashing(Table):
         super().__init__(*names)
         self.victim, self.at, self.commits = victim, at, 0
 
-    def do(self, name: str, effects: tuple[Effect, ...]) -> None:
-        if name == self.victim and any(not isinstance(one, Deed) for one in effects):
+    def do(self, name: str, deeds: Iterable[Deed], *, committed: bool) -> None:
+        if name == self.victim and committed:
             self.commits += 1
             if self.commits == self.at:
                 self._wire = deque(one for one in self._wire if name not in one[:2])
                 self.restart(name)
                 self.dial()
                 return
-        super().do(name, effects)
+        super().do(name, deeds, committed=committed)
 
 
 def pair(table: Table) -> None:
