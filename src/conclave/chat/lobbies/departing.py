@@ -90,12 +90,16 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
     """Name who leads first when the leader is gone."""
     lobby = demand_in(work, command.lobby)
     deputies = tuple(dict.fromkeys(own_handle(one) for one in command.deputies))
-    people = groups.roster(groups.need_session(work, lobby.group))
+    state = groups.need_session(work, lobby.group)
+    people = groups.roster(state)
     strangers = [one for one in deputies if one not in people]
     if strangers:
         raise LocalError(f"{', '.join(strangers)} is not in {lobby.label}", remedy="invite first")
     if len(deputies) > groups.DEPUTIES_MOST:
         raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
+    culprit = groups.in_the_way(state)
+    if culprit:
+        raise LocalError(f"{lobby.label} cannot have deputies while {culprit} is in", remedy="remove it first")
     work.keep_lobby(replace(lobby, intents=replace(lobby.intents, deputies=deputies)), reworded=True)
     work.stir(lobby.group)
 
