@@ -191,6 +191,9 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     recent = tuple(one for one in order.recent if one[0] > order.base)
     order = replace(order, epoch=state.number, recent=recent)
     own_notice(work, lobby.label, joined, entry.seq)
+    culprit = groups.in_the_way(state) if groups.spoilt(state) else ""
+    if culprit:
+        own_notice(work, lobby.label, f"the lobby cannot be set right while {culprit} is in", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
     healing = replace(
