@@ -121,11 +121,13 @@ def encode_lobby(lobby: Lobby) -> bytes:
     unseen = [(one, ranges) for one, ranges in healing.unseen.items() if ranges]
     since = lobby.since if lobby.asking else 0  # once they are answered it is of no use
     apart = [(line, handles) for line, handles in healing.apart.items() if handles]
-    if lobby.timers_heard or healing.places or since or unseen or apart:  # of most there is none
+    untold = [(one, ranges) for one, ranges in healing.untold.items() if ranges]
+    if lobby.timers_heard or healing.places or since or unseen or apart or untold:  # of most there is none
         w.vector(lobby.timers_heard, Writer.uint64)
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
         w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], write_range))
         w.vector(apart, write_apart)
+        w.vector(untold, lambda each, it: each.text(it[0]).vector(it[1], write_range))
     return w.done()
 
 
@@ -168,9 +170,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     since = r.uint64() if r.remaining else 0
     unseen = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(read_range))) if r.remaining else ())
     apart = dict(r.vector(read_apart) if r.remaining else ())
+    untold = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(read_range))) if r.remaining else ())
     healing = Healing(
-        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen, apart
-    )
+        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen,
+        apart, untold,
+    )  # fmt: skip
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard, since,

@@ -52,7 +52,7 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         return  # what was said until we are in again is asked for in its authors' own words
     sealed = state.number if entry.kind is EntryKind.TERM else entry.epoch  # a term's has its leader's rank there
     if sealed < groups.first_epoch(state):
-        recalling.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
+        recalling.want(work, lobby.group, entry.sender, entry.seq)  # sealed before we came in, though ordered after
         return
     try:
         opened = groups.unsealed(work, state, entry.payload)
