@@ -24,6 +24,8 @@ from conclave.wire.order import EntryKind, Ordered
 
 KEY_USED = "9.2-key-consumed"
 """The rule of MLS that tells what was opened before."""
+TOO_FAR = "14-max-skip"
+"""The rule of ours that tells what is too many keys ahead to be opened."""
 
 
 def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
@@ -64,7 +66,9 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
             raise VerificationError("it has another number inside than outside")
         work.keep_session(opened.state)  # not before: shown as what it is, it is to be read
     except RemoteError as error:
-        if not _again(work, lobby, entry, error):
+        if isinstance(error, mls.RuleError) and error.rule == TOO_FAR:  # its author has used up more than we follow
+            recalling.want(work, lobby.group, entry.sender, entry.seq)
+        elif not _again(work, lobby, entry, error):
             lost(work, lobby, entry, error)
         return
     assert lobby.order is not None
