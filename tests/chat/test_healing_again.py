@@ -126,7 +126,9 @@ def test_who_loses_to_a_half_that_parted_earlier_still_says_what_it_had_since_th
         assert table.state("ayse", group).healing.forked
         older = decode_lobby(
             group,
-            encode_lobby(replace(kept, healing=replace(kept.healing, places={}, unseen={}, apart={})))[:-7],
+            encode_lobby(replace(kept, healing=replace(kept.healing, places={}, unseen={}, apart={}, untold={})))[
+                :-7
+            ],
             encode_place(kept),
         )
         assert not older.healing.forked

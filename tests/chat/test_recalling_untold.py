@@ -11,7 +11,7 @@ from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import Ordered, Originals, Recall, Refusal, Refused
-from tests.chat.desks import Table
+from tests.chat.desks import Table, together
 from tests.chat.test_hostile_members import Room
 from tests.chat.test_recalling import asked, lost
 from tests.chat.test_sharing import lacking, room, signed
@@ -159,3 +159,17 @@ def test_an_entry_without_a_key_is_asked_of_its_author_too(room: Room) -> None:
     table.put("burak", ev.Arrived("ayse", deceit))
     table.run(20)
     assert table.words("burak") == ["said"]
+
+
+def test_who_is_away_keeps_nobody_else_from_being_asked() -> None:
+    table = together("ayse", "burak", "cem", "deniz", "elif", "fatma")
+    group = table.desks["ayse"].labels["#ops"]
+    away = {"cem", "deniz", "elif"}
+    table.part({"ayse", "burak", "fatma"}, *({one} for one in away))
+    table.run(60, 5)
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    untold = dict.fromkeys((*sorted(away), "fatma"), ((1, 2),))
+    lobby = replace(lobby, healing=replace(lobby.healing, untold=untold))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.run(300, 5)
+    assert table.state("burak", group).healing.untold.keys() == away

@@ -27,7 +27,9 @@ SILENT_MOST = 12
 RARELY = 5
 """... so many times: it may get them, or come here from another half."""
 TIED_MOST = 3
-"""Members to whom we want links at once to ask them, where the leader lacks it too."""
+"""Members to whom we want links at once to ask them, where the leader lacks it too ..."""
+TIED_SECONDS = 60
+"""... or for their own words, and others of them so much later."""
 
 
 def want(work: Work, group: bytes, author: str, seq: int) -> None:
@@ -105,6 +107,8 @@ def wanted(work: Work, lobby: Lobby) -> frozenset[str]:
         key=lambda one: silent.get(one, 0) >= SILENT_MOST or audience.elsewhere(work, lobby, one),
     )
     own = [one for one in people if _own(lobby, one)]
+    turn = int(work.now / TIED_SECONDS) % len(own) if own else 0  # the first of them may be away for long
+    own = [*own[turn:], *own[:turn]]
     rich = [one for one in people if lobby.healing.pull and poor.get(one, 0) < ASKED_MOST]
     return frozenset((*own[:TIED_MOST], *(rich[:TIED_MOST] if lobby.leader not in rich[:1] else ())))
 
