@@ -86,7 +86,8 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         work.trouble(lobby.leader, f"{lobby.label}: {text}")
     original = groups.original_of(work, work.session(entry.group) or state, opened)
     _count(work, lobby.group, author, content)
-    meaning.theirs(work, lobby.group, Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED))
+    heard = Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED, ordered=True)
+    meaning.theirs(work, lobby.group, heard)
     timers.tell_late(work, lobby.group, content, opened.epoch)
 
 
