@@ -18,7 +18,7 @@ from conclave.mls.welcome import describe
 from conclave.values import replace
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import LAST_SEQ, EntryKind, Info, Originals, Refusal, Refused, Run, Submit
-from tests.chat.desks import read_frame, together
+from tests.chat.desks import Table, read_frame, together
 from tests.chat.test_hostile_members import Room
 from tests.chat.test_sharing import lacking, room
 
@@ -125,3 +125,33 @@ def test_a_lobby_goes_on_whatever_epoch_the_leader_of_a_half_claimed(epoch: int)
     for name in ("ayse", "cem"):
         assert {"from ayse", "from cem"} <= set(table.words(name))
         assert sorted(table.view(name).roster) == ["ayse", "cem"]
+
+
+def test_words_behind_more_junk_than_keys_are_skipped_for_are_asked_for() -> None:
+    """Each time that junk is ordered under its number burak protects his words anew, with another key."""
+    table = Table("ayse", "burak", "cem")
+    for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
+        table.link(one, other)
+    group = table.lobby("ayse", "burak", "cem")
+    table.say("burak", "#ops", "one")
+    table.run(10, 5)
+    handed: list[Submit] = []
+
+    def drop(one: str, other: str, frame: Frame) -> bool:
+        if (one, other) == ("burak", "ayse") and isinstance(frame, Submit):
+            handed.append(frame)
+        return "ayse" in (one, other)
+
+    table.drop = drop  # what ayse sends is made here
+    order = table.state("cem", group).order
+    assert order is not None
+    table.say("burak", "#ops", "into a thousand holes")
+    for number in range(1031):
+        last = handed[-1]
+        payload = b"junk" if number < 1030 else last.payload
+        order, entry, _ = orders.write(order, "burak", last.number, last.epoch, EntryKind.MESSAGE, payload)
+        for name in ("burak", "cem"):
+            table.put(name, ev.Arrived("ayse", entry))
+    assert table.statuses("burak", "#ops")[-1] == "sent"
+    table.run(60, 5)
+    assert table.words("cem") == ["one", "into a thousand holes"]

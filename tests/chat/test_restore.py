@@ -148,6 +148,7 @@ def test_all_that_is_kept_of_a_lobby_is_read() -> None:
                 gone={"deniz": (6, "left")}, owed=frozenset({"deniz"}), anew=frozenset({"elif"}),
                 known={b"i" * 16: ("cem", b"o" * 16), b"j" * 16: ("cem", b"")}, unseen={"cem": ((3, 4),)},
                 apart={line: ("burak",)},
+                untold={"burak": ((4, 5),)},
             )
         },
         {"order": replace(orders.begin(b"g" * 16, "burak"), seq=3, epoch=2, base=1)},

@@ -33,7 +33,8 @@ def _tail() -> Table:
 
 
 def _recalled(table: Table) -> list[int]:
-    return [frame.after for _, _, frame in table.frames if isinstance(frame, Recall)]
+    """Behind which places it is asked for all that was said."""
+    return [frame.after for _, _, frame in table.frames if isinstance(frame, Recall) and not frame.own]
 
 
 def _places(table: Table, name: str) -> dict[bytes, int]:

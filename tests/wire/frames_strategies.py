@@ -78,7 +78,7 @@ conversation_frames = st.one_of(
         RUNS,
         PAYLOADS,
     ),
-    st.builds(lambda group, ends: order.Recall(group, *ends), GROUPS, BETWEEN),
+    st.builds(lambda group, ends, own: order.Recall(group, ends[0], ends[1], own), GROUPS, BETWEEN, st.booleans()),
     st.builds(
         lambda group, ends, items, whole: order.Originals(group, ends[0], ends[1], items, whole),
         GROUPS,

@@ -198,6 +198,16 @@ def test_what_ends_before_it_begins_is_refused(ends: tuple[int, int]) -> None:
     assert read(encode_frame(Recall(b"g" * 16, 3, 4))) == Recall(b"g" * 16, 3, 4)
 
 
+def test_a_question_for_all_is_written_in_one_way() -> None:
+    for own in (False, True):
+        asked = Recall(b"g" * 16, 3, 4, own)
+        assert read(encode_frame(asked)) == asked
+    for more in (b"\x00", b"\x02", b"\x01\x01"):
+        body = b"g" * 16 + bytes(7) + b"\x03" + bytes(7) + b"\x04" + more
+        with pytest.raises(DecodeError):
+            read(bytes((Kind.RECALL, len(body))) + body)
+
+
 @pytest.mark.parametrize("name", ["../x", "Nobody", "", "a b", "x\x1b[2J", "-x"])
 @pytest.mark.parametrize("now", [True, False], ids=["who leads", "who led"])
 def test_a_leader_whose_name_is_none_is_refused(name: str, *, now: bool) -> None:

@@ -110,7 +110,7 @@ def test_the_checks_notice_what_a_newcomer_has_of_the_time_before_it(monkeypatch
     def curious(work: Work, lobby: Lobby, handle: str, welcome: Welcome, *rest: Any) -> None:
         enter(work, lobby, handle, welcome, *rest)
         for seq in (1, welcome.seq):
-            recalling.want(work, lobby.group, seq)
+            recalling.want(work, lobby.group, handle, seq)
 
     enter = membership._enter
     monkeypatch.setattr(membership, "_enter", curious)

@@ -72,8 +72,8 @@ class Recollect:
 class SendOriginals:
     """Send ``peer`` the originals of the lines between two entries (both exclusive), a few in a frame.
 
-    None of before ``since`` is sent: the peer was not in. ``whole``: we know of none that we lack. ``own``: nothing
-    but its own words, as it may not have been in.
+    None of before ``since`` is sent: the peer was not in. ``whole``: we know of none that we lack. ``by``: nothing
+    but the words of this author.
     """
 
     peer: str
@@ -83,7 +83,7 @@ class SendOriginals:
     before: int
     since: int
     whole: bool
-    own: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,12 +50,15 @@ class AddLine:
     """Append to a conversation's history (``@burak``, or ``#`` and the lobby's label).
 
     A line with the same sender and id that is there already is left as it is, but for its place in the order.
-    ``original`` is what its author signed, as ``chat.words.originals`` writes it; empty for a notice.
+    ``ordered``: it has this place for everybody, so other words that are there under its name give way to it, and it
+    is shown as edited, unless they were erased. ``original`` is what its author signed, as ``chat.words.originals``
+    writes it; empty for a notice.
     """
 
     conversation: str
     line: Line
     original: bytes = b""
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

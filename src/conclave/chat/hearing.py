@@ -30,6 +30,7 @@ class Heard:
     status: Status
     retold: bool = False  # not its author gives it to us now, but somebody who has it
     timer: int = 0  # the conversation's, in seconds: it holds for what was said by who may not have known it
+    ordered: bool = False  # everybody has it at this place: other words under its name give way
 
 
 HISTORY = Text | Offer | Edit | Delete | Reaction | Pin
@@ -67,7 +68,7 @@ def hear(work: Work, heard: Heard) -> bool:
         return True
     line = line_of(work, heard)
     if line is not None:
-        work.add_line(conversation, line, heard.original)
+        work.add_line(conversation, line, heard.original, ordered=heard.ordered)
         if line.expires:
             work.wake(line.expires)
         if isinstance(content.body, Offer) and author != work.me:

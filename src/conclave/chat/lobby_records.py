@@ -107,8 +107,9 @@ def _write_healing(w: Writer, healing: Healing) -> None:
     w.vector(healing.gone.items(), lambda each, it: each.text(it[0]).uint64(it[1][0]).text(it[1][1]))
     w.vector(sorted(healing.owed), Writer.text).vector(sorted(healing.anew), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
-    w.vector(((one, ranges) for one, ranges in healing.unseen.items() if ranges), write_unseen)
+    w.vector(((one, ranges) for one, ranges in healing.unseen.items() if ranges), write_ranges)
     w.vector(((line, handles) for line, handles in healing.apart.items() if handles), write_apart)
+    w.vector(((one, ranges) for one, ranges in healing.untold.items() if ranges), write_ranges)
 
 
 def _healing(r: Reader) -> Healing:
@@ -132,8 +133,9 @@ def _healing(r: Reader) -> Healing:
         owed=frozenset(r.vector(_handle)),
         anew=frozenset(r.vector(_handle)),
         known=dict(r.vector(lambda each: (each.fixed(ID_BYTES), (_handle(each), each.opaque(ID_BYTES))))),
-        unseen=dict(r.vector(read_unseen)),
+        unseen=dict(r.vector(read_ranges)),
         apart=dict(r.vector(read_apart)),
+        untold=dict(r.vector(read_ranges)),
     )
 
 
@@ -179,13 +181,13 @@ def read_place(r: Reader) -> tuple[tuple[str, bytes], int]:
     return _line(r), r.uint64()
 
 
-def write_unseen(w: Writer, item: tuple[str, tuple[tuple[int, int], ...]]) -> None:
-    """Who may have been out, and while which entries."""
+def write_ranges(w: Writer, item: tuple[str, tuple[tuple[int, int], ...]]) -> None:
+    """Somebody, and ranges of entries."""
     w.text(item[0]).vector(item[1], write_range)
 
 
-def read_unseen(r: Reader) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The inverse of ``write_unseen``."""
+def read_ranges(r: Reader) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The inverse of ``write_ranges``."""
     return _handle(r), r.vector(read_range)
 
 

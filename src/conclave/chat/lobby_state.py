@@ -181,12 +181,15 @@ class Healing:
     """Entries while which a member may have been out, as we were in another half: of these we give it nothing."""
     apart: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
     """Who of those who were in lacks which of these: once they are kept back, each is given them alone."""
+    untold: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Who has not answered yet itself what it has of these: that there is nothing of it is another's word alone."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
     vouched: Mapping[tuple[str, bytes], int] = field(default_factory=dict)  # what is to be said, ordered as one says
     unsealed: frozenset[bytes] = frozenset()  # of ours, what cannot be said again: somebody may have it
     source: str = ""  # whom we asked for what we lack, and have no whole answer of
+    own: bool = False  # it is to give what it said itself, of what it was asked last, and no more
     silent: Mapping[str, int] = field(default_factory=dict)  # who did not answer how often
     pulled: float = 0.0  # when we last asked for what we lack
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too

@@ -102,8 +102,8 @@ def originals(store: Store, asked: SendOriginals) -> Iterator[Originals]:
     """Frames of signed words, which together answer for all that was asked. Raises ``StorageError``."""
     after, batch, size = asked.after, list[tuple[int, bytes]](), 0
     for recorded in _between(store, asked.conversation, max(asked.after, asked.since), asked.before):
-        theirs = recorded.sender == asked.peer or not asked.own
-        signed = _signed(store, recorded.original) if theirs and of_group(recorded.original, asked.group) else b""
+        meant = asked.by in ("", recorded.sender)
+        signed = _signed(store, recorded.original) if meant and of_group(recorded.original, asked.group) else b""
         if not signed:
             continue
         if size >= ORIGINALS_BYTES:  # what follows may have the same place: it answers for those before it alone

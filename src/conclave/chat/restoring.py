@@ -18,12 +18,12 @@ from conclave.chat.lobby_records import (
     read_number,
     read_place,
     read_range,
-    read_unseen,
+    read_ranges,
     write_apart,
     write_number,
     write_place,
     write_range,
-    write_unseen,
+    write_ranges,
 )
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.pair import Ours
@@ -198,7 +198,7 @@ def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.vector(lobby.lost, write_range)
     w.vector(lobby.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
     w.vector(lobby.entered, write_number).vector(lobby.met, write_number)
-    w.vector(lobby.places, write_place).vector(lobby.unseen, write_unseen).vector(lobby.apart, write_apart)
+    w.vector(lobby.places, write_place).vector(lobby.unseen, write_ranges).vector(lobby.apart, write_apart)
 
 
 def _lobby(r: Reader) -> RemainingLobby:
@@ -217,6 +217,6 @@ def _lobby(r: Reader) -> RemainingLobby:
         entered=r.vector(read_number),
         met=r.vector(read_number),
         places=r.vector(read_place),
-        unseen=r.vector(read_unseen),
+        unseen=r.vector(read_ranges),
         apart=r.vector(read_apart),
     )

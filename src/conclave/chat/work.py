@@ -212,9 +212,9 @@ class Work:
         """To be told to the fronts after the commit."""
         self._deeds.append(Tell(notice))
 
-    def add_line(self, conversation: str, line: Line, original: bytes = b"") -> None:
+    def add_line(self, conversation: str, line: Line, original: bytes = b"", *, ordered: bool = False) -> None:
         """Into the history, and onto the screen."""
-        self._records.append(AddLine(conversation, line, original))
+        self._records.append(AddLine(conversation, line, original, ordered))
         self._deeds.append(Tell(LineAdded(conversation, line)))
 
     def mark_line(self, conversation: str, identity: bytes, status: Status, seq: int = 0) -> None:

@@ -110,7 +110,7 @@ class MemoryStore:
         """Take all records or none, as ``PeerStore.commit``."""
         check(records)
         added = {name_of(record) for record in records if isinstance(record, AddLine)}
-        stale = {name for name in added if self.line(*name) is not None}
+        stale = {name for name in added if self.line(*name) is not None} - self._histories.replaced(records)
         undo: Undo = []
         try:
             for record in records:

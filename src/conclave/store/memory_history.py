@@ -6,7 +6,7 @@ The part of ``memory`` that knows lines. Every change puts what undoes it onto `
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from conclave.chat.effects import (
     AddLine,
@@ -16,13 +16,15 @@ from conclave.chat.effects import (
     KeepOriginal,
     MarkLine,
     PassLine,
+    Record,
     SetPin,
     SetReaction,
     UnplaceLines,
 )
 from conclave.chat.words.line import Line, LineKind
+from conclave.chat.words.originals import other_words
 from conclave.store.bounds import EARLY_KEPT, GONE_KEPT
-from conclave.store.ports import StoredLine
+from conclave.store.ports import LineName, StoredLine, name_of
 from conclave.store.reactions import Times, reacted
 from conclave.values import dataclass, field, replace
 
@@ -76,6 +78,11 @@ class History:
         self.at |= {(k.stored.line.sender, k.stored.line.id): at + n for n, k in enumerate(tail)}
 
 
+def _replaces(record: AddLine, kept: Kept) -> bool:
+    """Whether a line takes the place of other words under its name."""
+    return record.ordered and not kept.stored.deleted and other_words(kept.original, record.original)
+
+
 def _earlier(one: int, other: int) -> int:
     """Of two places of a line the first; 0 is none."""
     return min(one, other) if one and other else one or other
@@ -112,7 +119,9 @@ class Histories:
         if there is not None:
             kept = history.lines[there]
             old = kept.stored.line
-            if line.seq and not old.seq:
+            if _replaces(record, kept):
+                self._replace(history, there, record, undo)
+            elif line.seq and not old.seq:
                 self._place(history, there, replace(old, seq=line.seq), undo)
             elif 0 < line.seq < old.seq:
                 moved = replace(kept.stored, line=replace(old, seq=line.seq))
@@ -140,6 +149,25 @@ class Histories:
             self._set_early(history, {k: one for k, one in history.early.items() if k not in waiting}, undo)
             for one in waiting.values():
                 self.amend(one, undo)
+
+    def replaced(self, records: Sequence[Record]) -> frozenset[LineName]:
+        """Which of the lines here would give way to others under their names."""
+        lines = (record for record in records if isinstance(record, AddLine) and record.ordered)
+        there = ((one, self.get(one.conversation).find(one.line.sender, one.line.id)) for one in lines)
+        return frozenset(name_of(one) for one, kept in there if kept is not None and _replaces(one, kept))
+
+    def _replace(self, history: History, there: int, record: AddLine, undo: Undo) -> None:
+        """Put a line in the place of other words under its name, behind what came since."""
+        line, name = record.line, (record.line.sender, record.line.id)
+        status, before = history.lines[there].stored.line.status, dict(self._expiring)
+        self._place(history, there, replace(line, status=status), undo)
+        kept = history.lines[history.at[name]]
+        kept = replace(kept, stored=replace(kept.stored, edited=True), original=record.original, edited=line.sent)
+        self._put(history, history.at[name], kept, undo)
+        self._expiring.pop((record.conversation, name), None)
+        if line.expires > 0:
+            self._expiring[record.conversation, name] = line.expires
+        undo.append(lambda: setattr(self, "_expiring", before))
 
     def mark(self, record: MarkLine, undo: Undo) -> None:
         """Say how far a line came, and its place."""

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from conclave.chat.effects import AddLine, Record
+from conclave.chat.words.originals import other_words
 from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, Runs, recorded, runs, stored
@@ -70,6 +71,7 @@ class PeerDatabase:
             raise
         self._writer.create_function("reacted", 6, sql.react, deterministic=True)
         self._writer.create_function("times", 6, sql.time_reaction, deterministic=True)
+        self._writer.create_function("other_words", 2, other_words, deterministic=True)
         self._reader.execute("PRAGMA query_only = ON")
 
     def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
@@ -97,12 +99,15 @@ class PeerDatabase:
             known = () if new else added
             stale = {name for name in known if writer.execute(sql.KNOWN_LINE, name).fetchone() is not None}
             for statement, rows in todo:
-                if statement is sql.ADD_LINE and new:
+                added_here = statement in (sql.ADD_LINE, sql.ADD_ORDERED)
+                if added_here and new:
                     writer.executemany(sql.ADD_NEW_LINE, self._placed(rows))
                 else:
                     changed = writer.executemany(statement, rows).rowcount
                     self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
-                if statement is sql.ADD_LINE:
+                if statement is sql.ADD_ORDERED and not new:
+                    stale -= {row[:3] for row in rows if self._replaced(row)}
+                if added_here:
                     erasing = self._settle(rows) or erasing
             if erasing:
                 stale |= {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() == (1,)}
@@ -112,6 +117,16 @@ class PeerDatabase:
                 writer.execute("ROLLBACK")
             raise
         return stale
+
+    def _replaced(self, row: tuple[Any, ...]) -> bool:
+        """Put a line in the place of other words under its name; whether there are any."""
+        words, kind, place, count = sql.REPLACED
+        if not self._writer.execute(words, row).rowcount:
+            return False
+        for statement, used in ((kind, 4), (place, 3), (count, 1)):
+            self._writer.execute(statement, row[:used])
+        self._unwiped = True
+        return True
 
     def _placed(self, rows: Rows) -> Iterator[tuple[Any, ...]]:
         """Rows of new lines, with their positions, and with keys of conversations in place of the names."""

@@ -65,6 +65,23 @@ ADD_LINE = f"""
         ?10, ?11, ?12, ?13)
     ON CONFLICT (conversation, sender, id) DO UPDATE SET seq = excluded.seq, position = {_BEHIND}
     WHERE excluded.seq > 0 AND (seq = 0 OR excluded.seq < seq)"""  # noqa: S608
+ADD_ORDERED = f"{ADD_LINE} "
+"""The same of a line to which others give way (``REPLACED``)."""
+REPLACED = (
+    f"""
+    UPDATE lines SET text = ?5, sent = ?6, edited = ?6, stored = ?7, seq = ?9, reply_author = ?10, reply_id = ?11,
+        expires = ?12, original = ?13 WHERE {_STANDS} AND other_words(original, ?13)""",  # noqa: S608
+    f"UPDATE lines SET kind = ?4 WHERE {_NAMED}",  # noqa: S608
+    f"""
+    UPDATE lines SET position = {_NEXT}
+    WHERE {_NAMED} AND position < (SELECT max(position) FROM lines l WHERE l.conversation = lines.conversation)""",  # noqa: S608
+    """
+    UPDATE conversations SET
+        count = (SELECT count(*) FROM lines WHERE conversation = key AND kind <> 'about'),
+        last = (SELECT max(position) FROM lines WHERE conversation = key AND kind <> 'about')
+    WHERE name = ?1""",
+)
+"""Put a line in the place of one of its name that says something else; the first says whether there is one."""
 ADD_NEW_LINE = """
     INSERT INTO lines (position, conversation, sender, id, kind, text, sent, stored, status, seq,
         reply_author, reply_id, expires, original)
@@ -236,9 +253,9 @@ def runs(records: Iterable[Record]) -> Runs:
     certificates: Rows = []
     for record in records:
         match record:
-            case AddLine(conversation, line, original):
+            case AddLine(conversation, line, original, ordered):
                 conversations[conversation] = None
-                _add(lines, ADD_LINE, _line(conversation, line, original))
+                _add(lines, ADD_ORDERED if ordered else ADD_LINE, _line(conversation, line, original))
             case MarkLine(conversation, sender, name, status, 0):
                 _add(lines, MARK_LINE, (conversation, sender, name, status.value))
             case MarkLine(conversation, sender, name, status, seq):

@@ -4,9 +4,10 @@
 
 * ``commit`` is all or nothing, and what it took is on disk when it returns. Where it raises ``StorageError``,
   nothing has changed, and the store can still be used: free some space and commit again.
-* A line of a sender with the same id in the same conversation is kept once; a mark on a line that is not there does
-  nothing. A mark that gives a line its place in a lobby's order moves it behind what arrived before that, so that
-  history has the order that everybody has.
+* A line of a sender with the same id in the same conversation is kept once. What was ordered takes the place of what
+  says something else under its name, and is shown as edited, but where that was erased. A mark on a line that is not
+  there does nothing. A mark that gives a line its place in a lobby's order moves it behind what arrived before that,
+  so that history has the order that everybody has.
 * Marks, edits, reactions, pins and erasures of a line change it where it is. What is said of a line that has not come
   yet is kept, within bounds, and takes effect when it comes; an erasure is for good, in whatever order things come.
 * An erased or expired line leaves no words behind, neither in the search index nor in the freed parts of the file.

@@ -24,6 +24,8 @@ BOXES = 64
 """Mailboxes at most of which a leader tells."""
 BOXES_SINCE = 2
 """The version of the link's protocol from which on it is told of them: an older peer would end the link."""
+OWN_SINCE = 2
+"""The version of the protocol from which on somebody is asked for its own words alone."""
 
 
 class EntryKind(IntEnum):
@@ -142,11 +144,15 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was said between two entries (both exclusive) is asked for in its authors' own signed words."""
+    """What was said between two entries (both exclusive) is asked for in its authors' own signed words.
+
+    ``own``: only what the one who is asked said itself.
+    """
 
     group: bytes
     after: int
     before: int
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,13 @@ def _between(r: Reader) -> tuple[int, int]:
     return after, before
 
 
+def _recall(r: Reader) -> Recall:
+    group, (after, before), own = r.fixed(ID_BYTES), _between(r), r.remaining > 0
+    if own and not r.flag():
+        raise DecodeError("a question that says twice that it is for all")
+    return Recall(group, after, before, own)
+
+
 def _item(r: Reader) -> tuple[int, bytes]:
     return r.uint64(), r.opaque(PAYLOAD_BYTES)
 
@@ -255,7 +268,7 @@ DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.REFUSED: lambda r: Refused(r.fixed(ID_BYTES), r.uint64(), r.uint64(), r.enum(Refusal)),
     Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
     Kind.INFO: lambda r: Info(r.fixed(ID_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)),
-    Kind.RECALL: lambda r: Recall(r.fixed(ID_BYTES), *_between(r)),
+    Kind.RECALL: _recall,
     Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), *_between(r), r.vector(_item, PAYLOAD_BYTES), r.flag()),
     Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), _boxes(r)),
 }
@@ -287,7 +300,8 @@ def order_body(frame: OrderFrame) -> tuple[int, bytes]:
             w.fixed(frame.group, ID_BYTES).uint64(frame.seq).fixed(frame.hash, HASH_BYTES)
             return Kind.INFO, write_runs(w, frame.runs).opaque(frame.info).done()
         case Recall():
-            return Kind.RECALL, w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before).done()
+            w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before)
+            return Kind.RECALL, (w.uint8(1) if frame.own else w).done()
         case Originals():
             w.fixed(frame.group, ID_BYTES).uint64(frame.after).uint64(frame.before)
             w.vector(frame.items, lambda each, it: each.uint64(it[0]).opaque(it[1]))

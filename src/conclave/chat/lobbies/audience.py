@@ -78,6 +78,12 @@ def better(work: Work, lobby: Lobby, rumour: tuple[Run, float]) -> bool:
     return recent and lobby.lead is not None and orders.counts_before(run, lobby.lead)
 
 
+def elsewhere(work: Work, lobby: Lobby, handle: str) -> bool:
+    """Whether somebody follows an order that counts before ours: its places are not those of ours."""
+    told = lobby.watch.rumours.get(handle)
+    return told is not None and better(work, lobby, told)
+
+
 def reachable(work: Work, lobby: Lobby) -> bool:
     """Whether what we say can be ordered now."""
     return leads(work, lobby) or (lobby.leader != work.me and work.peer(lobby.leader).linked)

@@ -44,7 +44,8 @@ def kept_back(work: Work, lobby: Lobby, was: Collection[str], people: Collection
     """
     if place < lobby.healing.common:
         work.record(UnplaceLines(lobby.label, place))
-        healing = replace(lobby.healing, common=place, pull=lacks.until(lobby.healing.pull, place))
+        pull, untold = lacks.until(lobby.healing.pull, place), lacks.of_each_until(lobby.healing.untold, place)
+        healing = replace(lobby.healing, common=place, pull=pull, untold=untold)
         lobby = replace(lobby, healing=healing, ears=receipts.cut(lobby.ears, place))
     healing = lobby.healing
     others = [one for one in people if one != work.me]

@@ -187,13 +187,16 @@ def unwound(
     known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut), **ours}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lacks.until(lobby.healing.pull, common), lobby.healing.had
+    untold = lacks.of_each_until(lobby.healing.untold, common)
     if work.me in late and 0 < had < common:  # for those of the half that counts we were never out
         pull = lacks.added(pull, had + 1, common)
+        untold = lacks.of_each(untold, (one for one in was if one != work.me), had + 1, common)
     lobby = _carry_over(work, timers.lost(work, lobby, common), common, set(late))
     healing = replace(
         lobby.healing,
         step=step,
         pull=pull,
+        untold=untold,
         had=0 if work.me in late else had,
         orphans=orphans,
         entered=entered,

@@ -14,10 +14,7 @@ RANGES = 64
 
 def known(lobby: Lobby) -> Ranges:
     """What we lack, as far as we know: what we could not open, or gave up, and what we ask for."""
-    found = lobby.ears.lost
-    for first, last in lobby.healing.pull:
-        found = added(found, first, last)
-    return found
+    return both(lobby.ears.lost, lobby.healing.pull)
 
 
 def none(lobby: Lobby, after: int, before: int) -> bool:
@@ -40,8 +37,15 @@ def added(ranges: Ranges, first: int, last: int) -> Ranges:
     return found if len(found) <= RANGES else ((found[0][0], found[1][1]), *found[2:])
 
 
-def unseen(ranges: Mapping[str, Ranges], people: Iterable[str], first: int, last: int) -> dict[str, Ranges]:
-    """The same, and of none of these ``people`` it was seen whether they were in from ``first`` to ``last``."""
+def less(ranges: Ranges, other: Ranges) -> Ranges:
+    """The same without those of ``other``."""
+    for first, last in other:
+        ranges = without(ranges, first - 1, last + 1)
+    return ranges
+
+
+def of_each(ranges: Mapping[str, Ranges], people: Iterable[str], first: int, last: int) -> dict[str, Ranges]:
+    """The same, and for each of these ``people`` those from ``first`` to ``last``."""
     if first > last:
         return dict(ranges)
     return {**ranges, **{one: added(ranges.get(one, ()), first, last) for one in people}}
@@ -50,6 +54,18 @@ def unseen(ranges: Mapping[str, Ranges], people: Iterable[str], first: int, last
 def until(ranges: Ranges, seq: int) -> Ranges:
     """The same up to entry ``seq``."""
     return tuple((first, min(last, seq)) for first, last in ranges if first <= seq)
+
+
+def of_each_until(ranges: Mapping[str, Ranges], seq: int) -> dict[str, Ranges]:
+    """The same up to entry ``seq``, of whom any are left."""
+    return {one: left for one, his in ranges.items() if (left := until(his, seq))}
+
+
+def both(ranges: Ranges, more: Ranges) -> Ranges:
+    """Those of either."""
+    for first, last in more:
+        ranges = added(ranges, first, last)
+    return ranges
 
 
 def without(ranges: Ranges, after: int, before: int) -> Ranges:

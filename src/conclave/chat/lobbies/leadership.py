@@ -261,8 +261,9 @@ def _take(work: Work, group: bytes) -> None:
         pull = lacks.added(lobby.healing.pull, common + 1, place)
         met = {handle: seq if seq <= common else place for handle, seq in lobby.healing.met.items()}
         gone = {handle: (min(seq, place + 1), why) for handle, (seq, why) in lobby.healing.gone.items()}
-        unseen = lacks.unseen(lobby.healing.unseen, groups.roster(state), common + 1, place)
+        unseen = lacks.of_each(lobby.healing.unseen, groups.roster(state), common + 1, place)
         healing = replace(lobby.healing, step=Step.SOUND, pull=pull, poor={}, met=met, gone=gone, unseen=unseen)
+        healing = recalling.doubted(work, healing, groups.roster(state), pull)
         lobby = replace(lobby, healing=healing, voice=without_commit(work, lobby.voice))
     watch = replace(lobby.watch, followers=audience.followers(work, lobby), ahead={}, fetching=0, beat=0.0)
     lobby = terms.spent(work, lobby, term)

@@ -246,7 +246,7 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
         voice=voice,
         healing=replace(
-            lobby.healing, step=Step.SOUND, pull=(), unknown=0.0,
+            lobby.healing, step=Step.SOUND, pull=(), untold={}, unknown=0.0,
             entered={work.me: welcome.seq}, met=dict.fromkeys(people, welcome.seq), unseen={},
         ),
         watch=replace(

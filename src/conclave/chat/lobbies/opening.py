@@ -24,6 +24,8 @@ from conclave.wire.order import EntryKind, Ordered
 
 KEY_USED = "9.2-key-consumed"
 """The rule of MLS that tells what was opened before."""
+TOO_FAR = "14-max-skip"
+"""The rule of ours that tells what is too many keys ahead to be opened."""
 
 
 def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
@@ -52,7 +54,7 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         return  # what was said until we are in again is asked for in its authors' own words
     sealed = state.number if entry.kind is EntryKind.TERM else entry.epoch  # a term's has its leader's rank there
     if sealed < groups.first_epoch(state):
-        recalling.want(work, lobby.group, entry.seq)  # it was sealed before we came in, though ordered after
+        recalling.want(work, lobby.group, entry.sender, entry.seq)  # sealed before we came in, though ordered after
         return
     try:
         opened = groups.unsealed(work, state, entry.payload)
@@ -64,7 +66,9 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
             raise VerificationError("it has another number inside than outside")
         work.keep_session(opened.state)  # not before: shown as what it is, it is to be read
     except RemoteError as error:
-        if not _again(work, lobby, entry, error):
+        if isinstance(error, mls.RuleError) and error.rule == TOO_FAR:  # its author has used up more than we follow
+            recalling.want(work, lobby.group, entry.sender, entry.seq)
+        elif not _again(work, lobby, entry, error):
             lost(work, lobby, entry, error)
         return
     assert lobby.order is not None
@@ -82,7 +86,8 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         work.trouble(lobby.leader, f"{lobby.label}: {text}")
     original = groups.original_of(work, work.session(entry.group) or state, opened)
     _count(work, lobby.group, author, content)
-    meaning.theirs(work, lobby.group, Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED))
+    heard = Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED, ordered=True)
+    meaning.theirs(work, lobby.group, heard)
     timers.tell_late(work, lobby.group, content, opened.epoch)
 
 

@@ -7,6 +7,7 @@ for receipts. Left out: taking them (``chat.lobbies.meaning``), and a pair's (``
 
 from __future__ import annotations
 
+from conclave.chat import groups
 from conclave.chat.lobbies import audience, lacks
 from conclave.chat.lobbies.voice import say_content
 from conclave.chat.lobby_state import Ears, Lobby, Mark, Stage, Step
@@ -14,6 +15,9 @@ from conclave.chat.words import gaps
 from conclave.chat.words.content import Receipt
 from conclave.chat.work import Work
 from conclave.values import replace
+
+AWAITED_MOST = 3
+"""Where somebody who is linked did not answer so often in a row, we tell what we have without that."""
 
 
 def passed(work: Work, group: bytes) -> None:
@@ -31,7 +35,8 @@ def passed(work: Work, group: bytes) -> None:
     read = ears.read if work.settings.read_receipts else 0
     now = (ears.words, min(read, lobby.order.seq))
     current = work.lobby(group) or lobby
-    if now == ears.told or lobby.healing.step is not Step.SOUND or not audience.reachable(work, lobby):
+    waits = lobby.healing.step is not Step.SOUND or _awaited(work, lobby)
+    if now == ears.told or waits or not audience.reachable(work, lobby):
         if now == ears.told:
             work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0)))
         else:
@@ -39,6 +44,17 @@ def passed(work: Work, group: bytes) -> None:
         return
     work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0, told=now)))
     say_content(work, group, Receipt(lobby.order.seq, now[1], lacks.known(lobby)))
+
+
+def _awaited(work: Work, lobby: Lobby) -> bool:
+    """Whether somebody who is here is yet to say itself what it has: until then we cannot tell that we have all."""
+    healing, state = lobby.healing, work.session(lobby.group)
+    return state is not None and any(
+        work.peer(one).linked
+        and healing.silent.get(one, 0) < AWAITED_MOST
+        and not audience.elsewhere(work, lobby, one)
+        for one in healing.untold.keys() & groups.roster(state).keys()
+    )
 
 
 def due(work: Work, lobby: Lobby) -> float:

@@ -184,7 +184,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
             state.epoch.tree.untouched(before.epoch.tree),
         )
     doubted = [one for one, leaf in people.items() if leaf not in always and one in known and one != work.me]
-    unseen = lacks.unseen(lobby.healing.unseen, doubted, *missed)
+    unseen = lacks.of_each(lobby.healing.unseen, doubted, *missed)
     met = _met(lobby, entry.seq, {*known} - ({work.me} if before is None else set()), people)
     lobby = asking.in_already(work, lobby, people)
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
@@ -199,6 +199,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     healing = replace(
         lobby.healing, step=Step.SOUND, pull=pull, pulled=0.0, poor={}, anew=anew, met=met, unknown=0.0, unseen=unseen
     )
+    healing = recalling.doubted(work, healing, people, pull)
     lobby = replace(
         lobby,
         order=order,

@@ -12,6 +12,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
+from conclave.chat.words.content import decode_content
+from conclave.errors import DecodeError
 from conclave.mls import group as mls
 from conclave.mls.group import Original, State
 from conclave.values import dataclass, field
@@ -79,6 +81,20 @@ def keep(original: Original, certificate: bytes) -> bytes:
 def fingerprint(certificate: bytes) -> bytes:
     """By what a certificate is named (``FINGERPRINT_BYTES``)."""
     return sha256(certificate).digest()
+
+
+def other_words(one: bytes, other: bytes) -> bool:
+    """Whether two kept originals say something else, whenever and under which keys they were signed.
+
+    What is not kept cannot be compared: it is taken for the same.
+    """
+    if not one or not other or one == other:
+        return False
+    try:
+        said, anew = (decode_content(mls.read_original(read_kept(each)[0]).data) for each in (one, other))
+    except DecodeError:
+        return False
+    return said.body != anew.body
 
 
 def read_kept(data: bytes) -> tuple[Original, bytes]:

@@ -1,0 +1,140 @@
+"""Words that have their place in a lobby's order take the place of others under their name, in both stores alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from conclave.chat.effects import AddLine, AmendLine, DropExpired, EraseLine, MarkLine, PutEntry, Record
+from conclave.chat.words.content import About, Body, Content, Reaction, Text, encode_content
+from conclave.chat.words.line import Line, LineKind, Status
+from conclave.errors import StorageError
+from conclave.store.ports import PeerStore
+from conclave.values import replace
+from tests.chat.test_hostile_members import Room
+from tests.contract.test_peer_store import everything, store
+
+__all__ = ["store"]
+
+NAME = b"n" * 16
+ROOM = Room()
+
+
+def original(body: Body) -> bytes:
+    """What burak signs when he says it, under keys of its own each time."""
+    return ROOM.seal(encode_content(Content(NAME, 2, 5.0, body)), ROOM.next()).original
+
+
+def text(words: str, seq: int, sent: float = 5.0, kind: LineKind = LineKind.TEXT) -> Line:
+    return Line(NAME, "burak", kind, words, sent, sent + 1, Status.RECEIVED, seq)
+
+
+def given(words: str, seq: int = 0) -> AddLine:
+    """Outside the order."""
+    return AddLine("#ops", text(words, seq), original(Text(words)))
+
+
+def ordered(words: str, seq: int, sent: float = 9.0) -> AddLine:
+    return AddLine("#ops", text(words, seq, sent), original(Text(words)), ordered=True)
+
+
+def between(seq: int) -> AddLine:
+    return AddLine("#ops", replace(text(f"between {seq}", seq), id=seq.to_bytes(16)))
+
+
+def test_other_words_are_shown_where_they_were_ordered_and_as_edited(store: PeerStore) -> None:
+    store.commit([given("I agree", 3), between(4)])
+    anew = ordered("I do not agree", 5)
+    assert store.commit([anew]) == frozenset(), "they are news"
+    *_, last = store.lines("#ops", limit=9)
+    assert last.line == anew.line
+    assert last.edited
+    assert last.position == 3
+    assert store.original("#ops", "burak", NAME) == anew.original
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["between 4", "I do not agree"]
+    assert [found.line.text for found in store.search("agree", 9)] == ["I do not agree"]
+    assert store.search("not", 9)
+    ((name, count, newest),) = ((one.name, one.count, one.last) for one in store.conversations())
+    assert (name, count, newest) == ("#ops", 2, last)
+
+
+def test_each_time_that_other_words_are_ordered_they_count(store: PeerStore) -> None:
+    store.commit([ordered("one", 3), between(4), ordered("two", 5), between(6)])
+    store.commit([ordered("three", 7), AmendLine("#ops", "burak", NAME, "edited", 10.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["between 4", "between 6", "edited"]
+    assert [one.line.seq for one in store.lines("#ops", limit=9)] == [4, 6, 7]
+    assert store.search("edited", 9)
+    assert not store.search("one", 9)
+    assert not store.search("two", 9)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_same_words_signed_anew_change_nothing(store: PeerStore, *, first: bool) -> None:
+    store.commit([ordered("the same", 3) if first else given("the same", 3), between(4)])
+    before = everything(store)
+    assert store.commit([ordered("the same", 5)]) == {("#ops", "burak", NAME)}
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize(
+    "change", [EraseLine("#ops", "burak", NAME), AmendLine("#ops", "burak", NAME, "edited", 6.0)]
+)
+def test_neither_do_they_undo_what_was_said_of_them(store: PeerStore, change: Record) -> None:
+    store.commit([ordered("the same", 3), change])
+    before = everything(store)
+    store.commit([ordered("the same", 5)])
+    assert everything(store) == before
+
+
+def test_what_is_given_otherwise_does_not_change_what_is_ordered(store: PeerStore) -> None:
+    store.commit([ordered("I do not agree", 3)])
+    before = everything(store)
+    store.commit([given("I agree"), given("I agree", 3), given("I agree", 9)])
+    assert everything(store) == before
+
+
+def test_what_was_erased_stays_so(store: PeerStore) -> None:
+    store.commit([given("one", 3), EraseLine("#ops", "burak", NAME)])
+    assert store.commit([ordered("two", 5)]) == {("#ops", "burak", NAME)}
+    (only,) = store.lines("#ops", limit=9)
+    assert (only.deleted, only.line.text) == (True, "")
+
+
+def test_a_line_takes_the_place_of_what_is_there_for_its_signature_alone(store: PeerStore) -> None:
+    about = replace(text("", 3, kind=LineKind.ABOUT), reply=("cem", b"x" * 16))
+    sign = original(Reaction(About("cem", b"x" * 16), "+", on=True))
+    store.commit([between(1), AddLine("#ops", about, sign), between(4)])
+    store.commit([ordered("after all", 5)])
+    shown = store.lines("#ops", limit=9)
+    assert [one.line.text for one in shown] == ["between 1", "between 4", "after all"]
+    (conversation,) = store.conversations()
+    assert (conversation.count, conversation.last) == (3, shown[-1])
+
+
+def test_they_disappear_when_they_are_to(store: PeerStore) -> None:
+    stays, goes = given("stays", 3), ordered("goes", 5)
+    store.commit([stays])
+    store.commit([replace(goes, line=replace(goes.line, expires=50.0))])
+    store.commit([DropExpired(60.0)])
+    assert store.lines("#ops", limit=9) == []
+    store.commit([replace(stays, line=replace(stays.line, expires=50.0))])
+    store.commit([goes])
+    store.commit([DropExpired(60.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["goes"]
+
+
+def test_how_far_a_line_of_ours_came_stays_known(store: PeerStore) -> None:
+    store.commit([given("one", 3), MarkLine("#ops", "burak", NAME, Status.SENT)])
+    store.commit([ordered("two", 5)])
+    (only,) = store.lines("#ops", limit=9)
+    assert only.line.status is Status.SENT
+
+
+def test_a_commit_that_fails_leaves_the_words_that_are_there(store: PeerStore) -> None:
+    store.commit([given("one", 3), between(4), PutEntry(NAME, 1, b"taken")])
+    before = everything(store)
+    anew = ordered("two", 5)
+    with pytest.raises(StorageError):
+        store.commit([replace(anew, line=replace(anew.line, expires=50.0)), PutEntry(NAME, 1, b"again")])
+    assert everything(store) == before
+    store.commit([DropExpired(60.0)])
+    assert everything(store) == before
