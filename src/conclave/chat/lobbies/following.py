@@ -68,6 +68,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         lobby = leader_heard(work, lobby)  # not before: one that forgot its term may lead on in an older one
         if lobby.healing.unknown:  # who is out for it gets none
             lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
+        if lobby.watch.vain[1]:
+            lobby = replace(lobby, watch=replace(lobby.watch, vain=("", 0)))
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded, staged)
     after = work.lobby(entry.group)
