@@ -88,6 +88,11 @@ def _shown(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
             healing.adopt(work, lobby, handle, head)
             return
         rejoining.ask_again(work, head.group)
+        lobby = work.lobby(head.group) or lobby
+    if handle == lobby.leader and head.seq <= order.seq < lobby.watch.ahead.get(handle, 0):
+        others = {one: at for one, at in lobby.watch.ahead.items() if one != handle}  # it was supposed, and is not so
+        lobby = replace(lobby, watch=replace(lobby.watch, ahead=others, vain=("", 0)))
+        work.keep_lobby(lobby)
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)
 
@@ -165,13 +170,17 @@ def catch_up(work: Work, group: bytes) -> None:
         return
     source = next((one for one in sources if one > watch.source), sources[0])
     vain = watch.vain
-    if source == lobby.leader:
+    if source == lobby.leader and leads_us(work, lobby):
         vain = source, (vain[1] if vain[0] == source else 0) + 1
-        if vain[1] == VAIN_FETCHES:
-            work.trouble(source, f"{lobby.label}: {source} gives nothing of what it says to have: others are asked")
     watch = replace(watch, source=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now, vain=vain)
     work.keep_lobby(replace(lobby, watch=watch))
     work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
+
+
+def withheld(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader is heard, and gives nothing of what it shows."""
+    who, vain = lobby.watch.vain
+    return who == lobby.leader and vain >= VAIN_FETCHES and leads_us(work, lobby)
 
 
 def _sources(work: Work, lobby: Lobby, seq: int) -> list[str]:
@@ -184,8 +193,7 @@ def _sources(work: Work, lobby: Lobby, seq: int) -> list[str]:
     state, entering = work.session(lobby.group), lobby.healing.step is Step.ENTER
     if entering or leads_us(work, lobby):
         there = [one for one in there if one == lobby.leader]
-        who, vain = lobby.watch.vain
-        if entering or not there or state is None or who != lobby.leader or vain < VAIN_FETCHES:
+        if entering or not there or state is None or not withheld(work, lobby):
             return there
         there = [one for one in groups.roster(state) if work.peer(one).linked]
     return sorted(one for one in there if one not in lobby.intents.removes)
