@@ -11,8 +11,8 @@ from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.values import replace
 from conclave.wire.frames import Frame
-from conclave.wire.order import AskInfo, Fetch, Have, Head, Refusal, Refused, Run
-from tests.chat.desks import Table
+from conclave.wire.order import AskInfo, Fetch, Have, Head, Ordered, Refusal, Refused, Run
+from tests.chat.desks import Table, together
 from tests.chat.test_hostile_halves import room
 
 
@@ -213,3 +213,27 @@ def test_who_is_out_is_told_so_where_it_shows_a_half_of_its_own(*, gone: bool) -
     # Of a term that does not count: it may follow us.
     before = Head(group, ours.seq + 2, bytes(32), (replace(ours.run, leader=who, rank=9), *ours.runs))
     assert [frame for other, frame in shown(table, "burak", who, before) if isinstance(frame, Head) and other == who]
+
+
+def test_what_a_leader_that_beats_gives_to_all_but_one_comes_of_another() -> None:
+    """That it lets somebody starve is told too."""
+    table = together("ayse", "burak", "cem")
+    table.link("burak", "cem")
+    table.drop = lambda one, other, frame: (one, other) == ("ayse", "burak") and isinstance(frame, Ordered)
+    table.say("cem", "#ops", "hello")
+    table.run(120, 2)
+    assert "hello" in table.words("burak")
+    assert any("ayse keeps from you what cem has" in one for one in table.troubles("burak"))
+    table.drop = lambda *_: False
+    table.say("ayse", "#ops", "and to you")
+    table.run(20)
+    assert table.words("burak")[-1] == "and to you"
+    assert not table.state("burak", table.desks["ayse"].labels["#ops"]).watch.vain[1]
+
+
+def test_whom_a_leader_let_in_that_orders_nothing_more_is_told_nothing_of_it() -> None:
+    """That something follows the place at which one came in is supposed, until the leader shows how far it is."""
+    table = together("ayse", "burak", "cem")
+    table.run(120)
+    assert not table.troubles("burak")
+    assert not table.state("burak", table.desks["ayse"].labels["#ops"]).watch.ahead

@@ -42,13 +42,14 @@ class Disk(MemoryStore):
         super().__init__()
         self.commits: list[int] = []
         self.full = False
+        self.why = "the disk is full: nothing of this was kept"
         self.gate = threading.Event()
         self.gate.set()
 
     def commit(self, records: Sequence[Record]) -> frozenset[LineName]:
         self.gate.wait(10)
         if self.full:
-            raise StorageError("the disk is full: nothing of this was kept", remedy="free some space and try again")
+            raise StorageError(self.why, remedy="free some space and try again")
         stale = super().commit(records)
         self.commits.append(len(records))
         return stale
@@ -180,6 +181,20 @@ async def test_a_disk_that_stays_full_is_told_of_once_and_when_it_is_over(caplog
     assert len(told) == 4
     assert all("disk is full" in text for text in told[::2])
     assert told[1] == told[3] == "what happens is kept again"
+
+
+async def test_a_disk_that_begins_to_fail_otherwise_is_told_of_too(caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+    async with Room(disk) as room:
+        disk.full = True
+        for why in ("the disk is full", "the disk is full", "the disk cannot be written"):
+            disk.why = why
+            with pytest.raises(StorageError):
+                await room.say("lost")
+    assert [one.message.split(": ")[1] for one in caplog.records] == [
+        "the disk is full",
+        "the disk cannot be written",
+    ]
 
 
 async def test_links_that_come_while_the_disk_is_full_are_not_forgotten() -> None:

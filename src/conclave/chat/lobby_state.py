@@ -261,6 +261,7 @@ class Watch:
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
     renewed: Mapping[str, float] = field(default_factory=dict)  # whose commit that changed nobody but it came when
+    vain: tuple[str, int] = ("", 0)  # which leader gave nothing of what it shows, and how often it was asked for it
 
 
 class Mailed(NamedTuple):

@@ -223,7 +223,7 @@ class Pump:
         try:
             stale = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.commit, records)
         except StorageError as error:
-            if not self._trouble:  # a disk that stays full is told of once
+            if str(error) != self._trouble:  # a disk that stays full is told of once
                 log.error("nothing is kept, it is tried again: %s", error)  # noqa: TRY400 - the text is for people
             self._trouble = str(error)
             return error

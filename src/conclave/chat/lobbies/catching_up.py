@@ -19,6 +19,8 @@ from conclave.wire.order import Fetch, Head, Refusal, Refused
 
 DEAF = (Step.UNWIND, Step.REJOIN)
 """Steps of healing in which no entry is taken."""
+VAIN_FETCHES = 4
+"""A leader that gives nothing of what it shows is asked so often before all others are too."""
 
 
 def head_arrived(work: Work, handle: str, head: Head) -> None:
@@ -86,6 +88,11 @@ def _shown(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
             healing.adopt(work, lobby, handle, head)
             return
         rejoining.ask_again(work, head.group)
+        lobby = work.lobby(head.group) or lobby
+    if handle == lobby.leader and head.seq <= order.seq < lobby.watch.ahead.get(handle, 0):
+        others = {one: at for one, at in lobby.watch.ahead.items() if one != handle}  # it was supposed, and is not so
+        lobby = replace(lobby, watch=replace(lobby.watch, ahead=others, vain=("", 0)))
+        work.keep_lobby(lobby)
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)
 
@@ -162,17 +169,31 @@ def catch_up(work: Work, group: bytes) -> None:
     if under_way and abs(work.now - watch.fetched) < work.settings.resend_after:
         return
     source = next((one for one in sources if one > watch.source), sources[0])
-    watch = replace(watch, source=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now)
+    vain = watch.vain
+    if source == lobby.leader and leads_us(work, lobby):
+        vain = source, (vain[1] if vain[0] == source else 0) + 1
+    watch = replace(watch, source=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now, vain=vain)
     work.keep_lobby(replace(lobby, watch=watch))
     work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
+
+
+def withheld(work: Work, lobby: Lobby) -> bool:
+    """Whether our leader is heard, and gives nothing of what it shows."""
+    who, vain = lobby.watch.vain
+    return who == lobby.leader and vain >= VAIN_FETCHES and leads_us(work, lobby)
 
 
 def _sources(work: Work, lobby: Lobby, seq: int) -> list[str]:
     """Who may give what follows entry ``seq``: the leader alone while it leads us, and on the way in.
 
-    Else whoever showed that it has more, in turn: that costs nothing to say, and who says it may give nothing.
+    Else whoever showed that it has more, in turn: that costs nothing to say, and who says it may give nothing. Where
+    the leader itself shows more, and gives nothing of it, all who are in may have that.
     """
     there = [one for one, at in lobby.watch.ahead.items() if at > seq and work.peer(one).linked]
-    if lobby.healing.step is Step.ENTER or leads_us(work, lobby):
-        return [one for one in there if one == lobby.leader]
+    state, entering = work.session(lobby.group), lobby.healing.step is Step.ENTER
+    if entering or leads_us(work, lobby):
+        there = [one for one in there if one == lobby.leader]
+        if entering or not there or state is None or not withheld(work, lobby):
+            return there
+        there = [one for one in groups.roster(state) if work.peer(one).linked]
     return sorted(one for one in there if one not in lobby.intents.removes)

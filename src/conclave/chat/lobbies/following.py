@@ -17,7 +17,7 @@ from conclave.chat.lobbies import (
     rejoining,
     terms,
 )
-from conclave.chat.lobbies.catching_up import DEAF, catch_up, leader_heard, noticed
+from conclave.chat.lobbies.catching_up import DEAF, catch_up, leader_heard, noticed, withheld
 from conclave.chat.lobbies.voice import landed, sealed_as
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words.content import Term
@@ -68,6 +68,10 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         lobby = leader_heard(work, lobby)  # not before: one that forgot its term may lead on in an older one
         if lobby.healing.unknown:  # who is out for it gets none
             lobby = replace(lobby, healing=replace(lobby.healing, unknown=0.0))
+        if lobby.watch.vain[1]:
+            lobby = replace(lobby, watch=replace(lobby.watch, vain=("", 0)))
+    elif withheld(work, lobby):
+        work.trouble(lobby.leader, f"{lobby.label}: {lobby.leader} keeps from you what {handle} has of the lobby")
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded, staged)
     after = work.lobby(entry.group)

@@ -145,6 +145,9 @@ def linked(work: Work, handle: str, *, up: bool) -> None:
             continue
         audience.linked(work, lobby, handle, up=up)
         current = work.lobby(lobby.group) or lobby
+        if handle == lobby.leader and current.watch.vain[1]:  # what it gave may be lost with the link
+            current = replace(current, watch=replace(current.watch, vain=("", 0)))
+            work.keep_lobby(current)
         if up:
             audience.show_head(work, current, handle)
             boxes.linked(work, current, handle)
