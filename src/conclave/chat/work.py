@@ -184,8 +184,8 @@ class Work:
         self._records.append(DropState(records.PACKAGE_KEY + reference.hex()))
 
     def keep_certificate(self, der: bytes, key: bytes) -> None:
-        """An original names this certificate, of that signature key, or may yet."""
-        if key not in self._certificates:
+        """An original names this certificate, of that signature key, or may yet: a key may have several."""
+        if self._certificates.get(key) != der:
             self._certificates = {**self._certificates, key: der}
             self._records.append(PutCertificate(der))
 
