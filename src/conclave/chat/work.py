@@ -137,14 +137,21 @@ class Work:
         self._lobbies.put(lobby.group, lobby)
         if reworded:
             self._reworded.add(lobby.group)
-        if before is None or before.label != lobby.label:
+        if before is None or (before.label, before.awaited) != (lobby.label, lobby.awaited):
             self._labels = {**self._labels, lobby.label: lobby.group}
+            for other in self._of_label(lobby) if not lobby.awaited else ():
+                self._lobbies.drop(other.group)
 
     def drop_lobby(self, lobby: Lobby) -> None:
-        """Forget a lobby, and free its label."""
+        """Forget a lobby, and free its label, or give it back to the one that ended and has that history."""
         self._lobbies.drop(lobby.group)
         if self._labels.get(lobby.label) == lobby.group:
-            self._labels = {label: group for label, group in self._labels.items() if label != lobby.label}
+            labels = {label: group for label, group in self._labels.items() if label != lobby.label}
+            self._labels = {**labels, **{one.label: one.group for one in self._of_label(lobby)}}
+
+    def _of_label(self, lobby: Lobby) -> list[Lobby]:
+        """The lobby that ended and had the label of ``lobby``, until we come in there."""
+        return [one for one in self.lobbies() if one.label == lobby.label and one.group != lobby.group]
 
     def relabel(self, lobby: Lobby, label: str) -> None:
         """People here call ``lobby`` otherwise from now on."""
