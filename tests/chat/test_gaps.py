@@ -66,3 +66,18 @@ def test_an_author_whose_counters_jump_costs_little_and_is_told_in_few_words() -
     assert "of burak has not arrived" in told
     assert len(told) < 300
     assert not table.state("ayse", room.group).ears.gaps
+
+
+def test_of_a_gap_people_hear_though_they_heard_of_another_just_now() -> None:
+    room = Room()
+    table = room.table
+    for count in (5, 9):
+        room.submit(encode_content(Content(table.random(16), count, table.now, Text("and on"))))
+        table.now += 30
+        table.step("ayse", ev.Tick())
+    for _ in range(40):
+        table.now += 5
+        table.step("ayse", ev.Tick())
+    told = [one for one in table.troubles("ayse") if "has not arrived" in one]
+    assert [one[: one.index(" of burak")] for one in told] == ["#ops: message 2 to 4", "#ops: message 6 to 8"]
+    assert not table.state("ayse", room.group).ears.gaps

@@ -237,12 +237,17 @@ class Work:
         """Lines that were to disappear by now go."""
         self._records.append(DropExpired(self.now))
 
-    def trouble(self, handle: str, text: str) -> None:
-        """Tell people that ``handle`` misbehaves, unless they were told so a moment ago."""
+    def trouble(self, handle: str, text: str, kind: str = "") -> bool:
+        """Tell people that ``handle`` misbehaves, unless they were told so a moment ago; whether they are.
+
+        What shows that words were changed or kept back is of a ``kind`` of its own: no other noise hides it.
+        """
         peer = self.peer(handle)
-        if abs(self.now - peer.troubled) >= self.settings.trouble_every:
-            self.keep(replace(peer, troubled=self.now))
-            self.tell(Trouble(handle, text))
+        if abs(self.now - peer.troubled.get(kind, 0.0)) < self.settings.trouble_every:
+            return False
+        self.keep(replace(peer, troubled={**peer.troubled, kind: self.now}))
+        self.tell(Trouble(handle, text))
+        return True
 
     def stir(self, group: bytes) -> None:
         """Something of a lobby changed: see, once the event is done with, what can be done now."""
