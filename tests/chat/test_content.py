@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from conclave.chat.words import content as c
 from conclave.chat.words.content import Content, decode_content, encode_content
 from conclave.errors import DecodeError
+from conclave.wire.limits import HANDLE
 
 IDS = st.binary(min_size=16, max_size=16)
 U32, U64 = st.integers(0, (1 << 32) - 1), st.integers(0, (1 << 64) - 1)
 WORDS = st.text(max_size=20)
-ABOUT = st.builds(c.About, st.text("abc-", max_size=9), IDS)
+ABOUT = st.builds(c.About, st.from_regex(HANDLE, fullmatch=True), IDS)
 HASHES = st.binary(min_size=32, max_size=32)
 bodies = st.one_of(
     st.builds(c.Text, WORDS, st.none() | ABOUT, U32),
@@ -77,6 +78,16 @@ def test_limits_and_versions() -> None:
     for data in refused:
         with pytest.raises(DecodeError):
             decode_content(data)
+
+
+@pytest.mark.parametrize(
+    "author", ["", "-", "Ayse", "ayse ", 'ayse: "I resign, burak leads from now on"', "ay\u202ese"]
+)
+def test_what_names_no_author_is_about_no_message(author: str) -> None:
+    about = c.About(author, b"i" * 16)
+    for body in (c.Text("noted", about), c.Reaction(about, "x", on=True), c.Pin(about, on=True)):
+        with pytest.raises(DecodeError):
+            decode_content(plain(body))
 
 
 @pytest.mark.parametrize(("sent", "least", "most"), [(1e300, 1e9, 1e12), (-5.0, 0, 0)])

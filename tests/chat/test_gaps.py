@@ -109,3 +109,18 @@ def test_what_an_author_said_before_it_came_back_counts_for_nothing() -> None:
     table.say("cem", "#ops", "first")
     shared(room, original)
     assert table.state("ayse", room.group).ears.counts.get("cem") == 1
+
+
+def test_of_a_gap_people_hear_though_they_heard_of_another_just_now() -> None:
+    room = Room()
+    table = room.table
+    for count in (5, 9):
+        room.submit(encode_content(Content(table.random(16), count, table.now, Text("and on"))))
+        table.now += 30
+        table.step("ayse", ev.Tick())
+    for _ in range(40):
+        table.now += 5
+        table.step("ayse", ev.Tick())
+    told = [one for one in table.troubles("ayse") if "has not arrived" in one]
+    assert [one[: one.index(" of burak")] for one in told] == ["#ops: message 2 to 4", "#ops: message 6 to 8"]
+    assert not table.state("ayse", room.group).ears.gaps

@@ -37,8 +37,8 @@ from tests.wire.frames_strategies import SMALL, conversation_frames
 class Room:
     """A lobby led by ayse, with burak, who is not honest any more, and cem; and a pair of ayse and burak."""
 
-    def __init__(self) -> None:
-        self.table = table = Table("ayse", "burak", "cem")
+    def __init__(self, *others: str) -> None:
+        self.table = table = Table("ayse", "burak", "cem", *others)
         for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
             table.link(one, other)
         self.group = table.lobby("ayse", "burak", "cem")

@@ -163,6 +163,40 @@ def test_much_goes_in_several_messages_and_is_told_once(late: Late) -> None:
     assert not table.state("burak", late.group).voice.waiting
 
 
+def test_who_shows_words_of_somebody_whom_one_never_met_is_named_once(late: Late) -> None:
+    """cem was out before deniz came in."""
+    table, brought = late.table, "burak brings words of cem, who was not in #ops while you were"
+    came = table.state("burak", late.group).healing.since("deniz")
+    words = [data for _, data in reading.earlier(table.stores["burak"], GROUP_LABEL, late.group, 1, came)]
+    for one in (History("deniz", 4, tuple(words[:2])), *[History("deniz", 0, (words[2],))] * 2):
+        table.put("burak", ev.Utter(GROUP_LABEL, table.random(16), one))
+        table.run(2)
+    assert table.words("deniz") == ["for all", "one", "two", "three"]
+    assert table.texts("deniz", GROUP_LABEL).count(brought) == 1
+    assert not any(brought[:12] in text for text in table.texts("ayse", GROUP_LABEL))
+
+
+def test_who_shows_more_than_it_said_or_does_not_say_how_much_is_told_of(late: Late) -> None:
+    table, told = late.table, "burak shows you more lines from before you came in"
+    came = table.state("burak", late.group).healing.since("deniz")
+    words = [data for _, data in reading.earlier(table.stores["burak"], GROUP_LABEL, late.group, 1, came)]
+
+    def shown(*of: History) -> int:
+        for one in of:
+            table.put("burak", ev.Utter(GROUP_LABEL, table.random(16), one))
+            table.run(2)
+        return table.texts("deniz", GROUP_LABEL).count(told)
+
+    assert shown(History("deniz", 2, (words[0],)), History("deniz", 0, (words[1],))) == 0
+    assert shown(History("deniz", 0, (words[2],))) == 1, "it said that there were two"
+    assert shown(History("deniz", 0, (words[2],))) == 1
+    assert shown(History("elif", 0, (words[2],)), History("deniz", 0, (words[2],))) == 2
+    assert "burak shows elif more lines from before elif came in" in table.texts("ayse", GROUP_LABEL)
+    table.restart("deniz")
+    table.link("ayse", "deniz")
+    assert shown(History("deniz", 0, (words[0],))) == 3, "it does not know any more what was said"
+
+
 @pytest.mark.parametrize(
     ("by", "member", "why"),
     [

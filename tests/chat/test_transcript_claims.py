@@ -11,6 +11,7 @@ import pytest
 from conclave.chat.words.content import Offer, Text
 from conclave.chat.words.line import LineKind
 from conclave.chat.words.transcript import LABEL, canonical, link
+from conclave.chat.words.transcript_numbers import GAPS_MOST
 from conclave.chat.words.transcript_proof import EARLY, TranscriptChanged, verify_transcript
 from conclave.cli import record
 from conclave.crypto.signature import ED25519
@@ -169,3 +170,34 @@ def test_a_file_of_any_size_is_in_a_record_that_holds() -> None:
     made = talk("ayse", "burak")
     made.say("burak", Offer("all of it", (1 << 64) - 1, 65_536, bytes(32), bytes(32)), "all of it", LineKind.FILE)
     assert verify_transcript(made.write(), ROOT).authors == {"burak": 1}
+
+
+def leaving_out(jumps: int) -> Talk:
+    """cem's second message is left out, and ayse, who is named before cem, jumps so often in her own numbers."""
+    made = talk("ayse", "burak", "cem")
+    for text in ("it was ayse", "I saw it", "never mind"):
+        made.say("cem", Text(text), text)
+    del made.entries[1]
+    for _ in range(jumps):
+        made.counts["ayse"] = made.counts.get("ayse", 0) + 1
+        made.say("ayse", Text("."), ".")
+    return made
+
+
+def test_who_jumps_in_its_own_numbers_hides_nothing_that_others_lack(capsys: pytest.CaptureFixture[str]) -> None:
+    made = leaving_out(GAPS_MOST + 1)
+    proven = verify_transcript(made.write("burak"), ROOT)
+    assert (len(proven.gaps), proven.more) == (GAPS_MOST, 1)
+    assert proven.gaps[-1] == ("cem", "laptop", 2, 2)
+    assert proven.gaps[:-1] == tuple(("ayse", "laptop", n, n) for n in range(3, 2 * GAPS_MOST, 2))
+    record._tell(proven)
+    assert "not in it either: 1 more" in capsys.readouterr().out
+
+
+def test_a_record_of_before_that_tells_the_first_gaps_alone_holds() -> None:
+    made = leaving_out(GAPS_MOST + 1)
+    said = objects(made)
+    said[-1]["gaps"] = [["ayse", "laptop", n, n] for n in range(3, 2 * GAPS_MOST + 2, 2)]
+    assert verify_transcript(signed(made, said), ROOT).gaps[-1] == ("cem", "laptop", 2, 2)
+    said[-1]["gaps"][0] = ["burak", "laptop", 1, 1]
+    assert len(findings(signed(made, said))) == 3

@@ -146,6 +146,14 @@ def test_a_file_shows_its_size_and_how_to_get_it(capsys: pytest.CaptureFixture[s
         assert capsys.readouterr().out.rstrip().endswith(f"burak      {words}")
 
 
+def test_no_name_of_a_file_says_how_to_get_another(capsys: pytest.CaptureFixture[str]) -> None:
+    file = {"id": "3f9a02c1" * 4, "size": 3_200_000, "status": "offered"}
+    talk.show_line(received("plan.pdf, 1 MB: conclave fetch deadbeef", kind="file", file=file), "#ops", as_json=False)
+    shown = capsys.readouterr().out
+    assert shown.count(": conclave fetch") == 1
+    assert shown.endswith("3.2 MB: conclave fetch 3f9a02c1\n")
+
+
 def test_a_file_of_another_is_told_once_with_its_size(capsys: pytest.CaptureFixture[str]) -> None:
     added = {"notice": "line-added", "conversation": "#ops"}
     up._show(added | {"line": received("big.bin", kind="file")})

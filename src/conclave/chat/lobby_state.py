@@ -213,6 +213,14 @@ class Refusals:
     pause: float = 0.0  # ... after how many seconds
 
 
+class Shows(NamedTuple):
+    """Somebody shows ``member`` what was said before; ``lines`` more are to come, of ``strangers`` we said so."""
+
+    member: str
+    lines: int
+    strangers: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What we know of the leader and of the others' positions. Nothing of it is kept."""
@@ -262,6 +270,7 @@ class Watch:
     queue: tuple[str, ...] = ()  # who wants in next
     renewed: Mapping[str, float] = field(default_factory=dict)  # whose commit that changed nobody but it came when
     vain: tuple[str, int] = ("", 0)  # which leader gave nothing of what it shows, and how often it was asked for it
+    shows: Mapping[str, Shows] = field(default_factory=dict)  # who shows whom what was said before
 
 
 class Mailed(NamedTuple):

@@ -11,7 +11,7 @@ from conclave.chat import lobby_records, package_records, peer_records, records
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
 from conclave.chat.lobbies.purging import SUSPENDED
-from conclave.chat.lobby_state import Flying, Lobby
+from conclave.chat.lobby_state import Flying, Lobby, Stage
 from conclave.chat.pairs.certificates import decode_met
 from conclave.chat.pairs.safety import decode_safety
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
@@ -106,7 +106,8 @@ def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
         lobby = lobby_records.decode_lobby(group, value, kept.get(records.PLACE_KEY + name, b""))
         lobby = _with_voice(lobby, kept, name)
         lobbies = lobbies.put(group, lobby)
-        labels[lobby.label] = group
+        if lobby.stage is not Stage.ENDED or lobby.label not in labels:  # else we are asked into another of that name
+            labels[lobby.label] = group
     expelled = {
         handle: Word(at, lobby.intents.removes.get(handle) == SUSPENDED)
         for lobby in lobbies.values()

@@ -103,7 +103,7 @@ class Peer:
     flight: Flight = field(default_factory=Flight)
     ties: frozenset[bytes] = frozenset()  # lobbies because of which we want a link
     wanted: bool = False
-    troubled: float = 0.0  # UNIX seconds when we last told people of its misbehaviour
+    troubled: Mapping[str, float] = field(default_factory=dict)  # when we last told people of what misbehaviour
     withdrawn: tuple[float, ...] = ()  # UNIX seconds when it took invitations back, of the last hour
     sought: float = 0.0  # UNIX seconds when we last asked for a key package
     away: float = 0.0  # UNIX seconds since when it is not linked, though wanted

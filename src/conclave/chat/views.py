@@ -83,8 +83,9 @@ def turned_away(desk: Desk) -> tuple[str, ...]:
 
 
 def lobbies(desk: Desk) -> tuple[LobbyView, ...]:
-    """Every lobby that we know, the ended ones too."""
-    return tuple(sorted((_view(desk, one) for one in desk.lobbies.values()), key=lambda one: one.label))
+    """Every lobby that we know, the ended ones too: but of those of one label the one that has it."""
+    there = (one for one in desk.lobbies.values() if desk.labels.get(one.label) == one.group)
+    return tuple(sorted((_view(desk, one) for one in there), key=lambda one: one.label))
 
 
 def lobby(desk: Desk, label: str) -> LobbyView | None:

@@ -137,14 +137,21 @@ class Work:
         self._lobbies.put(lobby.group, lobby)
         if reworded:
             self._reworded.add(lobby.group)
-        if before is None or before.label != lobby.label:
+        if before is None or (before.label, before.awaited) != (lobby.label, lobby.awaited):
             self._labels = {**self._labels, lobby.label: lobby.group}
+            for other in self._of_label(lobby) if not lobby.awaited else ():
+                self._lobbies.drop(other.group)
 
     def drop_lobby(self, lobby: Lobby) -> None:
-        """Forget a lobby, and free its label."""
+        """Forget a lobby, and free its label, or give it back to the one that ended and has that history."""
         self._lobbies.drop(lobby.group)
         if self._labels.get(lobby.label) == lobby.group:
-            self._labels = {label: group for label, group in self._labels.items() if label != lobby.label}
+            labels = {label: group for label, group in self._labels.items() if label != lobby.label}
+            self._labels = {**labels, **{one.label: one.group for one in self._of_label(lobby)}}
+
+    def _of_label(self, lobby: Lobby) -> list[Lobby]:
+        """The lobby that ended and had the label of ``lobby``, until we come in there."""
+        return [one for one in self.lobbies() if one.label == lobby.label and one.group != lobby.group]
 
     def relabel(self, lobby: Lobby, label: str) -> None:
         """People here call ``lobby`` otherwise from now on."""
@@ -184,8 +191,8 @@ class Work:
         self._records.append(DropState(records.PACKAGE_KEY + reference.hex()))
 
     def keep_certificate(self, der: bytes, key: bytes) -> None:
-        """An original names this certificate, of that signature key, or may yet."""
-        if key not in self._certificates:
+        """An original names this certificate, of that signature key, or may yet: a key may have several."""
+        if self._certificates.get(key) != der:
             self._certificates = {**self._certificates, key: der}
             self._records.append(PutCertificate(der))
 
@@ -230,12 +237,17 @@ class Work:
         """Lines that were to disappear by now go."""
         self._records.append(DropExpired(self.now))
 
-    def trouble(self, handle: str, text: str) -> None:
-        """Tell people that ``handle`` misbehaves, unless they were told so a moment ago."""
+    def trouble(self, handle: str, text: str, kind: str = "") -> bool:
+        """Tell people that ``handle`` misbehaves, unless they were told so a moment ago; whether they are.
+
+        What shows that words were changed or kept back is of a ``kind`` of its own: no other noise hides it.
+        """
         peer = self.peer(handle)
-        if abs(self.now - peer.troubled) >= self.settings.trouble_every:
-            self.keep(replace(peer, troubled=self.now))
-            self.tell(Trouble(handle, text))
+        if abs(self.now - peer.troubled.get(kind, 0.0)) < self.settings.trouble_every:
+            return False
+        self.keep(replace(peer, troubled={**peer.troubled, kind: self.now}))
+        self.tell(Trouble(handle, text))
+        return True
 
     def stir(self, group: bytes) -> None:
         """Something of a lobby changed: see, once the event is done with, what can be done now."""

@@ -152,6 +152,7 @@ def _as_json(proven: VerifiedTranscript) -> dict[str, object]:
             {"author": author, "device": device, "from": first, "to": last}
             for author, device, first, last in proven.gaps
         ],
+        "more_gaps": proven.more,
     }
 
 
@@ -183,6 +184,8 @@ def _tell(proven: VerifiedTranscript) -> None:
     for author, device, first, last in proven.gaps:
         numbers = f"number {first}" if first == last else f"numbers {first} to {last}"
         say(f"not in it, as {proven.exporter} says too: {author}'s {numbers} from {device}")
+    if proven.more:
+        say(f"not in it either: {proven.more} more stretches of numbers, of those of whom the most are missing")
     if proven.gaps:
         note(
             "a number that is not in it may be a timer, which has no line, words that went, or some that are missing"

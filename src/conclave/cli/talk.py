@@ -15,6 +15,7 @@ from conclave.cli.context import Json, context_of, emit, note, say, table
 from conclave.cli.files import SHORT_DIGITS, size_words
 from conclave.cli.rows import ANSWERS, BEHIND, ROOM, SAID, cells, columns, fold, said
 from conclave.errors import NotReady, StorageError, UsageError
+from conclave.files.names import safe_name
 from conclave.node.door.client import NodeClient, Unanswered
 from conclave.wire.safe_text import safe_text
 
@@ -284,13 +285,16 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
 
 
 def _rows(line: dict[str, Any], conversation: str, room: int) -> list[str]:
-    """The words; above them what they answer, below what was said of them, which no words can pretend to."""
+    """The words; above them what they answer, below what was said of them, which no words can pretend to.
+
+    A file is called as it will be here: in such a name there is no colon, so it says nothing of how to get it.
+    """
     reply, file = line.get("reply"), line["kind"] == "file"
     quoted = [] if reply is None else fold(safe_text(f"{reply['from']}: {quote(reply)}"), room and room - 2)
     if line.get("deleted"):
         rows = ["(deleted)"]
     elif file:
-        first, *rest = fold(f"[file] {safe_text(line['text'])}{_offer(line.get('file'))}", room, len(SAID))
+        first, *rest = fold(f"[file] {safe_name(line['text'])}{_offer(line.get('file'))}", room, len(SAID))
         rows = [first, *(SAID + row for row in rest)]
     else:
         rows = said(safe_text(line["text"], newlines=True), room)

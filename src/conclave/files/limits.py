@@ -19,7 +19,7 @@ class FileLimits:
     keep_free_bytes: int = 256 << 20
     """Room that a fetched file must leave on its disk."""
     offers: int = 256
-    """Offers of one conversation that are remembered; the oldest that nobody acted on are forgotten first."""
+    """Offers of one conversation that are remembered; of whoever has most the oldest that nobody acted on goes."""
     uploads: int = 8
     """Files that are sent at once, counted for each peer; one peer has at most half. More is told to be *busy*."""
     downloads: int = 4

@@ -75,9 +75,11 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     lost.give_way(work, question.group)
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
     lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
-    former = lobby.inviter  # of one that had ended
+    former, other = lobby.inviter, work.labelled(label)  # of one that had ended
     lobby = replace(lobby, stage=Stage.INVITED, inviter=handle, asked=question.roster, former=former, lead=None)
     ask(work, lobby)
+    if other is not None and other.awaited:  # it was asked for since, and the history of that label is not its own
+        work.relabel(other, free_label(work, other.name, other.inviter, other.group))
 
 
 def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:

@@ -54,7 +54,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if lobby.healing.step is Step.ENTER and handle == lobby.leader:
             rejoining.ask_again(work, entry.group)  # another leads by now, maybe: it says whom it follows
             return
-        work.trouble(handle, f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make")
+        text = f"{lobby.label}: {handle} shows an entry that {entry.sender[:80]} did not make"
+        work.trouble(handle, text, "entry")
         healing.too_late(work, lobby, handle)
         return
     try:
@@ -132,7 +133,7 @@ def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
 
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
     """The leader, or whom we asked, shows what does not follow what we have."""
-    work.trouble(handle, f"{lobby.label}: {error}")
+    work.trouble(handle, f"{lobby.label}: {error}", "order" if error.reason == "forked" else "")
     if handle != lobby.leader or error.reason not in ("forked", "wrong-term"):
         return
     if lobby.healing.step is Step.ENTER:

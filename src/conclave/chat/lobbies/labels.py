@@ -17,14 +17,14 @@ ENDED_KEPT = 100
 def free_label(work: Work, name: str, inviter: str, group: bytes) -> str:
     """What people here will call the lobby: its name, and the inviter's where that is taken.
 
-    A lobby of the same name that ended, or that we closed, gives its label, and so its history, to the new one.
+    A lobby of the same name that ended, or that we closed, gives its label, and so its history, to the new one: who
+    is asked into that has the former still, until it comes in.
     """
     for label in (f"#{name}", f"#{name}@{inviter}", f"#{name}@{inviter}-{group.hex()[:8]}"):
         taken = work.labelled(label)
         if taken is None or taken.group == group:
             return label
         if taken.inviter == inviter and taken.name == name and taken.stage is Stage.ENDED:
-            work.drop_lobby(taken)
             return label
         if inviter == work.me == taken.leader and taken.stage is Stage.CLOSING:
             work.relabel(taken, f"#{name}@{inviter}-{taken.group.hex()[:8]}")

@@ -37,7 +37,7 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         if ours is not None and not sealed_as(ours, entry.payload):
             work.keep_lobby(displaced(lobby, ours))
             text = "something else stands in the place of your words; they are sent again"
-            work.trouble(lobby.leader, f"{lobby.label}: {text}")
+            work.trouble(lobby.leader, f"{lobby.label}: {text}", "place")
             return
         assert lobby.order is not None
         work.keep_lobby(replace(lobby, order=orders.counted(lobby.order, entry)) if ours is not None else lobby)
@@ -83,7 +83,7 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
         text = f"{author} says that it was shown another order than we: {lobby.leader} shows two, or {author} lies"
-        work.trouble(lobby.leader, f"{lobby.label}: {text}")
+        work.trouble(lobby.leader, f"{lobby.label}: {text}", "order")
     original = groups.original_of(work, work.session(entry.group) or state, opened)
     _count(work, lobby.group, author, content)
     heard = Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED, ordered=True)
@@ -124,7 +124,7 @@ def lost(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> None:
     lacked = lacks.added(lobby.ears.lost, entry.seq, entry.seq)
     work.keep_lobby(replace(lobby, ears=replace(lobby.ears, lost=lacked)))
     linked = entry.sender if lobby.leader == work.me else lobby.leader
-    work.trouble(linked, f"a message from {entry.sender[:80]} in {lobby.label} could not be read: {error}")
+    work.trouble(linked, f"a message from {entry.sender[:80]} in {lobby.label} could not be read: {error}", "words")
 
 
 def _count(work: Work, group: bytes, author: str, content: Content) -> None:

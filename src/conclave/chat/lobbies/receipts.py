@@ -94,13 +94,14 @@ def _gaps(work: Work, group: bytes) -> None:
     late, rest = gaps.split(lobby.ears.gaps, work.now, work.settings.gap_after)
     if rest:
         work.wake(gaps.oldest(rest) + work.settings.gap_after)
-    if late:
-        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=rest)))
     for author in sorted(late):
         missing = gaps.numbers(late[author])
-        work.trouble(
-            author, f"{lobby.label}: message {missing} of {author} has not arrived: it was lost, or kept from us"
-        )
+        text = f"{lobby.label}: message {missing} of {author} has not arrived: it was lost, or kept from us"
+        if not work.trouble(author, text, "gap"):  # people heard of one a moment ago, and hear of this one yet
+            rest = {**rest, author: lobby.ears.gaps[author]}
+            work.wake(work.now + work.settings.trouble_every)
+    if late:
+        work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=rest)))
 
 
 def read_up_to(work: Work, group: bytes, seq: int) -> None:

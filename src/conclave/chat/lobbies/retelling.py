@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from conclave.chat import groups
 from conclave.chat.events import ShareHistory
-from conclave.chat.hearing import Heard, hear, own_notice
+from conclave.chat.hearing import HISTORY, Heard, hear, own_notice
 from conclave.chat.lobbies import sharing
 from conclave.chat.lobbies.labels import demand_in
 from conclave.chat.lobbies.voice import say_content
-from conclave.chat.lobby_state import Lobby
-from conclave.chat.words.content import History
+from conclave.chat.lobby_state import Lobby, Shows
+from conclave.chat.words.content import History, Offer, Text
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.crypto.certificate import subject_key
 from conclave.errors import LocalError
+from conclave.values import replace
 
+UNCOUNTED = 1 << 32
+"""So many lines are shown by who did not say how many, or said it before we were started."""
 BYTES_MOST = 4 * 1024 * 1024
 """Signed words shown at once: some two thousand lines with their certificates."""
 
@@ -39,17 +42,31 @@ def share(work: Work, command: ShareHistory) -> None:
 
 
 def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:
-    """``by`` shows somebody what was said before: us, perhaps."""
+    """``by`` shows somebody what was said before: us, perhaps.
+
+    That it does is said at the beginning, with how many lines; and where there are more, or we heard of none.
+    """
     state = work.session(lobby.group)
-    if shown.count and state is not None and shown.member in groups.roster(state):
-        whom = "you" if shown.member == work.me else shown.member
-        lines = "1 line" if shown.count == 1 else f"{shown.count} lines"
-        own_notice(work, lobby.label, f"{by} shows {whom} {lines} from before {whom} came in", seq)
-    if shown.member != work.me:
+    if state is None or shown.member not in groups.roster(state):
         return
-    items = [(seq, data) for data in shown.originals]
-    for _, author, content, signed in sharing.believed(work, lobby, by, items):
+    items = [(seq, data) for data in shown.originals] if shown.member == work.me else []
+    brought = list(sharing.believed(work, lobby, by, items))
+    lines = sum(isinstance(content.body, Text | Offer) for _, _, content, _ in brought)
+    before = lobby.watch.shows.get(by, Shows("", 0))
+    going_on = not shown.count and before.member == shown.member and lines <= before.lines
+    show = before if going_on else Shows(shown.member, shown.count or UNCOUNTED)
+    if not going_on:
+        whom = "you" if shown.member == work.me else shown.member
+        said = {0: "more lines", 1: "1 line"}.get(shown.count, f"{shown.count} lines")
+        own_notice(work, lobby.label, f"{by} shows {whom} {said} from before {whom} came in", seq)
+    strangers = set(show.strangers)
+    for _, author, content, signed in brought:
         if author == work.me:
             continue  # we were in before, and have it
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
+        if isinstance(content.body, HISTORY):
+            sharing.meet(work, lobby, by, author, seq, strangers)
         hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))
+    show = Shows(show.member, show.lines - lines, frozenset(strangers))
+    lobby = work.lobby(lobby.group) or lobby
+    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shows={**lobby.watch.shows, by: show})))

@@ -106,9 +106,8 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             if not ordered and is_over(work, heard) and not is_over(work, replace(heard, timer=0)):
                 continue  # that they were said under the timer is the word of ``by`` alone: they lack still
             shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
-            if shows and author not in strangers and _strange(work, current, author):
-                strangers.add(author)
-                _met(work, current, by, author, seq, len(strangers))
+            if shows:
+                meet(work, current, by, author, seq, strangers)
             hear(work, heard)
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0) and not _said_before(current, author, signed):
@@ -154,21 +153,18 @@ def _taken_back(work: Work, group: bytes, identity: bytes) -> None:
     said_again(work, group, work.me, identity)
 
 
-def _strange(work: Work, lobby: Lobby, author: str) -> bool:
-    """Whether ``author`` came and went in another half: that it was in we have of who brings its words alone."""
-    state = work.session(lobby.group)
-    known = author in lobby.ears.counts or author in lobby.healing.gone
-    return state is not None and not known and author not in groups.roster(state)
+def meet(work: Work, lobby: Lobby, by: str, author: str, seq: int, strangers: set[str]) -> None:
+    """Say it where ``author`` came and went without us: that it was in we have of who brings its words alone.
 
-
-def _met(work: Work, lobby: Lobby, by: str, author: str, seq: int, number: int) -> None:
-    """Say it of a stranger, the ``number``-th in one message: nobody fills our history with such notices.
-
-    A home from a backup does not know who was in, and has gone, before it came in.
+    Of each once, and of ``STRANGERS_MOST``: nobody fills our history with such notices. A home from a backup does not
+    know who was in, and has gone, before it came in.
     """
-    if number > STRANGERS_MOST + 1:
+    state = work.session(lobby.group)
+    known = author in lobby.ears.counts or author in lobby.healing.gone or author in strangers
+    if known or state is None or author in groups.roster(state) or len(strangers) > STRANGERS_MOST:
         return
-    who, were = (author, "was") if number <= STRANGERS_MOST else ("others too", "were")
+    strangers.add(author)
+    who, were = (author, "was") if len(strangers) <= STRANGERS_MOST else ("others too", "were")
     if not seq or seq > lobby.healing.since(work.me):
         text = f"{by} brings words of {who}, who {were} not in {lobby.label} while you were"
     else:

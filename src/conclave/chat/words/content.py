@@ -13,7 +13,7 @@ from enum import IntEnum
 from conclave.errors import DecodeError
 from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.limits import HANDLE, HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 
 VERSION = 2
 WORDS_BYTES = 64 * 1024
@@ -223,7 +223,10 @@ def _write_about(w: Writer, about: About) -> None:
 
 
 def _about(r: Reader) -> About:
-    return About(r.text(HANDLE_BYTES), r.fixed(ID_BYTES))
+    about = About(r.text(HANDLE_BYTES), r.fixed(ID_BYTES))
+    if HANDLE.fullmatch(about.author) is None:  # as its author it is shown: other words there would be a quotation
+        raise DecodeError("a message of nobody")
+    return about
 
 
 def _numbered_timer(r: Reader) -> Timer:

@@ -17,7 +17,7 @@ from typing import Any
 from conclave.chat.words.content import About, Content, Delete, Edit, Offer, Pin, Reaction, Text, decode_content
 from conclave.chat.words.line import Line, LineKind
 from conclave.chat.words.originals import read_kept
-from conclave.chat.words.transcript_numbers import Numbers
+from conclave.chat.words.transcript_numbers import Numbers, told
 from conclave.errors import DecodeError, StorageError
 from conclave.mls.group import read_original
 from conclave.pki.verify import claimed_identity
@@ -115,7 +115,7 @@ def write_transcript(
     yield writer.line(_header(header))
     for entry in entries:
         yield from writer.entry(entry)
-    end: Object = {"kind": "end", "lines": writer.count, "gaps": [list(gap) for gap in writer.numbers.gaps()]}
+    end: Object = {"kind": "end", "lines": writer.count, "gaps": [list(gap) for gap in told(writer.numbers.gaps())]}
     yield writer.line(end, sign)
 
 

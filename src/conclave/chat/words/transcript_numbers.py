@@ -8,7 +8,9 @@ epoch: two messages under one number there are their author's fault. Left out: w
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count, pairwise
 
 from conclave.chat.words.content import Content
 from conclave.mls.group import Said
@@ -43,15 +45,24 @@ class Numbers:
         self._seen.setdefault(whose, []).append((content.sent, content.count))
         return True
 
-    def gaps(self) -> tuple[Gap, ...]:
-        """What is missing between the first and the last of each stay, in order, ``GAPS_MOST`` at most."""
+    def gaps(self) -> list[Gap]:
+        """What is missing between the first and the last of each stay, in order."""
         found: list[Gap] = []
         for (author, device, _), seen in sorted(self._seen.items()):
             for stay in _stays(sorted(seen)):
                 for before, after in pairwise(sorted(stay)):
                     if after > before + 1:
                         found.append((author, device, before + 1, after - 1))
-        return tuple(found[:GAPS_MOST])
+        return found
+
+
+def told(gaps: Sequence[Gap]) -> list[Gap]:
+    """``GAPS_MOST`` of them at most: of each author as many as of any other, so nobody hides what others lack."""
+    if len(gaps) <= GAPS_MOST:
+        return list(gaps)
+    of: defaultdict[str, count[int]] = defaultdict(count)
+    turns = sorted(range(len(gaps)), key=[next(of[author]) for author, *_ in gaps].__getitem__)
+    return [gaps[one] for one in sorted(turns[:GAPS_MOST])]
 
 
 def _stays(seen: list[tuple[float, int]]) -> list[set[int]]:

@@ -29,7 +29,7 @@ from conclave.chat.words.transcript_fields import (
     made,
     read_line,
 )
-from conclave.chat.words.transcript_numbers import Gap, Numbers
+from conclave.chat.words.transcript_numbers import GAPS_MOST, Gap, Numbers, told
 from conclave.crypto.certificate import subject_key
 from conclave.crypto.signature import ED25519
 from conclave.errors import DecodeError, RemoteError, VerificationError
@@ -92,7 +92,9 @@ class VerifiedTranscript:
     unproven: int
     """Lines that rest on the exporter's word: notices, words without a signature, what was deleted."""
     gaps: tuple[Gap, ...]
-    """Numbers of messages that are not in the record, as its writer says too."""
+    """Numbers of messages that are not in the record, as its writer says too; of each author some."""
+    more: int = 0
+    """So many stretches of missing numbers are not among these."""
     unsigned: int = 0
     """Of the unproven lines those with words, whoever they name."""
     remarks: tuple[Remark, ...] = ()
@@ -323,6 +325,7 @@ def _verdict(check: _Check, lines: int) -> VerifiedTranscript:
         _credential(check, spoken)
     if check.findings:
         raise TranscriptChanged(check.findings, check.more)
+    gaps = check.numbers.gaps()
     return VerifiedTranscript(
         get(header, "conversation", str),
         check.trust.realm,
@@ -334,7 +337,8 @@ def _verdict(check: _Check, lines: int) -> VerifiedTranscript:
         check.last,
         tuple(check.groups),
         check.unproven.total(),
-        check.numbers.gaps(),
+        tuple(told(gaps)),
+        max(0, len(gaps) - GAPS_MOST),
         check.unproven["unproven"],
         tuple(check.remarks.values()),
     )
@@ -368,15 +372,18 @@ def _end(check: _Check) -> None:
     else:
         if exporter.handle != header.get("exporter"):
             check.find(f"its writer's certificate is {exporter.handle}'s, and it names another")
-    told, devices = set(), {(one.author, one.device) for one in check.certificates.values()}
+    said, devices = set(), {(one.author, one.device) for one in check.certificates.values()}
     for gap in get(end, "gaps", list):
         match gap:
             case [str(author), str(device), int(first), int(last)] if (author, device) in devices:
-                told.add((author, device, first, last))
+                said.add((author, device, first, last))
             case _:
                 check.find("the last line tells what is missing of somebody who says nothing in the record")
-    for author, device, first, last in check.numbers.gaps():
-        if (author, device, first, last) not in told:
+    gaps = check.numbers.gaps()
+    if said.issuperset(gaps[:GAPS_MOST]):
+        return  # as records of before have it, which say it of the first authors alone
+    for author, device, first, last in told(gaps):
+        if (author, device, first, last) not in said:
             numbers = f"message {first}" if first == last else f"messages {first} to {last}"
             check.find(f"{author}'s {numbers} from {device} are not in it, and its writer does not say so")
 

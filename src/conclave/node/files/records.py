@@ -6,6 +6,7 @@ A record is committed before anything is done for its sake. Left out: what a rec
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -73,15 +74,19 @@ class Records:
         self._records[record.id] = record
         self._roots.setdefault(record.offered.root, set()).add(record.id)
 
-    async def make_room(self, conversation: str, most: int) -> None:
-        """Have room for one more offer of a conversation: the oldest that is idle goes. Raises ``LocalError``."""
+    async def make_room(self, conversation: str, sender: str, most: int) -> None:
+        """Have room for one more offer of ``sender``. Raises ``LocalError``.
+
+        The oldest that is idle goes, of whoever has most of them with this one: nobody's because another offers many.
+        """
         held = [record for record in self if record.conversation == conversation]
         if len(held) < most:
             return
         idle = [record for record in held if record.stage in IDLE]
         if not idle:
             raise LocalError(f"{most} files are offered in {conversation}", remedy="conclave fetch --cancel ID")
-        oldest = min(idle, key=lambda each: each.at)
+        of = Counter([sender, *(record.sender for record in idle)])
+        oldest = min(idle, key=lambda each: (-of[each.sender], each.at))
         if oldest.path:
             with suppress(StorageError):
                 await self._on_thread(part_of(oldest).discard)
