@@ -218,8 +218,6 @@ class Watch:
     ahead: Mapping[str, int] = field(
         default_factory=dict
     )  # who showed more of the order than we had, and up to where
-    strangers: Mapping[str, float] = field(default_factory=dict)
-    """Who gave us words and is no member as far as we know, and since when (UNIX seconds)."""
     source: str = ""  # of whom was fetched last
     fetching: int = 0  # last entry of the fetch under way; 0: none
     fetched: float = 0.0  # UNIX seconds of that fetch

@@ -12,17 +12,13 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
 from conclave.chat.delivery import Fate
-from conclave.chat.lobbies import catching_up, sharing
-from conclave.chat.lobby_state import Lobby, Step
+from conclave.chat.lobbies import sharing
+from conclave.chat.lobby_state import Lobby
 from conclave.chat.work import Work
+from conclave.errors import RemoteError
 from conclave.values import replace
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.posts import Handshake
-
-STRANGE_SECONDS = 30.0
-"""Who is no member as far as we know waits so long for an answer where our leader is there ..."""
-STRANGERS_MOST = 64
-"""... so many of them."""
 
 Line = tuple[str, bytes]
 """Author and id."""
@@ -68,29 +64,28 @@ def recollected(
     return tuple(one for one in missing if one not in due)
 
 
-def _behind(work: Work, lobby: Lobby, handle: str) -> bool:
-    """Whether we may yet hear that ``handle`` came in; who leads, or is with its leader for a while, has heard."""
-    if lobby.order is None or lobby.leader == work.me:
-        return False
-    since = lobby.watch.strangers.get(handle, work.now)
-    strangers = {**lobby.watch.strangers, handle: since}
-    strangers = dict(list(strangers.items())[-STRANGERS_MOST:])
-    work.keep_lobby(replace(lobby, watch=replace(lobby.watch, strangers=strangers)))
-    ahead = any(seq > lobby.order.seq for seq in lobby.watch.ahead.values())
-    caught_up = lobby.healing.step is Step.SOUND and catching_up.leads_us(work, lobby) and not ahead
-    return not caught_up or abs(work.now - since) < STRANGE_SECONDS
-
-
 def given(work: Work, handle: str, words: Handshake) -> Fate:
-    """A member gives us what was said while we were in, and is kept back from others. Raises ``DecodeError``.
+    """What was said while we were in, and is kept back from others, is given to us. Raises ``DecodeError``.
 
-    Who came in while we were away is a member for all others: it is answered once we have caught up.
+    Who gives it may have come in where we do not see it: then it is taken of those whom we know to be in.
     """
     lobby, state = work.lobby(words.group), work.session(words.group)
     if lobby is None or not lobby.follows:
         return Fate.DECLINED
-    if handle not in (groups.roster(state) if state is not None else lobby.asked):
-        return Fate.LEFT if state is not None and _behind(work, lobby, handle) else Fate.DECLINED
+    people = groups.roster(state) if state is not None else lobby.asked
     items = decode(words.message, lambda r: r.vector(Reader.opaque))
+    if handle not in people:
+        others = {*people} - {work.me}
+        items = tuple(data for data in items if _author(work, lobby, data) in others)
+        if not items:
+            return Fate.DECLINED
     sharing.take(work, lobby, handle, [(0, data) for data in items], ordered=False)
     return Fate.TAKEN
+
+
+def _author(work: Work, lobby: Lobby, data: bytes) -> str:
+    """Whose signed words of this lobby these are; empty: nobody's."""
+    try:
+        return sharing.read_signed(work, lobby, data)[0]
+    except RemoteError:
+        return ""

@@ -1,0 +1,106 @@
+"""What is kept back from a newcomer is given by who came in where others did not see it, and holds up nothing there.
+
+Left out: who is given what, and lies (``test_apart``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+
+from conclave.chat import events as ev
+from conclave.values import replace
+from tests.chat.desks import Table, together
+from tests.chat.test_healing_again import ask_in
+
+
+def owe(table: Table, giver: str, author: str, identity: bytes, *to: str) -> None:
+    """``giver`` has a line of #ops to give, as where it is kept back from who came in behind it."""
+    desk = table.desks[giver]
+    lobby = table.state(giver, desk.labels["#ops"])
+    lobby = replace(lobby, healing=replace(lobby.healing, apart={(author, identity): to}))
+    table.desks[giver] = replace(desk, lobbies=desk.lobbies.put(lobby.group, lobby))
+
+
+def _in_another_half() -> tuple[Table, bytes]:
+    """elif and deniz know each other; elif is let in in ayse's half, deniz is in burak's."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif",))
+    table.mail_life = 14 * 86_400.0
+    table.stock()
+    table.link("elif", "deniz")
+    table.say("elif", "@deniz", "hello")
+    table.say("deniz", "@elif", "hello to you")
+    table.run(60)
+    table.part({"ayse", "cem", "elif"}, {"burak", "deniz"})
+    table.run(60)
+    assert table.view("deniz").leader == "burak"
+    ask_in(table, "ayse", "elif")
+    table.run(20)
+    return table, table.say("ayse", "#ops", "in ayse's half")
+
+
+@pytest.mark.parametrize("mail", [False, True])
+def test_words_of_another_half_hold_up_nothing_that_a_newcomer_of_it_says(*, mail: bool) -> None:
+    table, identity = _in_another_half()
+    table.run(20)
+    if not mail:
+        table.part({"ayse", "cem"}, {"burak"}, {"elif"}, {"deniz"})
+    owe(table, "elif", "ayse", identity, "deniz")
+    table.run(5)
+    table.say("elif", "@deniz", "are you there?")
+    if not mail:
+        table.part({"ayse", "cem"}, {"burak"}, {"elif", "deniz"})
+        table.link("elif", "deniz")
+    for _ in range(3):
+        table.run(600, 60)
+        for name in ("deniz", "elif"):
+            table.collect(name)
+    assert "are you there?" in table.words("deniz", "@elif")
+    assert table.statuses("elif", "@deniz")[-1] == "delivered"
+    assert "in ayse's half" in table.words("deniz")
+
+
+def _reaches(table: Table, *pairs: Collection[str]) -> None:
+    """Only these reach each other from now on."""
+    table.reach = lambda one, other: any({one, other} <= {*pair} for pair in pairs)
+    for ends in [ends for ends in table.links if not table.reach(*ends)]:
+        table.cut(*ends)
+
+
+@pytest.mark.parametrize("first", ["nobody", "leader", "follower", "all", "far"])
+def test_words_of_another_half_reach_who_leads_or_follows_a_third(first: str) -> None:
+    table = together("ayse", "burak", "cem", "deniz", "fatma", beside=("elif", "zoe"))
+    table.run(60)
+    table.part({"ayse", "elif", "zoe"}, {"burak", "cem"}, {"deniz", "fatma"})
+    ask_in(table, "ayse", "elif")
+    table.run(20)
+    table.say("ayse", "#ops", "alone")
+    table.run(80)
+    ask_in(table, "ayse", "zoe")
+    table.run(60)
+    others, third = {"elif", "burak", "cem", "zoe"}, {"deniz", "fatma"}
+    table.part(others, {"ayse"}, third)
+    table.run(20)
+    table.put("burak", ev.InviteTo("ops", ("elif", "zoe")))
+    table.run(120)
+    assert table.view("deniz").leader == "deniz" != table.view("burak").leader
+    match first:
+        case "leader":
+            table.part(others - {"elif"}, {"elif"} | third, {"ayse"})
+            table.run(5)
+        case "follower":
+            table.part(others - {"elif"}, {"elif", "fatma"}, {"deniz"}, {"ayse"})
+            table.run(5)
+        case "all":
+            table.link("elif", "deniz")
+            table.link("elif", "fatma")
+        case "far":  # fatma alone meets elif, for a minute, while deniz leads her
+            _reaches(table, third, {"fatma", "elif"}, others - {"elif"})
+            table.link("fatma", "elif")
+            table.run(60)
+    table.part(others | third, {"ayse"})
+    table.run(600, 2)
+    assert table.words("zoe") == []
+    for name in ("burak", "cem", "deniz", "fatma"):
+        assert "alone" in table.words(name), name
