@@ -13,6 +13,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
+from conclave.chat.words.content import Timer
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.codec import Writer
@@ -110,6 +111,17 @@ def test_words_said_before_a_newcomer_came_reach_the_half_that_asked_it_in_too()
     table.run(300)
     for name in ("burak", "cem"):
         assert "alone" in table.words(name)
+
+
+def test_words_said_under_no_timer_reach_a_half_that_set_one_shorter_than_they_were_away() -> None:
+    table = together("ayse", "burak", "cem", beside=("elif",))
+    _alone(table, leads=False)
+    table.put("burak", ev.Utter("#ops", table.random(16), Timer(600)))
+    table.run(1200, 10)
+    table.part()
+    table.run(300)
+    for name in ("ayse", "burak", "cem"):
+        assert "alone" in table.words(name), name
 
 
 @pytest.mark.parametrize("restarts", [False, True])
