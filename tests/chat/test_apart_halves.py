@@ -10,17 +10,22 @@ from collections.abc import Collection
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.effects import PutState
+from conclave.chat.records import LOBBY_KEY, encode_lobby
 from conclave.values import replace
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
+from tests.chat.test_reviving import _restored as restored
 
 
 def owe(table: Table, giver: str, author: str, identity: bytes, *to: str) -> None:
     """``giver`` has a line of #ops to give, as where it is kept back from who came in behind it."""
     desk = table.desks[giver]
     lobby = table.state(giver, desk.labels["#ops"])
-    lobby = replace(lobby, healing=replace(lobby.healing, apart={(author, identity): to}))
+    apart = {**lobby.healing.apart, (author, identity): to}
+    lobby = replace(lobby, healing=replace(lobby.healing, apart=apart))
     table.desks[giver] = replace(desk, lobbies=desk.lobbies.put(lobby.group, lobby))
+    table.stores[giver].commit([PutState(LOBBY_KEY + lobby.group.hex(), encode_lobby(lobby))])
 
 
 def _in_another_half() -> tuple[Table, bytes]:
@@ -104,3 +109,51 @@ def test_words_of_another_half_reach_who_leads_or_follows_a_third(first: str) ->
     assert table.words("zoe") == []
     for name in ("burak", "cem", "deniz", "fatma"):
         assert "alone" in table.words(name), name
+
+
+def _posts(table: Table, giver: str, to: str) -> int:
+    peer = table.desks[giver].peers.get(to)
+    return peer.out.count if peer is not None else 0
+
+
+@pytest.mark.parametrize("posted", [False, True])
+@pytest.mark.parametrize("backup", [False, True])
+def test_what_is_to_be_given_is_given_once_by_a_home_that_comes_back(*, backup: bool, posted: bool) -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    table.run(120)
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    identity = table.say("deniz", "#ops", "mine")
+    table.run(5)
+    owe(table, "burak", "deniz", identity, "cem")
+    if posted:
+        table.run(5)
+        assert _posts(table, "burak", "cem") == 1
+    if backup:
+        restored(table, "burak")
+    else:
+        table.restart("burak")
+    table.run(180)
+    assert _posts(table, "burak", "cem") == 1
+    group = table.desks["burak"].labels["#ops"]
+    table.part()
+    table.run(60)
+    assert "mine" in table.words("cem")
+    assert table.state("burak", group).healing.apart == {}
+
+
+def test_what_is_to_be_given_to_who_has_no_room_for_it_waits() -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    desk = table.desks["burak"]
+    table.desks["burak"] = replace(desk, settings=replace(desk.settings, outbox_posts=1))
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    first, second = (table.say("deniz", "#ops", text) for text in ("first", "second"))
+    table.run(5)
+    owe(table, "burak", "deniz", first, "cem")
+    table.run(5)
+    owe(table, "burak", "deniz", second, "cem")
+    table.run(5)
+    assert _posts(table, "burak", "cem") == 1
+    table.part()
+    table.run(60)
+    assert {"first", "second"} <= set(table.words("cem"))
+    assert table.state("burak", table.desks["burak"].labels["#ops"]).healing.apart == {}

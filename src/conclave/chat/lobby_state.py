@@ -181,6 +181,8 @@ class Healing:
     """Entries while which a member may have been out, as we were in another half: of these we give it nothing."""
     apart: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
     """Who of those who were in lacks which of these: once they are kept back, each is given them alone."""
+    posted: Mapping[tuple[str, bytes, str], int] = field(default_factory=dict)
+    """By which post what of these went to whom (author, id, handle): once only. Kept until it has arrived."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -192,7 +194,6 @@ class Healing:
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
     anew_at: float = 0.0  # when they are asked
-    posted: frozenset[tuple[str, bytes, str]] = frozenset()  # author and id of what was given, and to whom: once only
 
     def since(self, handle: str) -> int:
         """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""

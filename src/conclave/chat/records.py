@@ -126,6 +126,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
         w.vector([healing.places.get(one, 0) for one in healing.orphans], Writer.uint64)
         w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], write_range))
         w.vector(apart, write_apart)
+        w.vector([healing.posted.get((*line, one), 0) for line, to in apart for one in to], Writer.uint64)
     return w.done()
 
 
@@ -168,9 +169,13 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     since = r.uint64() if r.remaining else 0
     unseen = dict(r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(read_range))) if r.remaining else ())
     apart = dict(r.vector(read_apart) if r.remaining else ())
+    to = [(*line, one) for line, handles in apart.items() for one in handles]
+    numbers = r.vector(Reader.uint64) if r.remaining else ()
+    posted = {one: number for one, number in zip(to, numbers, strict=False) if number}
     healing = Healing(
-        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen, apart
-    )
+        step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen,
+        apart, posted,
+    )  # fmt: skip
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
         healing, timer, timed, before, ours, forsaken, former, inviters, invites, heard, since,

@@ -22,18 +22,38 @@ from conclave.wire.posts import Handshake
 
 Line = tuple[str, bytes]
 """Author and id."""
+_NEVER = 1 << 64
+"""More than the number of any post."""
 
 
-def _due(lobby: Lobby) -> list[Line]:
-    """What is kept back. Of what has a place it is not known yet."""
-    return [one for one in lobby.healing.apart if one not in lobby.healing.places]
+def _open(work: Work, lobby: Lobby, line: Line) -> list[str]:
+    """To whom a line can be posted now. Whether it is kept back is not known yet while it has a place."""
+    healing, most = lobby.healing, work.settings.outbox_posts
+    to = () if line in healing.places else healing.apart.get(line, ())
+    return [one for one in to if (*line, one) not in healing.posted and work.peer(one).out.count < most]
+
+
+def _due(work: Work, lobby: Lobby) -> list[Line]:
+    return [one for one in lobby.healing.apart if _open(work, lobby, one)]
 
 
 def passed(work: Work, group: bytes) -> None:
-    """Time passed: read what is to be given."""
-    lobby = work.lobby(group)
-    due = _due(lobby) if lobby is not None and lobby.inside else []
-    if lobby is not None and due:
+    """Time passed: read what is to be given, and forget what was taken. Without keys nobody is known to be in."""
+    lobby, state = work.lobby(group), work.session(group)
+    if lobby is None or state is None or not lobby.inside or not lobby.healing.apart:
+        return
+    people, healing = groups.roster(state), lobby.healing
+
+    def lacks(line: Line, one: str) -> bool:
+        return one in people and healing.posted.get((*line, one), _NEVER) >= work.peer(one).out.base
+
+    left = {line: tuple(one for one in to if lacks(line, one)) for line, to in healing.apart.items()}
+    left = {line: to for line, to in left.items() if to}
+    if left != healing.apart:
+        lobby = replace(lobby, healing=replace(healing, apart=left))
+        work.keep_lobby(lobby, reworded=True)
+    due = _due(work, lobby)
+    if due:
         work.deed(Recollect(group, lobby.label, tuple(due[: sharing.ORPHANS_AT_ONCE])))
 
 
@@ -41,27 +61,25 @@ def recollected(
     work: Work, group: bytes, items: Sequence[tuple[str, bytes, bytes]], missing: Sequence[Line]
 ) -> tuple[Line, ...]:
     """The store gives originals: those that are kept back are posted. Those of the ``missing`` that are not."""
-    lobby, state = work.lobby(group), work.session(group)
-    due = set(_due(lobby)) if lobby is not None else set()
+    lobby = work.lobby(group)
+    due = set(_due(work, lobby)) if lobby is not None and work.session(group) is not None else set()
     if lobby is None or not due:
         return tuple(missing)
-    people = groups.roster(state) if state is not None else {}
-    out, posted = dict[str, list[bytes]](), set(lobby.healing.posted)
+    out = dict[str, dict[Line, bytes]]()
     for author, identity, data in items:
-        for one in lobby.healing.apart[author, identity] if (author, identity) in due else ():
-            if one in people and (author, identity, one) not in posted:
-                posted.add((author, identity, one))
-                out.setdefault(one, []).append(data)
+        for one in _open(work, lobby, (author, identity)):
+            out.setdefault(one, {})[author, identity] = data
+    posted = dict(lobby.healing.posted)
     for one, words in out.items():
-        for batch in sharing.batches(words):
-            work.post(one, Handshake(group, Writer().vector(batch, Writer.opaque).done()))
-    done = {(author, identity) for author, identity, _ in items} | {*missing}
-    lobby = work.lobby(group) or lobby
-    apart = {one: handles for one, handles in lobby.healing.apart.items() if one not in done or one not in due}
-    healing = replace(lobby.healing, apart=apart, posted=frozenset(posted))
-    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
-    work.pending |= len(apart) > 0
-    return tuple(one for one in missing if one not in due)
+        for batch in sharing.batches(words.values()):
+            number = work.post(one, Handshake(group, Writer().vector(batch, Writer.opaque).done()))
+        posted |= {(*line, one): number for line in words}
+    gone = due.intersection(missing)
+    apart = {line: to for line, to in lobby.healing.apart.items() if line not in gone}
+    lobby = replace(lobby, healing=replace(lobby.healing, apart=apart, posted=posted))
+    work.keep_lobby(lobby, reworded=True)
+    work.pending |= len(_due(work, lobby)) > 0
+    return tuple(one for one in missing if one not in gone)
 
 
 def given(work: Work, handle: str, words: Handshake) -> Fate:
