@@ -252,9 +252,12 @@ def test_what_is_to_be_given_is_kept() -> None:
     owed = {("burak", b"i" * 16): ("cem", "deniz"), ("ayse", b"j" * 16): ("cem",)}
     posted = {("burak", b"i" * 16, "deniz"): 7}
     gone = {("burak", b"i" * 16, "elif"): 8}
-    lobby = replace(lobby, healing=replace(lobby.healing, apart=owed, posted=posted | gone))
+    lobby = replace(
+        lobby,
+        healing=replace(lobby.healing, apart=owed, posted=posted | gone, handed=frozenset([("ayse", b"j" * 16)])),
+    )
     healing = decode_lobby(group, encode_lobby(lobby), encode_place(lobby)).healing
-    assert (healing.apart, healing.posted) == (owed, posted)
+    assert (healing.apart, healing.posted, healing.handed) == (owed, posted, frozenset([("ayse", b"j" * 16)]))
 
 
 @pytest.mark.parametrize("author", ["deniz", "fatma"], ids=["of a member", "of a stranger"])
@@ -271,7 +274,9 @@ def test_words_outside_the_order_are_taken_where_their_author_or_who_gives_them_
     assert table.words("burak") == []
     false = data.replace(b"mine", b"mint")
     for number, one in enumerate((false, data, data), 1):
-        kind, body = pack_parcel(Handshake(group, Writer().vector([one], Writer.opaque).done()))
+        kind, body = pack_parcel(
+            Handshake(group, Writer().vector([one], Writer.opaque).vector([], Writer.text).done())
+        )
         table.put("burak", ev.Arrived(by, Post(b"newhomes", number, number, kind, body)))
         peer = table.desks["burak"].peers.get(by)
         assert peer is not None
@@ -294,7 +299,7 @@ def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order(
     lobby = replace(lobby, healing=replace(lobby.healing, orphans=(("deniz", identity),)))
     table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
     table.link("cem", "burak")
-    kind, body = pack_parcel(Handshake(group, Writer().vector([data], Writer.opaque).done()))
+    kind, body = pack_parcel(Handshake(group, Writer().vector([data], Writer.opaque).vector([], Writer.text).done()))
     table.put("burak", ev.Arrived("cem", Post(b"newhomes", 1, 1, kind, body)))
     healing = table.state("burak", group).healing
     assert (healing.orphans, healing.vouched) == ((("deniz", identity),), {})

@@ -1,4 +1,4 @@
-"""What is kept back from a newcomer is given by who came in where others did not see it, and holds up nothing there.
+"""What is kept back from a newcomer is given by who came in elsewhere, kept in mind until it arrived, and passed on.
 
 Left out: who is given what, and lies (``test_apart``).
 """
@@ -13,9 +13,14 @@ from conclave.chat import events as ev
 from conclave.chat.effects import PutState
 from conclave.chat.records import LOBBY_KEY, encode_lobby
 from conclave.values import replace
+from conclave.wire.codec import Writer
+from conclave.wire.delivery import Post
+from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
+from tests.chat.test_hostile_halves import let_in, room
 from tests.chat.test_reviving import _restored as restored
+from tests.chat.test_sharing import signed
 
 
 def owe(table: Table, giver: str, author: str, identity: bytes, *to: str) -> None:
@@ -157,3 +162,59 @@ def test_what_is_to_be_given_to_who_has_no_room_for_it_waits() -> None:
     table.run(60)
     assert {"first", "second"} <= set(table.words("cem"))
     assert table.state("burak", table.desks["burak"].labels["#ops"]).healing.apart == {}
+
+
+def _given_while_deniz_is_away(*, mail: bool) -> Table:
+    """elif, whom ayse let in in another half, gives burak and cem what ayse said there; zoe came in behind that."""
+    table = together("ayse", "burak", "cem", "deniz", beside=("elif", "zoe"))
+    table.authority = mail
+    table.run(60)
+    table.part({"ayse", "elif", "zoe"}, {"burak", "cem"}, {"deniz"})
+    ask_in(table, "ayse", "elif")
+    table.run(20)
+    table.say("ayse", "#ops", "alone")
+    table.run(80)
+    assert table.words("elif") == ["alone"]
+    ask_in(table, "ayse", "zoe")
+    table.run(60)
+    table.part({"elif", "burak", "cem", "zoe"}, {"ayse"}, {"deniz"})
+    table.run(20)
+    table.put("burak", ev.InviteTo("ops", ("elif", "zoe")))
+    table.run(120)
+    for name in ("burak", "cem"):
+        assert "alone" in table.words(name)
+    return table
+
+
+@pytest.mark.parametrize("gone", [{"burak"}, {"cem"}, set[str]()], ids=["burak too", "cem too", "nobody else"])
+def test_words_that_were_given_are_passed_on_once_who_gave_them_is_gone(gone: set[str]) -> None:
+    table = _given_while_deniz_is_away(mail=False)
+    for name in ("burak", "cem"):
+        table.restart(name)
+    table.part({"burak", "cem", "deniz", "zoe"} - gone)
+    table.run(900, 2)
+    assert "alone" in table.words("deniz")
+    assert table.words("zoe") == []
+
+
+def test_words_that_were_given_are_left_in_a_mailbox_by_who_gave_them_alone() -> None:
+    table = _given_while_deniz_is_away(mail=True)
+    assert [_posts(table, name, "deniz") for name in ("elif", "burak", "cem")] == [1, 0, 0]
+    table.collect("deniz")
+    assert "alone" in table.words("deniz")
+
+
+@pytest.mark.parametrize("by", ["cem", "zeki"], ids=["a member", "a stranger"])
+def test_nothing_is_passed_on_but_what_a_member_gave(by: str) -> None:
+    """elif knows the id of what was said before it came in, and would have it shown."""
+    table, group = room("elif", "zeki")
+    identity = table.say("deniz", "#ops", "mine")
+    data = signed(table, "deniz", "#ops", "deniz", identity).encode()
+    let_in(table, "ayse", "elif")
+    table.link(by, "burak")
+    for number, one in enumerate((data.replace(b"mine", b"mint"), data), 1):
+        words = Writer().vector([one], Writer.opaque).vector(["burak", "elif", "zeki"], Writer.text).done()
+        kind, body = pack_parcel(Handshake(group, words))
+        table.put("burak", ev.Arrived(by, Post(b"newhomes", number, number, kind, body)))
+        given = {("deniz", identity): ("elif",)} if by == "cem" and one == data else {}
+        assert table.state("burak", group).healing.apart == given

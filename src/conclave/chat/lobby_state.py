@@ -183,6 +183,8 @@ class Healing:
     """Who of those who were in lacks which of these: once they are kept back, each is given them alone."""
     posted: Mapping[tuple[str, bytes, str], int] = field(default_factory=dict)
     """By which post what of these went to whom (author, id, handle): once only. Kept until it has arrived."""
+    handed: frozenset[tuple[str, bytes]] = frozenset()
+    """What of these was given us alone too: it is passed on over links, and left in no mailbox."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing

@@ -127,6 +127,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
         w.uint64(since).vector(unseen, lambda each, it: each.text(it[0]).vector(it[1], write_range))
         w.vector(apart, write_apart)
         w.vector([healing.posted.get((*line, one), 0) for line, to in apart for one in to], Writer.uint64)
+        w.vector([line in healing.handed for line, _ in apart], Writer.uint8)
     return w.done()
 
 
@@ -172,9 +173,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
     to = [(*line, one) for line, handles in apart.items() for one in handles]
     numbers = r.vector(Reader.uint64) if r.remaining else ()
     posted = {one: number for one, number in zip(to, numbers, strict=False) if number}
+    marks = r.vector(Reader.uint8) if r.remaining else ()
+    handed = frozenset(line for line, mark in zip(apart, marks, strict=False) if mark)
     healing = Healing(
         step, common, pull, orphans, entered, gone, owed, known, met, anew, *reach, had, forked, places, unseen,
-        apart, posted,
+        apart, posted, handed,
     )  # fmt: skip
     return Lobby(
         group, name, label, stage, inviter, asked, hushed, ended, None, lead[0] if lead else None, invited, intents,
