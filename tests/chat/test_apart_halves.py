@@ -11,10 +11,12 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.effects import PutState
+from conclave.chat.lobbies import apart
 from conclave.chat.records import LOBBY_KEY, encode_lobby
 from conclave.values import replace
 from conclave.wire.codec import Writer
 from conclave.wire.delivery import Post
+from conclave.wire.order import Ordered
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table, together
 from tests.chat.test_healing_again import ask_in
@@ -27,8 +29,8 @@ def owe(table: Table, giver: str, author: str, identity: bytes, *to: str) -> Non
     """``giver`` has a line of #ops to give, as where it is kept back from who came in behind it."""
     desk = table.desks[giver]
     lobby = table.state(giver, desk.labels["#ops"])
-    apart = {**lobby.healing.apart, (author, identity): to}
-    lobby = replace(lobby, healing=replace(lobby.healing, apart=apart))
+    owed = {**lobby.healing.apart, (author, identity): to}
+    lobby = replace(lobby, healing=replace(lobby.healing, apart=owed))
     table.desks[giver] = replace(desk, lobbies=desk.lobbies.put(lobby.group, lobby))
     table.stores[giver].commit([PutState(LOBBY_KEY + lobby.group.hex(), encode_lobby(lobby))])
 
@@ -204,6 +206,21 @@ def test_words_that_were_given_are_left_in_a_mailbox_by_who_gave_them_alone() ->
     assert "alone" in table.words("deniz")
 
 
+def test_of_what_was_given_the_latest_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "HANDED_MOST", 2)
+    table, group = room("elif")
+    lines = [("deniz", table.say("deniz", "#ops", text)) for text in ("first", "second", "third")]
+    data = [signed(table, "deniz", "#ops", *line).encode() for line in lines]
+    let_in(table, "ayse", "elif")
+    words = Writer().vector(data, Writer.opaque).vector(["elif"], Writer.text).done()
+    kind, body = pack_parcel(Handshake(group, words))
+    table.link("cem", "burak")
+    table.put("burak", ev.Arrived("cem", Post(b"newhomes", 1, 1, kind, body)))
+    healing = table.state("burak", group).healing
+    assert healing.apart == dict.fromkeys(lines[1:], ("elif",))
+    assert healing.handed == {*lines[1:]}
+
+
 @pytest.mark.parametrize("by", ["cem", "zeki"], ids=["a member", "a stranger"])
 def test_nothing_is_passed_on_but_what_a_member_gave(by: str) -> None:
     """elif knows the id of what was said before it came in, and would have it shown."""
@@ -218,3 +235,19 @@ def test_nothing_is_passed_on_but_what_a_member_gave(by: str) -> None:
         table.put("burak", ev.Arrived(by, Post(b"newhomes", number, number, kind, body)))
         given = {("deniz", identity): ("elif",)} if by == "cem" and one == data else {}
         assert table.state("burak", group).healing.apart == given
+
+
+def test_what_a_newcomer_gives_of_another_reaches_by_the_leader_who_has_heard_of_neither() -> None:
+    table = together("ayse", "burak", "cem", beside=("elif", "fatma"))
+    table.run(60)
+    table.drop = lambda _, other, frame: other == "cem" and isinstance(frame, Ordered)
+    for name in ("elif", "fatma"):
+        ask_in(table, "ayse", name)
+        table.run(2)
+    identity = table.say("fatma", "#ops", "here I am")
+    table.run(2)
+    owe(table, "elif", "fatma", identity, "ayse", "cem")
+    table.link("elif", "cem")
+    table.run(5)
+    assert "elif" not in table.view("cem").roster
+    assert "here I am" in table.words("cem")

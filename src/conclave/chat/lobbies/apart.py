@@ -25,7 +25,7 @@ from conclave.wire.posts import Handshake
 
 Line = tuple[str, bytes]
 """Author and id."""
-HANDED_MOST = 1024
+HANDED_MOST = 256
 """So many that were given us are passed on, the latest; over links alone: they would fill a mailbox many times."""
 _NEVER = 1 << 64
 """More than the number of any post."""
@@ -130,17 +130,18 @@ def _line(work: Work, lobby: Lobby, data: bytes) -> Line | None:
 
 
 def _handed(work: Work, lobby: Lobby, by: str, lines: Iterable[Line], to: Sequence[str]) -> None:
-    """``by`` gave us ``lines``, which are for ``to`` as well: those who are linked it reaches too, as far as we know.
+    """``by`` gave us ``lines``, which are for ``to`` as well: who is linked it reaches too, as far as we know.
 
-    That these were in when they were said is its word; it could give them to anybody itself.
+    Only who leads is known to all who follow: they may not have heard yet that ``by`` came in. That these were in
+    when it was said is its word; it could give it to anybody itself.
     """
     healing = lobby.healing
     apart, handed = dict(healing.apart), healing.handed
-    away = [one for one in to if one != work.me and not _here(work, one)]
+    rest = [one for one in to if one != work.me and (lobby.leader == work.me or not _here(work, one))]
     for line in lines:
         if line not in apart:
             handed |= {line}
-        apart[line] = tuple(one for one in dict.fromkeys((*apart.get(line, ()), *away)) if one not in (by, line[0]))
+        apart[line] = tuple(one for one in dict.fromkeys((*apart.get(line, ()), *rest)) if one not in (by, line[0]))
     apart = {line: them for line, them in apart.items() if them}
     for line in [line for line in apart if line in handed][:-HANDED_MOST]:
         del apart[line]
