@@ -178,7 +178,7 @@ def test_a_lobby_of_before_is_read(table: Table) -> None:
     lobby = table.state("ayse", group)
     data = encode_lobby(lobby)
     assert decode_lobby(group, data, encode_place(lobby)).timers_heard == (lobby.timed,)
-    read = decode_lobby(group, data[:-53], encode_place(lobby))
+    read = decode_lobby(group, data[:-55], encode_place(lobby))
     assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 
