@@ -66,3 +66,11 @@ class Truncated(NetworkError):
 
 class StorageError(ConclaveError):
     """The disk refused: full, locked, corrupt. Nothing that was acknowledged is lost."""
+
+
+def of_no_release() -> NotReady:
+    """What is kept was written before the first release, which nothing reads any more."""
+    return NotReady(
+        "this was kept by a Conclave from before the first release, which is not read any more",
+        remedy="export what you want to keep with that one, and begin anew: conclave --home DIR join INVITE",
+    )

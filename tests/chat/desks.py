@@ -26,7 +26,7 @@ from conclave.chat.deeds import (
     Unwind,
     Want,
 )
-from conclave.chat.desk import Settings, restore, step
+from conclave.chat.desk import Settings, restore, steps
 from conclave.chat.effects import Effect
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.notices import Trouble
@@ -48,9 +48,9 @@ def read_frame(data: bytes) -> Frame:
     return decode_frame(reader.uint8(), reader.opaque())
 
 
-def apart(effects: Iterable[Effect]) -> Iterator[Effect]:
+def apart(deeds: Iterable[Deed]) -> Iterator[Deed]:
     """The same, with what goes to many as a deed for each."""
-    for one in effects:
+    for one in deeds:
         if isinstance(one, Push):
             entry = decode_ordered(one.entry)
             yield from (Send(peer, entry) for peer in one.peers)
@@ -103,18 +103,18 @@ class Table:
 
     def step(self, name: str, event: ev.Event) -> list[Effect]:
         """One step alone."""
-        desk, effects = step(self.desks[name], event, self.now, self.random)
-        stale = self.stores[name].commit([one for one in effects if not isinstance(one, Deed)])
-        effects = tuple(news(effects, stale))
+        desk, records, deeds = steps(self.desks[name], (event,), self.now, self.random)
+        deeds = list(news(deeds, self.stores[name].commit(records)))
         self.desks[name] = desk
+        effects = [*records, *deeds]
         self.effects[name] += effects
-        self.do(name, effects)
-        return list(effects)
+        self.do(name, deeds, committed=bool(records))
+        return effects
 
-    def do(self, name: str, effects: tuple[Effect, ...]) -> None:
-        """What follows from a step, once it is committed."""
+    def do(self, name: str, deeds: Iterable[Deed], *, committed: bool) -> None:
+        """What follows from a step, once what there was to be committed is."""
         store = self.stores[name]
-        for deed in apart(effects):
+        for deed in apart(deeds):
             match deed:
                 case Send(peer, frame):
                     self._wire.append((name, peer, frame))

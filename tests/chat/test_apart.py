@@ -11,8 +11,8 @@ import copy
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.lobby_records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.lobby_state import Step
-from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.words.content import Timer
 from conclave.lobby import order as orders
 from conclave.values import replace

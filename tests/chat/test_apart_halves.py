@@ -12,7 +12,8 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.effects import PutState
 from conclave.chat.lobbies import apart
-from conclave.chat.records import LOBBY_KEY, encode_lobby
+from conclave.chat.lobby_records import encode_lobby
+from conclave.chat.records import LOBBY_KEY
 from conclave.values import replace
 from conclave.wire.codec import Writer
 from conclave.wire.delivery import Post

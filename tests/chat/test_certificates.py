@@ -8,7 +8,6 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, views
-from conclave.chat.effects import DropState
 from conclave.chat.pairs.certificates import CERTIFICATES_KEPT, decode_met, encode_met
 from conclave.chat.pairs.safety import ANEW, number
 from conclave.chat.records import MET_KEY
@@ -86,15 +85,6 @@ def test_a_renewal_that_the_former_key_signed_is_said_gently(table: Table) -> No
         table.link("ayse", "cem")
         table.run(130, 10)
     assert notices(table) == [RENEWED]
-
-
-@pytest.mark.parametrize("first", ["ayse", "cem"])
-def test_a_home_from_before_knows_them_from_its_groups(table: Table, first: str) -> None:
-    table.stores["ayse"].commit([DropState(MET_KEY + "cem")])
-    table.restart("ayse")
-    somebody_else(table, own("cem", 2))
-    table.say(first, f"@{'cem' if first == 'ayse' else 'ayse'}", "it is me")
-    assert notices(table) == [ANOTHER]
 
 
 def test_a_home_from_a_backup_knows_them_still(table: Table) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import peer_records, records
+from conclave.chat import lobby_records, peer_records
 from conclave.chat.deeds import Deed
 from conclave.chat.effects import Effect
 from conclave.chat.state import Desk
@@ -29,8 +29,8 @@ def kept(desk: Desk) -> dict[str, Any]:
     for lobby in desk.lobbies.values():
         voice = lobby.voice
         found["lobby " + lobby.label] = (
-            records.encode_lobby(lobby),
-            records.encode_place(lobby),
+            lobby_records.encode_lobby(lobby),
+            lobby_records.encode_place(lobby),
             tuple(voice.waiting),
             tuple(sorted(voice.flying, key=lambda one: one.number)),
             None if voice.staged is None else voice.staged.encode(),
@@ -60,15 +60,15 @@ class Crashing(Table):
         super().__init__(*names)
         self.victim, self.at, self.commits = victim, at, 0
 
-    def do(self, name: str, effects: tuple[Effect, ...]) -> None:
-        if name == self.victim and any(not isinstance(one, Deed) for one in effects):
+    def do(self, name: str, deeds: Iterable[Deed], *, committed: bool) -> None:
+        if name == self.victim and committed:
             self.commits += 1
             if self.commits == self.at:
                 self._wire = deque(one for one in self._wire if name not in one[:2])
                 self.restart(name)
                 self.dial()
                 return
-        super().do(name, effects)
+        super().do(name, deeds, committed=committed)
 
 
 def pair(table: Table) -> None:

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from conclave.chat import events as ev
 from conclave.chat.words.content import Content, Text, encode_content
 from conclave.chat.words.gaps import GAPS_OF_ALL, GAPS_OF_ONE, Gap, Gaps, filled, numbers, oldest, opened, split
+from conclave.values import replace
+from tests.chat.desks import Table
+from tests.chat.test_hostile_leader import held, table
 from tests.chat.test_hostile_members import Room
+from tests.chat.test_sharing import shared, signed
+
+__all__ = ["table"]
 
 
 def lacking(gaps: Gaps, author: str) -> set[int]:
@@ -66,3 +72,40 @@ def test_an_author_whose_counters_jump_costs_little_and_is_told_in_few_words() -
     assert "of burak has not arrived" in told
     assert len(told) < 300
     assert not table.state("ayse", room.group).ears.gaps
+
+
+def test_what_is_withheld_of_who_left_and_came_back_shows_as_a_gap(table: Table) -> None:
+    """It counts from 1 again, and is not to say as much as before until that is seen."""
+    for number in range(6):
+        table.say("cem", "#ops", f"{number} of the first time")
+    table.put("ayse", ev.RemoveFrom("#ops", "cem", ""))
+    table.run(30)
+    table.put("ayse", ev.InviteTo("#ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="#ops"))
+    table.run(30)
+    table.say("cem", "#ops", "first")
+    _, third, *_ = (one for one in held(table, "burak", "cem", "left out", "third") if one.sender == "cem")
+    order = table.state("burak", third.group).order
+    assert order is not None
+    table.step("burak", ev.Arrived("ayse", replace(third, seq=order.seq + 1, previous=order.hash)))
+    assert table.words("burak")[-2:] == ["first", "third"]
+    for _ in range(40):
+        table.now += 10
+        table.step("burak", ev.Tick())
+    assert any("message 2 of cem has not arrived" in one for one in table.troubles("burak"))
+
+
+def test_what_an_author_said_before_it_came_back_counts_for_nothing() -> None:
+    """Else whoever shares that anew hides what is withheld of it since."""
+    room = Room()
+    table = room.table
+    old = [table.say("cem", "#ops", f"{number} of the first time") for number in range(6)]
+    original = signed(table, "burak", "#ops", "cem", old[-1]).encode()
+    table.put("ayse", ev.RemoveFrom("#ops", "cem", ""))
+    table.run(30)
+    table.put("ayse", ev.InviteTo("#ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="#ops"))
+    table.run(30)
+    table.say("cem", "#ops", "first")
+    shared(room, original)
+    assert table.state("ayse", room.group).ears.counts.get("cem") == 1

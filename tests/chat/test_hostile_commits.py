@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from conclave.chat import allowed, groups
 from conclave.chat import events as ev
+from conclave.chat import groups
 from conclave.chat.allowed import LEAF_BYTES
 from conclave.chat.deeds import Send
-from conclave.chat.lobbies import changing, speaking
+from conclave.chat.lobbies import changing
 from conclave.chat.work import Work
 from conclave.errors import RemoteError
 from conclave.mls import group as mls
@@ -24,7 +24,6 @@ from conclave.wire.packages import AskPackage, Package
 from conclave.wire.posts import Answer, Begin, Choice, Handshake, Parcel, Welcome, pack_parcel
 from tests.chat.desks import Table, read_frame, together
 from tests.chat.people import JUDGES, own
-from tests.chat.test_healing_again import ask_in
 from tests.mls.forge import forge_commit
 
 NAME = 1
@@ -279,25 +278,3 @@ def test_nobody_begins_a_pair_whose_words_are_large(size: int) -> None:
     peer = table.desks["ayse"].peers.get("burak")
     assert peer is not None
     assert bool(peer.groups) is not bool(size)
-
-
-def test_a_group_that_its_leader_made_large_is_well_again_with_the_next_change() -> None:
-    """Nobody takes what ayse orders of its own; all come in anew, by the group as it shows it."""
-    room = Committer()
-    table, state = room.table, room.state("ayse")
-    large = GroupContextExtensions((Extension(groups.DEPUTIES, bytes(300_000)),))
-    staged = mls.commit(state, [large], verify=JUDGES.members, now=table.now, random=table.random)
-    work = Work(table.desks["ayse"], table.now, table.random)
-    speaking.commit(work, table.state("ayse", room.group), staged, state.number)
-    table.desks["ayse"] = work.done()[0]
-    table.put("ayse", ev.Tick())
-    table.run(60)
-    table.say("cem", "#ops", "hello")
-    table.run(30)
-    assert "hello" in table.words("burak")
-    for name in ("burak", "cem"):
-        allowed.demand_context(room.state(name).epoch.context.extensions)
-    table.link("cem", "deniz")
-    ask_in(table, "cem", "deniz")
-    table.run(30)
-    assert "deniz" in table.view("burak").roster

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.lobbies import changing, committing
 from conclave.chat.lobby_state import Step
+from conclave.chat.work import Work
+from conclave.errors import VerificationError
+from conclave.mls.group import Staged
 from conclave.wire.order import Refusal, Refused, Submit
 from tests.chat.desks import Table, together
 from tests.chat.test_following import far_ahead
@@ -56,4 +62,32 @@ def test_who_leaves_goes_though_a_leader_that_beats_orders_nothing_of_it(table: 
     table.run(60)
     assert table.stages()["burak"] == "leaving"
     table.run(90)
+    assert table.stages()["burak"] == "ended"
+
+
+def test_who_leaves_goes_though_its_leader_refuses_what_it_wants_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes the place of a refused change is ordered, and is no word."""
+    table = together("ayse", "burak", "cem")
+    examine = changing.examine
+
+    def refuses(work: Work, *args: Any, **kwargs: Any) -> Staged:
+        if work.me == "ayse":
+            raise VerificationError("as I say")
+        return examine(work, *args, **kwargs)
+
+    monkeypatch.setattr(changing, "examine", refuses)
+    table.part({"ayse", "burak"}, {"cem"})
+    table.put("burak", ev.RemoveFrom("ops", "cem"))
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(600, 5)
+    assert table.stages()["burak"] == "ended"
+
+
+def test_who_leaves_goes_though_its_leader_orders_that_and_puts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = together("ayse", "burak", "cem")
+    act = committing.act
+    monkeypatch.setattr(committing, "act", lambda work, group: None if work.me == "ayse" else act(work, group))
+    table.part({"ayse", "burak"}, {"cem"})
+    table.put("burak", ev.LeaveLobby("ops"))
+    table.run(600, 5)
     assert table.stages()["burak"] == "ended"

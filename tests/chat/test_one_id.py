@@ -1,17 +1,21 @@
-"""Somebody begins a pair by the id of a lobby into which another lets us: the lobby counts, whichever comes first."""
+"""A pair with the id of a lobby into which somebody lets us: the lobby counts, whichever comes first.
+
+Unless it is a stranger's, or we made the pair's group: that a lobby has its id is a lie.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups, packages
+from conclave.chat import groups, packages, views
 from conclave.chat.work import Work
 from conclave.mls import group as mls
 from conclave.wire.delivery import Post
-from conclave.wire.posts import Begin, pack_parcel
+from conclave.wire.posts import Begin, Invite, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES
+from tests.chat.test_hostile_commits import tell
 
 
 def begin(table: Table, victim: str, group: bytes) -> None:
@@ -43,6 +47,7 @@ def test_a_pair_with_a_lobbys_id_makes_nobody_deaf_in_the_lobby(*, first: bool) 
     for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem"), ("ayse", "deniz")):
         table.link(one, other)
     group = table.lobby("ayse", "burak")
+    table.say("cem", "@ayse", "let me in")  # of a stranger it would be refused
     if first:
         begin(table, "cem", group)
         assert pairs(table) == [group]
@@ -64,3 +69,28 @@ def test_a_pair_with_a_lobbys_id_makes_nobody_deaf_in_the_lobby(*, first: bool) 
     table.say("cem", "@burak", "between us")
     table.run(60, 2)
     assert "between us" in table.words("burak", "@cem")
+
+
+@pytest.mark.parametrize(("asked", "accepted"), [("ayse", True), ("burak", False)])
+def test_whoever_knows_the_id_of_a_pair_does_not_end_it_by_an_invitation(asked: str, *, accepted: bool) -> None:
+    """It stands in every record. ayse made the group; burak gives it up for people whom he accepted alone."""
+    table = Table("ayse", "burak", "zeki")
+    table.stock()
+    table.link("ayse", "burak")
+    table.link(asked, "zeki")
+    table.say("ayse", "@burak", "hello")
+    table.say("burak", "@ayse", "hi")
+    table.run(60)
+    other = {"ayse": "burak", "burak": "ayse"}[asked]
+    before = views.pair_state(table.desks[asked], other)
+    assert before is not None
+    if accepted:
+        table.say(asked, "@zeki", "hello")
+    tell(table, asked, "zeki", Invite(before.group_id, "den", ("zeki",)))
+    assert table.stages("#den") == {}
+    table.say("ayse", "@burak", "after")
+    table.say("burak", "@ayse", "and after that")
+    table.run(60)
+    after = views.pair_state(table.desks[asked], other)
+    assert after is not None
+    assert after.group_id == before.group_id

@@ -6,11 +6,9 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Stage
-from conclave.chat.records import decode_lobby, encode_lobby
 from conclave.chat.state import Judges
 from conclave.pki.revocation import Revocation
 from conclave.values import replace
-from conclave.wire.codec import Writer
 from tests.chat.desks import Table, together
 from tests.chat.people import JUDGES, own
 from tests.chat.test_healing_again import hear_of
@@ -197,15 +195,3 @@ def test_a_word_that_was_taken_back_while_we_come_into_another_half_does_not_com
     table.part({"ayse", "cem", "deniz"}, {"burak"})
     table.run(60)
     assert "burak" in table.view("ayse").roster
-
-
-def test_a_lobby_from_before_is_read_that_has_no_words_of_the_authority(table: Table) -> None:
-    group = table.desks["cem"].labels["#ops"]
-    table.put("cem", ev.Expelled("burak", "certificate revoked"))
-    lobby = table.state("cem", group)
-    data = encode_lobby(lobby)
-    assert decode_lobby(group, data, b"").intents == lobby.intents
-    words = Writer().vector([("burak", int(table.now))], lambda w, it: w.text(it[0]).uint64(it[1]))
-    words.vector((), Writer.uint64).text("").vector((), Writer.text).vector((), Writer.uint64)
-    before = decode_lobby(group, data.removesuffix(words.vector((), Writer.uint64).done()), b"")
-    assert before.intents.judged == {"burak": 0}

@@ -9,7 +9,6 @@ from conclave.chat import views
 from conclave.chat.deeds import SendOriginals
 from conclave.chat.lobbies.recalling import ASKED_MOST, RARELY, SILENT_MOST
 from conclave.chat.lobby_state import Step
-from conclave.chat.records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.words.content import Timer
 from conclave.chat.words.gaps import Gap
 from conclave.values import replace
@@ -95,15 +94,6 @@ def test_what_is_given_between_two_entries_that_everybody_lacks_is_not_lacked(ro
     lobby = table.state("burak", group)
     assert not lobby.healing.pull
     assert lobby.ears.lost == ((first, first), (last, last))
-
-
-def test_what_is_lacked_is_known_after_a_restart_and_of_an_older_home_its_first_and_last_entry(room: Room) -> None:
-    lobby = room.table.state("burak", room.group)
-    for pull, older in (((), ()), (((2, 3), (7, 7)), ((2, 7),))):
-        lobby = replace(lobby, healing=replace(lobby.healing, pull=pull))
-        data, at = encode_lobby(lobby), encode_place(lobby)
-        assert decode_lobby(room.group, data, at).healing.pull == pull
-        assert decode_lobby(room.group, data[: -1 - 16 * len(pull)], at).healing.pull == older
 
 
 def test_who_lacks_it_too_is_asked_again_later_while_somebody_else_is_away(room: Room) -> None:

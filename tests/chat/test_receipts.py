@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.lobbies import lacks
 from conclave.chat.notices import Receipted
 from conclave.chat.settings import Settings
 from conclave.values import replace
 from conclave.wire.order import Have, Ordered, Submit
 from tests.chat.desks import Table
+from tests.chat.test_hostile_members import Room
 
 
 def lobby(*members: str, settings: Settings | None = None) -> Table:
@@ -127,3 +129,17 @@ def test_of_many_words_at_once_the_leader_is_told_once_and_knows_all_by_its_next
     assert lobby.order is not None
     assert people is not None
     assert [one.have for one in people.values()] == [lobby.order.seq]
+
+
+def test_words_among_anothers_that_are_no_content_are_not_told_as_lacking() -> None:
+    room = Room()
+    table = room.table
+    said = []
+    for number in range(lacks.RANGES + 10):
+        room.submit(b"sealed and signed rightly, and nothing that can be read")
+        said.append(table.say("cem", "#ops", f"word {number}"))
+    table.run(50, 5)
+    places = {one.id: one.seq for one in table.lines("ayse", "#ops")}
+    mark = table.view("cem").marks["ayse"]
+    assert mark.missing == ()
+    assert all(mark.covers(places[one]) for one in said)

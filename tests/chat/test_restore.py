@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat.delivery import Inbound, Stream
+from conclave.chat.delivery import Inbound, Outbound, Stream
 from conclave.chat.desk import Desk, restore, step
 from conclave.chat.effects import PutState
-from conclave.chat.lobby_state import Healing, Lobby, Mailed, Stage
-from conclave.chat.peer_records import PEER_VERSION, decode_peer, encode_peer
-from conclave.chat.records import (
-    VERSION,
+from conclave.chat.lobby_records import (
+    decode_flying,
     decode_lobby,
+    encode_flying,
     encode_lobby,
     encode_place,
+    flying_key,
 )
+from conclave.chat.lobby_state import Ears, Flying, Healing, Intents, Lobby, Mailed, Mark, Stage, Step, Voice
+from conclave.chat.pair import Ours, Pair, Theirs
+from conclave.chat.peer_records import decode_peer, encode_peer
+from conclave.chat.records import VERSION
+from conclave.chat.restoring import encode_remains
 from conclave.chat.resuming import RESTORED_POSTS
-from conclave.chat.state import PairGroup, Peer
+from conclave.chat.state import PairGroup, Peer, Remains
 from conclave.chat.words.content import Timer
-from conclave.errors import DecodeError, StorageError
+from conclave.errors import DecodeError, NotReady, StorageError
+from conclave.lobby import order as orders
+from conclave.lobby.shelf import Shelf
 from conclave.store.memory import MemoryStore
 from conclave.values import replace
+from conclave.wire.order import EntryKind, Run
 from tests.chat.desks import Table
 
 LINES = 3 * RESTORED_POSTS + 5
@@ -57,16 +67,22 @@ def test_an_outbox_is_read_in_slices_and_nothing_of_it_is_missed() -> None:
     "key",
     ["desk", "peer/burak", "lobby/" + "00" * 16, "lobby/xyz", "out/@burak/w/0", "mls/00/epoch", "package/00"],
 )
-@pytest.mark.parametrize("value", [b"", b"\x07", b"\x01", b"\x02\x63" + bytes(90), b"\x02\xff"])
+@pytest.mark.parametrize("value", [b"", b"\x00", b"\x07", b"\x06\x63" + bytes(90), b"\x06\xff"])
 def test_a_state_that_cannot_be_read_is_a_storage_error(key: str, value: bytes) -> None:
-    if (key, value) == ("desk", b"\x02\xff"):
-        value = b"\x02"  # there any other byte says busy
     states = [(key, value)]
     if key.startswith("out/"):
         states.append(("peer/burak", encode_peer(Peer("burak"))))
     with pytest.raises(StorageError) as caught:
         restore("ayse", states, MemoryStore().posts)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+@pytest.mark.parametrize("key", ["desk", "peer/burak", "lobby/" + "00" * 16, "met/burak", "safety/burak", "restored"])
+def test_a_state_from_before_the_first_release_is_refused_and_it_is_said_what_to_do(key: str, version: int) -> None:
+    with pytest.raises(NotReady, match="from before the first release") as caught:
+        restore("ayse", [(key, bytes((version, 1)))], MemoryStore().posts)
+    assert "begin anew" in caught.value.remedy
 
 
 def test_a_key_package_of_another_version_is_a_storage_error() -> None:
@@ -87,74 +103,79 @@ def test_keys_of_which_half_is_missing_are_a_storage_error() -> None:
         restore("ayse", states, table.stores["ayse"].posts)
 
 
-def test_a_peer_of_before_timers_is_read() -> None:
-    peer = Peer("burak", count=3, counts=5, told=4, mailed=2)
-    new = encode_peer(peer)
-    assert decode_peer("burak", new) == peer
-    old = bytes((VERSION,)) + new[1:-16]
-    assert decode_peer("burak", old) == peer
-    later = replace(peer, read=3, timer=Timer(60, 2))
-    assert decode_peer("burak", encode_peer(later)) == later
-    with pytest.raises(DecodeError):
-        decode_peer("burak", bytes((VERSION,)) + new[1:])
-
-
-def test_a_peer_of_before_it_was_kept_which_post_began_its_group_is_read() -> None:
-    peer = Peer("burak", groups=(PairGroup(b"g" * 16, ours=True, turn=False, begun=7),))
-    new = encode_peer(peer)
-    assert decode_peer("burak", new) == peer
-    assert decode_peer("burak", new[:-8]) == replace(peer, groups=(replace(peer.groups[0], begun=0),))
-    for groups in ((), peer.groups):
-        mailed = replace(peer, groups=groups, mailed=3, mail_until=1_000_000)
-        assert decode_peer("burak", encode_peer(mailed)) == mailed
-        assert decode_peer("burak", encode_peer(mailed) + bytes(8)) == mailed  # with what a rejection had dropped
-
-
-def test_what_was_declined_of_each_stream_is_kept() -> None:
+def test_all_that_is_kept_of_a_peer_is_read() -> None:
+    groups = (
+        PairGroup(b"g" * 16, ours=True, turn=False, begun=7),
+        PairGroup(b"h" * 16, ours=False, turn=True, dead=True, begun=3, answered=True),
+    )
     streams = (Stream(b"stream-1", 3, (2, 2)), Stream(b"stream-2", 7, (5,)), Stream(b"stream-3", 1))
-    peer = Peer("burak", inbound=Inbound(streams))
-    new = encode_peer(peer)
-    assert decode_peer("burak", new) == peer
-    before = Inbound((streams[0], streams[1]._replace(declined=()), streams[2]))
-    assert len(encode_peer(Peer("burak", inbound=before))) < len(new)  # as a home from before has it
-    assert decode_peer("burak", encode_peer(Peer("burak", inbound=before))).inbound == before
+    every: tuple[dict[str, Any], ...] = (
+        {"out": Outbound(b"stream-0", 9, 4)},
+        {"inbound": Inbound(streams)},
+        {"pair": Pair(Ours.ACCEPTED, Theirs.REJECTED, 3, told=True)},
+        {"groups": groups},
+        {"count": 3, "counts": 5, "told": 4, "read": 2},
+        {"timer": Timer(60, 2)},
+        {"unread": (b"l" * 16, b"m" * 16)},
+        {"held": (3, 7)},
+        {"mailed": 3, "mail_until": 1_000_000},
+        {"passed": {b"o" * 16: True, b"p" * 16: False}},
+    )
+    everything: dict[str, Any] = {}
+    for some in every:
+        for fields in (some, everything := everything | some):
+            peer = replace(Peer("burak"), **fields)
+            assert decode_peer("burak", encode_peer(peer)) == peer
+            with pytest.raises(DecodeError):
+                decode_peer("burak", encode_peer(peer)[:-1])
 
 
-def test_what_is_to_be_said_again_is_kept() -> None:
-    again = Peer("burak", unread=(b"l" * 16, b"m" * 16))
-    held = Peer("burak", held=(3, 7))
-    for peer in (again, held):
-        assert decode_peer("burak", encode_peer(peer)) == peer
-        assert len(encode_peer(Peer("burak"))) < len(encode_peer(peer))  # as a home from before has it
+def test_all_that_is_kept_of_a_lobby_is_read() -> None:
+    line, run = ("cem", b"o" * 16), Run(2, 5, "burak", 3, 9)
+    bare = Lobby(b"g" * 16, "ops", "#ops", Stage.INVITED)
+    counts, marks = Shelf[str, int]().put("cem", 3), Shelf[str, Mark]().put("cem", Mark(4, 2, ((3, 3),)))
+    every: tuple[dict[str, Any], ...] = (
+        {"inviter": "cem", "former": "burak", "inviters": ("deniz", "elif"), "asked": ("cem", "burak")},
+        {"since": 1_000_000, "hushed": True, "ended": 5.0, "forsaken": 40, "lead": run},
+        {"invited": frozenset({"elif"}), "invites": {"elif": 7}},
+        {"timer": 60, "timed": 8, "timers_before": ((30, 2),), "timers_ours": (8,), "timers_heard": (2, 8)},
+        {"intents": Intents({"elif": b"p"}, {"cem": "by burak"}, ("deniz",), update=True, judged={"cem": 5})},
+        {"intents": Intents(deputies=())},
+        {
+            "healing": Healing(
+                step=Step.ENTER, common=4, forked=True, had=3, terms=6, terms_at=7, pull=((2, 3), (7, 7)),
+                orphans=(line, ("elif", b"p" * 16)), places={line: 5}, entered={"elif": 3}, met={"cem": 2},
+                gone={"deniz": (6, "left")}, owed=frozenset({"deniz"}), anew=frozenset({"elif"}),
+                known={b"i" * 16: ("cem", b"o" * 16), b"j" * 16: ("cem", b"")}, unseen={"cem": ((3, 4),)},
+                apart={line: ("burak",)},
+            )
+        },
+        {"order": replace(orders.begin(b"g" * 16, "burak"), seq=3, epoch=2, base=1)},
+        {"voice": Voice(5, 4)},
+        {"ears": Ears(counts, marks, 2, ((1, 1),), 4)},
+        {"mailed": {"burak": Mailed(7, 4, 1_000_000), "cem": Mailed(9)}},
+    )  # fmt: skip
+    everything: dict[str, Any] = {}
+    for some in every:
+        for fields in (some, everything := everything | some):
+            lobby = replace(bare, **fields)
+            data, place = encode_lobby(lobby), encode_place(lobby)
+            found = decode_lobby(lobby.group, data, place)
+            assert (encode_lobby(found), encode_place(found)) == (data, place)
+            assert replace(found, order=lobby.order, ears=lobby.ears) == lobby  # of these shelves are a part
+            for one, other in ((data[:-1], place), (data, place[:-1])):
+                with pytest.raises(DecodeError):
+                    decode_lobby(lobby.group, one, other)
 
 
-def test_a_place_of_before_it_was_kept_what_was_mailed_is_read() -> None:
-    lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.MEMBER)
-    assert decode_lobby(lobby.group, encode_lobby(lobby), encode_place(lobby)).mailed == {}
-    kept = replace(lobby, mailed={"burak": Mailed(7, 4, 1_000_000), "cem": Mailed(9)})
-    assert decode_lobby(lobby.group, encode_lobby(kept), encode_place(kept)).mailed == kept.mailed
-    assert len(encode_place(kept)) > len(encode_place(lobby))  # who has nobody away writes what it wrote before
-
-
-def test_a_lobby_of_before_it_was_kept_who_asked_too_is_read() -> None:
-    lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.INVITED, "cem")
-    kept = replace(lobby, inviters=("deniz", "elif"))
-    assert decode_lobby(lobby.group, encode_lobby(kept), b"").inviters == kept.inviters
-    assert decode_lobby(lobby.group, encode_lobby(lobby)[:-2], b"").inviters == ()
-
-
-def test_a_lobby_of_before_it_was_kept_since_when_we_are_asked_is_read() -> None:
-    healing = Healing(orphans=(("cem", b"o" * 16),))
-    lobby = Lobby(b"g" * 16, "ops", "#ops", Stage.INVITED, "cem", healing=healing, since=1_000_000)
-    read = decode_lobby(lobby.group, encode_lobby(lobby), b"")
-    assert (read.since, read.healing) == (1_000_000, healing)
-    before = replace(lobby, since=0)
-    assert decode_lobby(lobby.group, encode_lobby(before), b"").since == 0
-    assert len(encode_lobby(before)) < len(encode_lobby(lobby))  # who was not asked writes what it wrote before
+def test_what_is_handed_in_is_read() -> None:
+    flying = Flying(7, EntryKind.COMMIT, 3, b"i" * 16, b"content", b"payload", b"original", (b"f" * 16, b"g" * 16))
+    for one in (flying, replace(flying, former=(), id=b"")):
+        assert decode_flying(flying_key(b"g" * 16, 7), encode_flying(one)) == one
 
 
 def test_states_carry_their_version() -> None:
-    assert encode_peer(Peer("burak"))[0] == PEER_VERSION
+    assert encode_peer(Peer("burak"))[0] == encode_remains(Remains())[0] == VERSION
     _, effects = step(Desk("ayse"), ev.SetBusy(on=True), 1.0, bytes)
     assert effects == (PutState("desk", bytes((VERSION, 1))),)
     assert restore("ayse", [("desk", bytes((VERSION, 1)))], MemoryStore().posts).busy

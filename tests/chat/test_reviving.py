@@ -24,18 +24,19 @@ from tests.chat.people import JUDGES, own
 from tests.chat.test_succession import agreed
 
 
-def _restored(table: Table, name: str, *, old: bool = False) -> None:
+def _restored(table: Table, name: str, *, nowhere: bool = False) -> None:
     """The home of ``name`` is lost, and comes back from a backup with another certificate.
 
-    ``old``: of before it was kept where orders stood.
+    ``nowhere``: it knows no entry of the order that the others have.
     """
     for ends in [ends for ends in table.links if name in ends]:
         table.cut(*ends)
     store = table.stores[name]
     store.commit(forget(store.states(), store.outbox(), store.heads(), store.unsent()))
     remains = decode_remains(dict(store.states())[RESTORED_KEY])
-    if old:
-        lobbies = tuple(replace(one, runs=(), common=0, orphans=()) for one in remains.lobbies)
+    if nowhere:
+        runs = (Run(1, 0, "zeki", 1, 0),)
+        lobbies = tuple(replace(one, runs=runs, common=0, orphans=()) for one in remains.lobbies)
         store.commit([PutState(RESTORED_KEY, encode_remains(replace(remains, lobbies=lobbies)))])
     table.own[name], table.devices[name] = own(name, 2), "d2"
     table.desks[name] = table.restored(name)
@@ -204,7 +205,7 @@ def test_who_was_in_and_has_gone_before_is_no_stranger_to_a_home_from_a_backup()
     table.say("burak", "#ops", "bye")
     table.put("burak", ev.LeaveLobby("ops"))
     table.run(10)
-    _restored(table, "cem", old=True)
+    _restored(table, "cem", nowhere=True)
     table.run(30)
     told = [text for text in table.texts("cem", "#ops") if "brings words of" in text]
     assert told == ["ayse brings words of burak from before this device was in #ops; who was then, it cannot tell"]

@@ -202,16 +202,6 @@ def test_lines_of_a_half_that_lost_have_no_place_in_the_order_into_which_a_resto
     assert _places(table, "burak") == _places(table, "cem") == _places(table, "deniz")
 
 
-def test_who_comes_from_a_backup_of_before_it_was_kept_where_orders_stood_asks_for_all() -> None:
-    table = together("ayse", "burak", "cem")
-    restored(table, "burak", old=True)
-    table.say("cem", "#ops", "since")
-    table.run(60)
-    assert _recalled(table)[0] == 0
-    assert table.words("burak") == ["together", "since"]
-    assert _places(table, "burak") == _places(table, "ayse")
-
-
 def _unknown(table: Table) -> None:
     """burak's home, from a backup, knows no entry of the order that counts."""
     ((group, lobby),) = table.desks["burak"].lobbies.items()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups, views
+from conclave.chat import groups, links, views
+from conclave.chat.delivery import Fate
 from conclave.chat.pairs.safety import ANEW, KEPT, decode_safety, encode_safety, number
 from conclave.chat.peer_records import decode_peer, encode_peer
 from conclave.chat.restoring import forget
@@ -14,7 +15,7 @@ from conclave.chat.work import Work
 from conclave.errors import DecodeError
 from conclave.mls import group as mls
 from conclave.wire.delivery import Post
-from conclave.wire.posts import Begin, pack_parcel
+from conclave.wire.posts import Begin, Handshake, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
 from tests.chat.test_certificates import FIRST, SECOND, revoke, somebody_else
@@ -92,6 +93,18 @@ def test_a_home_that_comes_back_without_keys_is_said_in_the_pair(table: Table) -
     assert before in former(table)
 
 
+def test_a_home_is_new_once_though_its_first_post_is_left_again_and_again(table: Table) -> None:
+    kind, body = pack_parcel(Handshake(bytes(16), b"too early"))
+    for minute in range(5):
+        work = Work(table.desks["ayse"], table.now, table.random)
+        links.post_arrived(work, "cem", Post(b"new home", 1, 1, kind, body), lambda *_: Fate.LEFT)
+        table.desks["ayse"] = work.done()[0]
+        table.say("ayse", "@cem", f"minute {minute}")
+        table.run(60)
+    assert table.texts("ayse", "@cem").count(ANEW.format("cem")) == 1
+    assert table.words("cem", "@ayse")[-1] == "minute 4"
+
+
 def test_a_backup_keeps_the_number_of_before(table: Table) -> None:
     before = present(table)
     table.cut("ayse", "cem")
@@ -144,6 +157,33 @@ def begins(table: Table, by: str, package: bytes, stream: bytes, post: int) -> N
     welcome = mls.commit(alone, [add], verify=JUDGES.newcomers, now=table.now, random=table.random).welcome
     kind, body = pack_parcel(Begin(welcome))
     table.put("ayse", ev.Arrived(by, Post(stream, post, post, kind, body)))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_begins_anew_has_lost_a_group_too_in_which_it_renewed_keys_and_said_nothing(*, restarted: bool) -> None:
+    table = Table("ayse", "cem")
+    table.stock("ayse")
+    last = table.published["ayse"][-1]
+    table.link("ayse", "cem")
+    table.say("ayse", "@cem", "hello")
+    table.run(130, 10)
+    table.cut("ayse", "cem")
+    table.link("ayse", "cem")
+    table.run(130, 10)
+    state = views.pair_state(table.desks["ayse"], "cem")
+    assert state is not None
+    assert state.number > 1  # who was taken in commits first
+    before = present(table)
+    if restarted:
+        table.restart("ayse")
+        table.link("ayse", "cem")
+    peer = table.desks["ayse"].peers.get("cem")
+    assert peer is not None
+    [stream] = peer.inbound.streams
+    begins(table, "cem", last, stream.name, stream.last + 1)
+    assert present(table) != before
+    assert former(table)[-1] == before
+    assert table.texts("ayse", "@cem").count(ANEW.format("cem")) == 1
 
 
 @pytest.mark.parametrize("blocked", [True, False])

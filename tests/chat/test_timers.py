@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat import reading, timers
 from conclave.chat.effects import PutState
-from conclave.chat.records import decode_lobby, encode_lobby, encode_place
+from conclave.chat.lobby_records import encode_lobby
 from conclave.chat.words import content as c
 from conclave.chat.words.line import LineKind
 from conclave.errors import DecodeError
@@ -170,16 +170,6 @@ def test_a_timer_holds_no_longer_where_the_half_that_counts_knows_of_no_entry_of
         utter(table, "burak", "#ops", c.Timer(60))
     heal(table, 120)
     assert {(table.view(name).leader, table.view(name).timer) for name in ALL} == {("cem", first)}
-
-
-def test_a_lobby_of_before_is_read(table: Table) -> None:
-    group = table.lobby("ayse", "burak")
-    utter(table, "burak", "#ops", c.Timer(HOUR))
-    lobby = table.state("ayse", group)
-    data = encode_lobby(lobby)
-    assert decode_lobby(group, data, encode_place(lobby)).timers_heard == (lobby.timed,)
-    read = decode_lobby(group, data[:-55], encode_place(lobby))
-    assert (lobby.timed > 0, read.timed, read.timer) == (True, 0, HOUR)
 
 
 def test_who_knows_the_timer_but_not_by_which_entry_says_what_is_so(table: Table) -> None:

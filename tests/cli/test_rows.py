@@ -9,7 +9,7 @@ from typing import Any
 from unicodedata import category
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conclave.cli import context, moments, rows, talk, up
@@ -89,6 +89,24 @@ def test_nor_on_the_nodes_own_screen(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.usefixtures("terminal")
+def test_signs_that_draw_nothing_make_no_row_longer_than_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Letters joined by signs that ``safe_text`` keeps are drawn as so many letters, and count as more."""
+    joined = "\u2d7f\u200d"
+    [true] = shown(capsys, "yes", **{"from": "cem"})
+    for more in range(WIDE):
+        words = safe_text("x" * more + joined + joined.join(true.replace(" ", "\u00a0")))
+        talk.show_line(line(words), "#ops", as_json=False)
+        assert all(rows.cells(row) <= WIDE for row in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize("words", ["(de{}leted)", "{}(deleted)", "hello  (arr{}ived 03:48)", "[{}file] plan.pdf"])
+@pytest.mark.parametrize("nothing", ["\u2d7f\u200d", "\u0323"])
+def test_signs_that_draw_nothing_hide_no_row_that_looks_like_one_of_ours(words: str, nothing: str) -> None:
+    (row,) = rows.said(safe_text(words.format(nothing), newlines=True), WIDE)
+    assert row.startswith(rows.SAID)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_no_row_of_ours_goes_on_in_the_first_column(capsys: pytest.CaptureFixture[str]) -> None:
     context.say("x" * 100 + " 3f9a02c1  #ops", "y" * 60)
     context.note("cem: " + "x" * 200)
@@ -101,7 +119,12 @@ def test_no_row_of_ours_goes_on_in_the_first_column(capsys: pytest.CaptureFixtur
     assert len(capsys.readouterr().out) == 201
 
 
-@given(st.text().map(lambda text: safe_text(text)), st.integers(24, 60), st.integers(0, 8))
+@given(
+    st.text(st.sampled_from("x \u2d7f\u200d\u0323\u6f22\U0001f468\U0001f3fb") | st.characters()).map(safe_text),
+    st.integers(24, 60),
+    st.integers(0, 8),
+)
+@example("x" * 24 + "\u0323", 24, 0)
 def test_folding_loses_nothing_but_blanks(text: str, room: int, behind: int) -> None:
     first, *more = folded = rows.fold(text, room, behind)
     assert rows.cells(first) <= room
@@ -139,6 +162,12 @@ def test_a_quote_that_is_folded_begins_no_other(capsys: pytest.CaptureFixture[st
         reply = {"from": "burak-at-the-desk-of-the-ward-7x", "text": "x" * filler + ' cem: "I resign'}
         shown_rows = shown(capsys, "as you say", reply=reply)
         assert sum(rows.ANSWERS in row for row in shown_rows) == 1
+
+
+@pytest.mark.usefixtures("terminal")
+def test_what_is_not_shown_of_a_sign_takes_no_room(capsys: pytest.CaptureFixture[str]) -> None:
+    _, marks = shown(capsys, "hello", reactions={"\u202e" * WIDE: ["cem"]})
+    assert marks.strip() == "[\ufffd cem]"
 
 
 @pytest.mark.usefixtures("terminal")

@@ -38,6 +38,7 @@ from conclave.chat.effects import (
 )
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import StorageError
+from conclave.store.bounds import GONE_KEPT
 from conclave.store.memory import MemoryStore
 from conclave.store.peer import PeerDatabase
 from conclave.store.ports import Conversation, LineName, PeerStore, StoredLine
@@ -578,6 +579,27 @@ def test_what_is_said_of_a_line_that_disappeared_goes_too(store: PeerStore, came
     assert (stored.line.text, stored.edited, stored.reactions) == (line(1).text, False, ())
     store.commit([AmendLine(*name, "other words", 5.0), KeepOriginal("#ops", "ayse", line(2).id, b"edit")])
     assert (store.lines("#ops", limit=9)[0].edited, store.original("#ops", "ayse", line(2).id)) == (True, b"edit")
+
+
+def test_of_lines_that_disappeared_the_last_ones_are_known(store: PeerStore) -> None:
+    """Their names filled the file, and each backup, for ever."""
+
+    def edited(n: int) -> bool:
+        of = line(n).id
+        about = replace(line(100_000 + n, ""), kind=LineKind.ABOUT, reply=("ayse", of))
+        store.commit([AddLine("#ops", about, b"words")])
+        return bool(store.original("#ops", "ayse", about.id))
+
+    many = range(1, GONE_KEPT + 2)
+    store.commit([PassLine("#ops", "ayse", line(0).id), PassLine("@cem", "ayse", line(1).id)])
+    store.commit([AddLine("#ops", replace(line(n), expires=1.0)) for n in many])
+    assert not edited(0)
+    store.commit([DropExpired(2.0), PassLine("#ops", "ayse", line(2).id)])  # which is known already
+    assert [edited(n) for n in (1, 2, GONE_KEPT, GONE_KEPT + 1)] == [True, False, False, False]
+    store.commit([PassLine("#ops", "ayse", line(50_000).id), AddLine("#ops", line(GONE_KEPT))])
+    assert [edited(n) for n in (50_000, 60_000)] == [False, True]
+    store.commit([AddLine("@cem", replace(line(9), kind=LineKind.ABOUT, reply=("ayse", line(1).id)), b"words")])
+    assert not store.original("@cem", "ayse", line(9).id)
 
 
 def test_a_line_that_disappeared_and_was_erased_stays_so(store: PeerStore) -> None:

@@ -1,14 +1,19 @@
-"""An authority in a process of its own that kills itself at a chosen point: ``authority_process HOME POINT STEP``.
+"""An authority in a process of its own that kills itself at a chosen point.
 
-``POINT``: ``before-commit`` (it is written, not committed), ``after-commit`` (committed, not answered), or ``never``.
-``STEP``: of what, one of ``STEPS``. Prints its port.
+Points: ``before-commit`` (it is written, not committed), ``after-commit`` (committed, not answered), or ``never``;
+steps are of what, one of ``STEPS``. The processes are forked from one that has read the program already.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from conclave.authority.mailbox import Deposited
@@ -52,16 +57,37 @@ def die_at(point: str, step: str) -> None:
         store._Task.resolve = resolved  # type: ignore[method-assign]
 
 
-def main() -> None:
-    home, point, step = Path(sys.argv[1]), *sys.argv[2:]
+def main(home: Path, point: str, step: str, port: Connection) -> None:
+    """Serve, and tell the port."""
+    warnings.simplefilter("error")
     die_at(point, step)
     with open_office(home) as office:
 
         def ready(address: Address, _: object) -> None:
-            print(address.port, flush=True)  # noqa: T201
+            port.send(address.port)
 
         serve(office, office.issuer("passphrase"), AuthoritySettings(), ("127.0.0.1", 0), [], ready)
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def process(home: Path, point: str = "never", step: str = "enrolment") -> Iterator[tuple[ForkServerProcess, int]]:
+    """The server, and its port."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    ours, theirs = context.Pipe(duplex=False)
+    running = context.Process(target=main, args=(home, point, step, theirs))
+    running.start()
+    theirs.close()
+    try:
+        with ours:
+            yield running, ours.recv()
+    finally:
+        running.terminate()
+        running.join(20)
+    assert running.exitcode == (0 if point == "never" else -signal.SIGKILL)
+
+
+def killed(running: ForkServerProcess) -> bool:
+    """Whether it killed itself, as it was to."""
+    running.join(10)
+    return running.exitcode == -signal.SIGKILL

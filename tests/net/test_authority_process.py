@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +20,7 @@ from conclave.pki.invite import encode_base32
 from conclave.pki.names import Handle
 from conclave.pki.revocation import Reason
 from tests.authority.desk import CONSOLE
+from tests.net.authority_process import killed, process
 
 HOST = "authority.ward-7.internal"
 ROOT = Path(__file__).parents[2]
@@ -33,25 +30,6 @@ ROOT = Path(__file__).parents[2]
 def home(tmp_path: Path) -> Path:
     init(tmp_path, "Ward 7", "", "passphrase", time.time())
     return tmp_path
-
-
-@contextmanager
-def process(home: Path, point: str = "never", step: str = "enrolment") -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The server, and its port."""
-    command = [sys.executable, "-W", "error", "-m", "tests.net.authority_process", str(home), point, step]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}
-    )
-    try:
-        assert running.stdout is not None
-        yield running, int(running.stdout.readline())
-    finally:
-        running.terminate()
-        code = running.wait(20)
-        assert running.stdout is not None
-        running.stdout.close()
-    assert code == (0 if point == "never" else -signal.SIGKILL)
 
 
 def token_for(home: Path, handle: str, token: bytes) -> str:
@@ -153,7 +131,7 @@ def test_killed_during_enrolment_nothing_is_lost_and_nothing_twice(home: Path, p
     with process(home, point) as (running, port):
         with pytest.raises(AssertionError, match="curl"):
             stranger.curl(port, path, *ask)
-        assert running.wait(10) == -signal.SIGKILL
+        assert killed(running)
     with closing(sqlite3.connect(home / "authority" / "authority.db")) as database:
         tables = ("certificates", "spendings", "devices")
         counts = [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from conclave.pki.profile import Profile
 from conclave.pki.request import build_request, read_request
 from conclave.pki.trust import Trust
 from tests.authority.desk import CONSOLE, HERE
-from tests.net.test_authority_process import process
+from tests.net.authority_process import killed, process
 
 T = TypeVar("T")
 AYSE, BURAK = Handle("ayse"), Handle("burak")
@@ -67,7 +66,7 @@ class Place:
         with process(self.home, point, step) as (running, port):
             with pytest.raises(NetworkError):
                 self.ask(port, who, call)
-            assert running.wait(10) == -signal.SIGKILL
+            assert killed(running)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from conclave.chat.effects import AddLine, PutCertificate, PutEntry, PutPost, PutState, Record
 from conclave.chat.pair import Ours, Pair
 from conclave.chat.peer_records import encode_peer
+from conclave.chat.records import encode_busy
 from conclave.chat.restoring import RESTORED_KEY, decode_remains
 from conclave.chat.state import Peer
 from conclave.chat.words.line import Line, LineKind, Status
@@ -36,9 +39,7 @@ from conclave.node.identity import Identity
 from conclave.node.paths import database_path, vault_path
 from conclave.pki.invite import Invite, decode_base32
 from conclave.pki.names import Handle
-from conclave.store import peer as stores
 from conclave.store.peer import PeerDatabase
-from conclave.store.peer_schema import STEPS
 from conclave.store.vault import unlock
 from conclave.values import replace
 from tests.net.house import open_house
@@ -65,7 +66,7 @@ def history(lines: int = 50, text: str = "words") -> list[Record]:
         AddLine("@burak", line(lines, "never went", Status.WAITING)),
         PutState("mls/00/epoch", SECRET),
         PutState("peer/burak", peer),
-        PutState("desk", b"\x01\x01"),
+        PutState("desk", encode_busy(busy=True)),
         PutPost("burak", 1, 1, SECRET),
         PutEntry(b"g" * 16, 1, SECRET),
         PutCertificate(b"certificate"),
@@ -122,6 +123,19 @@ def test_history_comes_back_and_keys_do_not(tmp_path: Path) -> None:
     assert old.outbox() == {"burak": (1, 1, 1)}
     old.close()
     new.close()
+
+
+def test_no_home_is_left_where_its_folder_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, path = home_of(tmp_path), tmp_path / "ayse.backup"
+    backed_up(home, path)
+
+    def refused(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(module, "sync_folder", refused)
+    with pytest.raises(StorageError, match="could not be made"):
+        restored(path, tmp_path / "new")
+    assert names(tmp_path) == ["ayse.backup", "home"]
 
 
 def test_what_waited_here_or_in_a_mailbox_may_have_arrived(tmp_path: Path) -> None:
@@ -225,16 +239,21 @@ def test_while_a_node_writes_it_is_one_moment(tmp_path: Path) -> None:
     new.close()
 
 
-def test_a_home_without_a_history_and_one_of_an_older_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_without_a_history(tmp_path: Path) -> None:
     make_home(tmp_path / "home", "ayse")
     assert backed_up(tmp_path / "home", tmp_path / "one").lines == 0
     assert restored(tmp_path / "one", tmp_path / "new").lines == 0
-    with monkeypatch.context() as older:
-        older.setattr(stores, "STEPS", STEPS[:2])
-        open_store(tmp_path / "home", "ayse").close()
-    assert backed_up(tmp_path / "home", tmp_path / "two").lines == 0
+
+
+def test_a_home_from_before_the_first_release_is_refused(tmp_path: Path) -> None:
+    """Else what it knew of people and lobbies would silently not be in its backup."""
+    home = home_of(tmp_path)
+    store = open_store(home, "ayse")
+    store.commit([PutState("peer/cem", b"\x03" + encode_peer(Peer("cem"))[1:])])
+    store.close()
+    with pytest.raises(LocalError, match="before the first release"):
+        backed_up(home, tmp_path / "ayse.backup")
+    assert names(tmp_path) == ["home"]
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

@@ -9,17 +9,14 @@ from typing import Any
 
 import pytest
 
-from conclave.chat.effects import PutState
-from conclave.chat.restoring import forget
 from conclave.cli import lines, people, talk
 from conclave.errors import Refused
 from conclave.node.directory import Person
 from conclave.node.door import commands as ask
 from conclave.node.door import words
-from conclave.node.door.preferences import KEY
 from conclave.node.files.commands import FileOffer
 from tests.cli.test_talk import Answers
-from tests.node.homes import Running, make_home, open_store, running
+from tests.node.homes import Running, make_home, running
 from tests.node.screen import conclave
 
 READING = (ask.Lines("@burak"), ask.Receipts("@burak"), ask.Pins("@burak"))
@@ -70,15 +67,11 @@ async def test_who_is_blocked_or_told_no_gets_no_file_that_was_offered_before(
     assert ayse.node.files._served("burak", record.offered.root) is None
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["by its group", "by its label, as it was kept before"])
-async def test_a_lobby_that_takes_the_label_of_a_muted_one_is_told(tmp_path: Path, *, before: bool) -> None:
+async def test_a_lobby_that_takes_the_label_of_a_muted_one_is_told(tmp_path: Path) -> None:
     make_home(tmp_path / "ayse", "ayse")
     async with running(tmp_path / "ayse") as ayse:
         await ayse.serve(ask.LobbyOpen("ops"))
-        if before:
-            await ayse.node.pump.keep([PutState(KEY, b'{"muted": ["#ops"]}')])
-        else:
-            await ayse.serve(ask.Mute("#ops"))
+        await ayse.serve(ask.Mute("#ops"))
     async with running(tmp_path / "ayse") as ayse:
         assert await muted(ayse) == {"#ops": True}
         await ayse.serve(ask.LobbyClose("ops"))
@@ -87,19 +80,6 @@ async def test_a_lobby_that_takes_the_label_of_a_muted_one_is_told(tmp_path: Pat
         assert not ayse.notices[-1].get("muted")
     async with running(tmp_path / "ayse") as ayse:
         assert await muted(ayse) == {"#ops": False}
-
-
-async def test_what_a_home_from_before_had_muted_is_so_when_its_backup_is_restored(tmp_path: Path) -> None:
-    make_home(tmp_path / "ayse", "ayse")
-    async with running(tmp_path / "ayse") as ayse:
-        await ayse.serve(ask.LobbyOpen("ops"))
-        group = ayse.node.pump.desk.labels["#ops"]
-    store = open_store(tmp_path / "ayse", "ayse")
-    store.commit([PutState(KEY, b'{"muted": ["#ops"]}')])
-    store.commit(forget(store.states(), store.outbox(), store.heads(), []))
-    store.close()
-    async with running(tmp_path / "ayse") as ayse:
-        assert dict(ayse.node._store.states(KEY)) == {KEY: f'{{"muted": ["{group.hex()}"]}}'.encode()}
 
 
 async def muted(one: Running) -> dict[str, bool]:

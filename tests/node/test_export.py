@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -195,3 +196,19 @@ def test_a_folder_that_cannot_be_synced_is_a_disk_that_fails(
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="Input") if refused else nullcontext():
         sync_folder(tmp_path)
+
+
+def test_nothing_is_left_of_a_file_whose_folder_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(StorageError), new_file(tmp_path / "record") as file:
+        file.write(b"all of it")
+    assert not list(tmp_path.iterdir())

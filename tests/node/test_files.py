@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from conclave.chat.effects import DropState, PutState, Record
+from conclave.chat.effects import PutState, Record
 from conclave.errors import LocalError, Refused, StorageError
 from conclave.files.limits import FileLimits
 from conclave.files.names import safe_name
@@ -941,49 +941,14 @@ async def test_what_could_not_be_kept_is_not_begun(tmp_path: Path, source: Path)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
 
 
-async def test_an_offer_has_one_id_on_both_sides_and_one_of_before_gets_it(tmp_path: Path, source: Path) -> None:
+async def test_an_offer_has_one_id_on_both_sides(tmp_path: Path, source: Path) -> None:
     ayse, burak = both(tmp_path)
     async with filers(ayse, burak):
         name = await offered(ayse, burak, source)
-        assert (await listed(ayse))["id"] == name.hex()
-    [(key, value)] = ayse.store.states(PREFIX)
-    before = PREFIX + "ab" * 16
-    ayse.store.commit([DropState(key), PutState(before, value)])
-    folder = ayse.home / "files"
-    leaves = (folder / f"{name.hex()}.leaves").rename(folder / f"{'ab' * 16}.leaves")
-    async with filers(ayse, burak):
         assert (await listed(ayse))["id"] == name.hex()
         assert [key for key, _ in ayse.store.states(PREFIX)] == [PREFIX + name.hex()]
-        assert not leaves.exists()
         await burak.accept(name)
         assert (await burak.fetched()).read_bytes() == source.read_bytes()
-
-
-@pytest.mark.parametrize("opened", [False, True])
-async def test_what_was_on_its_way_under_an_id_of_before_goes_on(tmp_path: Path, source: Path, opened: bool) -> None:
-    """Also where an earlier life had linked the whole file to its name, and died before it was noted."""
-    ayse, burak = both(tmp_path)
-    ayse.left = 20
-    async with filers(ayse, burak):
-        name = await offered(ayse, burak, source)
-        await burak.accept(name)
-        await burak.until(lambda: ayse.valve.left <= 0)
-        await asyncio.sleep(0.2)
-        first = len(ayse.valve.chunks())
-    [(key, value)] = burak.store.states(PREFIX)
-    burak.store.commit([DropState(key), PutState(PREFIX + "ab" * 16, value)])
-    (burak.home / "files" / f"{name.hex()}.leaves").rename(burak.home / "files" / f"{'ab' * 16}.leaves")
-    [part] = burak.into.iterdir()
-    part.rename(burak.into / ".report.pdf.abababab.part")
-    if opened:
-        shutil.copy(source, burak.into / "report.pdf")
-        (burak.into / ".report.pdf.abababab.open").hardlink_to(burak.into / "report.pdf")
-    ayse, burak = (Valved(one.me, one.home, store=one.store) for one in (ayse, burak))
-    async with filers(ayse, burak):
-        assert (await burak.fetched()).read_bytes() == source.read_bytes()
-        assert len(ayse.valve.chunks()) == 41 - first
-        assert os.listdir(burak.into) == ["report.pdf"]
-        assert [key for key, _ in burak.store.states(PREFIX)] == [PREFIX + name.hex()]
 
 
 async def test_an_offer_stands_whoever_offers_the_same_and_takes_that_back(tmp_path: Path, source: Path) -> None:

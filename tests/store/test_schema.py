@@ -62,6 +62,16 @@ def test_a_newer_database_is_refused_and_left_alone(connection: Any) -> None:
     assert version(connection) == 2
 
 
+def test_a_database_from_before_the_first_version_is_refused_and_left_alone(connection: Any) -> None:
+    migrate(connection, STEPS[:1], 5)
+    assert version(connection) == 5
+    migrate(connection, STEPS, 5)
+    assert version(connection) == 6
+    with pytest.raises(LocalError, match="before the first release"):
+        migrate(connection, STEPS, 7)
+    assert version(connection) == 6
+
+
 def test_several_openers_at_once(tmp_path: Path) -> None:
     path = tmp_path / "db"
     steps = [f"CREATE TABLE t{n} (x); INSERT INTO t{n} VALUES ({n});" for n in range(10)]

@@ -17,7 +17,7 @@ from conclave.errors import LocalError, StorageError
 from conclave.store import vault as module
 from conclave.store.vault import CRL_BYTES, Pending, Profile, Trust, VaultContent, create, unlock
 from conclave.values import replace
-from conclave.wire.codec import Writer, decode
+from conclave.wire.codec import decode
 
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
 SECRET = b"private key bytes"
@@ -117,6 +117,13 @@ def test_a_newer_vault_is_refused(tmp_path: Path) -> None:
         unlock(tmp_path / "vault", "p")
 
 
+def test_a_vault_from_before_the_first_release_is_refused(tmp_path: Path) -> None:
+    key = derive(b"p", salt=bytes(16), cost=CHEAP)
+    (tmp_path / "vault").write_bytes(seal(key, b"\x00\x01" + bytes(200), nonce=bytes(12)))
+    with pytest.raises(LocalError, match="before the first release"):
+        unlock(tmp_path / "vault", "p")
+
+
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     opened = create(tmp_path / "vault", "p", CONTENT, cost=CHEAP)
     for bad in (
@@ -194,30 +201,3 @@ CONTENTS = st.builds(
 @given(CONTENTS)
 def test_any_content_round_trips(content: VaultContent) -> None:
     assert decode(module._encode(content), module._content) == content
-
-
-def version_1(content: VaultContent) -> bytes:
-    """As the first version wrote it: without what is pending."""
-    w = Writer().uint16(1).fixed(content.database_key, 32).text(content.handle).text(content.realm)
-    w.text(content.device).vector(content.authorities, Writer.text).vector(content.profiles, module._put_profile)
-    return w.opaque(content.trust.root).opaque(content.trust.issuing).opaque(content.trust.crl).done()
-
-
-def test_the_first_version_is_read(tmp_path: Path) -> None:
-    """And written as the present one, whoever was enrolled, or about to be."""
-    enrolled = replace(CONTENT, pending=None)
-    keys = tuple(replace(profile, chain=()) for profile in CONTENT.profiles)
-    begun = replace(enrolled, device="", profiles=keys, trust=Trust(b"p" * 32, b""))
-    waiting = Pending(b"", b"p" * 32, CONTENT.authorities, keys)
-    for old, read in (
-        (enrolled, enrolled),
-        (begun, replace(begun, profiles=(), trust=Trust(b"", b""), pending=waiting)),
-    ):
-        path = tmp_path / old.device / "vault"
-        path.parent.mkdir(exist_ok=True)
-        key = derive(b"open sesame", salt=b"s" * 16, cost=CHEAP)
-        path.write_bytes(seal(key, version_1(old), nonce=b"n" * 12))
-        opened = unlock(path, "open sesame")
-        assert opened.content == read
-        opened.rewrite(read)
-        assert unlock(path, "open sesame").content == read

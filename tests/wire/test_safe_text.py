@@ -111,7 +111,7 @@ def test_a_limit_cuts_visibly(text: str, limit: int, safe: str) -> None:
 
 def test_no_character_of_all_unicode_drives_a_screen() -> None:
     for code in range(0x110000):
-        for c in safe_text("a" + chr(code) + "b"):
+        for c in safe_text("a" + chr(code) + "b").strip("ab"):
             group = category(c)
             assert group not in ("Cc", "Cs", "Co", "Zl", "Zp"), hex(code)
             assert group != "Cf" or ord(c) in VISIBLE_FORMAT, hex(code)

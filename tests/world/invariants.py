@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conclave.chat import groups, views
+from conclave.chat.lobby_records import encode_lobby, encode_place
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.peer_records import encode_peer
-from conclave.chat.records import encode_lobby, encode_place
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.wire.order import decode_ordered
 from tests.world import witness

@@ -134,7 +134,7 @@ class Node:
             if refusal is not None:
                 assert isinstance(event, ev.Command), f"{event} raised {refusal!r}"
                 world.refused[getattr(refusal, "reason", type(refusal).__name__)] += 1
-        deeds = [one for one in apart(turn.deeds) if isinstance(one, Deed)]
+        deeds = list(apart(turn.deeds))
         stale: set[LineName] = set()
         steps = [
             lambda: stale.update(self._commit(turn.records)),

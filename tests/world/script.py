@@ -48,6 +48,8 @@ class Town(World):
         self.came: dict[tuple[bytes, str], float] = {}
         """When somebody was let into a lobby for the first time, in whichever half."""
         self._epochs: dict[tuple[bytes, str], Epoch] = {}
+        self._looked_at: dict[tuple[str, str], object] = {}
+        """What a node had when it was last looked at."""
         self.opened: Counter[str] = Counter()
         self.leaks: list[str] = []
         """What somebody was given that is not for it."""
@@ -169,6 +171,9 @@ class Town(World):
         return found
 
     def kept(self, node: Node, desk: Desk) -> None:
+        if self._looked_at.get(("keys", node.name)) is desk.sessions:  # as most turns leave them
+            return
+        self._looked_at["keys", node.name] = desk.sessions
         for group, state in desk.sessions.items():
             if self._epochs.get((group, node.name)) is not state.epoch:
                 self._epochs[group, node.name] = state.epoch
@@ -176,6 +181,9 @@ class Town(World):
                     self.came.setdefault((group, handle), self.now)
 
     def turned(self, node: Node) -> None:
+        if self._looked_at.get(("lobbies", node.name)) is node.desk.lobbies:
+            return
+        self._looked_at["lobbies", node.name] = node.desk.lobbies
         for group, lobby in node.desk.lobbies.items():
             place = (group, node.name)
             if lobby.stage is Stage.MEMBER:

@@ -7,10 +7,10 @@ whose a commit is and whether it follows (``chat.lobbies.changing``, ``chat.pair
 
 from __future__ import annotations
 
-from conclave.chat.groups import read_deputies
+from conclave.chat.groups import knows_deputies, read_deputies
 from conclave.errors import VerificationError
 from conclave.mls import group as mls
-from conclave.mls.group import Extension, KeyPackage, Staged, State
+from conclave.mls.group import Extension, KeyPackage, LeafNode, Staged, State
 from conclave.pki.verify import claimed_identity
 
 LEAF_BYTES = 4 * 1024
@@ -31,6 +31,12 @@ def demand_small(package: KeyPackage) -> None:
         raise VerificationError(f"a key package has at most {PACKAGE_BYTES} bytes", reason="too-large")
 
 
+def demand_newcomer(package: KeyPackage) -> None:
+    """Somebody may be let into a lobby by this key package. Raises ``VerificationError``."""
+    demand_small(package)
+    _demand_deputies(package.leaf)
+
+
 def demand_in_lobby(state: State, staged: Staged, size: int) -> None:
     """Somebody's commit on a lobby's ``state``, of ``size`` bytes, holds what is needed. Raises ``RemoteError``."""
     commit = staged.commit
@@ -44,7 +50,7 @@ def demand_in_lobby(state: State, staged: Staged, size: int) -> None:
             raise VerificationError("it holds what no lobby needs", reason="not-allowed")
         match proposal:
             case mls.Add(package):
-                demand_small(package)
+                demand_newcomer(package)
                 came.add(claimed_identity(package.leaf.credential.certificates[0]).handle)
             case mls.Remove(leaf):
                 went.add(state.epoch.roster[leaf].identity.decode())
@@ -54,6 +60,7 @@ def demand_in_lobby(state: State, staged: Staged, size: int) -> None:
         raise VerificationError(f"it puts out {min(went & came)}, and lets it in", reason="not-allowed")
     if commit.path is not None:
         _demand_leaf(commit.path.leaf.encoded)
+        _demand_deputies(commit.path.leaf)
 
 
 def demand_in_pair(staged: Staged) -> None:
@@ -68,6 +75,12 @@ def demand_in_pair(staged: Staged) -> None:
 def demand_context(extensions: tuple[Extension, ...]) -> None:
     """What a lobby agrees on are its deputies alone: it is in all that is signed there. Raises ``DecodeError``."""
     read_deputies(extensions)
+
+
+def _demand_deputies(leaf: LeafNode) -> None:
+    """MLS itself demands it where the lobby has deputies: in a lobby that was spoilt nobody could set them again."""
+    if not knows_deputies(leaf):
+        raise VerificationError("a member's leaf lists no deputies", reason="not-allowed")
 
 
 def _demand_leaf(encoded: bytes) -> None:

@@ -8,7 +8,7 @@ the present run, entry and hash, by which a leader that shows two orders is foun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from conclave.chat.lobby_state import PAYLOAD_NAME_BYTES
@@ -18,7 +18,7 @@ from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, VerificationError
 from conclave.lobby.order import Order
 from conclave.mls import group as mls
-from conclave.mls.group import Extension, Opened, OwnKeyPackage, State
+from conclave.mls.group import Extension, LeafNode, Opened, OwnKeyPackage, State
 from conclave.pki.names import device_number
 from conclave.pki.verify import claimed_identity
 from conclave.values import dataclass, field
@@ -59,6 +59,17 @@ def spoilt(state: State) -> bool:
     except DecodeError:
         return True
     return False
+
+
+def in_the_way(state: State, leaving: Collection[int] = ()) -> str:
+    """By whose leaf, of those that stay, a lobby cannot have deputies (RFC 9420 section 13.4); empty: nobody's."""
+    staying = ((handle, state.epoch.tree.leaf(leaf)) for handle, leaf in roster(state).items() if leaf not in leaving)
+    return next((handle for handle, leaf in staying if leaf is None or not knows_deputies(leaf)), "")
+
+
+def knows_deputies(leaf: LeafNode) -> bool:
+    """Whether a member by this leaf lists the extension that names a lobby's deputies."""
+    return leaf.capabilities.has_extensions((DEPUTIES,))
 
 
 def deputies(state: State) -> tuple[str, ...]:

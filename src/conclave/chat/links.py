@@ -51,7 +51,7 @@ def unlinked(work: Work, handle: str) -> None:
 def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str, Parcel], Fate]) -> None:
     """A post came in; ``take`` does what it says."""
     peer = work.peer(handle)
-    inbound, place = delivery.place(peer.inbound, post)
+    placed, place = delivery.place(peer.inbound, post)
     if place is Place.REPEATED:
         work.ack(handle, post.stream)
     if place is not Place.NEXT or peer.out.count >= work.settings.outbox_posts + ANSWERS_POSTS:
@@ -59,7 +59,7 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
     new_home = peer.inbound.streams != () and peer.inbound.of(post.stream) is None
     pair = peer.pair
     groups = tuple(replace(one, dead=True) for one in peer.groups) if new_home else peer.groups
-    inbound = delivery.taken(inbound, post)
+    inbound = delivery.taken(placed, post)
     if new_home:  # it was told nothing and has accepted nobody, and it counts from 1 again
         theirs = Theirs.ASKED if pair.theirs is Theirs.ACCEPTED else pair.theirs
         pair = replace(pair, told=False, theirs=theirs)
@@ -74,7 +74,8 @@ def post_arrived(work: Work, handle: str, post: Post, take: Callable[[Work, str,
         work.trouble(handle, f"{handle} sent something that cannot be read: {error}")
         fate = Fate.DECLINED
     if fate is Fate.LEFT:
-        work.keep(replace(work.peer(handle), inbound=peer.inbound))
+        left = placed if new_home else peer.inbound  # a home is new once, however often its first post comes
+        work.keep(replace(work.peer(handle), inbound=left))
         return
     if fate is not Fate.TAKEN:
         inbound = delivery.declined(inbound, post, rejected=fate is Fate.REJECTED)

@@ -84,14 +84,14 @@ def _latest(frames: Sequence[Frame]) -> tuple[Frame, ...]:
 def _acks(inbound: Inbound, posts: Sequence[Post]) -> list[Ack]:
     """What we have of a peer's stream; and 0 where its posts are to be left anew.
 
-    That is of a stream that we do not know, of which we lack what is before them; and where a Welcome was left, as
+    That is of a stream of which we have nothing, where we lack what is before them; and where a Welcome was left, as
     nothing that we say later tells that it may be taken by then.
     """
     places = [(post, delivery.place(inbound, post)[1]) for post in posts]
     first, place = places[0]
-    if place is Place.AHEAD and inbound.of(first.stream) is None:
-        return [Ack(first.stream, 0)]
     ack = delivery.ack_for(inbound, first.stream)
+    if place is Place.AHEAD and ack is None:
+        return [Ack(first.stream, 0)]
     acks = [ack] if ack is not None else []
     if any(place is Place.NEXT and post.kind is PostKind.WELCOME for post, place in places):
         acks.append(Ack(first.stream, 0))

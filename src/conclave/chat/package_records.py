@@ -32,7 +32,7 @@ def decode_package(data: bytes) -> tuple[OwnKeyPackage, Holder | None, bool]:
     """The inverse of ``encode_package``: the last one tells whether it is a last resort. Raises ``DecodeError``."""
 
     def package(r: Reader) -> tuple[OwnKeyPackage, Holder | None, bool]:
-        use = _Use(r.uint8())
+        use = r.enum(_Use)
         holder = Holder(r.text(HANDLE_BYTES), r.opaque(ID_BYTES)) if use is _Use.HANDED else None
         return OwnKeyPackage.read(r), holder, use is _Use.LAST
 

@@ -7,8 +7,8 @@ and ``mail``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from conclave.chat import links, mail, reviving
 from conclave.chat.lobbies import (
@@ -32,6 +32,8 @@ from conclave.chat.pairs import duet, renewing
 from conclave.chat.work import Work
 from conclave.errors import LocalError
 
+K = TypeVar("K", str, bytes)
+
 SETTLINGS = 64
 """So often one lobby may cause another look at it in one step, should a rule of ours go in circles."""
 
@@ -42,13 +44,7 @@ def settle(work: Work) -> None:
         group = work.stirred()
         if group is None:
             break
-        with _alone(work, group):
-            leadership.settle(work, group)
-            rejoining.passed(work, group)
-            committing.act(work, group)
-            speaking.flush(work, group)
-            catching_up.catch_up(work, group)
-            ending.finish(work, group)
+        _alone(work, _lobby_settled, group)
     welcomes, work.welcomes = work.welcomes, []
     for order, welcome, added in welcomes:
         committing.let_in(work, order, welcome, added)
@@ -58,19 +54,30 @@ def passed(work: Work) -> None:
     """Time passed, for everybody we know and every lobby."""
     reviving.revive(work)
     for peer in work.peers():
-        with _alone(work):
-            links.resend(work, peer)
-            duet.passed(work, work.peer(peer.handle))
-            renewing.passed(work, work.peer(peer.handle))
-            mail.passed(work, work.peer(peer.handle))
+        _alone(work, _peer_passed, peer.handle)
         current = work.peer(peer.handle)
         if current.wanted != current.needed:
             work.keep(current)
     for lobby in work.lobbies():
         if lobby.stage is not Stage.ENDED:
-            with _alone(work, lobby.group):
-                _lobby_passed(work, lobby.group)
+            _alone(work, _lobby_passed, lobby.group)
     work.expire()
+
+
+def _lobby_settled(work: Work, group: bytes) -> None:
+    leadership.settle(work, group)
+    rejoining.passed(work, group)
+    committing.act(work, group)
+    speaking.flush(work, group)
+    catching_up.catch_up(work, group)
+    ending.finish(work, group)
+
+
+def _peer_passed(work: Work, handle: str) -> None:
+    links.resend(work, work.peer(handle))
+    duet.passed(work, work.peer(handle))
+    renewing.passed(work, work.peer(handle))
+    mail.passed(work, work.peer(handle))
 
 
 def _lobby_passed(work: Work, group: bytes) -> None:
@@ -91,11 +98,10 @@ def _lobby_passed(work: Work, group: bytes) -> None:
     catching_up.catch_up(work, group)
 
 
-@contextmanager
-def _alone(work: Work, group: bytes = b"") -> Iterator[None]:
+def _alone(work: Work, part: Callable[[Work, K], None], whose: K) -> None:
     """One conversation's part of a step: what is refused in it is told, and the others go on."""
     try:
-        yield
+        part(work, whose)
     except LocalError as error:
-        lobby = work.lobby(group)
+        lobby = work.lobby(whose) if isinstance(whose, bytes) else None
         work.trouble(work.me, f"{lobby.label if lobby is not None else 'a conversation'} stands still: {error}")

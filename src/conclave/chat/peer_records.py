@@ -14,13 +14,10 @@ from conclave.chat.effects import DropState, PutState
 from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.records import PEER_KEY, VERSION, read
 from conclave.chat.state import PairGroup, Peer
-from conclave.chat.words.content import FOR_GOOD, Timer
+from conclave.chat.words.content import Timer
 from conclave.values import replace
 from conclave.wire.codec import Reader, Writer
 from conclave.wire.limits import ID_BYTES
-
-PEER_VERSION = 3
-"""Of ``peer/<handle>``; version 2 has neither what the peer has read nor a timer."""
 
 
 def peer_part(peer: Peer) -> tuple[Any, ...]:
@@ -48,82 +45,64 @@ def blank(peer: Peer) -> bool:
     return not used and peer_part(peer) == peer_part(Peer(peer.handle))
 
 
+def _write_stream(w: Writer, stream: Stream) -> None:
+    w.fixed(stream.name, STREAM_BYTES).uint64(stream.last).vector(stream.declined, Writer.uint64)
+
+
+def _stream(r: Reader) -> Stream:
+    return Stream(r.fixed(STREAM_BYTES), r.uint64(), r.vector(Reader.uint64))
+
+
 def _write_group(w: Writer, group: PairGroup) -> None:
     w.fixed(group.id, ID_BYTES).uint8(group.ours).uint8(group.turn).uint8(group.dead)
+    w.uint64(group.begun).uint8(group.answered)
+
+
+def _group(r: Reader) -> PairGroup:
+    return PairGroup(
+        r.fixed(ID_BYTES), ours=r.flag(), turn=r.flag(), dead=r.flag(), begun=r.uint64(), answered=r.flag()
+    )
 
 
 def encode_peer(peer: Peer) -> bytes:
     """The state under ``peer/<handle>``."""
     out, inbound, pair = peer.out, peer.inbound, peer.pair
-    w = Writer().uint8(PEER_VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
-    w.uint8(len(inbound.streams))
-    for stream in inbound.streams:
-        w.fixed(stream.name, STREAM_BYTES).uint64(stream.last)
-    w.vector(inbound.streams[0].declined if inbound.streams else (), Writer.uint64)
-    w.uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
-    w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told)
-    w.uint64(_mailed(peer)).uint64(peer.read).uint32(peer.timer.seconds).uint32(peer.timer.number)
-    for one in peer.groups:
-        w.uint64(one.begun)
-    again = peer.unread or any(peer.held)
-    late = again or any(one.declined for one in inbound.streams[1:])
-    passed = peer.passed or late
-    owes, answered = _owes(peer), passed or any(one.answered for one in peer.groups)
-    if peer.mail_until or owes or answered:
-        w.uint64(peer.mail_until)
-    if owes or answered:
-        w.uint64(0).uint8(owes)
-    if answered:
-        for one in peer.groups:
-            w.uint8(one.answered)
-    if passed:
-        w.vector(peer.passed.items(), lambda each, it: each.fixed(it[0], ID_BYTES).uint8(it[1]))
-    if late:
-        for stream in inbound.streams[1:]:
-            w.vector(stream.declined, Writer.uint64)
-    if again:
-        w.vector(peer.unread, lambda each, one: each.fixed(one, ID_BYTES)).uint64(peer.held[0]).uint64(peer.held[1])
-    return w.done()
+    w = Writer().uint8(VERSION).opaque(out.stream).uint64(out.next).uint64(out.base)
+    w.vector(inbound.streams, _write_stream).uint8(pair.ours).uint8(pair.theirs).uint32(pair.lines).uint8(pair.told)
+    w.vector(peer.groups, _write_group).uint64(peer.count).uint64(peer.counts).uint64(peer.told).uint64(peer.read)
+    w.uint32(peer.timer.seconds).uint32(peer.timer.number)
+    w.vector(peer.unread, lambda each, one: each.fixed(one, ID_BYTES))
+    w.optional(peer.held if any(peer.held) else None, lambda each, held: each.uint64(held[0]).uint64(held[1]))
+    w.uint64(_mailed(peer)).uint64(peer.mail_until).uint8(_owes(peer))
+    return w.vector(peer.passed.items(), lambda each, it: each.fixed(it[0], ID_BYTES).uint8(it[1])).done()
 
 
 def decode_peer(handle: str, data: bytes) -> Peer:
-    """The inverse of ``encode_peer``, of its older version too. Raises ``DecodeError``."""
-    old = data[:1] == bytes((VERSION,))
-
-    def group(r: Reader) -> PairGroup:
-        return PairGroup(r.fixed(ID_BYTES), *(bool(r.uint8()) for _ in range(3)))
+    """The inverse of ``encode_peer``. Raises ``DecodeError``."""
 
     def peer(r: Reader) -> Peer:
-        out = Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64())
-        streams = [Stream(r.fixed(STREAM_BYTES), r.uint64()) for _ in range(min(r.uint8(), STREAMS_KEPT))]
-        declined = r.vector(Reader.uint64)
-        streams[:1] = [one._replace(declined=declined) for one in streams[:1]]
-        pair = Pair(Ours(r.uint8()), Theirs(r.uint8()), r.uint32(), bool(r.uint8()))
-        groups, count, counts, told = r.vector(group), r.uint64(), r.uint64(), r.uint64()
-        mailed = r.uint64()
-        seen, timer = (0, FOR_GOOD) if old else (r.uint64(), Timer(r.uint32(), r.uint32()))
-        if r.remaining:  # a home from before has none
-            groups = tuple(replace(one, begun=r.uint64()) for one in groups)
-        until = r.uint64() if r.remaining and not old else 0
-        if r.remaining and not old:  # some homes have the highest post that a rejection may have dropped
-            r.uint64()
-        owes = bool(r.uint8()) if r.remaining and not old else False
-        if r.remaining and not old:
-            groups = tuple(replace(one, answered=bool(r.uint8())) for one in groups)
-        passed = r.vector(lambda each: (each.fixed(ID_BYTES), bool(each.uint8()))) if r.remaining and not old else ()
-        if r.remaining and not old:
-            streams[1:] = [one._replace(declined=r.vector(Reader.uint64)) for one in streams[1:]]
-        inbound = Inbound(tuple(streams))
-        again = r.remaining and not old
-        unread = r.vector(lambda each: each.fixed(ID_BYTES)) if again else ()
-        held = (r.uint64(), r.uint64()) if again else (0, 0)
-        ack = ack_for(inbound, streams[0].name) if owes and streams else None
-        return Peer(
-            handle, out, inbound, pair, groups, count, counts, told, seen, timer, mailed=mailed, mail_until=until,
-            owed=(ack,) if ack is not None else (), passed=dict(passed), unread=unread, held=held,
-        )  # fmt: skip
+        found = Peer(
+            handle,
+            out=Outbound(r.opaque(STREAM_BYTES), r.uint64(), r.uint64()),
+            inbound=Inbound(r.vector(_stream)[:STREAMS_KEPT]),
+            pair=Pair(r.enum(Ours), r.enum(Theirs), r.uint32(), r.flag()),
+            groups=r.vector(_group),
+            count=r.uint64(),
+            counts=r.uint64(),
+            told=r.uint64(),
+            read=r.uint64(),
+            timer=Timer(r.uint32(), r.uint32()),
+            unread=r.vector(lambda each: each.fixed(ID_BYTES)),
+            held=r.optional(lambda each: (each.uint64(), each.uint64())) or (0, 0),
+            mailed=r.uint64(),
+            mail_until=r.uint64(),
+        )
+        streams = found.inbound.streams
+        ack = ack_for(found.inbound, streams[0].name) if r.flag() and streams else None
+        passed = dict(r.vector(lambda each: (each.fixed(ID_BYTES), each.flag())))
+        return replace(found, owed=(ack,) if ack is not None else (), passed=passed)
 
-    return read(data, peer, VERSION if old else PEER_VERSION)
+    return read(data, peer)
 
 
 def peer_records(peer: Peer, before: Peer | None) -> Iterator[PutState | DropState]:

@@ -12,6 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from conclave.chat import groups
 from conclave.chat.effects import DropEntries, DropPosts, DropState, MarkLine, PutState, Record
 from conclave.chat.lobbies import lacks
+from conclave.chat.lobby_records import (
+    decode_lobby,
+    read_apart,
+    read_number,
+    read_place,
+    read_range,
+    read_unseen,
+    write_apart,
+    write_number,
+    write_place,
+    write_range,
+    write_unseen,
+)
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.pair import Ours
 from conclave.chat.pairs.certificates import encode_met, of_several
@@ -26,11 +39,8 @@ from conclave.chat.records import (
     SAFETY_KEY,
     SESSION_KEY,
     TRAFFIC,
-    decode_lobby,
-    read_apart,
-    read_range,
-    write_apart,
-    write_range,
+    VERSION,
+    read,
 )
 from conclave.chat.state import RemainingLobby, Remains
 from conclave.chat.words.line import Status
@@ -38,7 +48,7 @@ from conclave.chat.words.originals import fingerprint
 from conclave.errors import DecodeError
 from conclave.mls.group import State
 from conclave.values import replace
-from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.codec import Reader, Writer
 from conclave.wire.limits import HANDLE_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import read_runs, write_runs
 
@@ -48,10 +58,6 @@ GONE = ("mls/", "out/", "package/", "staged/", PLACE_KEY, PEER_KEY, LOBBY_KEY)
 """States that no backup holds, by how their keys begin: keys of conversations and devices, streams, places in orders.
 So go the outbox (lines of it are marked as sent: they may have arrived since) and the lobbies' orders. In a lobby all
 of them are said again: our next device may come in before they are ordered, and then they are not."""
-VERSION = 5
-"""Older ones are read too: 1 says of no lobby who was in, up to 2 of none that we were leaving, or out of, up to 3 of
-none that we closed, nor where its order stood, up to 4 of no pair which timer it had, and of no lobby who may have
-been out when: all may have been."""
 _ALL = (1 << 63) - 1
 
 
@@ -80,7 +86,7 @@ def forget(
 
 
 def _remains(states: Sequence[tuple[str, bytes]], unsent: Sequence[tuple[str, str, bytes]]) -> Remains:
-    """What of the states can be read; a state of another version says nothing."""
+    """What of the states can be read."""
     held = dict(states)
     before = decode_remains(held[RESTORED_KEY]) if RESTORED_KEY in held else Remains()
     peers = dict(before.peers)
@@ -175,23 +181,14 @@ def encode_remains(remains: Remains) -> bytes:
 def decode_remains(data: bytes) -> Remains:
     """The inverse of ``encode_remains``. Raises ``DecodeError``."""
 
-    def peer(r: Reader) -> tuple[str, Ours]:
-        return r.text(HANDLE_BYTES), Ours(r.uint8())
-
-    def timer(r: Reader) -> tuple[str, int]:
-        return r.text(HANDLE_BYTES), r.uint32()
-
     def remains(r: Reader) -> Remains:
-        version = r.uint8()
-        if not 1 <= version <= VERSION:
-            raise DecodeError("a state of an unknown version")
-        try:
-            peers, lobbies = r.vector(peer), r.vector(lambda each: _lobby(each, version))
-            return Remains(peers, lobbies, r.vector(timer) if version > 4 else ())
-        except ValueError as error:
-            raise DecodeError("a state with an unknown value") from error
+        return Remains(
+            peers=r.vector(lambda each: (each.text(HANDLE_BYTES), each.enum(Ours))),
+            lobbies=r.vector(_lobby),
+            timers=r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint32())),
+        )
 
-    return decode(data, remains)
+    return read(data, remains)
 
 
 def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
@@ -200,27 +197,26 @@ def _write_lobby(w: Writer, lobby: RemainingLobby) -> None:
     w.optional(lobby.runs or None, write_runs).uint64(lobby.common)
     w.vector(lobby.lost, write_range)
     w.vector(lobby.orphans, lambda each, it: each.text(it[0]).fixed(it[1], ID_BYTES))
-    for places in (lobby.entered, lobby.met):
-        w.vector(places, lambda each, it: each.text(it[0]).uint64(it[1]))
-    w.vector(lobby.places, lambda each, it: each.text(it[0][0]).fixed(it[0][1], ID_BYTES).uint64(it[1]))
-    w.vector(lobby.unseen, lambda each, it: each.text(it[0]).vector(it[1], write_range))
-    w.vector(lobby.apart, write_apart)
+    w.vector(lobby.entered, write_number).vector(lobby.met, write_number)
+    w.vector(lobby.places, write_place).vector(lobby.unseen, write_unseen).vector(lobby.apart, write_apart)
 
 
-def _lobby(r: Reader, version: int) -> RemainingLobby:
-    names = r.fixed(ID_BYTES), r.text(TEXT_BYTES), r.text(TEXT_BYTES), r.text(HANDLE_BYTES)
-    people = r.vector(lambda each: each.text(HANDLE_BYTES)) if version > 1 else ()
-    one = RemainingLobby(*names, people, Stage(r.uint8()) if version > 2 else Stage.MEMBER)
-    if version <= 3:
-        return one
-    closed = r.uint64()
-    runs, common = r.optional(read_runs) or (), r.uint64()
-    lost = r.vector(read_range)
-    orphans = r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES)))
-    entered, met = (r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint64())) for _ in range(2))
-    one = replace(one, entered=entered, met=met, unseen=tuple((each, ((1, common),)) for each in people if common))
-    if version > 4:
-        places = r.vector(lambda each: ((each.text(HANDLE_BYTES), each.fixed(ID_BYTES)), each.uint64()))
-        unseen = r.vector(lambda each: (each.text(HANDLE_BYTES), each.vector(read_range)))
-        one = replace(one, places=places, unseen=unseen, apart=r.vector(read_apart))
-    return replace(one, closed=closed, runs=runs, common=common, lost=lost, orphans=orphans)
+def _lobby(r: Reader) -> RemainingLobby:
+    return RemainingLobby(
+        group=r.fixed(ID_BYTES),
+        name=r.text(TEXT_BYTES),
+        label=r.text(TEXT_BYTES),
+        leader=r.text(HANDLE_BYTES),
+        people=r.vector(lambda each: each.text(HANDLE_BYTES)),
+        stage=r.enum(Stage),
+        closed=r.uint64(),
+        runs=r.optional(read_runs) or (),
+        common=r.uint64(),
+        lost=r.vector(read_range),
+        orphans=r.vector(lambda each: (each.text(HANDLE_BYTES), each.fixed(ID_BYTES))),
+        entered=r.vector(read_number),
+        met=r.vector(read_number),
+        places=r.vector(read_place),
+        unseen=r.vector(read_unseen),
+        apart=r.vector(read_apart),
+    )

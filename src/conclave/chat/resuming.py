@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conclave.chat import package_records, peer_records, records
+from conclave.chat import lobby_records, package_records, peer_records, records
 from conclave.chat.delivery import Waiting
 from conclave.chat.fifo import Fifo
 from conclave.chat.lobbies.purging import SUSPENDED
@@ -43,7 +43,7 @@ def restore(
     """The desk as it was committed: ``states`` are all states of the store, ``posts`` its read of the outbox.
 
     ``certificates`` gives those (DER) that the store has; it is asked only where some of them are needed. Raises
-    ``StorageError`` for a state that cannot be read.
+    ``StorageError`` for a state that cannot be read, and ``NotReady`` for one from before the first release.
     """
     kept = dict(sorted(states))
     desk = Desk(me, settings or Settings(), own, judges or Judges())
@@ -103,7 +103,7 @@ def _lobbies(desk: Desk, kept: dict[str, bytes]) -> Desk:
     lobbies, labels = desk.lobbies, dict(desk.labels)
     for name, value in _under(kept, records.LOBBY_KEY):
         group = bytes.fromhex(name)
-        lobby = records.decode_lobby(group, value, kept.get(records.PLACE_KEY + name, b""))
+        lobby = lobby_records.decode_lobby(group, value, kept.get(records.PLACE_KEY + name, b""))
         lobby = _with_voice(lobby, kept, name)
         lobbies = lobbies.put(group, lobby)
         labels[lobby.label] = group
@@ -121,7 +121,7 @@ def _with_voice(lobby: Lobby, kept: dict[str, bytes], name: str) -> Lobby:
     for key, data in _under(kept, f"{records.OUT_KEY}{name}/w/"):
         waiting = waiting.push(records.decode_unsaid(key, data))
     flying: list[Flying] = [
-        records.decode_flying(key, data) for key, data in _under(kept, f"{records.OUT_KEY}{name}/f/")
+        lobby_records.decode_flying(key, data) for key, data in _under(kept, f"{records.OUT_KEY}{name}/f/")
     ]
     staged = kept.get(records.STAGED_KEY + name)
     voice = replace(

@@ -9,28 +9,19 @@ closed a lobby is told, and no more. With people it speaks in new groups. Left o
 
 from __future__ import annotations
 
-from conclave.chat.effects import DropState, UnplaceLines
+from conclave.chat.effects import DropState
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies.ending import end
 from conclave.chat.lobby_state import Healing, Lobby, Stage, Step
 from conclave.chat.pair import Pair
 from conclave.chat.restoring import RESTORED_KEY
-from conclave.chat.state import RemainingLobby
 from conclave.chat.words.content import FOR_GOOD, Timer
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
-from conclave.lobby import order as orders
 from conclave.lobby.order import Order
 from conclave.values import replace
 from conclave.wire.limits import HASH_BYTES
 from conclave.wire.order import Run
-
-
-def _order(one: RemainingLobby) -> Order:
-    """Where its order stood when the backup was made: by it is seen where others' parted from it."""
-    if not one.runs:
-        return orders.begin(one.group, one.leader)
-    return Order(one.group, one.runs[0].last, bytes(HASH_BYTES), one.runs)
 
 
 def revive(work: Work) -> None:
@@ -59,16 +50,17 @@ def revive(work: Work) -> None:
                 one.name,
                 one.label,
                 Stage.MEMBER,
-                one.leader,
-                one.people,
-                order=_order(one),
+                inviter=one.leader,
+                asked=one.people,
+                # Where it stood when the backup was made: by it is seen where others' parted from it.
+                order=Order(one.group, one.runs[0].last, bytes(HASH_BYTES), one.runs),
                 lead=Run(0, 0, one.leader, 0, 0),
                 healing=Healing(
-                    Step.REJOIN,
-                    one.common,
-                    one.lost,
-                    one.orphans,
-                    dict(one.entered),
+                    step=Step.REJOIN,
+                    common=one.common,
+                    pull=one.lost,
+                    orphans=one.orphans,
+                    entered=dict(one.entered),
                     met=dict(one.met),
                     places=dict(one.places),
                     unseen=dict(one.unseen),
@@ -79,8 +71,6 @@ def revive(work: Work) -> None:
             for author, identity in one.orphans:
                 if author == work.me:
                     work.mark_line(one.label, identity, Status.WAITING)
-            if not one.runs:  # nothing tells whose places its lines have
-                work.record(UnplaceLines(one.label, 0))
             if one.people == (work.me,):
                 own_notice(work, one.label, "nobody was in with you: whoever came since the backup can ask you in")
                 end(work, lobby)

@@ -76,7 +76,7 @@ class PairGroup:
     turn: bool  # it is ours to commit
     dead: bool = False  # the peer has lost it with its home, or never had it: it is not spoken in any more
     begun: int = 0  # the number of the first post of ours behind its beginning, or that is its beginning
-    answered: bool = False  # the peer has said something in it: what it begins since is instead of it
+    answered: bool = False  # the peer said something in it, or renewed its keys in one of ours: it has that one
     renewed: int = 0  # the number of our latest commit in it; 0: none that waits in the outbox after a restart
 
 
@@ -137,7 +137,7 @@ class RemainingLobby:
     """A lobby that we were in: its MLS group's id (16 bytes), its name, what it is called here, who led, and all.
 
     Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it. ``runs``
-    are those of the order that we followed; empty: not known, as in a backup from before. Lines have its places up to
+    are those of the order that we followed. Lines have its places up to
     entry ``common``, but for those that are ``lost``, as ranges. ``orphans`` are authors and ids of what is to be
     said again. Who came in by which entry ``entered`` says, ``met`` who by that one at the latest; the last three are
     as in ``Healing``.

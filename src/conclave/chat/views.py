@@ -94,12 +94,6 @@ def lobby(desk: Desk, label: str) -> LobbyView | None:
     return None if one is None else _view(desk, one)
 
 
-def labels(desk: Desk) -> dict[str, bytes]:
-    """The lobbies' groups by what people call them here; those of a backup too that are yet to be taken up again."""
-    remaining = desk.remains.lobbies if desk.remains is not None else ()
-    return {**{one.label: one.group for one in remaining}, **desk.labels}
-
-
 def _view(desk: Desk, one: Lobby) -> LobbyView:
     state = desk.sessions.get(one.group)
     order = one.order

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from conclave.chat import delivery, package_records, peer_records, records
+from conclave.chat import delivery, lobby_records, package_records, peer_records, records
 from conclave.chat.deeds import Deed, Resend, Send, Tell, Wake, Want
 from conclave.chat.effects import AddLine, DropExpired, DropState, MarkLine, PutCertificate, PutPost, PutState, Record
 from conclave.chat.lobby_state import Lobby
@@ -330,7 +330,7 @@ class Work:
             if peer is not None:
                 self._settle_peer(peer, before)
         for group, was, after in self._lobbies.changes():
-            self._records.extend(records.lobby_records(group, after, was, reworded=group in self._reworded))
+            self._records.extend(lobby_records.lobby_records(group, after, was, reworded=group in self._reworded))
         for group, held, keys in self._sessions.changes():
             self._records.extend(records.session_records(group, keys, held))
         if self.busy != self._desk.busy:

@@ -61,14 +61,25 @@ def fold(text: str, room: int, behind: int = 0) -> list[str]:
 def _parts(text: str, most: int) -> Iterator[tuple[str, int]]:
     """Words and the blanks between them, longer ones in pieces of ``most`` cells at most; and how long each is."""
     for part in _PARTS.findall(text):
-        first = size = 0
-        for at, letter in enumerate(part):
-            over = size > 0 and size + cells(letter) > most
-            if over and (size >= 2 * most or not _goes_on(part[at - 1], letter)):
-                yield part[first:at], size
-                first, size = at, 0
-            size += cells(letter)
-        yield part[first:], size
+        piece, size = "", 0
+        for sign in _signs(part, most):
+            wide = cells(sign)
+            if size + wide > most:
+                yield piece, size
+                piece, size = "", 0
+            piece, size = piece + sign, size + wide
+        yield piece, size
+
+
+def _signs(text: str, most: int) -> Iterator[str]:
+    """What is drawn as one, where that takes no more than ``most`` cells: letters that draw nothing count as well."""
+    first = size = 0
+    for at, letter in enumerate(text):
+        if at > first and (size + cells(letter) > most or not _goes_on(text[at - 1], letter)):
+            yield text[first:at]
+            first, size = at, 0
+        size += cells(letter)
+    yield text[first:]
 
 
 def _goes_on(before: str, letter: str) -> bool:
@@ -89,7 +100,6 @@ def said(text: str, room: int) -> list[str]:
 
 
 def _seen(row: str) -> str:
-    """A row from the first letter on that draws something: signs before it may draw nothing."""
-    return row[
-        next((at for at, one in enumerate(row) if category(one)[0] not in "MZC" and one != "\ufffd"), len(row)) :
-    ]
+    """A row as it is read: without signs that may draw nothing, and what stands before all others as a blank."""
+    drawn = (" " if category(one)[0] == "Z" else one for one in row if category(one)[0] not in "MC")
+    return "".join(drawn).lstrip(" \ufffd")

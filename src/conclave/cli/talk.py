@@ -286,7 +286,7 @@ def show_line(line: dict[str, Any], conversation: str, *, as_json: bool, ids: bo
 def _rows(line: dict[str, Any], conversation: str, room: int) -> list[str]:
     """The words; above them what they answer, below what was said of them, which no words can pretend to."""
     reply, file = line.get("reply"), line["kind"] == "file"
-    quoted = [] if reply is None else fold(f"{reply['from']}: {safe_text(quote(reply))}", room and room - 2)
+    quoted = [] if reply is None else fold(safe_text(f"{reply['from']}: {quote(reply)}"), room and room - 2)
     if line.get("deleted"):
         rows = ["(deleted)"]
     elif file:
@@ -294,7 +294,7 @@ def _rows(line: dict[str, Any], conversation: str, room: int) -> list[str]:
         rows = [first, *(SAID + row for row in rest)]
     else:
         rows = said(safe_text(line["text"], newlines=True), room)
-    first, *rest = fold(_marks(line, conversation), room, 2)
+    first, *rest = fold(safe_text(_marks(line, conversation)), room, 2)
     marks = [first, *(f"  {row}" for row in rest)] if first else []
     return [*(f"{SAID if at else ANSWERS + ' '}{row}" for at, row in enumerate(quoted)), *rows, *marks]
 

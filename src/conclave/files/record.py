@@ -20,7 +20,7 @@ from conclave.wire.limits import ID_BYTES, TEXT_BYTES
 
 PREFIX = "file/"
 """How the keys of records in the store begin."""
-_VERSION = 1
+_VERSION = 2
 _LABEL = b"conclave file id 2"
 _LABEL_BYTES = 512
 _PATH_BYTES = 8192
@@ -91,9 +91,7 @@ def encode_record(record: FileRecord) -> bytes:
     w.fixed(offered.root, DIGEST_BYTES).fixed(offered.key, KEY_BYTES)
     w.uint64(round(record.at * 1000)).uint8(record.stage)
     w.opaque(record.path.encode(errors="surrogateescape")).text(record.why[: TEXT_BYTES // 4])
-    if record.changed:
-        w.uint64(record.changed)
-    return w.done()
+    return w.uint64(record.changed).done()
 
 
 def _record(r: Reader) -> FileRecord:
@@ -106,7 +104,7 @@ def _record(r: Reader) -> FileRecord:
     path = r.opaque(_PATH_BYTES).decode(errors="surrogateescape")
     if stage not in set(Stage):
         raise DecodeError(f"{stage} is no stage of a file")
-    why, changed = r.text(TEXT_BYTES), r.uint64() if r.remaining else 0
+    why, changed = r.text(TEXT_BYTES), r.uint64()
     return FileRecord(conversation, sender, message, offered, at, Stage(stage), path, why, changed)
 
 

@@ -42,15 +42,15 @@ class Shelf(Generic[K, V]):
         return key in self._bins[_bin(key)]
 
     def __iter__(self) -> Iterator[K]:
-        return chain.from_iterable(self._bins)
+        return chain.from_iterable(filter(None, self._bins))  # most are empty
 
     def items(self) -> Iterator[tuple[K, V]]:
         """Every key with its value."""
-        return chain.from_iterable(map(dict.items, self._bins))
+        return chain.from_iterable(map(dict.items, filter(None, self._bins)))
 
     def values(self) -> Iterator[V]:
         """Every value."""
-        return chain.from_iterable(map(dict.values, self._bins))
+        return chain.from_iterable(map(dict.values, filter(None, self._bins)))
 
     def get(self, key: K) -> V | None:
         """The value under ``key``, or None."""
@@ -75,7 +75,7 @@ class Shelf(Generic[K, V]):
                 bins[number] = dict(bins[number])
             bins[number][key] = value
         new: Shelf[K, V] = Shelf()
-        new._bins, new._size = tuple(bins), sum(map(len, bins))
+        new._bins, new._size = tuple(bins), self._size + sum(len(bins[one]) - len(self._bins[one]) for one in fresh)
         return new
 
     def drop(self, key: K) -> Shelf[K, V]:
@@ -106,8 +106,8 @@ class Draft(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value under ``key``, or None."""
-        found = self._now.get(key)
-        return self._before.get(key) if found is None and key not in self._now else found
+        now = self._now
+        return now[key] if key in now else self._before.get(key)
 
     def put(self, key: K, value: V) -> None:
         """``value`` is under ``key`` from now on."""
@@ -123,7 +123,9 @@ class Draft(Generic[K, V]):
         return [(key, self._before.get(key), now) for key, now in self._now.items()]
 
     def done(self) -> Shelf[K, V]:
-        """The shelf as it is now."""
+        """The shelf as it is now: the very one it was where nothing changed."""
+        if not self._now:
+            return self._before
         shelf = self._before.update({key: now for key, now in self._now.items() if now is not None})
         for key in (key for key, now in self._now.items() if now is None):
             shelf = shelf.drop(key)

@@ -26,6 +26,7 @@ from conclave.mls.epoch import Member, introduce
 from conclave.mls.extensions import Extension, Extensions
 from conclave.mls.framing import Sender, SenderType
 from conclave.mls.keypackage import KeyPackage, OwnKeyPackage, check_key_package
+from conclave.mls.leafnode import LeafNode
 from conclave.mls.limits import Policy
 from conclave.mls.message import Envelope, decode_message, encode_message, read_envelope
 from conclave.mls.original import Original, Said, read_original, verify_original
@@ -61,6 +62,7 @@ __all__ = [
     "GroupContextExtensions",
     "Held",
     "KeyPackage",
+    "LeafNode",
     "Opened",
     "Original",
     "OwnKeyPackage",

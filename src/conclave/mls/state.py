@@ -128,9 +128,11 @@ class State(Struct):
         return f"State({self.epoch!r})"
 
 
+_POLICY: Any = tuple(bool if each.type is bool else int for each in fields(Policy))
+
+
 def _read_policy(reader: Reader) -> Policy:
-    values: Any = [bool(reader.uint64()) if each.type is bool else reader.uint64() for each in fields(Policy)]
-    return Policy(*values)
+    return Policy(*(kind(reader.uint64()) for kind in _POLICY))
 
 
 def _write_policy(writer: Writer, policy: Policy) -> Writer:

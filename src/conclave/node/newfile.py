@@ -39,20 +39,20 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     Raises ``LocalError`` where the name is taken, and ``StorageError`` where the disk refuses; nothing is left then.
     """
     demand_free(path)
-    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+    there = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(there, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             demand_free(path)
-            beside.rename(path)
+            there = there.rename(path)
+            sync_folder(path.parent)
         except BaseException:
-            beside.unlink(missing_ok=True)
+            there.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
     except OSError as error:
         raise StorageError(
             f"{path} could not be written: {error.strerror}", remedy="free some space, or name a place that is yours"

@@ -44,6 +44,8 @@ CERTIFICATE_BYTES = 64 * 1024
 """The longest certificate."""
 EARLY_KEPT = 64
 """What one person said in one conversation of lines that have not come yet: the last ones of it."""
+GONE_KEPT = 16_384
+"""Lines of one conversation that disappeared whose names are known: the last ones."""
 SEARCH_WORDS = 32
 """Words of a search beyond these are left out."""
 

@@ -6,7 +6,7 @@ The part of ``memory`` that knows lines. Every change puts what undoes it onto `
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from conclave.chat.effects import (
     AddLine,
@@ -21,7 +21,7 @@ from conclave.chat.effects import (
     UnplaceLines,
 )
 from conclave.chat.words.line import Line, LineKind
-from conclave.store.bounds import EARLY_KEPT
+from conclave.store.bounds import EARLY_KEPT, GONE_KEPT
 from conclave.store.ports import StoredLine
 from conclave.store.reactions import Times, reacted
 from conclave.values import dataclass, field, replace
@@ -52,7 +52,7 @@ class History:
     lines: list[Kept] = field(default_factory=list)
     at: dict[Name, int] = field(default_factory=dict)
     early: dict[Key, Amendment] = field(default_factory=dict)
-    gone: frozenset[Name] = frozenset()  # lines that disappeared
+    gone: dict[Name, int] = field(default_factory=dict)  # lines that disappeared, numbered in that order
 
     def find(self, sender: str, identity: bytes) -> Kept | None:
         """The line of that name."""
@@ -131,7 +131,8 @@ class Histories:
             self._expiring.pop((record.conversation, name), None)
 
         undo.append(forget)
-        self._set_gone(history, history.gone - {name}, undo)
+        if name in history.gone:
+            self._set_gone(history, {one: at for one, at in history.gone.items() if one != name}, undo)
         if history.is_about_erased(line):
             self._put(history, len(history.lines) - 1, replace(history.lines[-1], original=b""), undo)
         waiting = {key: one for key, one in history.early.items() if (one.sender, one.id) == name}
@@ -199,7 +200,7 @@ class Histories:
 
     def drop_expired(self, now: float, undo: Undo) -> None:
         """Drop lines whose time has come."""
-        gone = {key for key, expires in self._expiring.items() if expires <= now}
+        gone = {key: expires for key, expires in self._expiring.items() if expires <= now}
         if not gone:
             return
         before = dict(self._expiring)
@@ -207,19 +208,20 @@ class Histories:
         undo.append(lambda: setattr(self, "_expiring", before))
         for conversation in {conversation for conversation, _ in gone}:
             old = self._of[conversation]
-            new = History(early=old.early, gone=old.gone | {name for of, name in gone if of == conversation})
+            names = [name for of, name in gone if of == conversation]
+            new = History(early=old.early, gone=_with_gone(old.gone, names))
             kept = (k for k in old.lines if (conversation, (k.stored.line.sender, k.stored.line.id)) not in gone)
             new.replace_from(0, list(kept))
             self._of[conversation] = new
             undo.append(lambda conversation=conversation, old=old: self._of.__setitem__(conversation, old))  # type: ignore[misc]
-            for name in (name for of, name in gone if of == conversation):
+            for name in names:
                 self._forget_edits(new, name, [])
 
     def pass_by(self, record: PassLine, undo: Undo) -> None:
         """Forget what was said of a line that does not come."""
         history, name = self._of[record.conversation], (record.sender, record.id)
         if name not in history.at:
-            self._set_gone(history, history.gone | {name}, undo)
+            self._set_gone(history, _with_gone(history.gone, [name]), undo)
             early = {key: one for key, one in history.early.items() if key[0] is EraseLine or key[3] != name}
             self._set_early(history, early, undo)
             self._forget_edits(history, name, undo)
@@ -251,7 +253,7 @@ class Histories:
         history.lines[at] = kept
         undo.append(lambda: history.lines.__setitem__(at, old))
 
-    def _set_gone(self, history: History, gone: frozenset[Name], undo: Undo) -> None:
+    def _set_gone(self, history: History, gone: dict[Name, int], undo: Undo) -> None:
         old = history.gone
         history.gone = gone
         undo.append(lambda: setattr(history, "gone", old))
@@ -282,6 +284,15 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
             if kept.pinned is not None and (record.at, not record.on) <= (kept.pinned, not stored.pinned):
                 return kept
             return replace(kept, stored=replace(stored, pinned=record.on), pinned=record.at)
+
+
+def _with_gone(gone: dict[Name, int], names: Iterable[Name]) -> dict[Name, int]:
+    """What disappeared, with these: the last ones."""
+    gone = dict(gone)
+    for name in names:
+        gone.setdefault(name, next(reversed(gone.values()), 0) + 1)
+    last = next(reversed(gone.values()), 0)
+    return {name: number for name, number in gone.items() if number > last - GONE_KEPT}
 
 
 def _rank(record: Amendment) -> tuple[float, str, bool]:

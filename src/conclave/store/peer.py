@@ -17,13 +17,13 @@ from conclave.chat.effects import AddLine, Record
 from conclave.store import peer_rows as sql
 from conclave.store.bounds import NUMBER_MAX, SEARCH_WORDS, bounded, check, words
 from conclave.store.peer_rows import LINE, LINES, RECORDED, Rows, Runs, recorded, runs, stored
-from conclave.store.peer_schema import STEPS
+from conclave.store.peer_schema import FIRST, STEPS
 from conclave.store.ports import PINS_SHOWN, Conversation, Found, LineName, Lines, Recorded, StoredLine, name_of
 from conclave.store.schema import migrate
 from conclave.store.sqlcipher import BUSY_SECONDS, connect, translated
 
 WIPE_MILLISECONDS = 50
-"""How long a commit that erased something waits for reads to end."""
+"""How long a commit that erased something waits for reads to end, but for long ones, behind which it is wiped."""
 
 
 class _Unmoved:
@@ -50,15 +50,18 @@ class PeerDatabase:
     def __init__(self, path: Path, key: bytes) -> None:
         """Open, or make, the database at ``path`` under the raw ``key`` (32 bytes), brought up to date.
 
-        Raises ``StorageError`` where it does not open with the key, and ``LocalError`` for a newer program's.
+        Raises ``StorageError`` where it does not open with the key, and ``LocalError`` for a newer program's, or one
+        from before the first release.
         """
         self._path = path
         self._key = key
         self._unwiped = False
+        self._unmoved = 0  # long reads that are on
         self._writing = Lock()
         self._reading = Lock()
+        self._counting = Lock()
         with closing(connect(path, key)) as first:  # one that changed the schema goes on slower: a third as fast
-            migrate(first, STEPS)
+            migrate(first, STEPS, FIRST)
         self._writer = connect(path, key)
         try:
             self._reader = connect(path, key)
@@ -82,8 +85,7 @@ class PeerDatabase:
                 stale = self._carried_out(todo, added, new=bool(added) and not drops)
             except self._writer.IntegrityError:
                 stale = self._carried_out(todo, added, new=False)
-            if self._unwiped:
-                self._wipe()
+            self._wipe()
         return frozenset(stale)
 
     def _carried_out(self, todo: Runs, added: Collection[LineName], *, new: bool) -> set[LineName]:
@@ -118,7 +120,9 @@ class PeerDatabase:
         return ((position, keys[row[0]], *row[1:]) for position, row in enumerate(rows, first))
 
     def _wipe(self) -> None:
-        """Let go of older pages in the write-ahead log, or leave it to the next commit where a long read is on."""
+        """Let go of older pages in the write-ahead log where something was erased, unless a long read is on."""
+        if self._unmoved or not self._unwiped:
+            return
         writer = self._writer
         with suppress(writer.Error):  # the commit stands all the same
             writer.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS}")
@@ -185,8 +189,16 @@ class PeerDatabase:
     @contextmanager
     def unmoved(self) -> Iterator[Lines]:
         """As ``PeerStore.unmoved``: a connection of its own, in one transaction."""
-        with closing(connect(self._path, self._key)) as reader:
-            yield _Unmoved(self._path, reader)
+        with self._counting:
+            self._unmoved += 1
+        try:
+            with closing(connect(self._path, self._key)) as reader:
+                yield _Unmoved(self._path, reader)
+        finally:
+            with self._counting:
+                self._unmoved -= 1
+            with self._writing:
+                self._wipe()
 
     def lines_after(self, conversation: str, seq: int) -> list[tuple[str, bytes]]:
         """As ``PeerStore.lines_after``."""

@@ -97,8 +97,9 @@ SET_PIN = f"""
     WHERE {_STANDS} AND (pinned_at IS NULL OR (pinned_at, -pinned) < (?5, -?4))"""  # noqa: S608
 EXPIRE_LINE = f"UPDATE lines SET expires = ?4 WHERE {_STANDS} AND expires = 0"  # noqa: S608
 PASS_LINE = f"""
-    INSERT INTO gone SELECT key, ?2, ?3 FROM conversations WHERE name = ?1
-        AND NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED}) ON CONFLICT DO NOTHING"""  # noqa: S608
+    INSERT INTO gone SELECT key, ifnull((SELECT max(number) FROM gone WHERE conversation = key), 0) + 1, ?2, ?3
+        FROM conversations WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED})
+    ON CONFLICT DO NOTHING"""  # noqa: S608
 DROP_EXPIRED = "DELETE FROM lines WHERE expires > 0 AND expires <= ?"
 _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq > 0 AND seq > ?"
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608

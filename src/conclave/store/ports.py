@@ -11,7 +11,8 @@
   yet is kept, within bounds, and takes effect when it comes; an erasure is for good, in whatever order things come.
 * An erased or expired line leaves no words behind, neither in the search index nor in the freed parts of the file.
   With it go the originals of its edits and reactions: lines of the kind *about* with the line under ``reply``, also
-  such as come later; and of one that expired, what is said of it later is not kept, until it comes again.
+  such as come later; and of one that expired, what is said of it later is not kept, within bounds, until it comes
+  again.
 * Lines of the kind *about* are there for their signatures: of the reads, only ``line``, ``original``, ``originals``,
   ``recorded`` and ``lines_after`` give them.
 * A post or an entry under a number that is taken is an error, since one of the two would be lost.

@@ -1,7 +1,8 @@
 """Schema migrations: a list of SQL steps that only ever grows, counted by ``PRAGMA user_version``.
 
-Step *n* (from 1) brings a database from version *n - 1* to *n*. A step that was published is never edited; a change
-is a new step at the end. Left out: what the steps say, which stands beside the store that owns the tables.
+Each step brings a database from one version to the next, the first one an empty one to ``first``. A step that was
+published is never edited; a change is a new step at the end. Left out: what the steps say, which stands beside the
+store that owns the tables.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from conclave.errors import LocalError, NotReady, StorageError
+from conclave.errors import LocalError, NotReady, StorageError, of_no_release
 
 
 class Cursor(Protocol):
@@ -35,22 +36,22 @@ class Connection(Protocol):
         """Run one statement."""
 
 
-def migrate(connection: Connection, steps: Sequence[str]) -> None:
-    """Bring the database to version ``len(steps)``, each missing step in a transaction of its own.
+def migrate(connection: Connection, steps: Sequence[str], first: int = 1) -> None:
+    """Bring the database to the version of the last of ``steps``, each missing one in a transaction of its own.
 
     No transaction may be open. Two processes may do this at once: the later one waits for the connection's busy
-    timeout and finds the work done. Raises ``LocalError`` for a database newer than ``steps``, and ``StorageError``
-    where a step fails; the database then stands at the last step that succeeded.
+    timeout and finds the work done. Raises ``LocalError`` for a database that is newer, or of before ``first``, and
+    is left as it is, and ``StorageError`` where a step fails: it then stands at the last step that succeeded.
     """
     try:
-        while _version(connection, len(steps)) < len(steps):
+        while _done(connection, steps, first) < len(steps):
             connection.execute("BEGIN IMMEDIATE")
             try:
-                version = _version(connection, len(steps))  # again, now that nobody else can move it
-                if version < len(steps):
-                    for statement in statements(steps[version]):
+                done = _done(connection, steps, first)  # again, now that nobody else can move it
+                if done < len(steps):
+                    for statement in statements(steps[done]):
                         connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {version + 1}")
+                    connection.execute(f"PRAGMA user_version = {first + done}")
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # a full disk has rolled back already
@@ -63,14 +64,17 @@ def migrate(connection: Connection, steps: Sequence[str]) -> None:
         ) from error
 
 
-def _version(connection: Connection, known: int) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+def _done(connection: Connection, steps: Sequence[str], first: int) -> int:
+    """How many of the steps were taken."""
+    version, known = int(connection.execute("PRAGMA user_version").fetchone()[0]), first + len(steps) - 1
+    if 0 < version < first:
+        raise of_no_release()
     if version > known:
         raise NotReady(
             f"the database has schema version {version}, this program knows {known}: a newer Conclave wrote it",
             remedy="use the newer version of Conclave, or another --home",
         )
-    return version
+    return version and version - first + 1
 
 
 def statements(script: str) -> Iterator[str]:

@@ -15,16 +15,22 @@ from pathlib import Path
 from unicodedata import normalize
 
 from conclave.crypto.seal import NONCE_BYTES, SALT_BYTES, STANDARD, Cost, SealingKey, derive, recognise, seal, unseal
-from conclave.errors import DecodeError, LocalError, NotEnrolled, NotReady, StorageError, VerificationError
-from conclave.values import dataclass, field, replace
+from conclave.errors import (
+    DecodeError,
+    LocalError,
+    NotEnrolled,
+    NotReady,
+    StorageError,
+    VerificationError,
+    of_no_release,
+)
+from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
 from conclave.wire.limits import HANDLE_BYTES, TEXT_BYTES
 
 NO_COPY = "put a copy of it there; or make another home of a backup: conclave --home DIR restore FILE, and join again"
 """A backup holds no vault."""
 VERSION = 2
-OLDEST = 1
-"""Still read; an enrolment that was under way in it goes on as one without an invite."""
 DER_BYTES = 64 * 1024
 """A key or a certificate."""
 CRL_BYTES = 4 * 1024 * 1024
@@ -219,9 +225,11 @@ def _put_pending(w: Writer, pending: Pending) -> None:
 
 def _content(r: Reader) -> VaultContent:
     version = r.uint16()
-    if not OLDEST <= version <= VERSION:
-        raise DecodeError(f"it has version {version}, this program knows {OLDEST} to {VERSION}")
-    content = VaultContent(
+    if version < VERSION:
+        raise of_no_release()
+    if version > VERSION:
+        raise DecodeError(f"it has version {version}, this program knows {VERSION}")
+    return VaultContent(
         database_key=r.fixed(DATABASE_KEY_BYTES),
         handle=r.text(HANDLE_BYTES),
         realm=r.text(TEXT_BYTES),
@@ -229,13 +237,8 @@ def _content(r: Reader) -> VaultContent:
         authorities=_addresses(r),
         profiles=_profiles(r),
         trust=Trust(r.opaque(DER_BYTES), r.opaque(DER_BYTES), r.opaque(CRL_BYTES)),
+        pending=next(iter(r.vector(_pending, PENDING_BYTES)), None),
     )
-    if version > 1:
-        return replace(content, pending=next(iter(r.vector(_pending, PENDING_BYTES)), None))
-    if all(profile.chain for profile in content.profiles):
-        return content
-    pending = Pending(b"", content.trust.root, content.authorities, content.profiles)
-    return replace(content, profiles=(), trust=Trust(b"", b""), pending=pending)
 
 
 def _addresses(r: Reader) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def invited(work: Work, handle: str, question: Invite) -> None:
     try:
         check_name(question.name)
         check_roster(work, question.roster)
+        lost.demand_way(work, handle, question.group)
     except VerificationError as error:
         work.trouble(handle, f"an invitation from {handle} was refused: {error}")
         work.post(handle, Answer(question.group, Choice.REJECT))

@@ -129,9 +129,10 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     went = [one for one in was if one not in now]
     entered, gone = dict(lobby.healing.entered), dict(lobby.healing.gone)
     reasons, _ = _reasons(staged)
-    marks = lobby.ears.marks
+    counts, marks = lobby.ears.counts, lobby.ears.marks
     for handle in came:
         entered[handle] = entry.seq
+        counts = counts.drop(handle)  # it counts from the beginning, as somebody new
         gone.pop(handle, None)
         own_notice(work, lobby.label, f"{handle} entered", entry.seq)
     for handle in went:
@@ -167,7 +168,7 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
             anew=lobby.healing.anew - set(came),
         ),
         watch=replace(lobby.watch, followers=people),
-        ears=replace(lobby.ears, marks=marks),
+        ears=replace(lobby.ears, counts=counts, marks=marks),
     )
     work.keep_lobby(lobby, reworded=True)
     purge_expelled(work, entry.group)

@@ -40,14 +40,12 @@ def act(work: Work, group: bytes) -> None:
         work.wake(refusals.at)
         return
     lobby = _due(work, lobby)
-    if not lobby.intents.some:
+    if not lobby.intents.some and not groups.spoilt(state):
         return  # as after every word that is said
     proposals, reasons, late = _proposals(work, lobby, state, leading=leading)
     if late:
         work.wake(late)
-    if lobby.intents.deputies is not None and not any(
-        isinstance(one, mls.GroupContextExtensions) for one in proposals
-    ):
+    if lobby.intents.deputies == groups.deputies(state) and not groups.spoilt(state):
         lobby = replace(lobby, intents=replace(lobby.intents, deputies=None))
         work.keep_lobby(lobby, reworded=True)
     if not proposals and not lobby.intents.update:
@@ -123,15 +121,9 @@ def _could_not(work: Work, lobby: Lobby, state: State, error: Exception) -> None
 
 
 def _due(work: Work, lobby: Lobby) -> Lobby:
-    """Our keys are to be renewed at their time, and our leaf has our newest certificate.
-
-    Who came in anew took the group as its leader shows it: what it should not agree on goes by whose commit is first.
-    """
+    """Our keys are to be renewed at their time, and our leaf has our newest certificate."""
     state = work.session(lobby.group)
     own = work.own
-    if state is not None and lobby.intents.deputies is None and groups.spoilt(state):
-        lobby = replace(lobby, intents=replace(lobby.intents, deputies=()))
-        work.keep_lobby(lobby, reworded=True)
     renewed = (
         own is not None and state is not None and mls.credential(state, state.epoch.me) != own.credential
     )  # fmt: skip
@@ -163,7 +155,11 @@ def _proposals(
             continue
         proposals.append(mls.Remove(people[handle]))
         reasons[handle] = why
-    adds = lobby.intents.adds
+    # Who came in anew took the group as its leader shows it: what does not belong there goes, by who commits first.
+    # While somebody's leaf allows nobody to do so, nobody comes in, who would not take it so; all else goes on.
+    wanted, spoilt = lobby.intents.deputies, groups.spoilt(state)
+    stuck = spoilt and groups.in_the_way(state, [one.removed for one in proposals if isinstance(one, mls.Remove)])
+    adds = {} if stuck else lobby.intents.adds
     if adds and (lobby.watch.gather <= work.now or len(adds) == len(lobby.invited)):
         apart = [
             handle for handle in adds if handle in lobby.refusals.doubted and handle not in people and not leading
@@ -173,9 +169,9 @@ def _proposals(
                 proposals.append(mls.Add(mls.read_key_package(data)))
     elif adds:
         late = min(late or lobby.watch.gather, lobby.watch.gather)
-    wanted = lobby.intents.deputies
-    if wanted is not None and (wanted != groups.deputies(state) or groups.spoilt(state)):
-        proposals.append(mls.GroupContextExtensions((groups.deputies_extension(wanted),)))
+    differs = wanted is not None and wanted != groups.deputies(state)
+    if not stuck and (differs or spoilt):
+        proposals.append(mls.GroupContextExtensions((groups.deputies_extension(wanted or ()),)))
     if apart and not proposals and not lobby.intents.update:
         proposals.append(mls.Add(mls.read_key_package(adds[apart[0]])))
     return proposals, reasons, late

@@ -10,7 +10,6 @@ from conclave.chat.events import CloseLobby, LeaveLobby, RemoveFrom, SetDeputies
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import audience, catching_up, speaking
-from conclave.chat.lobbies.asking import in_already
 from conclave.chat.lobbies.ending import end, out
 from conclave.chat.lobbies.invitations import decline
 from conclave.chat.lobbies.labels import demand_in, own_handle
@@ -67,7 +66,6 @@ def remove(work: Work, command: RemoveFrom) -> None:
         raise LocalError("that is you", remedy=f"conclave lobby leave {lobby.label[1:]}")
     people = groups.roster(groups.need_session(work, lobby.group))
     if handle in people:
-        lobby = in_already(work, lobby, people)  # as a home from before may have it
         purge(work, lobby, handle, command.reason or f"by {work.me}", delay=0.0)
     elif handle in lobby.invited:
         _withdraw(work, lobby, handle)
@@ -90,20 +88,24 @@ def set_deputies(work: Work, command: SetDeputies) -> None:
     """Name who leads first when the leader is gone."""
     lobby = demand_in(work, command.lobby)
     deputies = tuple(dict.fromkeys(own_handle(one) for one in command.deputies))
-    people = groups.roster(groups.need_session(work, lobby.group))
+    state = groups.need_session(work, lobby.group)
+    people = groups.roster(state)
     strangers = [one for one in deputies if one not in people]
     if strangers:
         raise LocalError(f"{', '.join(strangers)} is not in {lobby.label}", remedy="invite first")
     if len(deputies) > groups.DEPUTIES_MOST:
         raise LocalError(f"a lobby has at most {groups.DEPUTIES_MOST} deputies")
+    culprit = groups.in_the_way(state)
+    if culprit:
+        raise LocalError(f"{lobby.label} cannot have deputies while {culprit} is in", remedy="remove it first")
     work.keep_lobby(replace(lobby, intents=replace(lobby.intents, deputies=deputies)), reworded=True)
     work.stir(lobby.group)
 
 
 def _forsaken(work: Work, lobby: Lobby) -> Lobby:
-    """The lobby, with how long nobody has been there who would put us out, or put in order what we say."""
+    """The lobby, with for how long nobody would put us out, nor put in order what we said."""
     seconds, counted = lobby.forsaken, lobby.watch.forsaken
-    unsaid = len(lobby.voice.flying) + len(lobby.voice.waiting)
+    unsaid = _unsaid(lobby)
     if unsaid < lobby.watch.unsaid or not _alone(work, lobby) or work.session(lobby.group) is None:
         seconds, counted = 0, Waited()
     else:
@@ -118,15 +120,14 @@ def _forsaken(work: Work, lobby: Lobby) -> Lobby:
 
 
 def _alone(work: Work, lobby: Lobby) -> bool:
-    """Whether nobody would put us out: our leader left, or orders nothing of ours, though it is heard.
+    """Whether nobody would put us out: our leader left, or does not, though it is heard.
 
     Or we lead, nobody who is there follows us, and nobody lacks words of our order. Who is there may follow another
     half, in which nobody met us. Or it hangs, and others are yet to have the words.
     """
     people = lobby.watch.followers
     if people is None:
-        kept = bool(lobby.voice.flying) and catching_up.leads_us(work, lobby)
-        return kept or lobby.intents.removes.get(lobby.leader) == groups.LEFT
+        return catching_up.leads_us(work, lobby) or lobby.intents.removes.get(lobby.leader) == groups.LEFT
     members = {handle: one for handle, one in people.items() if not one.until and handle not in work.expelled}
     return (
         any(one.linked for one in members.values())
@@ -140,10 +141,10 @@ def _heard(people: Followers) -> bool:
     return any(one.live and not one.until for one in people.values())
 
 
-def _has_words(lobby: Lobby) -> bool:
-    """Whether words of ours have no place yet; that we leave is none."""
+def _unsaid(lobby: Lobby) -> int:
+    """How many words of ours have no place yet; that we leave is none."""
     contents = [one.content for one in (*lobby.voice.waiting, *lobby.voice.flying) if one.content]
-    return any(decode_content(one).count for one in contents)
+    return sum(decode_content(one).count > 0 for one in contents)
 
 
 def passed(work: Work, group: bytes) -> None:
@@ -158,7 +159,7 @@ def passed(work: Work, group: bytes) -> None:
     work.pending = True
     lobby = _forsaken(work, lobby)
     waited = lobby.forsaken + lobby.watch.forsaken.seconds
-    if waited > FORSAKEN_WORDS_SECONDS or (waited > FORSAKEN_SECONDS and not _has_words(lobby)):
+    if waited > FORSAKEN_WORDS_SECONDS or (waited > FORSAKEN_SECONDS and not _unsaid(lobby)):
         out(work, lobby, groups.LEFT)
         return
     said = lobby.voice.flying or len(lobby.voice.waiting)

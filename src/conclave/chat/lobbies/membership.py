@@ -127,7 +127,7 @@ def answered(work: Work, handle: str, answer: Answer) -> None:
             return
         try:
             package = mls.read_key_package(answer.package)
-            allowed.demand_small(package)
+            allowed.demand_newcomer(package)
             whose = mls.identify_package(package, verify=work.judges.newcomers, now=work.now, group=state)
             if whose.identity.decode() != handle:
                 raise VerificationError(f"it is {whose.identity.decode()[:80]!r}'s")

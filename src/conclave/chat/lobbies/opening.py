@@ -63,7 +63,6 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
         if stand.number != entry.number:
             raise VerificationError("it has another number inside than outside")
         work.keep_session(opened.state)  # not before: shown as what it is, it is to be read
-        content = decode_content(opened.data)
     except RemoteError as error:
         if not _again(work, lobby, entry, error):
             lost(work, lobby, entry, error)
@@ -72,6 +71,11 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     if opened.epoch == state.number:  # what is older may have been said before its author came in anew
         lobby = replace(lobby, order=orders.counted(lobby.order, entry))
         work.keep_lobby(lobby)
+    try:
+        content = decode_content(opened.data)
+    except RemoteError as error:  # it is all that its author said: nobody has more of it, so nobody lacks it
+        work.trouble(author, f"a message from {author} in {lobby.label} could not be read: {error}")
+        return
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
         text = f"{author} says that it was shown another order than we: {lobby.leader} shows two, or {author} lies"

@@ -191,6 +191,9 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     recent = tuple(one for one in order.recent if one[0] > order.base)
     order = replace(order, epoch=state.number, recent=recent)
     own_notice(work, lobby.label, joined, entry.seq)
+    culprit = groups.in_the_way(state) if groups.spoilt(state) else ""
+    if culprit:
+        own_notice(work, lobby.label, f"the lobby cannot be set right while {culprit} is in", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, state, None)
     lobby = compare_rosters(work, lobby, known, people, lobby.healing.common, order.base, entry.seq)
     healing = replace(
@@ -219,8 +222,6 @@ def compare_rosters(
     No commit told us, and whoever leads may want it unseen. Who was in by entry ``common`` and is out went by entry
     ``base`` at the latest; who was let in in our half alone was never in here, and is asked in.
     """
-    if not known:  # a backup from before did not say who was in
-        return lobby
     gone, entered, marks = dict(lobby.healing.gone), dict(lobby.healing.entered), lobby.ears.marks
     for handle in people:
         if handle not in known:

@@ -111,7 +111,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
                 _met(work, current, by, author, seq, len(strangers))
             hear(work, heard)
         counts = current.ears.counts
-        if content.count > (counts.get(author) or 0):
+        if content.count > (counts.get(author) or 0) and not _said_before(current, author, signed):
             after = work.lobby(lobby.group) or current
             work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
         _filled(work, lobby.group, author, content.count)
@@ -121,6 +121,12 @@ def _may_stand(lobby: Lobby, signed: Signed, seq: int) -> bool:
     """Whether words may be at a place of our order: where their author had more of it, they came later."""
     stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
     return lobby.order is None or stand.seq < seq or not orders.has(lobby.order, stand.run, stand.seq)
+
+
+def _said_before(lobby: Lobby, author: str, signed: Signed) -> bool:
+    """Whether words are of before their author came in once more: it counts from the beginning since then."""
+    stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
+    return stand.seq < lobby.healing.entered.get(author, 0)
 
 
 def _unsaid(lobby: Lobby, author: str, identity: bytes) -> bool:

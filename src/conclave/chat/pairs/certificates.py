@@ -10,7 +10,7 @@ in. Left out: whether a certificate holds (``pki.verify``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 from conclave.chat import groups, records
 from conclave.chat.effects import PutState
@@ -41,7 +41,7 @@ def met(work: Work, handle: str, state: State, *, vouched: bool) -> bool:
     peer, name = work.peer(handle), fingerprint(_shown(handle, state))
     if name in peer.certificates:
         return False
-    known = _known(work, peer)
+    known = peer.certificates
     other = _is_other(name, known, () if known else _elsewhere(work, {handle})[handle])
     _remember(work, peer, (*(one for one in known if one != name), name))
     if other:
@@ -59,14 +59,14 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
     if changes is not None:
         signed = {*changes.updated, *(() if changes.external else (changes.committer,))}
         now = {handle: leaf for handle, leaf in now.items() if leaf in {*signed, changes.committer, *changes.added}}
-    newcomers = [handle for handle in now if handle not in was and not _known(work, work.peer(handle))]
+    newcomers = [handle for handle in now if handle not in was and not work.peer(handle).certificates]
     elsewhere = _elsewhere(work, newcomers, lobby.group) if newcomers else {}
     for handle, leaf in now.items():
         peer, name, vouched = work.peer(handle), fingerprint(groups.certificate(after, leaf)), leaf in signed
         former: tuple[bytes, ...] = ()
         if before is not None and handle in was:
             former = (fingerprint(groups.certificate(before, was[handle])),)
-        known = _known(work, peer)
+        known = peer.certificates
         other = _is_other(name, former or known, elsewhere.get(handle, ()))
         if not other or (handle == work.me and not vouched):
             continue
@@ -86,7 +86,7 @@ def shown_in(work: Work, lobby: Lobby, seq: int, before: State | None, after: St
 def went_from(work: Work, before: State, handles: Iterable[str]) -> None:
     """They are out of a lobby, or we are: should we meet again, they are known."""
     leaves = groups.roster(before)
-    unknown = [one for one in handles if one != work.me and not _known(work, work.peer(one))]
+    unknown = [one for one in handles if one != work.me and not work.peer(one).certificates]
     elsewhere = _elsewhere(work, unknown, before.group_id) if unknown else {}
     for handle in unknown:
         name = fingerprint(groups.certificate(before, leaves[handle]))
@@ -101,11 +101,6 @@ def of_several(names: Collection[bytes]) -> bytes:
 def _is_other(name: bytes, known: Collection[bytes], elsewhere: Collection[bytes]) -> bool:
     """Whether a certificate is none of those ``known``, or, where there are none, other than any shown elsewhere."""
     return name not in known if known else any(one != name for one in elsewhere)
-
-
-def _known(work: Work, peer: Peer) -> tuple[bytes, ...]:
-    """What is remembered; for a home from before, what the peer shows in the groups of the pair."""
-    return peer.certificates or tuple(fingerprint(one) for one in _held(work, peer))
 
 
 def _remember(work: Work, peer: Peer, known: tuple[bytes, ...]) -> None:
@@ -155,11 +150,3 @@ def revoked_in(work: Work, state: State | None) -> bool:
 
 def _shown(handle: str, state: State) -> bytes:
     return groups.certificate(state, groups.roster(state)[handle])
-
-
-def _held(work: Work, peer: Peer) -> Iterator[bytes]:
-    """What the peer shows in the groups that we hold, the present one last."""
-    for one in reversed(peer.groups):
-        state = work.session(one.id)
-        if state is not None:
-            yield _shown(peer.handle, state)

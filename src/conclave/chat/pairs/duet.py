@@ -238,14 +238,8 @@ def _ended_by(work: Work, handle: str) -> None:
     Posts come in order, so it had those in which it has said something; who began at once had none of ours.
     """
     peer = work.peer(handle)
-    states = {one.id: work.session(one.id) for one in peer.groups}
-    had = {one.id for one in peer.groups if not one.ours or one.answered or _renewed(states[one.id])}
-    work.keep(replace(peer, groups=tuple(replace(one, dead=one.dead or one.id in had) for one in peer.groups)))
-
-
-def _renewed(state: State | None) -> bool:
-    """Whether it has left its first epoch, as who joined commits first; homes without ``answered`` need it."""
-    return state is not None and state.number > 1
+    had = (replace(one, dead=one.dead or not one.ours or one.answered) for one in peer.groups)
+    work.keep(replace(peer, groups=tuple(had)))
 
 
 def _answered(work: Work, handle: str, group: PairGroup) -> None:

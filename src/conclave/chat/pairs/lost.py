@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from conclave.chat import delivery
-from conclave.chat.pair import Theirs
+from conclave.chat.pair import Ours, Theirs
 from conclave.chat.pairs import certificates, safety
 from conclave.chat.state import PairGroup
 from conclave.chat.work import Work
+from conclave.errors import VerificationError
 from conclave.values import replace
 from conclave.wire.delivery import Ack
 
@@ -53,6 +54,17 @@ def end(work: Work, handle: str, ended: Collection[bytes]) -> None:
     groups = in_order(work, handle, groups)
     safety.moved(work, peer, groups[0])
     work.keep(replace(work.peer(handle), groups=groups))
+
+
+def demand_way(work: Work, handle: str, group: bytes) -> None:
+    """A lobby into which ``handle`` asks us may have this id. Raises ``VerificationError`` where a pair keeps it.
+
+    No lobby has that of a group that we made; and the id of any stands in records, so that strangers know it.
+    """
+    for peer in work.peers():
+        kept = next((one for one in peer.groups if one.id == group), None)
+        if kept is not None and (kept.ours or work.peer(handle).pair.ours is not Ours.ACCEPTED):
+            raise VerificationError(f"its id is that of what you and {peer.handle} say to each other")
 
 
 def give_way(work: Work, group: bytes) -> None:

@@ -41,7 +41,7 @@ def handshake(work: Work, handle: str, shake: Handshake) -> Fate:
     certificates.met(work, handle, state, vouched=True)
     safety.renewed(work, handle, before, state)
     work.keep_session(state)
-    _keep(work, handle, replace(known, turn=True))
+    _keep(work, handle, replace(known, turn=True, answered=known.answered or known.ours))
     peer = work.peer(handle)
     latest = work.now + work.settings.update_every
     duet.due(work, peer, min(peer.updated or latest, latest))

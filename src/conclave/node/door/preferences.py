@@ -7,8 +7,7 @@ A lobby is named by its group, as its label may be another one's later. Left out
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from conclave.chat.effects import PutState
@@ -28,21 +27,14 @@ class Keep(Protocol):
 class Preferences:
     """Read once, and written whenever they change."""
 
-    def __init__(self, store: PeerStore, pump: Keep, labels: Mapping[str, bytes]) -> None:
-        """``labels`` are the lobbies' groups by what people here call them."""
+    def __init__(self, store: PeerStore, pump: Keep) -> None:
         self._pump = pump
         kept = dict(store.states(KEY)).get(KEY)
         try:
             content: dict[str, Any] = json.loads(kept) if kept else {}
         except ValueError as error:
             raise StorageError("what you prefer cannot be read", remedy="restore the home from a backup") from error
-        muted: list[str] = content.get("muted", [])
-        self.muted = frozenset(muted)
-        named = {one for one in muted if one.startswith("#")}
-        if named:  # by a home from before: whose labels these are now, they may not be later
-            self.muted = self.muted - named | {labels[one].hex() for one in named if one in labels}
-            with suppress(StorageError):  # the disk is full: at the next start
-                store.commit([self._record(self.muted)])
+        self.muted: frozenset[str] = frozenset(content.get("muted", []))
 
     async def mute(self, conversation: str, *, on: bool) -> None:
         """Ring no more for ``@handle``, or a group in hex, or again. Raises ``StorageError``."""

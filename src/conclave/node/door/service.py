@@ -58,7 +58,7 @@ class Service:
         files: Callable[[FileCommand], Awaitable[dict[str, Any]]],
         offered: Offered,
     ) -> None:
-        preferences = Preferences(store, pump, views.labels(pump.desk))
+        preferences = Preferences(store, pump)
         self._known = Known(me, pump, store, peers, directory, expelled, preferences)
         self._words = Words(self._known, offered)
         self._rooms = Rooms(self._known)

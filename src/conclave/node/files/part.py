@@ -210,16 +210,10 @@ class PartFile:
             self._open.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
 
-    def rename(self, other: PartFile) -> None:
-        """Take ``other``'s names. Raises ``OSError``."""
-        for mine, new in ((self._open, other._open), (self.path, other.path)):
-            if mine.exists():
-                mine.rename(new)
 
-
-def part_of(record: FileRecord, name: str = "") -> PartFile:
-    """The file of a record as it is on its way; ``name``: of another id (in hex) than the record's."""
-    return PartFile(Path(record.path).parent, record.offered, (name or record.id.hex())[:8])
+def part_of(record: FileRecord) -> PartFile:
+    """The file of a record as it is on its way."""
+    return PartFile(Path(record.path).parent, record.offered, record.id.hex()[:8])
 
 
 def _mebibytes(size: int) -> str:

@@ -40,19 +40,7 @@ class Records:
             except DecodeError as error:
                 log.warning("%s is left alone: %s", key, error)
                 continue
-            if key != record.key:
-                self._rename(key, record, value)
             self._remember(record)
-
-    def _rename(self, key: str, record: FileRecord, value: bytes) -> None:
-        """A record of before, when ids were made otherwise."""
-        name = key.removeprefix(PREFIX)
-        with suppress(OSError):
-            (self._folder / f"{name}.leaves").rename(self.leaves_path(record))
-        with suppress(OSError):
-            part_of(record, name).rename(part_of(record))
-        with suppress(StorageError):  # the disk is full: at the next start
-            self._store.commit([DropState(key), PutState(record.key, value)])
 
     def __iter__(self) -> Iterator[FileRecord]:
         return iter(list(self._records.values()))

@@ -122,10 +122,12 @@ def restore(
             trust=manifest.trust,
         )
         vaults.create(vault_path(folder), passphrase, content, cost=cost)
+        there = folder
         try:
-            folder.rename(home)  # in the place of an empty folder too
+            there = folder.rename(home)  # in the place of an empty folder too
             sync_folder(home.parent)
         except OSError as error:
+            there.rename(folder)
             raise StorageError(f"{home} could not be made: {error.strerror}", remedy="name another --home") from error
     return _backup(manifest)
 
