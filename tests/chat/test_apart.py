@@ -13,6 +13,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.lobby_state import Step
+from conclave.chat.words.content import Timer
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.codec import Writer
@@ -110,6 +111,17 @@ def test_words_said_before_a_newcomer_came_reach_the_half_that_asked_it_in_too()
     table.run(300)
     for name in ("burak", "cem"):
         assert "alone" in table.words(name)
+
+
+def test_words_said_under_no_timer_reach_a_half_that_set_one_shorter_than_they_were_away() -> None:
+    table = together("ayse", "burak", "cem", beside=("elif",))
+    _alone(table, leads=False)
+    table.put("burak", ev.Utter("#ops", table.random(16), Timer(600)))
+    table.run(1200, 10)
+    table.part()
+    table.run(300)
+    for name in ("ayse", "burak", "cem"):
+        assert "alone" in table.words(name), name
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -238,30 +250,45 @@ def test_what_is_to_be_given_is_kept() -> None:
     table, group = room()
     lobby = table.state("ayse", group)
     owed = {("burak", b"i" * 16): ("cem", "deniz"), ("ayse", b"j" * 16): ("cem",)}
-    lobby = replace(lobby, healing=replace(lobby.healing, apart=owed))
-    assert decode_lobby(group, encode_lobby(lobby), encode_place(lobby)).healing.apart == owed
+    posted = {("burak", b"i" * 16, "deniz"): 7}
+    gone = {("burak", b"i" * 16, "elif"): 8}
+    lobby = replace(
+        lobby,
+        healing=replace(lobby.healing, apart=owed, posted=posted | gone, handed=frozenset([("ayse", b"j" * 16)])),
+    )
+    healing = decode_lobby(group, encode_lobby(lobby), encode_place(lobby)).healing
+    assert (healing.apart, healing.posted, healing.handed) == (owed, posted, frozenset([("ayse", b"j" * 16)]))
 
 
-@pytest.mark.parametrize("by", ["cem", "zeki"], ids=["a member", "a stranger"])
-def test_words_outside_the_order_are_taken_of_members_and_of_their_authors_alone(by: str) -> None:
-    """burak lacks what deniz said; what another gives as deniz's, with a byte changed, nobody said."""
-    table, group = room("zeki")
+@pytest.mark.parametrize("author", ["deniz", "fatma"], ids=["of a member", "of a stranger"])
+@pytest.mark.parametrize("by", ["cem", "zeki"], ids=["by a member", "by a stranger"])
+def test_words_outside_the_order_are_taken_where_their_author_or_who_gives_them_is_in(by: str, author: str) -> None:
+    """burak lacks what was said; what another gives as its author's, with a byte changed, nobody said."""
+    table, group = room("zeki", "fatma")
     table.link(by, "burak")
     table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
-    identity = table.say("deniz", "#ops", "mine")
-    data = signed(table, "deniz", "#ops", "deniz", identity).encode()
+    if author == "fatma":
+        let_in(table, "ayse", "fatma")
+    identity = table.say(author, "#ops", "mine")
+    data = signed(table, author, "#ops", author, identity).encode()
     assert table.words("burak") == []
     false = data.replace(b"mine", b"mint")
     for number, one in enumerate((false, data, data), 1):
-        kind, body = pack_parcel(Handshake(group, Writer().vector([one], Writer.opaque).done()))
+        kind, body = pack_parcel(
+            Handshake(group, Writer().vector([one], Writer.opaque).vector([], Writer.text).done())
+        )
         table.put("burak", ev.Arrived(by, Post(b"newhomes", number, number, kind, body)))
-        taken = by == "cem" and one == data
+        peer = table.desks["burak"].peers.get(by)
+        assert peer is not None
+        assert peer.inbound.streams[0].last == number, "nothing waits behind it"
+        taken = one == data and (by == "cem" or author == "deniz")
         assert table.words("burak") == (["mine"] if taken else [])
-    assert table.lines("burak", "#ops")[-1].seq == 0 or by == "zeki", "it has no place by the word of one"
+    if author == "deniz":
+        assert table.lines("burak", "#ops")[-1].seq == 0, "it has no place by the word of one"
     table.drop = lambda *_: False
     table.run(60)
     assert table.words("burak") == ["mine"]
-    assert table.lines("burak", "#ops")[-1].seq > 0
+    assert table.lines("burak", "#ops")[-1].seq > 0 or author == "fatma"
 
 
 def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order() -> None:
@@ -272,7 +299,7 @@ def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order(
     lobby = replace(lobby, healing=replace(lobby.healing, orphans=(("deniz", identity),)))
     table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
     table.link("cem", "burak")
-    kind, body = pack_parcel(Handshake(group, Writer().vector([data], Writer.opaque).done()))
+    kind, body = pack_parcel(Handshake(group, Writer().vector([data], Writer.opaque).vector([], Writer.text).done()))
     table.put("burak", ev.Arrived("cem", Post(b"newhomes", 1, 1, kind, body)))
     healing = table.state("burak", group).healing
     assert (healing.orphans, healing.vouched) == ((("deniz", identity),), {})
@@ -287,10 +314,9 @@ def test_who_makes_the_others_keep_the_same_back_again_and_again_fills_nobodys_m
         lobby = replace(lobby, healing=replace(lobby.healing, apart={("deniz", identity): ("cem",)}))
         table.desks["burak"] = replace(table.desks["burak"], lobbies=table.desks["burak"].lobbies.put(group, lobby))
         table.run(3)
-        assert table.state("burak", group).healing.apart == {}
-    peer = table.desks["burak"].peers.get("cem")
-    assert peer is not None
-    assert peer.out.count == 1
+        peer = table.desks["burak"].peers.get("cem")
+        assert peer is not None
+        assert peer.out.count == 1
 
 
 @pytest.mark.parametrize("away", [False, True])

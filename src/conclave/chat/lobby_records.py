@@ -108,8 +108,11 @@ def _write_healing(w: Writer, healing: Healing) -> None:
     w.vector(sorted(healing.owed), Writer.text).vector(sorted(healing.anew), Writer.text)
     w.vector(healing.known.items(), lambda each, it: each.fixed(it[0], ID_BYTES).text(it[1][0]).opaque(it[1][1]))
     w.vector(((one, ranges) for one, ranges in healing.unseen.items() if ranges), write_ranges)
-    w.vector(((line, handles) for line, handles in healing.apart.items() if handles), write_apart)
+    apart = [(line, handles) for line, handles in healing.apart.items() if handles]
+    w.vector(apart, write_apart)
     w.vector(((one, ranges) for one, ranges in healing.untold.items() if ranges), write_ranges)
+    w.vector([healing.posted.get((*line, one), 0) for line, handles in apart for one in handles], Writer.uint64)
+    w.vector([line in healing.handed for line, _ in apart], Writer.uint8)
 
 
 def _healing(r: Reader) -> Healing:
@@ -123,7 +126,7 @@ def _healing(r: Reader) -> Healing:
         pull=r.vector(read_range),
     )
     stood = r.vector(read_place)
-    return replace(
+    healing = replace(
         healing,
         orphans=tuple(line for line, _ in stood),
         places={line: seq for line, seq in stood if seq},
@@ -137,6 +140,10 @@ def _healing(r: Reader) -> Healing:
         apart=dict(r.vector(read_apart)),
         untold=dict(r.vector(read_ranges)),
     )
+    to = [(*line, one) for line, handles in healing.apart.items() for one in handles]
+    posted = {one: number for one, number in zip(to, r.vector(Reader.uint64), strict=False) if number}
+    handed = frozenset(line for line, mark in zip(healing.apart, r.vector(Reader.flag), strict=False) if mark)
+    return replace(healing, posted=posted, handed=handed)
 
 
 def place_part(lobby: Lobby) -> tuple[Any, ...]:

@@ -183,6 +183,10 @@ class Healing:
     """Who of those who were in lacks which of these: once they are kept back, each is given them alone."""
     untold: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Who has not answered yet itself what it has of these: that there is nothing of it is another's word alone."""
+    posted: Mapping[tuple[str, bytes, str], int] = field(default_factory=dict)
+    """By which post what of these went to whom (author, id, handle): once only. Kept until it has arrived."""
+    handed: frozenset[tuple[str, bytes]] = frozenset()
+    """What of these was given us alone too: it is passed on over links, and left in no mailbox."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -195,7 +199,6 @@ class Healing:
     poor: Mapping[str, int] = field(default_factory=dict)  # who answered how often that it lacks some too
     unknown: float = 0.0  # since when the half that counts says that we were never let in there
     anew_at: float = 0.0  # when they are asked
-    posted: frozenset[tuple[str, bytes, str]] = frozenset()  # author and id of what was given, and to whom: once only
 
     def since(self, handle: str) -> int:
         """The entry behind which somebody was in for certain; 0: from the beginning, as far as we know."""
@@ -229,8 +232,6 @@ class Watch:
     ahead: Mapping[str, int] = field(
         default_factory=dict
     )  # who showed more of the order than we had, and up to where
-    strangers: Mapping[str, float] = field(default_factory=dict)
-    """Who gave us words and is no member as far as we know, and since when (UNIX seconds)."""
     source: str = ""  # of whom was fetched last
     fetching: int = 0  # last entry of the fetch under way; 0: none
     fetched: float = 0.0  # UNIX seconds of that fetch

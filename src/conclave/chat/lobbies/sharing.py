@@ -84,7 +84,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         current = work.lobby(lobby.group) or lobby
         seq = place if ordered or _may_stand(current, signed, place) else 0
-        timer = current.timer if 0 < current.timed < seq or (current.timed and not place) else 0
+        timer = current.timer if 0 < current.timed < seq else 0
         if author == work.me:
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
