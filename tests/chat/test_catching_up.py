@@ -229,11 +229,3 @@ def test_what_a_leader_that_beats_gives_to_all_but_one_comes_of_another() -> Non
     table.run(20)
     assert table.words("burak")[-1] == "and to you"
     assert not table.state("burak", table.desks["ayse"].labels["#ops"]).watch.vain[1]
-
-
-def test_whom_a_leader_let_in_that_orders_nothing_more_is_told_nothing_of_it() -> None:
-    """That something follows the place at which one came in is supposed, until the leader shows how far it is."""
-    table = together("ayse", "burak", "cem")
-    table.run(120)
-    assert not table.troubles("burak")
-    assert not table.state("burak", table.desks["ayse"].labels["#ops"]).watch.ahead

@@ -89,9 +89,8 @@ def _shown(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
             return
         rejoining.ask_again(work, head.group)
         lobby = work.lobby(head.group) or lobby
-    if handle == lobby.leader and head.seq <= order.seq < lobby.watch.ahead.get(handle, 0):
-        others = {one: at for one, at in lobby.watch.ahead.items() if one != handle}  # it was supposed, and is not so
-        lobby = replace(lobby, watch=replace(lobby.watch, ahead=others, vain=("", 0)))
+    if handle == lobby.leader and head.seq <= order.seq and lobby.watch.vain[1]:
+        lobby = replace(lobby, watch=replace(lobby.watch, vain=("", 0)))  # that there is more was only supposed
         work.keep_lobby(lobby)
     noticed(work, lobby, handle, head.seq)
     work.have(head.group)
