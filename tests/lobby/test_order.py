@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
-from conclave.lobby.order import LAST_TERM, RECENT, Order, Place
+from conclave.lobby.order import LAST_TERM, RECENT, WORDS_BYTES, Order, Place
 from conclave.values import replace
 from conclave.wire.codec import Reader
 from conclave.wire.frames import decode_frame, encode_frame
@@ -76,6 +76,8 @@ def test_lobbies_and_leaders_begin_with_different_hashes() -> None:
         ({"term": 2}, "wrong-term"),
         ({"term": 0}, "wrong-term"),
         ({"kind": EntryKind.TERM}, "wrong-term"),
+        ({"payload": bytes(WORDS_BYTES + 1)}, "too-large"),
+        ({"kind": EntryKind.TERM, "term": 2, "payload": bytes(WORDS_BYTES + 1)}, "too-large"),
     ],
 )
 def test_what_does_not_fit_is_refused(wrong: dict[str, object], reason: str) -> None:

@@ -28,6 +28,8 @@ LAST_TERM = 1 << 31
 """No honest lobby has so many leaders; whoever claims more leads nobody."""
 FAR = 1 << 40
 """How many entries more than ours a member may claim: far too few to use up ``LAST_SEQ`` by a lie."""
+WORDS_BYTES = 512 * 1024
+"""No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
         order = new_term(order, Run(entry.term, rank, entry.sender, entry.seq, entry.seq))
     elif entry.term != order.run.term or entry.kind is EntryKind.TERM:
         raise VerificationError(f"an entry of term {entry.term} in term {order.run.term}", reason="wrong-term")
+    if entry.kind is not EntryKind.COMMIT and len(entry.payload) > WORDS_BYTES:  # nothing behind it would be mailed
+        raise VerificationError(f"entry {entry.seq} is larger than any words", reason="too-large")
     encoded = encode_ordered(entry)
     doubt = (entry.seq, name_of(entry.sender, entry.number, entry.epoch, entry.kind, entry.payload))
     return replace(_extended(order, entry, encoded), doubted=(*order.doubted[1 - RECENT :], doubt)), encoded

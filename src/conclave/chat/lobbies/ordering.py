@@ -17,7 +17,7 @@ from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
-from conclave.lobby.order import Place
+from conclave.lobby.order import WORDS_BYTES, Place
 from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
 from conclave.values import replace
@@ -27,8 +27,6 @@ FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
 RENEWAL_PAUSE = 3.0
 """So long (seconds) after fresh keys a member gets no others: each commit makes those of all others come too late."""
-WORDS_BYTES = 512 * 1024
-"""No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
 
 def put_in_order(
