@@ -13,6 +13,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_state import Step
 from conclave.chat.records import decode_lobby, encode_lobby, encode_place
+from conclave.chat.words.content import ORIGINALS
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.codec import Writer
@@ -262,6 +263,19 @@ def test_words_outside_the_order_are_taken_of_members_and_of_their_authors_alone
     table.run(60)
     assert table.words("burak") == ["mine"]
     assert table.lines("burak", "#ops")[-1].seq > 0
+
+
+def test_of_more_than_is_given_at_once_nothing_is_looked_at() -> None:
+    """Three million empty ones fit one post, and each that is looked at takes its time."""
+    table, group = room()
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    data = signed(table, "deniz", "#ops", "deniz", table.say("deniz", "#ops", "mine")).encode()
+    table.link("cem", "burak")
+    for number, more in enumerate((ORIGINALS, ORIGINALS - 1), 1):
+        pieces = Writer().vector([data, *[b""] * more], Writer.opaque).done()
+        kind, body = pack_parcel(Handshake(group, pieces))
+        table.put("burak", ev.Arrived("cem", Post(b"newhomes", number, number, kind, body)))
+        assert table.words("burak") == ([] if more == ORIGINALS else ["mine"])
 
 
 def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order() -> None:

@@ -14,9 +14,10 @@ from conclave.chat.deeds import Recollect
 from conclave.chat.delivery import Fate
 from conclave.chat.lobbies import catching_up, sharing
 from conclave.chat.lobby_state import Lobby, Step
+from conclave.chat.words.content import read_originals
 from conclave.chat.work import Work
 from conclave.values import replace
-from conclave.wire.codec import Reader, Writer, decode
+from conclave.wire.codec import Writer, decode
 from conclave.wire.posts import Handshake
 
 STRANGE_SECONDS = 30.0
@@ -91,6 +92,6 @@ def given(work: Work, handle: str, words: Handshake) -> Fate:
         return Fate.DECLINED
     if handle not in (groups.roster(state) if state is not None else lobby.asked):
         return Fate.LEFT if state is not None and _behind(work, lobby, handle) else Fate.DECLINED
-    items = decode(words.message, lambda r: r.vector(Reader.opaque))
+    items = decode(words.message, read_originals)
     sharing.take(work, lobby, handle, [(0, data) for data in items], ordered=False)
     return Fate.TAKEN

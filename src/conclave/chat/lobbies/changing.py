@@ -65,9 +65,9 @@ def examine(
         author = mls.members(state)[changes.committer].identity
     if author.decode() != handle:
         raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
+    allowed.demand_in_lobby(state, staged, len(payload))  # before its reasons are read: they are some of its size
     if _reasons(staged)[1] not in (0, number):
         raise VerificationError("it has another number inside than outside")
-    allowed.demand_in_lobby(state, staged, len(payload))
     return staged
 
 
