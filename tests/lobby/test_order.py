@@ -42,6 +42,11 @@ def named(
     return orders.name_of(sender, number, epoch, kind, payload)
 
 
+def handed_in(entries: list[Ordered]) -> list[tuple[str, int]]:
+    """By whom, and under which number."""
+    return [(entry.sender, entry.number) for entry in entries]
+
+
 def where(order: Order) -> tuple[object, ...]:
     """All of an order that can be compared."""
     return (order.seq, order.hash, order.runs, order.epoch, dict(order.numbers.items()), order.recent)
@@ -162,14 +167,13 @@ def test_what_could_not_be_read_is_known_again_and_nothing_else_is_taken_for_it(
 
 def test_going_back_brings_no_number_below_none() -> None:
     order, _ = write(orders.begin(GROUP, "ayse"), 2, "burak")
-    cut = [Ordered(GROUP, 1, 3, order.hash, sender, 0, 0, EntryKind.MESSAGE, b"junk") for sender in ("burak", "cem")]
-    back = orders.rewind(take_all(order, []), 0, order.hash, 0, cut)
+    back = orders.rewind(take_all(order, []), 0, order.hash, 0, (("burak", 0), ("cem", 0)))
     assert dict(back.numbers.items()) == {"burak": 0}
 
 
 def test_an_order_that_goes_back_to_its_beginning_can_be_shown_and_a_term_can_begin_there() -> None:
     order, cut = write(orders.begin(GROUP, "ayse"), 3)
-    back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, cut)
+    back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, handed_in(cut))
     after, _ = lead(back, "burak", 1)
     for one in (back, after):
         reader = Reader(encode_frame(orders.head(one)))
@@ -179,7 +183,7 @@ def test_an_order_that_goes_back_to_its_beginning_can_be_shown_and_a_term_can_be
 def test_an_order_that_goes_back_before_the_oldest_run_that_is_known_can_be_read_again() -> None:
     order, cut = write(replace(orders.begin(GROUP, "ayse"), seq=99, runs=(Run(7, 0, "ayse", 100, 99),)), 3)
     at = orders.parting(order, Head(GROUP, 5, bytes(32), (Run(8, 0, "burak", 103, 103), order.run)))
-    back = orders.rewind(order, at, bytes(32), 0, cut)
+    back = orders.rewind(order, at, bytes(32), 0, handed_in(cut))
     reader = Reader(encode_frame(orders.head(back)))
     assert decode_frame(reader.uint8(), reader.opaque()) == orders.head(back)
 
@@ -251,7 +255,7 @@ def test_of_two_orders_exactly_one_counts_and_rewound_it_takes_the_other(common:
     assert not orders.counts_before(ours.run, theirs.run)
     at = orders.parting(ours, orders.head(theirs))
     assert at == common
-    back = orders.rewind(ours, at, shared.hash, 0, cut)
+    back = orders.rewind(ours, at, shared.hash, 0, handed_in(cut))
     assert (back.seq, back.hash, back.runs) == (shared.seq, shared.hash, shared.runs)
     again = take_all(back, [term, *more])
     assert (again.seq, again.hash, again.runs) == (theirs.seq, theirs.hash, theirs.runs)

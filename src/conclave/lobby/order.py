@@ -234,13 +234,16 @@ def same(run: Run, other: Run) -> bool:
     return (run.term, run.rank, run.leader) == (other.term, other.rank, other.leader)
 
 
-def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Ordered]) -> Order:
-    """The order as it was at entry ``seq``, of that hash, in that epoch; ``cut`` are the entries behind it."""
+def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[tuple[str, int]]) -> Order:
+    """The order as it was at entry ``seq``, of that hash, in that epoch.
+
+    ``cut`` are the entries behind it: who handed them in, under which number.
+    """
     numbers = order.numbers
-    for entry in cut:
-        known = numbers.get(entry.sender)
+    for sender, number in cut:
+        known = numbers.get(sender)
         if known is not None:
-            numbers = numbers.put(entry.sender, min(known, max(0, entry.number - 1)))
+            numbers = numbers.put(sender, min(known, max(0, number - 1)))
     kept = tuple(run for run in order.runs if run.first <= seq) or order.runs[-1:]
     # A head may name an entry from before the oldest run that we know.
     runs = tuple(replace(run, first=min(run.first, seq + 1), last=min(run.last, seq)) for run in kept)
