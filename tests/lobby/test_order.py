@@ -103,11 +103,12 @@ def test_no_order_comes_to_numbers_that_fit_no_frame() -> None:
 
 @pytest.mark.parametrize("ours", [None, replace(orders.begin(GROUP, "ayse"), seq=7)])
 def test_an_order_is_entered_where_many_more_entries_fit_a_frame(ours: Order | None) -> None:
+    now = 1 << 31  # in 2038
     most = ours.seq + orders.FAR if ours is not None else LAST_SEQ // 2
-    orders.demand_near(ours, most, most + orders.FAR)
+    orders.demand_near(ours, most, most + orders.FAR, now)
     for seq, epoch in ((most + 1, 0), (LAST_SEQ, 0), (most, most + orders.FAR + 1), (7, (1 << 64) - 2)):
         with pytest.raises(VerificationError):
-            orders.demand_near(ours, seq, epoch)
+            orders.demand_near(ours, seq, epoch, now)
 
 
 def test_no_lobby_comes_to_terms_that_fit_no_frame() -> None:

@@ -28,6 +28,8 @@ LAST_TERM = 1 << 31
 """No honest lobby has so many leaders; whoever claims more leads nobody."""
 FAR = 1 << 40
 """How many entries more than ours a member may claim: far too few to use up ``LAST_SEQ`` by a lie."""
+FIRST_EACH_SECOND = 1 << 29
+"""So many entries more a newcomer believes for each second since 1970; half of all that there are it leaves."""
 WORDS_BYTES = 512 * 1024
 """No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
@@ -196,12 +198,14 @@ def parting(ours: Order, theirs: Head) -> int:
     return -1
 
 
-def demand_near(ours: Order | None, seq: int, epoch: int) -> None:
+def demand_near(ours: Order | None, seq: int, epoch: int, now: float) -> None:
     """Raise ``VerificationError`` where no order is entered at entry ``seq``, with keys of ``epoch``.
 
-    A newcomer has no order of its own. Each epoch is begun by an entry; halves that went on alone lost some of those.
+    A newcomer has no order of its own: what it believes grows faster than any order, so that one may come in later,
+    too, wherever it began. Each epoch is begun by an entry; halves that went on alone lost some of those.
     """
-    if seq > (ours.seq + FAR if ours is not None else LAST_SEQ // 2) or epoch > seq + FAR:
+    most = LAST_SEQ // 4 + int(now) * FIRST_EACH_SECOND if ours is None else ours.seq + FAR
+    if seq > most or epoch > seq + FAR:
         raise VerificationError("no lobby comes to so many entries so soon", reason="bad-place")
 
 

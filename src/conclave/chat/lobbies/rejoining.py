@@ -134,7 +134,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
             authenticated_data=groups.write_reasons({}, number),
         )
         assert staged.epoch is not None
-        orders.demand_near(lobby.order, info.seq, staged.epoch.context.epoch)
+        orders.demand_near(lobby.order, info.seq, staged.epoch.context.epoch, work.now)
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
             raise RemoteError("it is another group, or we are not in it")
         allowed.demand_group(staged.begin(POLICY))
