@@ -141,6 +141,8 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         marks = marks.drop(handle)
         packages.taken_back(work, lobby.group, handle)
         own_notice(work, lobby.label, f"{handle} {_went(lobby, handle, why, entry.sender)}", entry.seq)
+    if (named := groups.deputies(after)) != groups.deputies(before):
+        own_notice(work, lobby.label, f"{entry.sender} set the deputies: {', '.join(named) or 'none'}", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, after, staged.changes)
     certificates.went_from(work, before, went)
     people = lobby.watch.followers
