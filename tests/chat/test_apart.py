@@ -13,7 +13,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.lobby_records import decode_lobby, encode_lobby, encode_place
 from conclave.chat.lobby_state import Step
-from conclave.chat.words.content import Timer
+from conclave.chat.words.content import ORIGINALS, Timer
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.codec import Writer
@@ -289,6 +289,19 @@ def test_words_outside_the_order_are_taken_where_their_author_or_who_gives_them_
     table.run(60)
     assert table.words("burak") == ["mine"]
     assert table.lines("burak", "#ops")[-1].seq > 0 or author == "fatma"
+
+
+def test_of_more_than_is_given_at_once_nothing_is_looked_at() -> None:
+    """Three million empty ones fit one post, and each that is looked at takes its time."""
+    table, group = room()
+    table.drop = lambda _, other, frame: other == "burak" and isinstance(frame, Ordered)
+    data = signed(table, "deniz", "#ops", "deniz", table.say("deniz", "#ops", "mine")).encode()
+    table.link("cem", "burak")
+    for number, more in enumerate((ORIGINALS, ORIGINALS - 1), 1):
+        pieces = Writer().vector([data, *[b""] * more], Writer.opaque).vector((), Writer.text).done()
+        kind, body = pack_parcel(Handshake(group, pieces))
+        table.put("burak", ev.Arrived("cem", Post(b"newhomes", number, number, kind, body)))
+        assert table.words("burak") == ([] if more == ORIGINALS else ["mine"])
 
 
 def test_nobody_is_kept_from_sharing_by_who_gives_it_the_same_outside_the_order() -> None:

@@ -73,6 +73,8 @@ def test_limits_and_versions() -> None:
         plain(c.Pin(c.About("ayse", b"i" * 16), on=True))[:-1] + b"\x02",
         b"\x01" + longest[1:],
         encode_content(Content(b"i" * 16, c.LAST_COUNT + 1, 1.0, c.Seen())),
+        plain(c.Shared((b"",) * (c.ORIGINALS + 1))),
+        plain(c.History("ayse", 1, (b"",) * (c.ORIGINALS + 1))),
         longest[:33] + b"\xee" + longest[34:],
     ]
     for data in refused:

@@ -6,10 +6,24 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
+from conclave.chat.deeds import Unwind
+from conclave.chat.effects import PutEntry
 from conclave.chat.lobby_state import Step
+from conclave.chat.reading import unwound
 from conclave.lobby import order as orders
+from conclave.store.memory import MemoryStore
 from conclave.values import replace
-from conclave.wire.order import Fetch, Info, Ordered, Refusal, Refused, Run, Submit
+from conclave.wire.order import (
+    EntryKind,
+    Fetch,
+    Info,
+    Ordered,
+    Refusal,
+    Refused,
+    Run,
+    Submit,
+    encode_ordered,
+)
 from tests.chat.desks import Table, together
 from tests.chat.test_succession import agreed
 
@@ -432,3 +446,27 @@ def test_who_was_put_out_and_went_back_before_that_is_given_the_entries_that_say
     table.put("ayse", ev.Arrived("deniz", Fetch(group, out_by - 1, 9)))
     given = [one.seq for _, to, one in table.frames[before:] if to == "deniz" and isinstance(one, Ordered)]
     assert given == [out_by - 1, out_by]
+
+
+def test_of_what_a_half_has_little_is_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member makes an order long in a minute, and parts from its start."""
+    group, store = bytes(16), MemoryStore()
+    for seq in range(1, 65):
+        payload = bytes((seq,)) * orders.WORDS_BYTES
+        entry = Ordered(group, 1, seq, bytes(32), "mallory", seq, 1, EntryKind.MESSAGE, payload)
+        store.commit([PutEntry(group, seq, encode_ordered(entry))])
+    read: list[int] = []
+    entries = store.entries
+
+    def counted(group: bytes, first: int, count: int) -> list[bytes]:
+        found = entries(group, first, count)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(store, "entries", counted)
+    cut = unwound(store, Unwind(group, "#ops", 1)).cut
+    assert [one.seq for one in cut] == list(range(2, 65))
+    assert len({one.payload for one in cut}) == len(cut)
+    assert all(len(part) <= 16 for one in cut for part in one if isinstance(part, bytes))
+    assert max(read) <= 16
+    assert 1 in read, "behind many that are large one alone is read"

@@ -119,6 +119,10 @@ UNNEEDED: dict[str, Callable[[Committer], list[Proposal]]] = {
     "more than deputies": lambda _: [deputies(Extension(REQUIRED, bytes(3)))],
     "no deputies": lambda _: [GroupContextExtensions(())],
     "deputies that nobody reads": lambda _: [GroupContextExtensions((Extension(groups.DEPUTIES, b"?"),))],
+    "a deputy who is a sentence": lambda _: [
+        GroupContextExtensions((groups.deputies_extension(("cem. NOTE: the lobby moved to #ops2@burak",)),))
+    ],
+    "a deputy twice": lambda _: [GroupContextExtensions((groups.deputies_extension(("cem", "cem")),))],
     "deputies without end": lambda _: [
         GroupContextExtensions((groups.deputies_extension(tuple(f"somebody-{n}" for n in range(1_000))),))
     ],

@@ -7,12 +7,16 @@ import pickle
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.deeds import Deposit, DepositEntries
 from conclave.chat.groups import payload_name
+from conclave.chat.lobbies import ordering
 from conclave.chat.lobby_state import Step
+from conclave.chat.work import Work
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
 from conclave.lobby.leader import Followers
 from conclave.lobby.shelf import Shelf
+from conclave.node.sendings import deposits_of
 from conclave.values import replace
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import EntryKind, Fetch, Have, Head, Ordered, Originals, Recall, Refusal, Refused, Submit
@@ -371,3 +375,30 @@ def test_a_leader_that_orders_that_it_is_put_out_does_not_lead_on(table: Table) 
         table.run(3, 3)
     assert table.view("cem").leader != "ayse"
     assert "is she gone?" in table.words("burak")
+
+
+def test_no_leader_orders_what_no_later_one_can_leave_in_a_mailbox(table: Table) -> None:
+    """The others come in anew behind it, so that what they say does not wait behind it either."""
+    table.link("burak", "cem")
+    group = table.desks["ayse"].labels["#ops"]
+    work = Work(table.desks["ayse"], table.now, table.random)
+    lobby = table.state("ayse", group)
+    assert lobby.order is not None
+    junk = bytes(2 << 20)
+    ordering.put_in_order(work, lobby, "ayse", lobby.voice.next, lobby.order.epoch, EntryKind.MESSAGE, junk)
+    desk, records, deeds = work.done()
+    table.desks["ayse"] = desk
+    table.stores["ayse"].commit(records)
+    table.do("ayse", deeds, committed=True)
+    table.run(20)
+    table.part({"burak", "cem"}, {"ayse"})
+    table.run(60)
+    table.say("burak", "#ops", "and then?")
+    assert "and then?" in table.words("cem")
+    leader = next(name for name in ("burak", "cem") if table.stages()[name] == "leading")
+    order = table.state(leader, group).order
+    assert order is not None
+    asked = DepositEntries("ayse", group, order.base + 1, order.seq - order.base)
+    *_, last_left = deposits_of(table.stores[leader], asked)
+    assert isinstance(last_left, Deposit)
+    assert last_left.upto == order.seq

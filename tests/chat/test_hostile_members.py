@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from conclave.chat import events as ev
 from conclave.chat import groups
 from conclave.chat.groups import write_stand
-from conclave.chat.lobbies.ordering import WORDS_BYTES
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import About, Content, Delete, Edit, Reaction, Term, Text, encode_content
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.lobby import order as orders
-from conclave.lobby.order import Order
+from conclave.lobby.order import WORDS_BYTES, Order
 from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire import order as f

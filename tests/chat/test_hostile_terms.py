@@ -7,13 +7,15 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.deeds import Send
 from conclave.chat.effects import Effect
+from conclave.chat.lobbies.terms import at_first
 from conclave.chat.lobby_state import Step
+from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.lobby.order import LAST_TERM, Order
 from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
-from conclave.wire.order import EntryKind, Head, Info, Ordered, Refusal, Refused, Run, Submit
+from conclave.wire.order import LAST_SEQ, EntryKind, Head, Info, Ordered, Refusal, Refused, Run, Submit
 from conclave.wire.posts import Welcome, open_post, pack_parcel
 from tests.chat.desks import Table, together
 
@@ -222,3 +224,32 @@ def test_a_half_whose_term_nobody_began_is_one_that_others_come_into(table: Tabl
     table.run(60, 2)
     for name in ("ayse", "burak", "deniz"):
         assert {"from ayse", "from burak"} <= {*table.words(name)}
+
+
+@pytest.mark.parametrize("far", ["terms", "entries"])
+def test_newcomers_come_into_a_lobby_however_far_ahead_somebody_opened_it(far: str) -> None:
+    table = Table("ayse", "burak", "cem", "mallory")
+    for one, other in (("mallory", "ayse"), ("mallory", "burak"), ("ayse", "burak")):
+        table.link(one, other)
+    group = table.lobby("mallory")
+    desk, lobby = table.desks["mallory"], table.state("mallory", group)
+    assert lobby.order is not None
+    term = at_first(Work(desk, table.now, table.random)) if far == "terms" else 1
+    last = LAST_SEQ // 4 + int(table.now) * orders.FIRST_EACH_SECOND
+    seq = last - 1 if far == "entries" else 0
+    order = replace(lobby.order, seq=seq, runs=(Run(term, 0, "mallory", 1, seq),), base=seq)
+    lobby = replace(lobby, order=order, lead=Run(term, 0, "mallory", 0, 0))
+    table.desks["mallory"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.put("mallory", ev.InviteTo("#ops", ("ayse", "burak")))
+    for name in ("ayse", "burak"):
+        table.put(name, ev.AnswerRequest("mallory", accept=True, lobby="#ops"))
+    table.wait(0.5)
+    assert table.stages() == {"mallory": "leading", "ayse": "member", "burak": "member"}
+    table.part({"ayse", "burak", "cem"}, {"mallory"})
+    table.run(60)
+    table.link("ayse", "cem")
+    table.put("ayse", ev.InviteTo("#ops", ("cem",)))
+    table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="#ops"))
+    table.run(30)
+    assert (table.view("cem").term > term, table.view("cem").seq > seq) == (True, True)
+    assert table.stages()["cem"] == "member"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
 from conclave.chat.deeds import Recollect, SendOriginals
 from conclave.chat.effects import AddLine, PutCertificate, PutState
+from conclave.chat.lobbies import sharing
 from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.lobbies.sharing import STRANGERS_MOST
 from conclave.chat.notices import LineAdded
@@ -69,6 +72,31 @@ def test_an_original_that_somebody_lacks_is_taken_with_its_authors_signature(roo
     shared(room, original)
     assert table.words("ayse") == ["mine"]
     assert table.stores["ayse"].original("#ops", "cem", identity)
+
+
+def test_what_one_message_brings_again_is_looked_for_once_among_what_is_to_be_said_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member that takes a term makes all be said again that was said since; each time all is looked through."""
+    table = room.table
+    said = [table.say("cem", "#ops", text) for text in ("two", "three", "four")]
+    originals = [signed(table, "burak", "#ops", "cem", identity).encode() for identity in said]
+    lines = [("cem", identity) for identity in said]
+    lobby = table.state("ayse", room.group)
+    lobby = replace(lobby, healing=replace(lobby.healing, orphans=(("cem", bytes(16)), *lines)))
+    table.desks["ayse"] = replace(table.desks["ayse"], lobbies=table.desks["ayse"].lobbies.put(room.group, lobby))
+    looked: list[Collection[tuple[str, bytes]]] = []
+    said_again = sharing.said_again
+
+    def counted(work: Work, group: bytes, lines: Collection[tuple[str, bytes]]) -> None:
+        looked.extend([lines] if work.me == "ayse" and lines else [])
+        said_again(work, group, lines)
+
+    monkeypatch.setattr(sharing, "said_again", counted)
+    shared(room, *originals)
+    assert [list(one) for one in looked if len(one) > 1] == [lines]
+    assert len(looked) == 2, "once more for the message itself"
+    assert table.state("ayse", room.group).healing.orphans == (("cem", bytes(16)),)
 
 
 def test_a_changed_original_is_refused(room: Room) -> None:

@@ -62,3 +62,15 @@ def test_nobody_is_said_to_be_shown_something_who_is_not_in() -> None:
     room = Room()
     room.submit(encode_content(Content(b"i" * 16, 0, 1.0, History("you", 5, ()))))
     assert "burak shows you 5 lines from before you came in" not in room.table.texts("cem", "#ops")
+
+
+def test_who_set_the_deputies_is_said() -> None:
+    """They lead before all others: whoever can make somebody one is not to do so unseen."""
+    table = together("ayse", "burak", "cem")
+    table.put("burak", ev.SetDeputies("#ops", ("cem", "burak")))
+    table.run(3)
+    table.put("cem", ev.SetDeputies("#ops", ()))
+    table.run(3)
+    for name in ("ayse", "burak", "cem"):
+        told = [one for one in table.texts(name, "#ops") if "deputies" in one]
+        assert told == ["burak set the deputies: cem, burak", "cem set the deputies: none"]

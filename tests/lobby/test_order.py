@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conclave.errors import VerificationError
 from conclave.lobby import chain
 from conclave.lobby import order as orders
-from conclave.lobby.order import LAST_TERM, RECENT, Order, Place
+from conclave.lobby.order import LAST_TERM, RECENT, WORDS_BYTES, Order, Place
 from conclave.values import replace
 from conclave.wire.codec import Reader
 from conclave.wire.frames import decode_frame, encode_frame
@@ -40,6 +40,11 @@ def named(
     payload: bytes, sender: str = "burak", number: int = 5, epoch: int = 0, kind: EntryKind = EntryKind.MESSAGE
 ) -> bytes:
     return orders.name_of(sender, number, epoch, kind, payload)
+
+
+def handed_in(entries: list[Ordered]) -> list[tuple[str, int]]:
+    """By whom, and under which number."""
+    return [(entry.sender, entry.number) for entry in entries]
 
 
 def where(order: Order) -> tuple[object, ...]:
@@ -76,6 +81,8 @@ def test_lobbies_and_leaders_begin_with_different_hashes() -> None:
         ({"term": 2}, "wrong-term"),
         ({"term": 0}, "wrong-term"),
         ({"kind": EntryKind.TERM}, "wrong-term"),
+        ({"payload": bytes(WORDS_BYTES + 1)}, "too-large"),
+        ({"kind": EntryKind.TERM, "term": 2, "payload": bytes(WORDS_BYTES + 1)}, "too-large"),
     ],
 )
 def test_what_does_not_fit_is_refused(wrong: dict[str, object], reason: str) -> None:
@@ -96,11 +103,12 @@ def test_no_order_comes_to_numbers_that_fit_no_frame() -> None:
 
 @pytest.mark.parametrize("ours", [None, replace(orders.begin(GROUP, "ayse"), seq=7)])
 def test_an_order_is_entered_where_many_more_entries_fit_a_frame(ours: Order | None) -> None:
+    now = 1 << 31  # in 2038
     most = ours.seq + orders.FAR if ours is not None else LAST_SEQ // 2
-    orders.demand_near(ours, most, most + orders.FAR)
+    orders.demand_near(ours, most, most + orders.FAR, now)
     for seq, epoch in ((most + 1, 0), (LAST_SEQ, 0), (most, most + orders.FAR + 1), (7, (1 << 64) - 2)):
         with pytest.raises(VerificationError):
-            orders.demand_near(ours, seq, epoch)
+            orders.demand_near(ours, seq, epoch, now)
 
 
 def test_no_lobby_comes_to_terms_that_fit_no_frame() -> None:
@@ -160,14 +168,13 @@ def test_what_could_not_be_read_is_known_again_and_nothing_else_is_taken_for_it(
 
 def test_going_back_brings_no_number_below_none() -> None:
     order, _ = write(orders.begin(GROUP, "ayse"), 2, "burak")
-    cut = [Ordered(GROUP, 1, 3, order.hash, sender, 0, 0, EntryKind.MESSAGE, b"junk") for sender in ("burak", "cem")]
-    back = orders.rewind(take_all(order, []), 0, order.hash, 0, cut)
+    back = orders.rewind(take_all(order, []), 0, order.hash, 0, (("burak", 0), ("cem", 0)))
     assert dict(back.numbers.items()) == {"burak": 0}
 
 
 def test_an_order_that_goes_back_to_its_beginning_can_be_shown_and_a_term_can_begin_there() -> None:
     order, cut = write(orders.begin(GROUP, "ayse"), 3)
-    back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, cut)
+    back = orders.rewind(order, 0, chain.start(GROUP, "ayse"), 0, handed_in(cut))
     after, _ = lead(back, "burak", 1)
     for one in (back, after):
         reader = Reader(encode_frame(orders.head(one)))
@@ -177,7 +184,7 @@ def test_an_order_that_goes_back_to_its_beginning_can_be_shown_and_a_term_can_be
 def test_an_order_that_goes_back_before_the_oldest_run_that_is_known_can_be_read_again() -> None:
     order, cut = write(replace(orders.begin(GROUP, "ayse"), seq=99, runs=(Run(7, 0, "ayse", 100, 99),)), 3)
     at = orders.parting(order, Head(GROUP, 5, bytes(32), (Run(8, 0, "burak", 103, 103), order.run)))
-    back = orders.rewind(order, at, bytes(32), 0, cut)
+    back = orders.rewind(order, at, bytes(32), 0, handed_in(cut))
     reader = Reader(encode_frame(orders.head(back)))
     assert decode_frame(reader.uint8(), reader.opaque()) == orders.head(back)
 
@@ -249,7 +256,7 @@ def test_of_two_orders_exactly_one_counts_and_rewound_it_takes_the_other(common:
     assert not orders.counts_before(ours.run, theirs.run)
     at = orders.parting(ours, orders.head(theirs))
     assert at == common
-    back = orders.rewind(ours, at, shared.hash, 0, cut)
+    back = orders.rewind(ours, at, shared.hash, 0, handed_in(cut))
     assert (back.seq, back.hash, back.runs) == (shared.seq, shared.hash, shared.runs)
     again = take_all(back, [term, *more])
     assert (again.seq, again.hash, again.runs) == (theirs.seq, theirs.hash, theirs.runs)

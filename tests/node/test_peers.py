@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.errors import Refused, RemoteError, UsageError, VerificationError
+from conclave.errors import NetworkError, Refused, RemoteError, UsageError, VerificationError
 from conclave.link.events import Closed
 from conclave.net.streams import LinkStream
 from conclave.node import peers as rooms
@@ -288,6 +290,35 @@ async def test_a_certificate_that_does_not_hold_by_our_clock_is_told_once() -> N
         peers.close()
     said = [notice.text[-5:] for notice in told if isinstance(notice, Trouble)]
     assert said == ["08:01", "voked", "08:05"]
+
+
+async def test_of_names_that_others_make_up_nothing_is_kept() -> None:
+    """A member may name another leader every few seconds: each is looked for, and is nobody."""
+    tasks = list[asyncio.Task[None]]()
+
+    async def dial(_: str, __: str) -> LinkStream:
+        raise NetworkError("nobody is there")
+
+    async def find(name: str) -> str:
+        return "127.0.0.1:1" if name == "burak" else ""
+
+    def spawn(dialling: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.get_running_loop().create_task(dialling))
+        return tasks[-1]
+
+    peers = rooms.Peers(
+        "ayse", dial=dial, find=find, spawn=spawn, put=lambda _: None, drained=lambda _: None, tell=lambda _: None,
+        jitter=lambda: 0.5,
+    )  # fmt: skip
+    for name in ("burak", "cem", *(f"nobody-{number}" for number in range(50))):
+        peers.want(name, True)
+        await asyncio.sleep(0)
+        peers.want(name, name == "cem")
+    assert set(peers._peers) == {"burak", "cem"}
+    _, left = await asyncio.wait(tasks[2:], timeout=5)
+    assert not left, "nor do they rest until it is time to look again"
+    peers.close()
+    await asyncio.wait(tasks)
 
 
 async def test_a_new_revocation_list_cuts_an_open_link(tmp_path: Path) -> None:

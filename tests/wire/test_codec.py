@@ -71,6 +71,7 @@ def test_nothing_is_read_past_a_vector() -> None:
         lambda r: r.opaque(3),
         lambda r: r.text(3),
         lambda r: r.vector(Reader.uint8, 3),
+        lambda r: r.vector(Reader.uint8, most=3),
         lambda r: r.fixed(6),
         lambda r: r.vector(lambda _: None),
     ],

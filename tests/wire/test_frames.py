@@ -19,6 +19,7 @@ from conclave.wire.link import Close, CloseReason
 from conclave.wire.order import (
     BOXES,
     LAST_SEQ,
+    ORIGINALS,
     RUNS,
     Boxes,
     EntryKind,
@@ -118,6 +119,14 @@ def test_a_flag_is_nought_or_one() -> None:
 def test_a_leader_tells_of_so_many_mailboxes_at_most() -> None:
     for many, bearable in ((BOXES, True), (BOXES + 1, False)):
         sent = Boxes(b"g" * 16, 1, tuple((f"m{number}", 1, 2) for number in range(many)))
+        with contextlib.nullcontext() if bearable else pytest.raises(DecodeError):
+            assert read(encode_frame(sent)) == sent
+
+
+def test_an_answer_has_so_many_signed_words_at_most() -> None:
+    """Each is looked at: three million empty ones are as long as one protected message."""
+    for many, bearable in ((ORIGINALS, True), (ORIGINALS + 1, False)):
+        sent = Originals(b"g" * 16, 1, 3, ((2, b""),) * many, whole=True)
         with contextlib.nullcontext() if bearable else pytest.raises(DecodeError):
             assert read(encode_frame(sent)) == sent
 

@@ -1,8 +1,9 @@
 """What a commit of a conversation may hold, and how large what it brings: MLS allows far more than is needed here.
 
 A commit that ends the group, needs a key that some lack, or makes everything that follows large is open to any member
-there. All judge alike, by the commit alone: whoever went by what it has itself would part from the others. Left out:
-whose a commit is and whether it follows (``chat.lobbies.changing``, ``chat.pairs.renewing``).
+there, and a group that is made large to whoever makes it. All judge alike, by the commit or the group alone: whoever
+went by what it has itself would part from the others. Left out: whose a commit is and whether it follows
+(``chat.lobbies.changing``, ``chat.pairs.renewing``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ LEAF_BYTES = 4 * 1024
 PACKAGE_BYTES = 2 * LEAF_BYTES
 """A key package is a leaf with one more key and a signature."""
 SPARE_LEAVES = 16
-"""Above what a commit needs: a secret for each member at most, what it proposes, and why."""
+"""Above what a commit needs: a secret for each member at most, what it proposes, and why; above a group, its keys."""
+PAIR_BYTES = LEAF_BYTES * (SPARE_LEAVES + 2)
+"""What begins a group of two."""
 
 _OF_MEMBERS = (mls.Add, mls.Remove, mls.GroupContextExtensions)
 _FROM_OUTSIDE = (mls.ExternalInit, mls.Remove)
@@ -70,6 +73,19 @@ def demand_in_pair(staged: Staged) -> None:
     if commit.proposals or commit.path is None:
         raise VerificationError("it is more than fresh keys", reason="not-allowed")
     _demand_leaf(commit.path.leaf.encoded)
+
+
+def demand_group(state: State) -> None:
+    """A group that others made is no larger than who is in accounts for. Raises ``VerificationError``.
+
+    It is given to everybody who comes in later, by people who did not make it.
+    """
+    epoch = state.epoch
+    for _, leaf in epoch.tree.members():
+        _demand_leaf(leaf.encoded)
+    size = len(epoch.tree.encode()) + len(epoch.context.confirmed_transcript_hash)
+    if size > LEAF_BYTES * (SPARE_LEAVES + len(epoch.roster)):
+        raise VerificationError("the group is larger than who is in accounts for", reason="too-large")
 
 
 def demand_context(extensions: tuple[Extension, ...]) -> None:

@@ -6,11 +6,13 @@ that a peer sends can make ``step`` raise. Conversations are named as people wri
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from conclave.chat.state import Judges, Own
 from conclave.chat.words.content import About, Body
 from conclave.values import dataclass
 from conclave.wire.frames import Frame
-from conclave.wire.order import Ordered
+from conclave.wire.order import EntryKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,20 @@ class Mailed:
     device: str = ""
 
 
+class Cut(NamedTuple):
+    """An entry of a half that may lose: what it holds, and all of it, by their names alone.
+
+    A name is as ``groups.payload_name`` gives it.
+    """
+
+    seq: int
+    sender: str
+    number: int
+    kind: EntryKind
+    payload: bytes
+    entry: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Unwound:
     """What the store has behind entry ``common``, whose hash is ``hash``.
@@ -152,7 +168,7 @@ class Unwound:
     group: bytes
     common: int
     hash: bytes
-    cut: tuple[Ordered, ...]
+    cut: tuple[Cut, ...]
     lines: tuple[tuple[str, bytes, int], ...]
 
 

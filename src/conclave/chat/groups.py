@@ -23,7 +23,7 @@ from conclave.pki.names import device_number
 from conclave.pki.verify import claimed_identity
 from conclave.values import dataclass, field
 from conclave.wire.codec import Reader, Writer, decode
-from conclave.wire.limits import HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
+from conclave.wire.limits import HANDLE, HANDLE_BYTES, HASH_BYTES, ID_BYTES, TEXT_BYTES
 from conclave.wire.order import Run
 
 DEPUTIES = 0xF0C1
@@ -46,10 +46,16 @@ def deputies_extension(deputies: tuple[str, ...]) -> Extension:
 
 
 def read_deputies(extensions: tuple[Extension, ...]) -> tuple[str, ...]:
-    """The deputies that a group context names. Raises ``DecodeError`` where it does not, or has anything else."""
+    """The deputies that a group context names, each once: people are shown them.
+
+    Raises ``DecodeError`` where it names none so, or has anything else.
+    """
     if [one.type for one in extensions] != [DEPUTIES]:
         raise DecodeError("a group's extensions are its deputies, and nothing else")
-    return decode(extensions[0].data, lambda r: r.vector(_handle, _DEPUTIES_BYTES))
+    named = decode(extensions[0].data, lambda r: r.vector(_handle, _DEPUTIES_BYTES, DEPUTIES_MOST))
+    if len(set(named)) < len(named) or not all(HANDLE.fullmatch(one) for one in named):
+        raise DecodeError("a group's deputies are handles, each once")
+    return named
 
 
 def spoilt(state: State) -> bool:

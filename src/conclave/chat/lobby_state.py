@@ -269,9 +269,9 @@ class Watch:
     claims: Mapping[str, int] = field(default_factory=dict)  # who shows a term that we do not believe of one
     turn: tuple[str, float] = ("", 0.0)  # who is coming in from another half, and until when it is waited for
     queue: tuple[str, ...] = ()  # who wants in next
-    renewed: Mapping[str, float] = field(default_factory=dict)  # whose commit that changed nobody but it came when
     vain: tuple[str, int] = ("", 0)  # which leader gave nothing of what it shows, and how often it was asked for it
     shows: Mapping[str, Shows] = field(default_factory=dict)  # who shows whom what was said before
+    committed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # whose latest commits were ordered when
 
 
 class Mailed(NamedTuple):

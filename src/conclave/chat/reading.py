@@ -10,15 +10,19 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from conclave.chat.deeds import Recollect, SendOriginals, Unwind
-from conclave.chat.events import Recollected, Unwound
+from conclave.chat.events import Cut, Recollected, Unwound
+from conclave.chat.groups import payload_name
 from conclave.chat.words.content import NEVER, Body, Edit, Offer, Text, decode_content
 from conclave.chat.words.originals import Signed, read_kept
 from conclave.errors import DecodeError
 from conclave.lobby import chain
 from conclave.mls.group import read_original
-from conclave.wire.order import LAST_SEQ, Ordered, Originals, decode_ordered
+from conclave.wire.order import LAST_SEQ, Originals, decode_ordered
 
-READ_ENTRIES = 256
+READ_ENTRIES = 16
+"""So many entries are read at once ..."""
+READ_BYTES = 1024 * 1024
+"""... and one alone behind those that were larger together."""
 ORIGINALS_BYTES = 256 * 1024
 """Signed words in one frame, about."""
 READ_LINES = 128
@@ -68,15 +72,21 @@ def unwound(store: Store, asked: Unwind) -> Unwound:
     """What there is behind the common entry. Raises ``StorageError``."""
     before = store.entries(asked.group, asked.common, 1) if asked.common else []
     digest = chain.link(before[0]) if before and decode_ordered(before[0]).seq == asked.common else b""
-    cut: list[Ordered] = []
-    first = asked.common + 1
-    while True:
-        read = [decode_ordered(entry) for entry in store.entries(asked.group, first, READ_ENTRIES)]
-        cut += read
-        if len(read) < READ_ENTRIES:
-            break
-        first = read[-1].seq + 1
-    return Unwound(asked.group, asked.common, digest, tuple(cut), tuple(_lines(store, asked)))
+    cut = tuple(_cut(store, asked.group, asked.common + 1))
+    return Unwound(asked.group, asked.common, digest, cut, tuple(_lines(store, asked)))
+
+
+def _cut(store: Store, group: bytes, first: int) -> Iterator[Cut]:
+    """All entries from ``first`` on, a few at once: the order of a half may be longer than memory."""
+    count = READ_ENTRIES
+    while read := store.entries(group, first, count):
+        for encoded in read:
+            entry = decode_ordered(encoded)
+            yield Cut(
+                entry.seq, entry.sender, entry.number, entry.kind, payload_name(entry.payload), payload_name(encoded)
+            )
+            first = entry.seq + 1
+        count = 1 if sum(map(len, read)) > READ_BYTES else READ_ENTRIES
 
 
 def _lines(store: Store, asked: Unwind) -> Iterator[tuple[str, bytes, int]]:

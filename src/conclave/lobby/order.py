@@ -28,6 +28,10 @@ LAST_TERM = 1 << 31
 """No honest lobby has so many leaders; whoever claims more leads nobody."""
 FAR = 1 << 40
 """How many entries more than ours a member may claim: far too few to use up ``LAST_SEQ`` by a lie."""
+FIRST_EACH_SECOND = 1 << 29
+"""So many entries more a newcomer believes for each second since 1970; half of all that there are it leaves."""
+WORDS_BYTES = 512 * 1024
+"""No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ def take(order: Order, entry: Ordered) -> tuple[Order, bytes]:
         order = new_term(order, Run(entry.term, rank, entry.sender, entry.seq, entry.seq))
     elif entry.term != order.run.term or entry.kind is EntryKind.TERM:
         raise VerificationError(f"an entry of term {entry.term} in term {order.run.term}", reason="wrong-term")
+    if entry.kind is not EntryKind.COMMIT and len(entry.payload) > WORDS_BYTES:  # nothing behind it would be mailed
+        raise VerificationError(f"entry {entry.seq} is larger than any words", reason="too-large")
     encoded = encode_ordered(entry)
     doubt = (entry.seq, name_of(entry.sender, entry.number, entry.epoch, entry.kind, entry.payload))
     return replace(_extended(order, entry, encoded), doubted=(*order.doubted[1 - RECENT :], doubt)), encoded
@@ -192,12 +198,14 @@ def parting(ours: Order, theirs: Head) -> int:
     return -1
 
 
-def demand_near(ours: Order | None, seq: int, epoch: int) -> None:
+def demand_near(ours: Order | None, seq: int, epoch: int, now: float) -> None:
     """Raise ``VerificationError`` where no order is entered at entry ``seq``, with keys of ``epoch``.
 
-    A newcomer has no order of its own. Each epoch is begun by an entry; halves that went on alone lost some of those.
+    A newcomer has no order of its own: what it believes grows faster than any order, so that one may come in later,
+    too, wherever it began. Each epoch is begun by an entry; halves that went on alone lost some of those.
     """
-    if seq > (ours.seq + FAR if ours is not None else LAST_SEQ // 2) or epoch > seq + FAR:
+    most = LAST_SEQ // 4 + int(now) * FIRST_EACH_SECOND if ours is None else ours.seq + FAR
+    if seq > most or epoch > seq + FAR:
         raise VerificationError("no lobby comes to so many entries so soon", reason="bad-place")
 
 
@@ -230,13 +238,16 @@ def same(run: Run, other: Run) -> bool:
     return (run.term, run.rank, run.leader) == (other.term, other.rank, other.leader)
 
 
-def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[Ordered]) -> Order:
-    """The order as it was at entry ``seq``, of that hash, in that epoch; ``cut`` are the entries behind it."""
+def rewind(order: Order, seq: int, digest: bytes, epoch: int, cut: Iterable[tuple[str, int]]) -> Order:
+    """The order as it was at entry ``seq``, of that hash, in that epoch.
+
+    ``cut`` are the entries behind it: who handed them in, under which number.
+    """
     numbers = order.numbers
-    for entry in cut:
-        known = numbers.get(entry.sender)
+    for sender, number in cut:
+        known = numbers.get(sender)
         if known is not None:
-            numbers = numbers.put(entry.sender, min(known, max(0, entry.number - 1)))
+            numbers = numbers.put(sender, min(known, max(0, number - 1)))
     kept = tuple(run for run in order.runs if run.first <= seq) or order.runs[-1:]
     # A head may name an entry from before the oldest run that we know.
     runs = tuple(replace(run, first=min(run.first, seq + 1), last=min(run.last, seq)) for run in kept)

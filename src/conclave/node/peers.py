@@ -109,11 +109,14 @@ class Peers:
             known.link.send_encoded(frame)
 
     def want(self, peer: str, wanted: bool) -> None:  # noqa: FBT001
-        """Dial ``peer`` until linked, or dial no more."""
+        """Dial ``peer`` until linked, or dial no more: of whom nothing came to be known nothing is kept."""
         known = self._known(peer)
         known.wanted = wanted
         if wanted:
             self._start(peer, known)
+        elif not (known.link or known.hint or known.left or known.lost or known.troubled or known.asked.locked()):
+            del self._peers[peer]  # others name whom they like
+            known.stirred.set()
 
     def hold(self, held: bool) -> None:  # noqa: FBT001
         """Stop or resume reading from every link."""

@@ -129,8 +129,8 @@ class Reader:
         except UnicodeDecodeError as error:
             raise DecodeError("text is not UTF-8") from error
 
-    def vector(self, item: Callable[[Reader], T], limit: int = VARINT_MAX) -> tuple[T, ...]:
-        """A ``T x<V>`` of at most ``limit`` bytes: items until the announced bytes are used up exactly."""
+    def vector(self, item: Callable[[Reader], T], limit: int = VARINT_MAX, most: int = VARINT_MAX) -> tuple[T, ...]:
+        """A ``T x<V>`` of at most ``limit`` bytes and ``most`` items, which use up the announced bytes exactly."""
         size = self.varint()
         if size > limit:
             raise DecodeError(f"{size} bytes announced, at most {limit} allowed")
@@ -138,8 +138,10 @@ class Reader:
             raise DecodeError(f"{size} bytes wanted, {self._end - self._at} left")
         whole_end, self._end = self._end, self._at + size
         try:
-            items = []
+            items: list[T] = []
             while self._at < self._end:
+                if len(items) == most:
+                    raise DecodeError(f"more than {most} items")
                 before = self._at
                 items.append(item(self))
                 if self._at == before:

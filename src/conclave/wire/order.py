@@ -22,6 +22,8 @@ LAST_SEQ = 1 << 62
 """No honest order comes so far; numbers behind it would fit neither a store nor, in the end, a frame."""
 BOXES = 64
 """Mailboxes at most of which a leader tells."""
+ORIGINALS = 1024
+"""Signed words in one frame at most; each is looked at, and verified."""
 BOXES_SINCE = 2
 """The version of the link's protocol from which on it is told of them: an older peer would end the link."""
 OWN_SINCE = 2
@@ -244,10 +246,7 @@ def _box(r: Reader) -> tuple[str, int, int]:
 
 
 def _boxes(r: Reader) -> tuple[tuple[str, int, int], ...]:
-    items = r.vector(_box, BOXES * (1 + HANDLE_BYTES + 16))
-    if len(items) > BOXES:
-        raise DecodeError(f"{len(items)} mailboxes, at most {BOXES} are told of")
-    return items
+    return r.vector(_box, BOXES * (1 + HANDLE_BYTES + 16), BOXES)
 
 
 def _ordered(r: Reader) -> Ordered:
@@ -269,7 +268,9 @@ DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {
     Kind.ASK_INFO: lambda r: AskInfo(r.fixed(ID_BYTES)),
     Kind.INFO: lambda r: Info(r.fixed(ID_BYTES), *read_place(r), r.opaque(PAYLOAD_BYTES)),
     Kind.RECALL: _recall,
-    Kind.ORIGINALS: lambda r: Originals(r.fixed(ID_BYTES), *_between(r), r.vector(_item, PAYLOAD_BYTES), r.flag()),
+    Kind.ORIGINALS: lambda r: Originals(
+        r.fixed(ID_BYTES), *_between(r), r.vector(_item, PAYLOAD_BYTES, ORIGINALS), r.flag()
+    ),
     Kind.BOXES: lambda r: Boxes(r.fixed(ID_BYTES), r.uint32(), _boxes(r)),
 }
 """What ``wire.frames`` adds to its own table."""

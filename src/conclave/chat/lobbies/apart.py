@@ -15,7 +15,7 @@ from conclave.chat.deeds import Recollect
 from conclave.chat.delivery import Fate
 from conclave.chat.lobbies import sharing
 from conclave.chat.lobby_state import Lobby
-from conclave.chat.words.content import decode_content
+from conclave.chat.words.content import decode_content, read_originals
 from conclave.chat.work import Work
 from conclave.errors import RemoteError
 from conclave.values import replace
@@ -104,7 +104,7 @@ def given(work: Work, handle: str, words: Handshake) -> Fate:
     if lobby is None or not lobby.follows:
         return Fate.DECLINED
     people = groups.roster(state) if state is not None else lobby.asked
-    items, to = decode(words.message, lambda r: (r.vector(Reader.opaque), r.vector(_handle)))
+    items, to = decode(words.message, lambda r: (read_originals(r), r.vector(_handle)))
     lines = {data: line for data in items if (line := _line(work, lobby, data)) is not None}
     if handle not in people:
         others = {*people} - {work.me}

@@ -65,9 +65,9 @@ def examine(
         author = mls.members(state)[changes.committer].identity
     if author.decode() != handle:
         raise VerificationError(f"it is {author.decode()}'s", reason="not-a-member")
+    allowed.demand_in_lobby(state, staged, len(payload))  # before its reasons are read: they are some of its size
     if _reasons(staged)[1] not in (0, number):
         raise VerificationError("it has another number inside than outside")
-    allowed.demand_in_lobby(state, staged, len(payload))
     return staged
 
 
@@ -142,6 +142,8 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         marks = marks.drop(handle)
         packages.taken_back(work, lobby.group, handle)
         own_notice(work, lobby.label, f"{handle} {_went(lobby, handle, why, entry.sender)}", entry.seq)
+    if (named := groups.deputies(after)) != groups.deputies(before):
+        own_notice(work, lobby.label, f"{entry.sender} set the deputies: {', '.join(named) or 'none'}", entry.seq)
     certificates.shown_in(work, lobby, entry.seq, before, after, staged.changes)
     certificates.went_from(work, before, went)
     people = lobby.watch.followers

@@ -81,8 +81,10 @@ def _stage(work: Work, state: State, proposals: list[Proposal], data: bytes) -> 
         if len(adds) < 2 or not all(_fits(work, state, one) for one in adds):
             raise
     else:
-        if len(adds) < 2 or len(staged.message) <= PAYLOAD_BYTES:
+        if max(len(staged.message), len(staged.welcome)) <= PAYLOAD_BYTES:
             return staged
+        if len(adds) < 2:
+            raise LocalError("it is too large for others to read")
     # They are too many for one entry; or two have a key in common: the other fits no more once the first is in.
     fewer = adds[: len(adds) // 2]
     return _stage(work, state, [one for one in proposals if one not in adds or one in fewer], data)

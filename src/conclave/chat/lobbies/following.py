@@ -134,12 +134,12 @@ def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
 def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationError) -> None:
     """The leader, or whom we asked, shows what does not follow what we have."""
     work.trouble(handle, f"{lobby.label}: {error}", "order" if error.reason == "forked" else "")
-    if handle != lobby.leader or error.reason not in ("forked", "wrong-term"):
+    if handle != lobby.leader or error.reason not in ("forked", "wrong-term", "too-large"):
         return
     if lobby.healing.step is Step.ENTER:
         rejoining.ask_again(work, lobby.group)  # it showed something else where our commit stands, maybe
-    elif error.reason == "wrong-term":
-        healing.too_late(work, lobby, handle)  # it follows what we have, by a term that nobody began
+    elif error.reason != "forked":
+        healing.too_late(work, lobby, handle)  # it follows what we have, by what we never take
     elif lobby.healing.step is Step.SOUND:
         healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
 

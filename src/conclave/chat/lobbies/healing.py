@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from conclave.chat import groups
 from conclave.chat.deeds import Unwind
 from conclave.chat.effects import CutEntries, UnplaceLines
+from conclave.chat.events import Cut
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
@@ -152,7 +153,7 @@ def unwound(
     group: bytes,
     common: int,
     digest: bytes,
-    cut: Sequence[Ordered],
+    cut: Sequence[Cut],
     lines: Sequence[tuple[str, bytes, int]],
 ) -> None:
     """What we had behind the last common entry is known."""
@@ -163,7 +164,8 @@ def unwound(
         work.deed(Unwind(group, lobby.label, lobby.healing.common))  # a better order came between: look again
         return
     digest = digest or dict(lobby.order.recent).get(common, b"")
-    order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, cut)
+    handed = ((one.sender, one.number) for one in cut)
+    order = orders.rewind(lobby.order, common, digest or lobby.order.hash, lobby.order.epoch, handed)
     said = [(author, identity) for author, identity, _ in lines]
     orphans = lobby.healing.orphans
     both = (*said, *orphans) if lobby.healing.forked else (*orphans, *said)  # as they were said
@@ -183,7 +185,7 @@ def unwound(
     other = common <= lobby.order.base or any(entry.kind is EntryKind.COMMIT for entry in cut)
     forked = lobby.healing.forked or other or not digest
     step = Step.REJOIN if forked else Step.SOUND
-    ours = {entry_name(one): (work.me, b"") for one in cut if (one.kind, one.sender) == (EntryKind.TERM, work.me)}
+    ours = {one.entry: (work.me, b"") for one in cut if (one.kind, one.sender) == (EntryKind.TERM, work.me)}
     known = {**lobby.healing.known, **_known(cut, lines), **timers.known(lobby, cut), **ours}
     known = dict(list(known.items())[-KNOWN_MOST:])
     pull, had = lacks.until(lobby.healing.pull, common), lobby.healing.had
@@ -224,15 +226,13 @@ def entry_name(entry: Ordered) -> bytes:
     return groups.payload_name(encode_ordered(entry))
 
 
-def _known(cut: Sequence[Ordered], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
+def _known(cut: Sequence[Cut], lines: Sequence[tuple[str, bytes, int]]) -> dict[bytes, tuple[str, bytes]]:
     """What was opened already, and cannot be opened again where another leader orders the same ciphertext.
 
     Several lines may have a place: those of others were shared there.
     """
     at = {(seq, author): identity for author, identity, seq in lines}
-    return {
-        groups.payload_name(entry.payload): (entry.sender, at.get((entry.seq, entry.sender), b"")) for entry in cut
-    }
+    return {one.payload: (one.sender, at.get((one.seq, one.sender), b"")) for one in cut}
 
 
 def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:

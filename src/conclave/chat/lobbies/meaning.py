@@ -28,7 +28,7 @@ SHOWN_KEPT_SECONDS = 86_400.0
 
 def theirs(work: Work, group: bytes, heard: Heard) -> None:
     """What somebody else said in a lobby."""
-    sharing.said_again(work, group, heard.author, heard.content.id)
+    sharing.said_again(work, group, [(heard.author, heard.content.id)])
     lobby = work.lobby(group)
     if hear(work, replace(heard, timer=lobby.timer if lobby is not None and lobby.timed else 0)):
         words(work, group, heard.seq)
@@ -38,7 +38,7 @@ def theirs(work: Work, group: bytes, heard: Heard) -> None:
 
 def ours(work: Work, group: bytes, heard: Heard) -> None:
     """What we said has its place; to history it was told when we said it."""
-    sharing.said_again(work, group, work.me, heard.content.id)
+    sharing.said_again(work, group, [(work.me, heard.content.id)])
     if heard.content.count:
         words(work, group, heard.seq)
     timers.hold(work, group, heard.content)

@@ -172,7 +172,8 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         if state.group_id != welcome.group or handle not in groups.roster(state):
             raise VerificationError("it is for another lobby, or of somebody who is not in")
         allowed.demand_context(state.epoch.context.extensions)
-        orders.demand_near(lobby.order, welcome.seq, state.number)
+        allowed.demand_group(state)
+        orders.demand_near(lobby.order, welcome.seq, state.number, work.now)
         if not terms.welcome(work, lobby, handle, welcome.runs[0].term):
             raise VerificationError("no lobby comes to so many terms so soon", reason="bad-term")
         if welcome.runs[0].leader == work.me:  # who leads ordered what lets us in

@@ -115,7 +115,7 @@ def _again(work: Work, lobby: Lobby, entry: Ordered, error: RemoteError) -> bool
         timers.set_in_lobby(work, lobby, author, Timer(int.from_bytes(said)), entry.seq)
     elif said:
         work.place_line(lobby.label, author, said, entry.seq)
-        sharing.said_again(work, lobby.group, author, said)
+        sharing.said_again(work, lobby.group, [(author, said)])
     return True
 
 

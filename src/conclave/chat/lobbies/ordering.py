@@ -17,7 +17,7 @@ from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
 from conclave.lobby import leader as core
 from conclave.lobby import order as orders
-from conclave.lobby.order import Place
+from conclave.lobby.order import WORDS_BYTES, Place
 from conclave.mls import group as mls
 from conclave.mls.group import Envelope, Staged
 from conclave.values import replace
@@ -25,10 +25,9 @@ from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
 FRESH_EPOCHS = 2
 """Words of so many epochs before the present one are ordered still: members keep the keys of one more."""
-RENEWAL_PAUSE = 3.0
-"""So long (seconds) after fresh keys a member gets no others: each commit makes those of all others come too late."""
-WORDS_BYTES = 512 * 1024
-"""No honest words are longer, those that share others' neither; much longer ones fit no envelope."""
+COMMITS_PAUSE = 3.0
+"""In so long (seconds) a member gets no more commits than words may be late by, nor fresh keys behind another: each
+makes those of all others come too late, and in the end their words."""
 
 
 def put_in_order(
@@ -101,17 +100,21 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
             return
         if anew and not staged.changes.external:
             return
-        changes, watch = staged.changes, lobby.watch
-        if not changes.added and set(changes.removed) <= {changes.replaced}:
-            lately = {one: at for one, at in watch.renewed.items() if abs(work.now - at) < RENEWAL_PAUSE}
-            if handle in lately:
-                _refuse(work, handle, submit, state.number, Refusal.STALE)
-                return
-            lobby = replace(lobby, watch=replace(watch, renewed={**lately, handle: work.now}))
+        lately = {one: _lately(work, at) for one, at in lobby.watch.committed.items() if _lately(work, at)}
+        changes, times = staged.changes, lately.get(handle, ())
+        alone = not changes.added and set(changes.removed) <= {changes.replaced}
+        if len(times) >= (1 if alone else FRESH_EPOCHS):
+            _refuse(work, handle, submit, 0, Refusal.STALE)  # of no epoch: whom it lets in is not doubted for it
+            return
+        lobby = replace(lobby, watch=replace(lobby.watch, committed={**lately, handle: (*times, work.now)}))
     lobby = healing.followed(lobby, handle)
     put_in_order(
         work, lobby, handle, submit.number, submit.epoch, submit.kind, submit.payload, staged
     )  # fmt: skip
+
+
+def _lately(work: Work, times: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(at for at in times if abs(work.now - at) < COMMITS_PAUSE)
 
 
 def _refuse(work: Work, handle: str, submit: Submit, epoch: int, reason: Refusal) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from conclave.chat import groups
+from conclave.chat import allowed, groups
 from conclave.chat.deeds import Send, Unwind
 from conclave.chat.effects import DropEntries
 from conclave.chat.hearing import own_notice
@@ -27,6 +27,7 @@ from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Policy
 from conclave.values import replace
+from conclave.wire.limits import PAYLOAD_BYTES
 from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Refusal, Refused
 
 POLICY = Policy(lifetimes_at_join=False)
@@ -107,6 +108,9 @@ def info_asked(work: Work, handle: str, frame: AskInfo) -> None:
     watch = replace(lobby.watch, turn=(turn, until), queue=tuple(queue))
     work.keep_lobby(followed(replace(lobby, watch=watch), handle))
     data = mls.group_info(state, random=work.random, external_pub=True)
+    if len(data) > PAYLOAD_BYTES:  # nobody reads that: the link would end each time that it is asked for
+        work.trouble(work.me, f"{lobby.label} is too large for {handle} to come in again")
+        return
     send(work, handle, Info(frame.group, lobby.order.seq, lobby.order.hash, lobby.order.runs, data))
 
 
@@ -130,9 +134,10 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
             authenticated_data=groups.write_reasons({}, number),
         )
         assert staged.epoch is not None
-        orders.demand_near(lobby.order, info.seq, staged.epoch.context.epoch)
+        orders.demand_near(lobby.order, info.seq, staged.epoch.context.epoch, work.now)
         if staged.epoch.context.group_id != info.group or staged.changes.replaced is None:
             raise RemoteError("it is another group, or we are not in it")
+        allowed.demand_group(staged.begin(POLICY))
     except ConclaveError as error:
         work.trouble(handle, f"{lobby.label} could not be entered again: {error}")
         return

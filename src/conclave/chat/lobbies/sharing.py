@@ -8,7 +8,7 @@ signed messages, and history takes each once. Left out: what is asked of the hal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
@@ -80,6 +80,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
     their author stood. At place 0 they are outside the order: some alone have them.
     """
     strangers: set[str] = set()
+    again: list[tuple[str, bytes]] = []
     for place, author, content, signed in believed(work, lobby, by, items):
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         current = work.lobby(lobby.group) or lobby
@@ -89,7 +90,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
                 work.mark_line(lobby.label, content.id, Status.SENT, seq)
-                said_again(work, lobby.group, author, content.id)
+                again.append((author, content.id))
                 if isinstance(content.body, Delete):
                     _taken_back(work, lobby.group, content.body.id)
             elif place:
@@ -98,7 +99,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         if (author, content.id) in current.healing.orphans:
             work.place_line(lobby.label, author, content.id, seq)
             if ordered:
-                said_again(work, lobby.group, author, content.id)
+                again.append((author, content.id))
             elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
@@ -114,6 +115,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             after = work.lobby(lobby.group) or current
             work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
         _filled(work, lobby.group, author, content.count)
+    said_again(work, lobby.group, again)
 
 
 def _may_stand(lobby: Lobby, signed: Signed, seq: int) -> bool:
@@ -150,7 +152,7 @@ def _taken_back(work: Work, group: bytes, identity: bytes) -> None:
     work.mark_line(lobby.label, identity, Status.SENT)
     voice = without(work, lobby, lambda one: one.id == identity)
     work.keep_lobby(replace(lobby, voice=replace(voice, sent=0)), reworded=True)
-    said_again(work, group, work.me, identity)
+    said_again(work, group, [(work.me, identity)])
 
 
 def meet(work: Work, lobby: Lobby, by: str, author: str, seq: int, strangers: set[str]) -> None:
@@ -180,23 +182,28 @@ def _filled(work: Work, group: bytes, author: str, count: int) -> None:
         work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=gaps.filled(lobby.ears.gaps, author, count))))
 
 
-def said_again(work: Work, group: bytes, author: str, identity: bytes) -> None:
-    """Something of a half that lost has its place in the order that counts."""
+def said_again(work: Work, group: bytes, lines: Collection[tuple[str, bytes]]) -> None:
+    """These of a half that lost, if they are, have their place in the order that counts.
+
+    All of one message at once: there may be many more, and each time all are looked through.
+    """
     lobby = work.lobby(group)
-    if lobby is None:
+    if lobby is None or not lines:
         return
-    vouched = dict(lobby.healing.vouched)
-    first = vouched.pop((author, identity), None)
-    if first is not None:
+    first = {one: lobby.healing.vouched[one] for one in lines if one in lobby.healing.vouched}
+    if first:
+        vouched = {one: seq for one, seq in lobby.healing.vouched.items() if one not in first}
         lobby = replace(lobby, healing=replace(lobby.healing, vouched=vouched))
         work.keep_lobby(lobby)
+    for (author, identity), seq in first.items():
         if author == work.me:  # it is ordered now for certain; the others have it where it was ordered first
-            work.mark_line(lobby.label, identity, Status.SENT, first)
-    if (author, identity) not in lobby.healing.orphans:
+            work.mark_line(lobby.label, identity, Status.SENT, seq)
+    again = {*lines}
+    orphans = tuple(one for one in lobby.healing.orphans if one not in again)
+    if len(orphans) == len(lobby.healing.orphans):
         return
-    orphans = tuple(one for one in lobby.healing.orphans if one != (author, identity))
-    healing = replace(lobby.healing, orphans=orphans, unsealed=lobby.healing.unsealed - {identity})
-    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    unsealed = lobby.healing.unsealed - {identity for _, identity in again}
+    work.keep_lobby(replace(lobby, healing=replace(lobby.healing, orphans=orphans, unsealed=unsealed)), reworded=True)
 
 
 # --- what our half said ---
@@ -249,6 +256,7 @@ def recollected(
     missing: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     """The store gives originals: ours are said again, others' shared. What it has no more cannot be either."""
+    again: list[tuple[str, bytes]] = []
     for author, identity in missing:
         lobby = work.lobby(group)
         if lobby is not None and author == work.me and (author, identity) not in lobby.healing.vouched:
@@ -259,7 +267,8 @@ def recollected(
             # Nobody has it; but who was let in anew asks for nothing from before, and it may have been sent then.
             unheard = lobby.healing.entered.get(work.me, 0) > lobby.healing.common
             work.mark_line(lobby.label, identity, Status.SENT if unheard else Status.FAILED)
-        said_again(work, group, author, identity)
+        again.append((author, identity))
+    said_again(work, group, again)
     lobby = work.lobby(group)
     if lobby is None or lobby.healing.step is not Step.SOUND:
         return
@@ -288,8 +297,8 @@ def recollected(
 def given(work: Work, group: bytes) -> None:
     """What we shared has its place. Who believes it has it; we share it no more, though nobody may."""
     lobby = work.lobby(group)
-    for one in lobby.healing.given if lobby is not None else ():
-        said_again(work, group, *one)
+    if lobby is not None:
+        said_again(work, group, lobby.healing.given)
     lobby = work.lobby(group)
     if lobby is not None and lobby.healing.given:
         work.keep_lobby(replace(lobby, healing=replace(lobby.healing, given=frozenset())))

@@ -13,8 +13,10 @@ from conclave.chat.work import Work
 from conclave.lobby.order import LAST_TERM
 from conclave.values import replace
 
-AT_FIRST = LAST_TERM // 2
-"""So far are believed the Welcome to a newcomer and most of the others; as many terms are left behind it."""
+AT_FIRST = LAST_TERM // 4
+"""So far are believed the Welcome to a newcomer and most of the others ..."""
+FIRST_SECONDS = 2
+"""... and one more for each so long since 1970: where somebody opens a lobby there, newcomers come later, too."""
 AT_ONCE = 1024
 """So many more than we know of are believed of one, as may have passed while we were away ..."""
 EACH_SECONDS = 1
@@ -34,14 +36,19 @@ def believed(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
     claims = {one: at for one, at in {**lobby.watch.claims, handle: term}.items() if one in people}
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, claims=claims)))
     people |= {one for one, (_, why) in lobby.healing.gone.items() if not why}
-    return term <= AT_FIRST and 2 * sum(at >= term for at in claims.values()) > len(people)
+    return term <= at_first(work) and 2 * sum(at >= term for at in claims.values()) > len(people)
 
 
 def welcome(work: Work, lobby: Lobby, handle: str, term: int) -> bool:
     """Whether a Welcome of ``handle`` is believed: of who has keys already no more than anything else it says."""
     if lobby.lead is None or work.session(lobby.group) is None:
-        return term <= AT_FIRST
+        return term <= at_first(work)
     return believed(work, lobby, handle, term)
+
+
+def at_first(work: Work) -> int:
+    """What is believed of a Welcome to a newcomer, and of most of the others; as many terms are left behind it."""
+    return AT_FIRST + int(work.now) // FIRST_SECONDS
 
 
 def credible(work: Work, lobby: Lobby, term: int) -> bool:

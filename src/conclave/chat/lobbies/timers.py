@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conclave.chat import groups
 from conclave.chat.deeds import LookAtFile
 from conclave.chat.effects import ExpireLine
+from conclave.chat.events import Cut
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience
 from conclave.chat.lobbies.voice import say_content
@@ -19,7 +19,6 @@ from conclave.chat.timers import phrase, words
 from conclave.chat.words.content import Content, Offer, Text, Timer
 from conclave.chat.work import Work
 from conclave.values import replace
-from conclave.wire.order import Ordered
 
 SECONDS_BYTES = 4
 """Of a timer where otherwise the id of a line is."""
@@ -74,12 +73,12 @@ def tell_late(work: Work, group: bytes, content: Content, epoch: int) -> None:
         tell(work, group)
 
 
-def known(lobby: Lobby, cut: Iterable[Ordered]) -> dict[bytes, tuple[str, bytes]]:
+def known(lobby: Lobby, cut: Iterable[Cut]) -> dict[bytes, tuple[str, bytes]]:
     """Who set which timer by what is cut, as ``Healing.known`` has it: not what a leader alone says of an entry."""
     timers = (*lobby.timers_before, (lobby.timer, lobby.timed))
     seconds = {seq: one for one, seq in timers if seq in lobby.timers_heard}
-    set_by = ((entry, seconds[entry.seq]) for entry in cut if entry.seq in seconds)
-    return {groups.payload_name(one.payload): (one.sender, timer.to_bytes(SECONDS_BYTES)) for one, timer in set_by}
+    set_by = ((one, seconds[one.seq]) for one in cut if one.seq in seconds)
+    return {one.payload: (one.sender, timer.to_bytes(SECONDS_BYTES)) for one, timer in set_by}
 
 
 def lost(work: Work, lobby: Lobby, common: int) -> Lobby:

@@ -205,6 +205,8 @@ def package_missing(work: Work, handle: str) -> None:
 def begun(work: Work, handle: str, begin: Begin) -> Fate:
     """The peer made a group with a key package of ours."""
     try:
+        if len(begin.welcome) > allowed.PAIR_BYTES:  # before it is looked at: anybody may begin
+            raise VerificationError("it is larger than two account for", reason="too-large")
         reference, own = packages.for_welcome(work, begin.welcome)
         state = mls.join(
             begin.welcome,
@@ -217,6 +219,7 @@ def begun(work: Work, handle: str, begin: Begin) -> Fate:
             raise VerificationError(f"it is not a group of {handle} and us")
         if state.epoch.context.extensions:
             raise VerificationError("a group of two agrees on nothing but its keys")
+        allowed.demand_group(state)
     except (RemoteError, LocalError) as error:
         work.trouble(handle, f"a conversation that {handle} began was refused: {error}")
         return Fate.DECLINED

@@ -20,6 +20,8 @@ WORDS_BYTES = 64 * 1024
 """The longest text, in bytes of UTF-8."""
 REACTION_BYTES = 32
 """One emoji with its modifiers."""
+ORIGINALS = 256
+"""Signed words of others in one message at most; each is looked at, and verified."""
 RANGES_BYTES = 1024
 """At most 64 ranges of what is missing."""
 NEVER = (1 << 32) - 1
@@ -251,6 +253,11 @@ def _text(r: Reader) -> Text:
     return Text(r.text(WORDS_BYTES), r.optional(_about), r.uint32())
 
 
+def read_originals(r: Reader) -> tuple[bytes, ...]:
+    """Signed words, of which nothing is proven."""
+    return r.vector(Reader.opaque, most=ORIGINALS)
+
+
 _READ: dict[int, Callable[[Reader], Body]] = {
     _Kind.TEXT: _text,
     _Kind.EDIT: lambda r: Edit(r.fixed(ID_BYTES), r.text(WORDS_BYTES)),
@@ -267,11 +274,11 @@ _READ: dict[int, Callable[[Reader], Body]] = {
     _Kind.LEAVING: lambda _: Leaving(),
     _Kind.CLOSING: lambda _: Closing(),
     _Kind.TERM: lambda r: Term(r.uint32(), r.uint64(), r.fixed(HASH_BYTES)),
-    _Kind.SHARED: lambda r: Shared(r.vector(Reader.opaque)),
+    _Kind.SHARED: lambda r: Shared(read_originals(r)),
     _Kind.ROLL: lambda r: Roll(r.fixed(ID_BYTES)),
     _Kind.PRESENT: lambda r: Present(r.fixed(ID_BYTES)),
     _Kind.SEEN: lambda _: Seen(),
-    _Kind.HISTORY: lambda r: History(r.text(HANDLE_BYTES), r.uint32(), r.vector(Reader.opaque)),
+    _Kind.HISTORY: lambda r: History(r.text(HANDLE_BYTES), r.uint32(), read_originals(r)),
 }
 
 
