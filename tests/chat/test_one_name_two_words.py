@@ -37,7 +37,9 @@ def give(room: Room, name: str, how: str, original: bytes) -> None:
     if how == "shown":
         room.submit(encode_content(Content(table.random(16), 0, table.now, History(name, 0, (original,)))))
         return
-    kind, body = pack_parcel(Handshake(room.group, Writer().vector([original], Writer.opaque).done()))
+    kind, body = pack_parcel(
+        Handshake(room.group, Writer().vector([original], Writer.opaque).vector((), Writer.text).done())
+    )
     out = table.desks["burak"].peers.get(name).out  # type: ignore[union-attr]
     table.put(name, ev.Arrived("burak", Post(out.stream, out.next, out.base, kind, body)))
 
