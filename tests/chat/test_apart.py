@@ -21,10 +21,9 @@ from conclave.wire.delivery import Post
 from conclave.wire.order import EntryKind, Fetch, Head, Ordered, Run
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
-from tests.chat.test_hostile_halves import ALL, let_in, room, says_before
-from tests.chat.test_reviving import _restored as restored
-from tests.chat.test_sharing import signed
+from tests.chat.halves import ask_in, restored
+from tests.chat.room import ALL, let_in, says_before, signed
+from tests.chat.test_hostile_halves import room
 
 OLD = [f"old {number}" for number in range(5)]
 

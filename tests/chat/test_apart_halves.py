@@ -20,10 +20,9 @@ from conclave.wire.delivery import Post
 from conclave.wire.order import Ordered
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
-from tests.chat.test_hostile_halves import let_in, room
-from tests.chat.test_reviving import _restored as restored
-from tests.chat.test_sharing import signed
+from tests.chat.halves import ask_in, restored
+from tests.chat.room import let_in, signed
+from tests.chat.test_hostile_halves import room
 
 
 def owe(table: Table, giver: str, author: str, identity: bytes, *to: str) -> None:

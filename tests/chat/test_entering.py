@@ -14,8 +14,7 @@ from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Head, Info, Ordered, Run, Submit, decode_ordered
 from conclave.wire.posts import Answer, Choice, open_post
 from tests.chat.desks import Table
-from tests.chat.test_healing import ALL, ONE, cut, heal, table
-from tests.chat.test_succession import agreed
+from tests.chat.halves import ALL, ONE, agreed, cut, heal, table
 
 __all__ = ["table"]
 

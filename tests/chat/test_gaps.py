@@ -10,9 +10,8 @@ from conclave.chat.words.content import Content, Text, encode_content
 from conclave.chat.words.gaps import GAPS_OF_ALL, GAPS_OF_ONE, Gap, Gaps, filled, numbers, oldest, opened, split
 from conclave.values import replace
 from tests.chat.desks import Table
+from tests.chat.room import Room, shared, signed
 from tests.chat.test_hostile_leader import held, table
-from tests.chat.test_hostile_members import Room
-from tests.chat.test_sharing import shared, signed
 
 __all__ = ["table"]
 

@@ -24,38 +24,10 @@ from conclave.wire.order import (
     Submit,
     encode_ordered,
 )
-from tests.chat.desks import Table, together
-from tests.chat.test_succession import agreed
+from tests.chat.desks import Table
+from tests.chat.halves import ALL, ONE, OTHER, agreed, cut, heal, once, table
 
-ALL = ("ayse", "burak", "cem", "deniz")
-ONE, OTHER = {"ayse", "burak"}, {"cem", "deniz"}
-
-
-@pytest.fixture
-def table() -> Table:
-    return together(*ALL, beside=("elif",))
-
-
-def cut(table: Table) -> None:
-    """ayse leads on in her half, cem takes the next term in the other."""
-    table.part(ONE | {"elif"}, OTHER)
-    table.run(25)
-    assert table.view("burak").leader == "ayse"
-    assert table.view("deniz").leader == "cem"
-
-
-def heal(table: Table, seconds: int = 60) -> None:
-    table.part()
-    table.run(seconds)
-
-
-def once(table: Table, *said: str, lines: bool = True) -> None:
-    """Everybody has all of it, once; in the same order too where nobody had to come in anew (``lines``)."""
-    agreed(table, *ALL, lines=lines)
-    for name in ALL:
-        assert sorted(table.words(name)) == sorted(("together", *said))
-    places = [{(one.id, one.seq) for one in table.lines(name, "#ops") if one.text in said} for name in ALL]
-    assert places == [places[0]] * len(ALL)
+__all__ = ["table"]
 
 
 def test_halves_without_commits_converge_and_nothing_is_lost_or_twice(table: Table) -> None:

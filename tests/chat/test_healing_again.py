@@ -10,8 +10,8 @@ from conclave.chat.words.content import Timer
 from conclave.wire.delivery import Post
 from conclave.wire.order import AskInfo, EntryKind, Info, Ordered, Recall, Refusal, Refused, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_sharing import lacking
-from tests.chat.test_succession import agreed
+from tests.chat.halves import agreed, ask_in, half_that_counts_is_gone, hear_of
+from tests.chat.room import lacking
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -19,21 +19,6 @@ ALL = ("ayse", "burak", "cem", "deniz")
 @pytest.fixture
 def table() -> Table:
     return together(*ALL, beside=("elif",))
-
-
-def ask_in(table: Table, host: str, newcomer: str) -> None:
-    table.put(host, ev.InviteTo("ops", (newcomer,)))
-    table.run(2)
-    table.put(newcomer, ev.AnswerRequest(host, accept=True, lobby="ops"))
-    table.run(3)
-
-
-def hear_of(table: Table, one: str, other: str) -> None:
-    """``one`` hears that the half of ``other`` counts; the link is gone before anybody can come in there."""
-    drop, table.drop = table.drop, lambda _one, _other, frame: isinstance(frame, AskInfo | Info)
-    table.link(one, other)
-    table.cut(one, other)
-    table.drop = drop
 
 
 def test_what_was_sent_in_the_losing_half_stays_so_of_who_is_out_in_the_other(table: Table) -> None:
@@ -48,27 +33,6 @@ def test_what_was_sent_in_the_losing_half_stays_so_of_who_is_out_in_the_other(ta
     assert table.stages()["burak"] == "ended"
     states = {line.text: line.status.value for line in table.lines("burak", "#ops")}
     assert states["in this half"] == "sent"
-
-
-APART = [f"apart {number}" for number in range(12)]
-
-
-def half_that_counts_is_gone(table: Table, leader: str) -> None:
-    """ayse says what is apart and lets elif in; cem and deniz, to whom her half loses, go; ``leader`` leads."""
-    table.part({"ayse", "burak", "elif"}, {"cem", "deniz"})
-    table.run(30)
-    for text in APART:
-        table.say("ayse", "#ops", text)
-    ask_in(table, "ayse", "elif")
-    if leader == "elif":
-        table.put("ayse", ev.SetDeputies("ops", ("elif",)))
-        table.run(3)
-    table.part({"ayse"}, {"burak", "elif"}, {"cem"}, {"deniz"})
-    for name in ("burak", "elif"):
-        hear_of(table, name, "cem")
-        assert table.view(name).healing
-    while table.stages()[leader] != "leading":
-        table.run(1)
 
 
 @pytest.mark.parametrize("leader", ["burak", "elif"])

@@ -9,20 +9,11 @@ from conclave.chat.lobby_state import Step
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_succession import agreed
+from tests.chat.halves import agreed, take_terms
 
 HALF = {"ayse", "burak", "gul"}
 OTHER = {"deniz", "elif", "hakan"}
 ALL = ("ayse", "burak", "cem", "deniz", "elif", "fatma", "gul", "hakan")
-
-
-def take_terms(table: Table, one: str, other: str, half: set[str], *rest: set[str]) -> None:
-    """``half`` comes to higher terms: ``one`` and ``other`` of it lead in turn."""
-    for name in (one, other, one, other):
-        table.part({name}, half - {name}, *rest)
-        table.run(30)
-        table.part(half, *rest)
-        table.run(15)
 
 
 def alone(step: Step) -> Table:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.chat.desks import together
-from tests.chat.test_healing_again import ALL, APART, half_that_counts_is_gone
-from tests.chat.test_succession import agreed
+from tests.chat.halves import APART, agreed, half_that_counts_is_gone
+from tests.chat.test_healing_again import ALL
 
 
 @pytest.mark.parametrize("leader", ["burak", "elif"])

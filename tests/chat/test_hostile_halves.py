@@ -8,14 +8,11 @@ from __future__ import annotations
 import pytest
 
 from conclave.chat import events as ev
-from conclave.chat import groups, packages, views
-from conclave.chat.deeds import Send
+from conclave.chat import packages, views
 from conclave.chat.lobbies import terms
 from conclave.chat.lobbies.audience import RUMOUR_KEPT_SECONDS
-from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.frames import Frame
@@ -32,13 +29,10 @@ from conclave.wire.order import (
     Run,
     Submit,
 )
-from conclave.wire.packages import AskPackage, Package
-from conclave.wire.posts import Answer, Invite, Welcome, open_post, pack_parcel
+from conclave.wire.posts import Welcome, open_post, pack_parcel
 from tests.chat.desks import Table
-from tests.chat.people import judge
-from tests.chat.test_reviving import _restored as restored
-
-ALL = ("ayse", "burak", "cem", "deniz")
+from tests.chat.halves import restored
+from tests.chat.room import ALL, let_in, own_group, package_for, says_before, shows
 
 
 def room(*others: str) -> tuple[Table, bytes]:
@@ -47,20 +41,6 @@ def room(*others: str) -> tuple[Table, bytes]:
     for one in ALL[1:]:
         table.link("ayse", one)
     return table, table.lobby("ayse", *ALL[1:])
-
-
-def let_in(table: Table, inviter: str, handle: str) -> None:
-    """``inviter`` asks ``handle`` in, who comes."""
-    table.put(inviter, ev.InviteTo("ops", (handle,)))
-    table.run(2)
-    table.put(handle, ev.AnswerRequest(inviter, accept=True, lobby="ops"))
-    table.run(5)
-
-
-def says_before(table: Table, name: str) -> None:
-    """``name`` says what whoever comes in later is not to hear."""
-    for number in range(5):
-        table.say(name, "#ops", f"old {number}")
 
 
 @pytest.mark.parametrize(
@@ -84,15 +64,6 @@ def test_a_lie_about_a_term_makes_nobody_say_again_what_was_said(leader: str, co
     said = [frame for who, _, frame in table.frames[before:] if isinstance(frame, Submit) and who == "deniz"]
     assert len(said) <= 1, "a receipt, for what the others gave back"
     assert len({table.view(one).leader for one in ALL}) == 1  # she may make another one lead, as every member may
-
-
-def shows(table: Table, group: bytes, liar: str, handle: str) -> None:
-    """``liar``, who leads, shows ``handle`` her order, as if it had parted from all others' behind entry 4."""
-    order = table.state(liar, group).order
-    assert order is not None
-    runs = (replace(order.runs[0], first=5), replace(order.runs[-1], last=4))
-    table.link(liar, handle)
-    table.put(handle, ev.Arrived(liar, Head(group, order.seq, order.hash, runs)))
 
 
 @pytest.mark.parametrize("home", ["restored", "as it was"])
@@ -277,53 +248,6 @@ def test_who_is_not_in_is_told_so_by_any_member_of_whom_it_fetches() -> None:
 
 
 # A group of somebody's own making.
-
-
-def package_of(table: Table, who: str, victim: str) -> bytes:
-    """What anybody gets who asks."""
-    table.link(who, victim)
-    table.drop = lambda one, other, _: who in (one, other)
-    before = len(table.effects[victim])
-    table.step(victim, ev.Arrived(who, AskPackage()))
-    given = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send)]
-    (package,) = [frame.package for frame in given if isinstance(frame, Package)]
-    return package
-
-
-def package_for(table: Table, who: str, victim: str, group: bytes) -> bytes:
-    """What ``victim`` answers when ``who``, who is linked to it, asks it in."""
-    before = len(table.effects[victim])
-    table.step(victim, ev.Arrived(who, Post(b"evilevil", 1, 1, *pack_parcel(Invite(group, "ops", ALL)))))
-    if group not in table.desks[victim].sessions:
-        table.step(victim, ev.AnswerRequest(who, accept=True, lobby="ops"))
-    said = [one.frame for one in table.effects[victim][before:] if isinstance(one, Send) and one.peer == who]
-    (answer,) = [open_post(frame) for frame in said if isinstance(frame, Post) and frame.kind is PostKind.ANSWER]
-    assert isinstance(answer, Answer)
-    return answer.package
-
-
-def own_group(
-    table: Table, who: str, victim: str, group: bytes, package: bytes = b"", term: int = 9, seq: int = 1
-) -> Post:
-    """``who`` makes a group of the lobby's id and adds ``victim``; the welcome, as a post."""
-    package = package or package_of(table, who, victim)
-    work = Work(table.desks[who], table.now, table.random)
-    state = mls.create(
-        groups.package(work),
-        group,
-        verify=judge,
-        now=table.now,
-        random=table.random,
-        extensions=(groups.deputies_extension(()),),
-        policy=POLICY,
-    )
-    add = mls.Add(mls.read_key_package(package))
-    for number in range(12):  # so that its epoch is the higher one
-        staged = mls.commit(state, [add] if number == 11 else [], verify=judge, now=table.now, random=table.random)
-        state = mls.merge(staged.state or state, staged)
-    assert staged.welcome is not None
-    kind, body = pack_parcel(Welcome(group, "ops", seq, bytes(32), (Run(term, 0, who, seq, seq),), staged.welcome))
-    return Post(b"evilevil", 1, 1, kind, body)
 
 
 @pytest.mark.parametrize("who", ["zeki", "deniz", "cem"], ids=["never in", "put out", "a member"])

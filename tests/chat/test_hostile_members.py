@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from copy import deepcopy
 from itertools import pairwise
 
 import pytest
@@ -13,74 +11,23 @@ from hypothesis import strategies as st
 
 from conclave.chat import events as ev
 from conclave.chat import groups
-from conclave.chat.groups import write_stand
 from conclave.chat.lobby_state import Step
 from conclave.chat.words.content import About, Content, Delete, Edit, Reaction, Term, Text, encode_content
-from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError
 from conclave.lobby import order as orders
-from conclave.lobby.order import WORDS_BYTES, Order
+from conclave.lobby.order import WORDS_BYTES
 from conclave.mls import group as mls
 from conclave.values import replace
 from conclave.wire import order as f
 from conclave.wire.delivery import Post
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.posts import Message, pack_parcel
-from tests.chat.desks import Table, read_frame
+from tests.chat.desks import read_frame
 from tests.chat.people import JUDGES
+from tests.chat.room import Room
 from tests.chat.test_content import contents
 from tests.chat.test_strangers import check_bounds
 from tests.wire.frames_strategies import SMALL, conversation_frames
-
-
-class Room:
-    """A lobby led by ayse, with burak, who is not honest any more, and cem; and a pair of ayse and burak."""
-
-    def __init__(self, *others: str) -> None:
-        self.table = table = Table("ayse", "burak", "cem", *others)
-        for one, other in (("ayse", "burak"), ("ayse", "cem"), ("burak", "cem")):
-            table.link(one, other)
-        self.group = table.lobby("ayse", "burak", "cem")
-        table.say("burak", "@ayse", "hello")
-        table.say("ayse", "@burak", "hello")
-        table.say("burak", "#ops", "one")
-        self.pair = table.desks["burak"].peers.get("ayse").groups[0].id  # type: ignore[union-attr]
-
-    def seal(self, content: bytes, number: int = 0, order: Order | None = None, group: bytes = b"") -> groups.Sealed:
-        """What burak's device can be made to protect."""
-        table = self.table
-        lobby = table.state("burak", self.group)
-        stand = order or lobby.order
-        assert stand is not None
-        work = Work(table.desks["burak"], table.now, table.random)
-        sealed = groups.seal(work, group or self.group, content, write_stand(stand, number))
-        table.desks["burak"], *_ = work.done()
-        return sealed
-
-    def next(self) -> int:
-        order = self.table.state("ayse", self.group).order
-        assert order is not None
-        return (order.numbers.get("burak") or 0) + 1
-
-    def submit(self, content: bytes, **how: object) -> None:
-        """Hand in words of any content, under the next number."""
-        number = self.next()
-        sealed = self.seal(content, number, **how)  # type: ignore[arg-type]
-        frame = f.Submit(self.group, 1, number, sealed.epoch, f.EntryKind.MESSAGE, sealed.payload)
-        self.table.put("ayse", ev.Arrived("burak", frame))
-
-    @contextlib.contextmanager
-    def undone(self) -> Iterator[None]:
-        """What happens inside has not happened afterwards."""
-        table = self.table
-        desks, links = dict(table.desks), set(table.links)
-        effects = {name: list(seen) for name, seen in table.effects.items()}
-        stores, now = deepcopy(table.stores), table.now
-        try:
-            yield
-        finally:
-            table.desks, table.links, table.effects, table.stores, table.now = desks, links, effects, stores, now
-            table.frames.clear()
 
 
 @pytest.fixture

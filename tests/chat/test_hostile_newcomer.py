@@ -13,7 +13,8 @@ from conclave.values import replace
 from conclave.wire.frames import encode_frame
 from conclave.wire.order import EntryKind, Head, Info, Ordered, Originals, Recall, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table, read_frame
-from tests.chat.test_hostile_halves import let_in, own_group, package_for, room, says_before
+from tests.chat.room import let_in, own_group, package_for, says_before
+from tests.chat.test_hostile_halves import room
 
 
 def given(table: Table, group: bytes, name: str, asker: str) -> list[bytes]:

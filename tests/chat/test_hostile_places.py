@@ -19,8 +19,8 @@ from conclave.values import replace
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import LAST_SEQ, EntryKind, Info, Originals, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table, read_frame, together
-from tests.chat.test_hostile_members import Room
-from tests.chat.test_sharing import lacking, room
+from tests.chat.room import Room, lacking
+from tests.chat.test_sharing import room
 
 __all__ = ["room"]
 

@@ -6,8 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
-from tests.chat.test_healing_alone import take_terms
+from tests.chat.halves import ask_in, take_terms
 
 MOST = 20
 """Entries, and envelopes, within the hour."""

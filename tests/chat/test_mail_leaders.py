@@ -17,7 +17,7 @@ from conclave.mls.group import State
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Run, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
+from tests.chat.halves import ask_in
 
 
 @pytest.fixture

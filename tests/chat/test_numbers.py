@@ -10,7 +10,7 @@ from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table
-from tests.chat.test_reviving import _restored as restored
+from tests.chat.halves import restored
 
 ALL = ("ayse", "burak", "cem", "deniz")
 HUGE = 1 << 63

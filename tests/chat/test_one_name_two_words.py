@@ -18,8 +18,8 @@ from conclave.wire.delivery import Post
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
-from tests.chat.test_hostile_members import Room
-from tests.chat.test_sharing import room, signed
+from tests.chat.room import Room, signed
+from tests.chat.test_sharing import room
 
 __all__ = ["room"]
 

@@ -11,7 +11,7 @@ from conclave.node.door.progress import in_lobby
 from conclave.wire.delivery import Post, PostKind
 from conclave.wire.posts import Invite
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
+from tests.chat.halves import ask_in
 
 
 def _asked_while_in(by: str) -> tuple[Table, bytes]:

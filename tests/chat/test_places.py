@@ -6,7 +6,7 @@ import pytest
 
 from conclave.chat import events as ev
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
+from tests.chat.halves import ask_in
 
 REST = ("burak", "cem", "deniz", "elif")
 APART = {f"between us {number}" for number in range(60)}

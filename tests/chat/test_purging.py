@@ -10,8 +10,8 @@ from conclave.chat.state import Judges
 from conclave.pki.revocation import Revocation
 from conclave.values import replace
 from tests.chat.desks import Table, together
+from tests.chat.halves import hear_of
 from tests.chat.people import JUDGES, own
-from tests.chat.test_healing_again import hear_of
 
 EVERYBODY = ("ayse", "burak", "cem")
 

@@ -14,8 +14,8 @@ from conclave.chat.words.gaps import Gap
 from conclave.values import replace
 from conclave.wire.order import Head, Originals, Recall
 from tests.chat.desks import Table
-from tests.chat.test_hostile_members import Room
-from tests.chat.test_sharing import lacking, room, signed
+from tests.chat.room import Room, lacking, signed
+from tests.chat.test_sharing import room
 
 __all__ = ["room"]
 

@@ -8,9 +8,8 @@ from conclave.chat import events as ev
 from conclave.chat.lobbies.lacks import Ranges
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
+from tests.chat.halves import agreed, ask_in
 from tests.chat.test_recalling import lost
-from tests.chat.test_succession import agreed
 
 THREE = ("ayse", "burak", "cem")
 

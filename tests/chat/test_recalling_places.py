@@ -9,9 +9,9 @@ from conclave.chat.effects import UnplaceLines
 from conclave.node.door.progress import Progress, in_lobby
 from conclave.wire.order import Originals
 from tests.chat.desks import Table
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room, lacking, shared, signed
 from tests.chat.test_said_again import lost
-from tests.chat.test_sharing import lacking, room, shared, signed
+from tests.chat.test_sharing import room
 
 __all__ = ["room"]
 

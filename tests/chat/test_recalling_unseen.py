@@ -7,8 +7,8 @@ import pytest
 from conclave.chat import events as ev
 from conclave.wire.order import Originals, Recall
 from tests.chat.desks import Table, together
-from tests.chat.test_hostile_halves import shows
-from tests.chat.test_reviving import _restored as restored
+from tests.chat.halves import restored
+from tests.chat.room import shows
 
 SAID = "while elif is out"
 

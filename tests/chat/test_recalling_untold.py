@@ -12,9 +12,9 @@ from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import Ordered, Originals, Recall, Refusal, Refused
 from tests.chat.desks import Table, together
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room, lacking, signed
 from tests.chat.test_recalling import asked, lost
-from tests.chat.test_sharing import lacking, room, signed
+from tests.chat.test_sharing import room
 
 __all__ = ["room"]
 

@@ -11,7 +11,7 @@ from conclave.chat.settings import Settings
 from conclave.values import replace
 from conclave.wire.order import Have, Ordered, Submit
 from tests.chat.desks import Table
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room
 
 
 def lobby(*members: str, settings: Settings | None = None) -> Table:

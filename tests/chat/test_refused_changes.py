@@ -9,8 +9,8 @@ from conclave.errors import VerificationError
 from conclave.mls.group import Credential
 from conclave.values import replace
 from tests.chat.desks import Table, together
+from tests.chat.halves import ask_in
 from tests.chat.people import JUDGES, judge, own
-from tests.chat.test_healing_again import ask_in
 
 
 def refuse(table: Table, *handles: str) -> None:

@@ -14,8 +14,7 @@ from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import AskInfo, EntryKind, Fetch, Head, Info, Ordered, Refusal, Refused, Submit
 from tests.chat.desks import Table
-from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal, once, table
-from tests.chat.test_succession import agreed
+from tests.chat.halves import ALL, ONE, OTHER, agreed, cut, heal, once, table
 
 __all__ = ["table"]
 

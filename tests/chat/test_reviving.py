@@ -8,8 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import views
-from conclave.chat.effects import PutState
-from conclave.chat.restoring import RESTORED_KEY, decode_remains, encode_remains, forget
+from conclave.chat.restoring import RESTORED_KEY
 from conclave.chat.state import Desk, Own
 from conclave.chat.words.line import LineKind
 from conclave.lobby import order as orders
@@ -20,27 +19,8 @@ from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Refusal, Refused, Run, Submit
 from conclave.wire.posts import Leave, pack_parcel
 from tests.chat.desks import Table
+from tests.chat.halves import agreed, restored
 from tests.chat.people import JUDGES, own
-from tests.chat.test_succession import agreed
-
-
-def _restored(table: Table, name: str, *, nowhere: bool = False) -> None:
-    """The home of ``name`` is lost, and comes back from a backup with another certificate.
-
-    ``nowhere``: it knows no entry of the order that the others have.
-    """
-    for ends in [ends for ends in table.links if name in ends]:
-        table.cut(*ends)
-    store = table.stores[name]
-    store.commit(forget(store.states(), store.outbox(), store.heads(), store.unsent()))
-    remains = decode_remains(dict(store.states())[RESTORED_KEY])
-    if nowhere:
-        runs = (Run(1, 0, "zeki", 1, 0),)
-        lobbies = tuple(replace(one, runs=runs, common=0, orphans=()) for one in remains.lobbies)
-        store.commit([PutState(RESTORED_KEY, encode_remains(replace(remains, lobbies=lobbies)))])
-    table.own[name], table.devices[name] = own(name, 2), "d2"
-    table.desks[name] = table.restored(name)
-    table.put(name, ev.Tick())
 
 
 def test_a_restored_member_comes_into_its_lobbies_again_by_itself() -> None:
@@ -49,7 +29,7 @@ def test_a_restored_member_comes_into_its_lobbies_again_by_itself() -> None:
         table.link(one, other)
     table.lobby("ayse", "burak", "cem")
     table.say("burak", "#ops", "before")
-    _restored(table, "burak")
+    restored(table, "burak")
     assert RESTORED_KEY not in dict(table.stores["burak"].states())
     table.link("ayse", "burak")
     for _ in range(5):
@@ -77,7 +57,7 @@ def test_a_restored_member_is_told_who_came_and_who_went_since_the_backup() -> N
     table.put("ayse", ev.InviteTo("ops", ("deniz",)))
     table.put("deniz", ev.AnswerRequest("ayse", accept=True, lobby="ops"))
     table.run(5)
-    _restored(table, "burak")
+    restored(table, "burak")
     before = len(table.texts("burak", "#ops"))
     table.part()
     table.run(30)
@@ -93,7 +73,7 @@ def test_a_restored_leader_comes_in_again_under_another(others: tuple[str, ...])
         table.link("ayse", one)
     table.lobby("ayse", *others)
     table.say("burak", "#ops", "before")
-    _restored(table, "ayse")
+    restored(table, "ayse")
     table.run(90)
     table.say("ayse", "#ops", "back")
     table.run(30)
@@ -117,7 +97,7 @@ def test_who_came_from_a_backup_believes_its_leader_alone_about_who_leads() -> N
     for one in ("burak", "cem", "deniz"):
         table.link("ayse", one)
     table.lobby("ayse", "burak", "cem", "deniz")
-    _restored(table, "burak")
+    restored(table, "burak")
     for by in ("cem", "deniz"):
         assert _told(table, "burak", by, "cem") == "ayse"
     assert _told(table, "burak", "ayse", "deniz") == "deniz"
@@ -128,7 +108,7 @@ def test_who_led_and_came_from_a_backup_believes_two_who_were_in_and_say_the_sam
     for one in ("burak", "cem", "deniz"):
         table.link("ayse", one)
     table.lobby("ayse", "burak", "cem", "deniz")
-    _restored(table, "ayse")
+    restored(table, "ayse")
     for by in ("zeki", "yusuf", "deniz", "deniz"):
         assert _told(table, "ayse", by, "deniz") == "ayse"
     assert _told(table, "ayse", "cem", "deniz", term=8) == "ayse"
@@ -147,7 +127,7 @@ def test_who_led_and_came_from_a_backup_finds_out_who_leads_by_now(others: tuple
     if removed:
         table.put("burak", ev.RemoveFrom("ops", "ayse"))
     table.run(60)
-    _restored(table, "ayse")
+    restored(table, "ayse")
     table.part()
     table.run(120)
     if removed:
@@ -172,7 +152,7 @@ def test_whose_leader_of_then_is_no_more_hears_of_the_others_who_leads(how: str,
     if how == "gone":
         table.part({"burak", "deniz"}, {"ayse"}, {"cem"})
         table.run(60)
-    _restored(table, "cem")
+    restored(table, "cem")
     table.part(*() if linked else ({"burak", "cem", "deniz"}, {"ayse"}))
     table.run(120)
     agreed(table, "burak", "cem", "deniz", lines=False)
@@ -191,7 +171,7 @@ def test_who_came_from_a_backup_into_a_lobby_of_many_terms_asks_the_others_wheth
         run = Run(5000, 0, "ayse", lobby.order.seq + 1, lobby.order.seq)
         lobby = replace(lobby, lead=replace(run, first=0, last=0), order=orders.new_term(lobby.order, run))
         table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
-    _restored(table, "cem")
+    restored(table, "cem")
     table.part()
     table.run(120)
     agreed(table, "ayse", "burak", "cem", "deniz", lines=False)
@@ -205,7 +185,7 @@ def test_who_was_in_and_has_gone_before_is_no_stranger_to_a_home_from_a_backup()
     table.say("burak", "#ops", "bye")
     table.put("burak", ev.LeaveLobby("ops"))
     table.run(10)
-    _restored(table, "cem", nowhere=True)
+    restored(table, "cem", nowhere=True)
     table.run(30)
     told = [text for text in table.texts("cem", "#ops") if "brings words of" in text]
     assert told == ["ayse brings words of burak from before this device was in #ops; who was then, it cannot tell"]
@@ -221,7 +201,7 @@ def test_who_is_on_its_way_in_from_a_backup_goes_along_with_its_leader_to_anothe
     table.run(60)
     table.say("burak", "#ops", "in our half")
     table.drop = lambda one, _, frame: one == "deniz" and isinstance(frame, Submit)
-    _restored(table, "deniz")
+    restored(table, "deniz")
     table.run(5)
     table.part({"burak", "cem", "elif"}, {"deniz"})
     table.run(20)
@@ -236,7 +216,7 @@ def test_who_led_and_came_from_a_backup_leads_no_more_whoever_says_so() -> None:
     for one in ("burak", "cem"):
         table.link("ayse", one)
     table.lobby("ayse", "burak", "cem")
-    _restored(table, "ayse")
+    restored(table, "ayse")
     (group,) = table.desks["ayse"].lobbies
     for by in ("burak", "cem"):
         _told(table, "ayse", by, "ayse")
@@ -261,7 +241,7 @@ def test_whose_later_device_is_revoked_is_put_out_and_asked_in_again() -> None:
         table.link("ayse", one)
     table.lobby("ayse", "burak", "cem")
     old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
-    _restored(table, "burak")
+    restored(table, "burak")
     table.run(30)
     stolen = own("burak", 2).credential.certificates[0]
     _swapped(table, "burak", old)
@@ -289,7 +269,7 @@ def test_an_old_device_that_comes_up_again_does_not_put_its_person_out(since: st
     if since != "let in":
         table.lobby("ayse", "burak", "cem")
     old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
-    _restored(table, "burak")
+    restored(table, "burak")
     table.run(10)
     if since == "let in":
         table.link("ayse", "burak")
@@ -319,7 +299,7 @@ def _with_the_old_one_up() -> tuple[Table, tuple[Desk, MemoryStore, Own]]:
         table.link("ayse", one)
     table.lobby("ayse", "burak", "cem")
     old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
-    _restored(table, "burak")
+    restored(table, "burak")
     table.run(30)
     new = _swapped(table, "burak", old)
     table.run(30)
@@ -362,7 +342,7 @@ def test_who_comes_from_a_backup_into_a_lobby_that_closes_is_not_in_any_more() -
     table.lobby("ayse", "burak", "cem")
     table.part({"ayse"}, {"burak", "cem"})
     table.put("ayse", ev.CloseLobby("ops"))
-    _restored(table, "burak")
+    restored(table, "burak")
     table.part()
     table.run(60)
     assert set(table.stages().values()) == {"ended"}
@@ -387,7 +367,7 @@ def test_that_an_old_device_left_does_not_put_the_new_one_out_by_mail(device: st
     for one in ("burak", "cem"):
         table.link("ayse", one)
     group = table.lobby("ayse", "burak", "cem")
-    _restored(table, "burak")
+    restored(table, "burak")
     table.run(30)
     kind, body = pack_parcel(Leave(group))
     table.put("ayse", ev.Mailed("burak", (Post(bytes(8), 1, 1, kind, body),), 1, device))
@@ -401,7 +381,7 @@ def test_an_old_device_that_lacks_too_much_does_not_take_the_place_of_the_new_on
         table.link("ayse", one)
     group = table.lobby("ayse", "burak", "cem")
     old = table.desks["burak"], copy.deepcopy(table.stores["burak"]), table.own["burak"]
-    _restored(table, "burak")
+    restored(table, "burak")
     table.run(10)
     new = _swapped(table, "burak", old)
     table.put("burak", ev.Arrived("ayse", Refused(group, 0, 0, Refusal.GONE)))
@@ -430,7 +410,7 @@ def test_people_are_spoken_with_in_new_groups_and_blocks_stay() -> None:
     table.say("ayse", "@burak", "before")
     table.put("burak", ev.AnswerRequest("ayse", accept=True))
     table.put("burak", ev.AnswerRequest("cem", accept=False, block=True))
-    _restored(table, "burak")
+    restored(table, "burak")
     assert views.pair(table.desks["burak"], "cem").ours == "blocked"
     table.link("ayse", "burak")
     table.say("burak", "@ayse", "back")

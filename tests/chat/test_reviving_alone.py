@@ -13,8 +13,7 @@ from conclave.wire.delivery import Post
 from conclave.wire.order import AskInfo, Ordered, Submit
 from conclave.wire.posts import Invite, pack_parcel
 from tests.chat.desks import Table, together
-from tests.chat.test_reviving import _restored as restored
-from tests.chat.test_succession import agreed
+from tests.chat.halves import agreed, restored
 
 
 @pytest.mark.parametrize("others", [(), ("deniz",)], ids=["alone", "with one who left since"])

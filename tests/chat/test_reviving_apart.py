@@ -8,9 +8,7 @@ import pytest
 
 from conclave.chat import events as ev
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_again import ask_in
-from tests.chat.test_reviving import _restored as restored
-from tests.chat.test_succession import agreed
+from tests.chat.halves import agreed, ask_in, restored
 
 
 def test_one_who_has_keys_lets_in_three_who_have_none() -> None:

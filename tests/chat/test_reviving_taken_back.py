@@ -8,8 +8,8 @@ from conclave.chat import events as ev
 from conclave.chat.words.content import Delete
 from conclave.wire.order import EntryKind, Originals, Refused, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_hostile_halves import let_in
-from tests.chat.test_reviving import _restored as restored
+from tests.chat.halves import restored
+from tests.chat.room import let_in
 from tests.chat.test_reviving_words import _marks, _sent_since
 
 

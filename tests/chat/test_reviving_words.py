@@ -14,7 +14,7 @@ from conclave.chat.words.line import LineKind
 from conclave.values import replace
 from conclave.wire.order import Ordered, Recall, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_reviving import _restored as restored
+from tests.chat.halves import restored
 
 TAIL = "told that it is sent"
 

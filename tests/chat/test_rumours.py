@@ -12,7 +12,7 @@ from conclave.wire.delivery import Post
 from conclave.wire.order import Head, Run
 from conclave.wire.posts import Leave, pack_parcel
 from tests.chat.desks import Table
-from tests.chat.test_succession import agreed
+from tests.chat.halves import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
 

@@ -13,9 +13,9 @@ from conclave.chat.words.gaps import Gap
 from conclave.values import replace
 from conclave.wire.order import Info, Ordered, Recall, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_healing import ONE, OTHER, cut, heal, once, table
-from tests.chat.test_hostile_members import Room
-from tests.chat.test_sharing import room, shared, signed
+from tests.chat.halves import ONE, OTHER, cut, heal, once, table
+from tests.chat.room import Room, shared, signed
+from tests.chat.test_sharing import room
 
 __all__ = ["room", "table"]
 

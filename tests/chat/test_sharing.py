@@ -8,13 +8,12 @@ import pytest
 
 from conclave.chat import events as ev
 from conclave.chat import groups, reading, views
-from conclave.chat.deeds import Recollect, SendOriginals
+from conclave.chat.deeds import SendOriginals
 from conclave.chat.effects import AddLine, PutCertificate, PutState
 from conclave.chat.lobbies import sharing
 from conclave.chat.lobbies.rejoining import POLICY
 from conclave.chat.lobbies.sharing import STRANGERS_MOST
 from conclave.chat.notices import LineAdded
-from conclave.chat.reading import recollected
 from conclave.chat.words.content import (
     About,
     Body,
@@ -25,7 +24,6 @@ from conclave.chat.words.content import (
     Pin,
     Reaction,
     Seen,
-    Shared,
     Text,
     encode_content,
 )
@@ -39,22 +37,12 @@ from conclave.values import replace
 from conclave.wire.order import Originals, Recall, Submit
 from tests.chat.desks import Table
 from tests.chat.people import judge
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room, lacking, shared, signed
 
 
 @pytest.fixture
 def room() -> Room:
     return Room()
-
-
-def signed(table: Table, name: str, where: str, author: str, identity: bytes) -> Signed:
-    """What the store of ``name`` has of it."""
-    (item,) = recollected(table.stores[name], Recollect(b"g" * 16, where, ((author, identity),))).items
-    return Signed.decode(item[2])
-
-
-def shared(room: Room, *originals: bytes) -> None:
-    room.submit(encode_content(Content(room.table.random(16), 0, room.table.now, Shared(originals))))
 
 
 def test_an_original_that_everybody_has_is_shown_once(room: Room) -> None:
@@ -244,13 +232,6 @@ def test_originals_go_to_members_only_and_none_from_before_they_came_in() -> Non
     assert not before.whole  # so far as ayse knows cem was not in: others may know better
     items = [item for *_, frame in table.frames if isinstance(frame, Originals) for item in frame.items]
     assert len(items) == 1
-
-
-def lacking(table: Table, group: bytes, name: str, pull: tuple[int, int], source: str = "") -> None:
-    """``name`` lacks what was said between two entries, and has asked ``source``."""
-    desk, lobby = table.desks[name], table.state(name, group)
-    lobby = replace(lobby, healing=replace(lobby.healing, pull=((pull[0] + 1, pull[1] - 1),), source=source))
-    table.desks[name] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
 
 
 def asked_of(table: Table, group: bytes, name: str, source: str) -> None:

@@ -17,8 +17,8 @@ from conclave.mls.group import Add, Extension, GroupContextExtensions
 from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import EntryKind, Submit
+from tests.chat.halves import ask_in
 from tests.chat.people import JUDGES, own
-from tests.chat.test_healing_again import ask_in
 from tests.chat.test_hostile_commits import Committer
 
 Spoil = Callable[..., None]

@@ -6,7 +6,7 @@ from conclave.chat import events as ev
 from conclave.chat import views
 from conclave.wire.delivery import Post, PostKind
 from tests.chat.desks import Table, together
-from tests.chat.test_healing_alone import take_terms
+from tests.chat.halves import take_terms
 
 HALF, OTHER = {"ayse", "burak", "gul"}, {"cem", "elif"}
 

@@ -9,6 +9,7 @@ from conclave.chat.deeds import Wake
 from conclave.chat.notices import LeaderChanged
 from conclave.wire.order import Ordered
 from tests.chat.desks import Table
+from tests.chat.halves import agreed
 
 ALL = ("ayse", "burak", "cem", "deniz")
 
@@ -27,16 +28,6 @@ def table() -> Table:
 def die(table: Table, name: str) -> None:
     """``name`` is reached by nobody from now on."""
     table.part(set(table.desks) - {name}, {name})
-
-
-def agreed(table: Table, *names: str, lines: bool = True) -> None:
-    """These have one order and one group, and know it; and, with ``lines``, histories show the same in one order."""
-    seen = {
-        (one.seq, one.hash, one.epoch, one.authenticator, one.leader, one.roster)
-        for one in (table.view(name) for name in names)
-    }
-    assert len(seen) == 1
-    assert not lines or len({tuple(table.words(name)) for name in names}) == 1
 
 
 def test_the_next_takes_the_term_when_the_leader_dies_and_nothing_is_lost(table: Table) -> None:

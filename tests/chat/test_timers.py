@@ -14,9 +14,8 @@ from conclave.errors import DecodeError
 from conclave.values import replace
 from conclave.wire.order import Ordered, Submit
 from tests.chat.desks import Table, together
-from tests.chat.test_healing import ALL, ONE, OTHER, cut, heal
-from tests.chat.test_healing import table as halves
-from tests.chat.test_reviving import _restored
+from tests.chat.halves import ALL, ONE, OTHER, cut, heal, restored
+from tests.chat.halves import table as halves
 
 __all__ = ["halves"]
 HOUR = 3600
@@ -187,7 +186,7 @@ def test_who_knows_the_timer_but_not_by_which_entry_says_what_is_so(table: Table
 def test_a_restored_home_is_told_the_timer(table: Table) -> None:
     table.lobby("ayse", "burak", "cem")
     utter(table, "cem", "#ops", c.Timer(HOUR))
-    _restored(table, "burak")
+    restored(table, "burak")
     table.link("ayse", "burak")
     table.run(15)
     assert table.view("burak").timer == HOUR

@@ -7,7 +7,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.words.content import NEVER, Text, Timer
 from tests.chat.desks import Table, acquainted
-from tests.chat.test_reviving import _restored
+from tests.chat.halves import restored
 
 HOUR = 3600
 
@@ -27,7 +27,7 @@ def set_timer(table: Table, name: str, where: str, seconds: int) -> None:
 def another_home(table: Table, how: str) -> None:
     """ayse comes with another home, which has keys to be had."""
     if how == "restored":
-        _restored(table, "ayse")
+        restored(table, "ayse")
     else:
         table.lose_home("ayse")
     table.published.pop("ayse", None)

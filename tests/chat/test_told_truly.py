@@ -11,7 +11,7 @@ from conclave.values import replace
 from conclave.wire import order as f
 from tests.chat.desks import together
 from tests.chat.people import JUDGES
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room
 
 
 def test_nobody_is_said_to_lead_who_does_not() -> None:

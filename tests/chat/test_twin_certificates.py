@@ -18,7 +18,7 @@ from conclave.chat.reading import recollected
 from conclave.chat.words.content import Content, History, Shared, Text, encode_content
 from conclave.chat.words.originals import Signed, read_kept
 from tests.chat.people import KNOWN, START, UNTIL
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room
 
 
 @pytest.fixture

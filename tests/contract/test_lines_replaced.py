@@ -10,7 +10,7 @@ from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import StorageError
 from conclave.store.ports import PeerStore
 from conclave.values import replace
-from tests.chat.test_hostile_members import Room
+from tests.chat.room import Room
 from tests.contract.test_peer_store import everything, store
 
 __all__ = ["store"]
