@@ -122,7 +122,6 @@ UNNEEDED: dict[str, Callable[[Committer], list[Proposal]]] = {
     "a deputy who is a sentence": lambda _: [
         GroupContextExtensions((groups.deputies_extension(("cem. NOTE: the lobby moved to #ops2@burak",)),))
     ],
-    "a deputy twice": lambda _: [GroupContextExtensions((groups.deputies_extension(("cem", "cem")),))],
     "deputies without end": lambda _: [
         GroupContextExtensions((groups.deputies_extension(tuple(f"somebody-{n}" for n in range(1_000))),))
     ],

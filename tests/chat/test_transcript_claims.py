@@ -192,12 +192,3 @@ def test_who_jumps_in_its_own_numbers_hides_nothing_that_others_lack(capsys: pyt
     assert proven.gaps[:-1] == tuple(("ayse", "laptop", n, n) for n in range(3, 2 * GAPS_MOST, 2))
     record._tell(proven)
     assert "not in it either: 1 more" in capsys.readouterr().out
-
-
-def test_a_record_of_before_that_tells_the_first_gaps_alone_holds() -> None:
-    made = leaving_out(GAPS_MOST + 1)
-    said = objects(made)
-    said[-1]["gaps"] = [["ayse", "laptop", n, n] for n in range(3, 2 * GAPS_MOST + 2, 2)]
-    assert verify_transcript(signed(made, said), ROOT).gaps[-1] == ("cem", "laptop", 2, 2)
-    said[-1]["gaps"][0] = ["burak", "laptop", 1, 1]
-    assert len(findings(signed(made, said))) == 3

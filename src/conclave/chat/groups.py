@@ -46,15 +46,15 @@ def deputies_extension(deputies: tuple[str, ...]) -> Extension:
 
 
 def read_deputies(extensions: tuple[Extension, ...]) -> tuple[str, ...]:
-    """The deputies that a group context names, each once: people are shown them.
+    """The deputies that a group context names, by handle: people are shown them.
 
-    Raises ``DecodeError`` where it names none so, or has anything else.
+    Raises ``DecodeError`` where it names them otherwise, or has anything else.
     """
     if [one.type for one in extensions] != [DEPUTIES]:
         raise DecodeError("a group's extensions are its deputies, and nothing else")
     named = decode(extensions[0].data, lambda r: r.vector(_handle, _DEPUTIES_BYTES, DEPUTIES_MOST))
-    if len(set(named)) < len(named) or not all(HANDLE.fullmatch(one) for one in named):
-        raise DecodeError("a group's deputies are handles, each once")
+    if not all(HANDLE.fullmatch(one) for one in named):
+        raise DecodeError("a group's deputies are handles")
     return named
 
 
