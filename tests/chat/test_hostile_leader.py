@@ -12,9 +12,9 @@ from conclave.chat.groups import payload_name
 from conclave.chat.lobbies import ordering
 from conclave.chat.lobby_state import Step
 from conclave.chat.work import Work
-from conclave.lobby import leader as core
+from conclave.lobby import followers as positions
 from conclave.lobby import order as orders
-from conclave.lobby.leader import Followers
+from conclave.lobby.followers import Followers
 from conclave.lobby.shelf import Shelf
 from conclave.node.sendings import deposits_of
 from conclave.values import replace
@@ -176,7 +176,7 @@ def test_a_stranger_gets_nothing_and_hands_in_nothing() -> None:
 
 
 class Relay:
-    """A leader that is no member, made of ``lobby.order`` and ``lobby.leader`` alone: all that leading needs."""
+    """A leader that is no member, made of ``lobby.order`` and ``lobby.followers`` alone: all that leading needs."""
 
     def __init__(self, order: orders.Order, followers: Followers) -> None:
         self.order, self.followers = order, followers
@@ -188,7 +188,7 @@ class Relay:
         self.order, entry, encoded = orders.write(
             self.order, sender, submit.number, submit.epoch, submit.kind, submit.payload
         )
-        self.followers, _, _ = core.audience(self.followers, entry.seq, 256)
+        self.followers, _, _ = positions.audience(self.followers, entry.seq, 256)
         self.disk.append(encoded)
         return entry
 
@@ -199,7 +199,7 @@ def test_a_blind_leader_orders_a_groups_traffic_and_learns_nothing_of_it(table: 
     assert seen is not None
     people: Followers = Shelf()
     for name in ("burak", "cem"):
-        people = core.admit(people, name, seen.seq, table.now, linked=True)
+        people = positions.admit(people, name, seen.seq, table.now, linked=True)
     relay = Relay(seen, people)
     wire: list[bytes] = []
 

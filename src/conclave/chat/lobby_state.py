@@ -13,7 +13,7 @@ from typing import NamedTuple
 from conclave.chat.fifo import Fifo
 from conclave.chat.words.content import Unsaid
 from conclave.chat.words.gaps import Gaps
-from conclave.lobby.leader import Followers
+from conclave.lobby.followers import Followers
 from conclave.lobby.order import Order, same
 from conclave.lobby.shelf import Shelf
 from conclave.mls.group import Staged

@@ -6,7 +6,7 @@ both know tells where their orders part. Of two orders the one of the higher ter
 comes first in the succession.
 
 All of this is blind: of an entry it needs the sender, the sender's number, the epoch and the kind. Left out: who
-gets entries (``lobby.leader``), when a term begins (``lobby.succession``), and what entries say (``chat``).
+gets entries (``lobby.followers``), when a term begins (``lobby.succession``), and what entries say (``chat``).
 """
 
 from __future__ import annotations

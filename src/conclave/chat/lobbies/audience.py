@@ -12,9 +12,9 @@ from conclave.chat.deeds import Replay
 from conclave.chat.links import send
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.work import Work
-from conclave.lobby import leader as core
+from conclave.lobby import followers as positions
 from conclave.lobby import order as orders
-from conclave.lobby.leader import Follower, Followers
+from conclave.lobby.followers import Follower, Followers
 from conclave.lobby.shelf import Shelf
 from conclave.values import replace
 from conclave.wire.limits import HASH_BYTES
@@ -94,7 +94,7 @@ def linked(work: Work, lobby: Lobby, handle: str, *, up: bool) -> None:
     people = lobby.watch.followers
     if people is not None and lobby.order is not None:
         up = up and follows(work, lobby.group, handle)
-        people = core.link(people, handle, lobby.order.seq, work.now, up=up)
+        people = positions.link(people, handle, lobby.order.seq, work.now, up=up)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
 
 
@@ -191,7 +191,7 @@ def _heard(work: Work, lobby: Lobby, haves: list[tuple[str, int]]) -> None:
     if people is None or lobby.order is None:
         return
     haves = [(handle, seq) for handle, seq in haves if not _outlived(work, people, handle)]
-    people, tell, gone = core.heard(people, haves, lobby.order.seq, work.now)
+    people, tell, gone = positions.heard(people, haves, lobby.order.seq, work.now)
     if people is not lobby.watch.followers:
         mailing = lobby.watch.mailing
         if gone:
@@ -231,7 +231,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
         send(work, handle, Refused(fetch.group, 0, lobby.order.epoch, Refusal.GONE))
         return
     if people is not None and one is not None and not _outlived(work, people, handle):
-        people, first, count = core.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
+        people, first, count = positions.fetched(people, handle, fetch.first, fetch.count, lobby.order.seq, work.now)
         work.keep_lobby(replace(lobby, watch=replace(lobby.watch, followers=people)))
     else:
         if not known(work, lobby, handle):
@@ -239,7 +239,7 @@ def fetch_arrived(work: Work, handle: str, fetch: Fetch) -> None:
             return
         last = lobby.healing.gone[handle][0] if handle in lobby.healing.gone else lobby.order.seq
         first = max(fetch.first, since)
-        count = min(fetch.count, core.FETCH_ENTRIES, last - first + 1)
+        count = min(fetch.count, positions.FETCH_ENTRIES, last - first + 1)
     if count > 0:
         work.deed(Replay(handle, fetch.group, first, count))
         work.pending = True
@@ -250,7 +250,7 @@ def passed(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or not leads(work, lobby) or lobby.order is None or lobby.watch.followers is None:
         return
-    people, silent, behind = core.unmoved(
+    people, silent, behind = positions.unmoved(
         lobby.watch.followers, lobby.order.seq, work.now, work.settings.resend_after
     )
     watch = replace(lobby.watch, followers=people)

@@ -12,7 +12,7 @@ from conclave.chat.links import send
 from conclave.chat.lobbies import audience, backups, healing, meaning, rejoining, terms
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.work import Work
-from conclave.lobby import leader as core
+from conclave.lobby import followers as positions
 from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.order import Fetch, Head, Refusal, Refused
@@ -171,9 +171,9 @@ def catch_up(work: Work, group: bytes) -> None:
     vain = watch.vain
     if source == lobby.leader and leads_us(work, lobby):
         vain = source, (vain[1] if vain[0] == source else 0) + 1
-    watch = replace(watch, source=source, fetching=seq + core.FETCH_ENTRIES, fetched=work.now, vain=vain)
+    watch = replace(watch, source=source, fetching=seq + positions.FETCH_ENTRIES, fetched=work.now, vain=vain)
     work.keep_lobby(replace(lobby, watch=watch))
-    work.deed(Send(source, Fetch(group, seq + 1, core.FETCH_ENTRIES)))
+    work.deed(Send(source, Fetch(group, seq + 1, positions.FETCH_ENTRIES)))
 
 
 def withheld(work: Work, lobby: Lobby) -> bool:

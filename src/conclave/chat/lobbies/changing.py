@@ -15,7 +15,7 @@ from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.pairs import certificates
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, VerificationError
-from conclave.lobby import leader as core
+from conclave.lobby import followers as positions
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
 from conclave.mls.group import Changes, Staged, State, Verify
@@ -149,11 +149,11 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     people = lobby.watch.followers
     if people is not None:
         for handle in came:
-            people = core.admit(
+            people = positions.admit(
                 people, handle, entry.seq, work.now, linked=audience.follows(work, entry.group, handle)
             )
         for handle in went:
-            people = core.part(people, handle, entry.seq)
+            people = positions.part(people, handle, entry.seq)
     intents = lobby.intents
     for handle in sorted(intents.adds.keys() & now.keys()) if entry.sender != work.me else ():
         work.post(handle, Answer(lobby.group, Choice.REJECT))  # another let it in: ours is no welcome to wait for

@@ -18,7 +18,7 @@ from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
 from conclave.chat.words.content import Closing, Leaving, decode_content
 from conclave.chat.work import Work, need_lobby
 from conclave.errors import LocalError
-from conclave.lobby.leader import Followers
+from conclave.lobby.followers import Followers
 from conclave.values import replace
 from conclave.wire.order import AskInfo
 from conclave.wire.posts import Answer, Choice

@@ -16,7 +16,7 @@ from conclave.chat.lobby_state import Lobby, Mailed, Stage, Step
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
-from conclave.lobby.leader import FETCH_ENTRIES, Follower
+from conclave.lobby.followers import FETCH_ENTRIES, Follower
 from conclave.values import replace
 from conclave.wire.frames import Frame, encode_frame
 from conclave.wire.order import LAST_SEQ, Head, Ordered, Refusal, Refused, Submit

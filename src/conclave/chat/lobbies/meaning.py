@@ -14,7 +14,7 @@ from conclave.chat.lobby_state import Lobby, Mark, Stage, Waited
 from conclave.chat.notices import LeaderChanged, Receipted
 from conclave.chat.words.content import Closing, History, Leaving, Present, Receipt, Roll, Seen, Shared, Term, Timer
 from conclave.chat.work import Work
-from conclave.lobby import leader as followers
+from conclave.lobby import followers
 from conclave.values import replace
 from conclave.wire.order import Have, Head, Refusal, Refused
 

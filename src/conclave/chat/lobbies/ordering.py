@@ -15,7 +15,7 @@ from conclave.chat.lobbies.audience import known, leads
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.work import Work
 from conclave.errors import DecodeError, LocalError, RemoteError, VerificationError
-from conclave.lobby import leader as core
+from conclave.lobby import followers as positions
 from conclave.lobby import order as orders
 from conclave.lobby.order import WORDS_BYTES, Place
 from conclave.mls import group as mls
@@ -47,7 +47,7 @@ def put_in_order(
     after = work.lobby(lobby.group)
     if after is None or after.watch.followers is None:
         return
-    people, handles, awaited = core.audience(after.watch.followers, entry.seq, work.settings.push_window)
+    people, handles, awaited = positions.audience(after.watch.followers, entry.seq, work.settings.push_window)
     if people is not after.watch.followers:
         work.keep_lobby(replace(after, watch=replace(after.watch, followers=people)))
     if handles:
