@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conclave.chat import delivery
-from conclave.chat.delivery import Flight, Inbound, Outbound, Place
+from conclave.chat.delivery import Flight, Inbound, Outbound
 from conclave.chat.fifo import Fifo
+from conclave.lobby.order import Place
 from conclave.values import replace
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post, PostKind
 

@@ -18,7 +18,7 @@ from conclave.chat.lobby_records import (
     encode_place,
     flying_key,
 )
-from conclave.chat.lobby_state import Ears, Flying, Healing, Intents, Lobby, Mailed, Mark, Stage, Step, Voice
+from conclave.chat.lobby_state import Ears, Flying, Healing, Intents, Lobby, Mark, Reach, Stage, Step, Voice
 from conclave.chat.pair import Ours, Pair, Theirs
 from conclave.chat.peer_records import decode_peer, encode_peer
 from conclave.chat.records import VERSION
@@ -154,7 +154,7 @@ def test_all_that_is_kept_of_a_lobby_is_read() -> None:
         {"order": replace(orders.begin(b"g" * 16, "burak"), seq=3, epoch=2, base=1)},
         {"voice": Voice(5, 4)},
         {"ears": Ears(counts, marks, 2, ((1, 1),), 4)},
-        {"mailed": {"burak": Mailed(7, 4, 1_000_000), "cem": Mailed(9)}},
+        {"mailed": {"burak": Reach(7, 4, 1_000_000), "cem": Reach(9)}},
     )  # fmt: skip
     everything: dict[str, Any] = {}
     for some in every:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conclave.chat import views
-from conclave.chat.lobby_state import Mailed, Mark
+from conclave.chat.lobby_state import Mark, Reach
 from conclave.chat.views import LobbyView
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import LocalError
@@ -373,7 +373,7 @@ def test_what_is_said_where_nobody_else_is_was_delivered_to_nobody() -> None:
 
 def test_a_line_is_in_mailboxes_in_words() -> None:
     """What the leader knows; for everybody else it is sent."""
-    mailed = {"cem": Mailed(9, 5), "deniz": Mailed(9, 6), "burak": Mailed(4, 1)}
+    mailed = {"cem": Reach(9, 5), "deniz": Reach(9, 6), "burak": Reach(4, 1)}
     view = replace(room(), mailed=mailed)
     how = in_lobby(view, stored(Status.SENT), "ayse")
     assert dict(how.members) == {"burak": "sent", "cem": "in mailbox", "deniz": "sent"}
@@ -382,7 +382,7 @@ def test_a_line_is_in_mailboxes_in_words() -> None:
     away = {"state": "away", "has": 2, "missing": [], "away_since": 0.0, "has_all": False}
     words = of_line(how, 5, [{"handle": "cem"} | away])
     assert words == "1 of 4 have it; cem is away; in the mailbox of cem"
-    every = replace(view, mailed=dict.fromkeys(("burak", "cem", "deniz"), Mailed(9, 5)))
+    every = replace(view, mailed=dict.fromkeys(("burak", "cem", "deniz"), Reach(9, 5)))
     assert in_lobby(every, stored(Status.SENT), "ayse").words == "in mailbox"
     some = replace(view, marks={"burak": Mark(9, 9)})
     assert in_lobby(some, stored(Status.SENT), "ayse").words == "delivered to 1 of 3, in the mailboxes of 1"

@@ -22,6 +22,7 @@ from conclave.chat.lobbies import membership, recalling
 from conclave.chat.lobby_state import Healing, Lobby
 from conclave.chat.work import Work
 from conclave.crypto.suite import CLASSICAL
+from conclave.lobby.order import Place
 from conclave.wire.posts import Welcome
 from tests.world.playing import check_all, play
 from tests.world.script import Town
@@ -85,9 +86,9 @@ def test_the_checks_notice_sending_before_the_commit() -> None:
 
 
 def test_the_checks_notice_duplicates_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(inbound: delivery.Inbound, post: object) -> tuple[delivery.Inbound, delivery.Place]:
+    def careless(inbound: delivery.Inbound, post: object) -> tuple[delivery.Inbound, Place]:
         after, place = right(inbound, post)  # type: ignore[arg-type]
-        return after, delivery.Place.NEXT if place is delivery.Place.REPEATED else place
+        return after, Place.NEXT if place is Place.REPEATED else place
 
     right = delivery.place
     monkeypatch.setattr(delivery, "place", careless)
@@ -95,9 +96,9 @@ def test_the_checks_notice_duplicates_that_are_taken(monkeypatch: pytest.MonkeyP
 
 
 def test_the_checks_notice_gaps_that_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(inbound: delivery.Inbound, post: object) -> tuple[delivery.Inbound, delivery.Place]:
+    def careless(inbound: delivery.Inbound, post: object) -> tuple[delivery.Inbound, Place]:
         after, place = right(inbound, post)  # type: ignore[arg-type]
-        return after, delivery.Place.NEXT if place is delivery.Place.AHEAD else place
+        return after, Place.NEXT if place is Place.AHEAD else place
 
     right = delivery.place
     monkeypatch.setattr(delivery, "place", careless)

@@ -23,6 +23,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from conclave.chat.fifo import Fifo
+from conclave.lobby.order import Place
 from conclave.values import dataclass, field, replace
 from conclave.wire.delivery import DECLINED_POSTS, Ack, Post
 
@@ -101,14 +102,6 @@ class Inbound:
     def of(self, name: bytes) -> Stream | None:
         """What we have of this stream; None where it is not known."""
         return next((one for one in self.streams if one.name == name), None)
-
-
-class Place(Enum):
-    """What a post is to its receiver."""
-
-    NEXT = "next"
-    REPEATED = "repeated"
-    AHEAD = "ahead"
 
 
 class Fate(Enum):

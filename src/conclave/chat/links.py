@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from conclave.chat import delivery, records
 from conclave.chat.deeds import Recollect, Send
-from conclave.chat.delivery import Fate, Flight, Place
+from conclave.chat.delivery import Fate, Flight
 from conclave.chat.effects import DropPosts, DropState
 from conclave.chat.fifo import Fifo
 from conclave.chat.pair import Pair, Theirs
@@ -18,6 +18,7 @@ from conclave.chat.words.content import FOR_GOOD
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work, window_for
 from conclave.errors import DecodeError
+from conclave.lobby.order import Place
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post
 from conclave.wire.frames import Frame

@@ -17,8 +17,8 @@ from conclave.chat.lobby_state import (
     Healing,
     Intents,
     Lobby,
-    Mailed,
     Mark,
+    Reach,
     Stage,
     Step,
     Voice,
@@ -218,13 +218,13 @@ def _mark(r: Reader) -> tuple[str, Mark]:
     return _handle(r), Mark(r.uint64(), r.uint64(), r.vector(read_range))
 
 
-def _write_mailed(w: Writer, item: tuple[str, Mailed]) -> None:
+def _write_mailed(w: Writer, item: tuple[str, Reach]) -> None:
     handle, one = item
     w.text(handle).uint64(one.upto).uint64(one.first).uint64(one.until)
 
 
-def _mailed(r: Reader) -> tuple[str, Mailed]:
-    return _handle(r), Mailed(r.uint64(), r.uint64(), r.uint64())
+def _mailed(r: Reader) -> tuple[str, Reach]:
+    return _handle(r), Reach(r.uint64(), r.uint64(), r.uint64())
 
 
 def _write_order(w: Writer, order: Order) -> None:
@@ -255,7 +255,7 @@ def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
         seq, digest, epoch, base = r.uint64(), r.fixed(HASH_BYTES), r.uint64(), r.uint64()
         return Order(group, seq, digest, read_runs(r), epoch, _shelf(r.vector(read_number)), base=base)
 
-    def place(r: Reader) -> tuple[Order | None, Voice, Ears, dict[str, Mailed]]:
+    def place(r: Reader) -> tuple[Order | None, Voice, Ears, dict[str, Reach]]:
         where, voice = r.optional(order), Voice(r.uint64(), r.uint64())
         counts, marks = _shelf(r.vector(read_number)), _shelf(r.vector(_mark))
         ears = Ears(counts, marks, r.uint64(), r.vector(read_range), r.uint64())

@@ -274,7 +274,7 @@ class Watch:
     committed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # whose latest commits were ordered when
 
 
-class Mailed(NamedTuple):
+class Reach(NamedTuple):
     """A follower has an order up to entry ``upto``: its mailbox from entry ``first`` on (0: nothing is in it).
 
     ``until`` is when that goes from there (UNIX seconds; 0: not known).
@@ -314,7 +314,7 @@ class Lobby:
     since: int = 0  # UNIX seconds when our people were asked in; 0: not known
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
-    mailed: Mapping[str, Mailed] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
+    mailed: Mapping[str, Reach] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
     watch: Watch = field(default_factory=Watch)
 
     @property

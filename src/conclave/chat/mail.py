@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from conclave.chat import delivery, links
 from conclave.chat.deeds import Deposit, DepositPosts, MailDone
-from conclave.chat.delivery import Inbound, Place
+from conclave.chat.delivery import Inbound
 from conclave.chat.events import Deposited, DepositFailed
 from conclave.chat.lobbies import mailing
 from conclave.chat.notices import Trouble
 from conclave.chat.state import Peer
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
+from conclave.lobby.order import Place
 from conclave.values import replace
 from conclave.wire.delivery import Ack, Post, PostKind
 from conclave.wire.frames import Frame, encode_frame

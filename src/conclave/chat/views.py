@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from conclave.chat import groups
 from conclave.chat.lobbies import lacks
-from conclave.chat.lobby_state import Lobby, Mailed, Mark, Stage, Step
+from conclave.chat.lobby_state import Lobby, Mark, Reach, Stage, Step
 from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import Desk
 from conclave.chat.words.originals import fingerprint
@@ -59,7 +59,7 @@ class LobbyView:
     waiting: int
     timer: int
     protection: str
-    mailed: Mapping[str, Mailed] = field(default_factory=dict)
+    mailed: Mapping[str, Reach] = field(default_factory=dict)
     entered: Mapping[str, int] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
     since: int = 0
@@ -130,11 +130,11 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
     )
 
 
-def _boxes(one: Lobby) -> dict[str, Mailed]:
+def _boxes(one: Lobby) -> dict[str, Reach]:
     told = one.watch.boxes
     if told is None or one.lead is None or told.term != one.lead.term:
         return {}
-    return {handle: Mailed(upto, first) for handle, first, upto in told.items}
+    return {handle: Reach(upto, first) for handle, first, upto in told.items}
 
 
 def unmailed(desk: Desk) -> dict[str, str]:

@@ -72,7 +72,7 @@ def part(order: Order, seq: int) -> Head:
 
 
 class Place(Enum):
-    """What something that is handed in, or an entry, is to whoever takes it."""
+    """What is numbered, a post or something that is handed in, is to whoever takes it."""
 
     NEXT = "next"
     REPEATED = "repeated"

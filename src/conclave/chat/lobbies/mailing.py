@@ -12,7 +12,7 @@ from conclave.chat import groups
 from conclave.chat.deeds import Deposit, DepositEntries
 from conclave.chat.events import Deposited, DepositFailed
 from conclave.chat.lobbies import audience, speaking
-from conclave.chat.lobby_state import Lobby, Mailed, Stage, Step
+from conclave.chat.lobby_state import Lobby, Reach, Stage, Step
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -58,7 +58,7 @@ def unlinked(work: Work, handle: str) -> None:
     for lobby in work.lobbies():
         people = lobby.watch.followers
         if people is not None and handle in people and lobby.order is not None:
-            _there(work, lobby, handle, Mailed(audience.has(lobby, handle)))
+            _there(work, lobby, handle, Reach(audience.has(lobby, handle)))
             if lobby.watch.mailing.get(handle) == LAST_SEQ:  # the link may have brought what fits no envelope
                 _on_its_way(work, lobby.group, handle, 0)
 
@@ -85,14 +85,14 @@ def _entries_deposited(work: Work, event: Deposited) -> None:
     has = audience.has(lobby, event.peer)
     if event.peer not in lobby.watch.followers or not event.entry <= has + 1 <= event.upto:
         return  # what is before it is not there, and is mailed from there on; or it is there already
-    _there(work, lobby, event.peer, Mailed(event.upto, has + 1, int(event.until)))
+    _there(work, lobby, event.peer, Reach(event.upto, has + 1, int(event.until)))
 
 
-def _there(work: Work, lobby: Lobby, handle: str, now: Mailed) -> None:
+def _there(work: Work, lobby: Lobby, handle: str, now: Reach) -> None:
     """A follower, or its mailbox, has the order up to here: kept, so that a restart goes on from there."""
-    old = lobby.mailed.get(handle, Mailed(0))
+    old = lobby.mailed.get(handle, Reach(0))
     if old.first:  # what is in there longest goes first
-        now = Mailed(max(old.upto, now.upto), old.first, old.until)
+        now = Reach(max(old.upto, now.upto), old.first, old.until)
     if now != old:
         work.keep_lobby(replace(lobby, mailed={**lobby.mailed, handle: now}))
 
@@ -169,7 +169,7 @@ def _forgotten(work: Work, lobby: Lobby) -> Lobby:
     if not over:
         return lobby
     mailing = {handle: upto for handle, upto in lobby.watch.mailing.items() if handle not in over}
-    mailed = {**lobby.mailed, **{handle: Mailed(one.first - 1) for handle, one in over.items()}}
+    mailed = {**lobby.mailed, **{handle: Reach(one.first - 1) for handle, one in over.items()}}
     lobby = replace(lobby, mailed=mailed, watch=replace(lobby.watch, mailing=mailing))
     work.keep_lobby(lobby)
     for handle in over:
