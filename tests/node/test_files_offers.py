@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from conclave.chat.effects import AddState
+from conclave.errors import LocalError
 from conclave.files.limits import FileLimits
 from conclave.files.offer import Offered
 from conclave.files.record import FileRecord, Stage, encode_record, record_of
+from conclave.node.files.part import PartFile
 from conclave.node.notices import Trouble
 from conclave.values import replace
 from conclave.wire.files import CHUNK_BYTES
@@ -52,3 +57,26 @@ async def test_an_offer_for_which_there_is_no_room_is_not_there_after_a_restart_
         await burak.files.heard(more)
         assert "6 files are offered in #ops" in burak.told(Trouble)[-1].text
         assert len(burak.store.states("file/")) == 6
+
+
+async def test_what_gives_way_is_not_fetched_again_meanwhile(burak: Filer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk takes its time to remove what an earlier attempt left."""
+    honest = PartFile.discard
+
+    def slow(part: PartFile) -> None:
+        time.sleep(0.1)
+        honest(part)
+
+    monkeypatch.setattr(PartFile, "discard", slow)
+    async with filers(burak):
+        for n in range(6):
+            await burak.files.heard(offer("cem", n))
+        failed = replace(offer("cem", 0), stage=Stage.FAILED, path=str(burak.into / "cem 0"))
+        await burak.files._records.keep(failed)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(burak.files.heard(offer("cem", 6)))
+            await asyncio.sleep(0.02)
+            with suppress(LocalError):
+                await burak.accept(failed.id)
+        burak.files.linked("cem")
+        assert await names(burak) == [f"cem {n}" for n in range(1, 7)]

@@ -62,7 +62,8 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         staged = changing.taken(work, lobby, entry)
     except (LocalError, RemoteError) as error:
         if entry.sender != work.me:
-            work.trouble(handle, f"{lobby.label}: a change by {entry.sender[:80]} could not be taken: {error}")
+            text = f"{lobby.label}: a change by {entry.sender[:80]} could not be taken: {error}"
+            work.trouble(handle, text, "entry")
         healing.too_late(work, lobby, handle)
         return
     if handle == lobby.leader:
@@ -72,12 +73,14 @@ def entry_arrived(work: Work, handle: str, entry: Ordered) -> None:
         if lobby.watch.vain[1]:
             lobby = replace(lobby, watch=replace(lobby.watch, vain=("", 0)))
     elif withheld(work, lobby):
-        work.trouble(lobby.leader, f"{lobby.label}: {lobby.leader} keeps from you what {handle} has of the lobby")
+        text = f"{lobby.label}: {lobby.leader} keeps from you what {handle} has of the lobby"
+        work.trouble(lobby.leader, text, "kept")
     audience.progressed(work, lobby, entry)
     took(work, lobby, order, entry, encoded, staged)
     after = work.lobby(entry.group)
     if after is not None and after.watch.fetching:
-        last = min(after.watch.fetching, after.watch.ahead.get(after.watch.source, 0))
+        ahead = after.watch.ahead
+        last = min(after.watch.fetching, ahead.get(after.watch.source) or max(ahead.values(), default=0))
         if entry.seq >= last:
             work.keep_lobby(replace(after, watch=replace(after.watch, fetching=0)))
     catch_up(work, entry.group)

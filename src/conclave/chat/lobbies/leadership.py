@@ -182,7 +182,7 @@ def passed(work: Work, group: bytes) -> None:
         ending.out(work, lobby, groups.LEFT)
         return
     if work.session(group) is None:
-        backups.forlorn(work, lobby)
+        backups.forlorn(work, work.lobby(group) or lobby)
     if audience.leads(work, lobby):
         return
     lost_for = _watch(work, group)

@@ -123,7 +123,8 @@ class Files:
         if record.id in self._records or record.sender == self._me:
             return
         try:
-            await self._records.make_room(record.conversation, record.sender, self._limits.offers)
+            async with self._deciding:  # what gives way is not fetched again meanwhile
+                await self._records.make_room(record.conversation, record.sender, self._limits.offers)
         except LocalError as error:
             await self._records.forget(record)  # it came with its line, and would be here again at the next start
             self._tell(Trouble(record.sender, f"{record.offered.name} is not taken note of: {error}"))
@@ -191,7 +192,8 @@ class Files:
         offered, *kept = await self._on_thread(disk.read_offered, path, self._random(KEY_BYTES), progress)
         record = FileRecord(conversation, self._me, message, offered, self._clock(), Stage.HERE, str(path))
         await self._on_thread(disk.keep_leaves, self._records.leaves_path(record), *kept)
-        await self._records.make_room(conversation, self._me, self._limits.offers)
+        async with self._deciding:
+            await self._records.make_room(conversation, self._me, self._limits.offers)
         await self._records.keep(record)
         try:
             await self._conversations.say(conversation, message, offered)
