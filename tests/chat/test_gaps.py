@@ -99,15 +99,20 @@ def test_what_an_author_said_before_it_came_back_counts_for_nothing() -> None:
     room = Room()
     table = room.table
     old = [table.say("cem", "#ops", f"{number} of the first time") for number in range(6)]
-    original = signed(table, "burak", "#ops", "cem", old[-1]).encode()
+    last, second = (signed(table, "burak", "#ops", "cem", one).encode() for one in (old[-1], old[1]))
     table.put("ayse", ev.RemoveFrom("#ops", "cem", ""))
     table.run(30)
     table.put("ayse", ev.InviteTo("#ops", ("cem",)))
     table.put("cem", ev.AnswerRequest("ayse", accept=True, lobby="#ops"))
     table.run(30)
     table.say("cem", "#ops", "first")
-    shared(room, original)
+    shared(room, last)
     assert table.state("ayse", room.group).ears.counts.get("cem") == 1
+    desk, lobby = table.desks["ayse"], table.state("ayse", room.group)
+    lobby = replace(lobby, ears=replace(lobby.ears, gaps={"cem": (Gap(2, 2, table.now),)}))
+    table.desks["ayse"] = replace(desk, lobbies=desk.lobbies.put(room.group, lobby))
+    shared(room, second)
+    assert lacking(table.state("ayse", room.group).ears.gaps, "cem") == {2}
 
 
 def test_of_a_gap_people_hear_though_they_heard_of_another_just_now() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from conclave.chat import events as ev
@@ -170,3 +172,33 @@ def test_who_is_away_keeps_nobody_else_from_being_asked() -> None:
     table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
     table.run(300, 5)
     assert table.state("burak", group).healing.untold.keys() == away
+
+
+@pytest.mark.parametrize(
+    "ends", [lambda asked: (asked.before - 1, asked.before), lambda _: (0, 1)], ids=["the end alone", "the beginning"]
+)
+def test_who_answers_for_nothing_that_it_is_asked_is_as_one_that_is_silent(
+    room: Room, ends: Callable[[Recall], tuple[int, int]]
+) -> None:
+    """Receipts go out all the same, and nobody is asked without a pause."""
+    table, group = room.table, room.group
+    questions: list[Recall] = []
+
+    def drop(one: str, other: str, frame: Frame) -> bool:
+        if (one, other) != ("burak", "cem") or not isinstance(frame, Recall):
+            return False
+        questions.append(frame)
+        if len(questions) < 500:
+            table.put("burak", ev.Arrived("cem", Originals(group, *ends(frame), (), whole=True)))
+        return True
+
+    table.drop = drop
+    desk, lobby = table.desks["burak"], table.state("burak", group)
+    lobby = replace(lobby, healing=replace(lobby.healing, untold={"cem": ((1, 2),)}))
+    table.desks["burak"] = replace(desk, lobbies=desk.lobbies.put(group, lobby))
+    table.say("ayse", "#ops", "heard")
+    place = table.view("ayse").seq
+    table.put("burak", ev.Tick())
+    assert len(questions) < 10
+    table.run(450, 1)
+    assert table.view("ayse").marks["burak"].covers(place)

@@ -13,6 +13,7 @@ from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.pairs import certificates
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
+from conclave.lobby.followers import PATIENCE_DOUBLINGS, Follower
 from conclave.wire.order import Have
 from conclave.wire.posts import Answer, Choice
 
@@ -86,10 +87,19 @@ def finish(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
         return
-    missing = [(handle, one.until) for handle, one in lobby.watch.followers.items() if handle not in work.expelled]
+    missing = [
+        (handle, one.until)
+        for handle, one in lobby.watch.followers.items()
+        if handle not in work.expelled and not _elsewhere(one)
+    ]
     late = work.now - lobby.ended > CLOSING_SECONDS
     if late or all(_replaced(work, lobby, handle, until) for handle, until in missing):
         end(work, lobby)
+
+
+def _elsewhere(one: Follower) -> bool:
+    """Whether somebody who is out is here, and takes nothing for minutes: it goes on in a half that never met us."""
+    return one.linked and one.until > 0 and one.asked >= PATIENCE_DOUBLINGS
 
 
 def _replaced(work: Work, lobby: Lobby, handle: str, until: int) -> bool:

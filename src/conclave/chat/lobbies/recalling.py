@@ -170,7 +170,9 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         lobby.ears.lost,
         [seq for seq, _ in given],
     )
-    untold[handle] = lacks.without(untold.get(handle, ()), *ends)
+    told = lacks.without(untold.get(handle, ()), *ends)
+    answers = not own or told != untold.get(handle, ())  # who answers for nothing that it was asked is as one silent
+    untold[handle] = told
     untold = {one: ranges for one, ranges in untold.items() if ranges and one in groups.roster(state)}
     if frame.whole and not own:
         pull, lost = lacks.without(pull, *ends), lacks.without(lost, *ends)
@@ -181,11 +183,13 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         lobby = receipts.regained(work, lobby, lost, seqs)
     elif own and max(seqs, default=0) > lobby.ears.words:
         lobby = receipts.regained(work, lobby, lost, seqs)
-    silent = {one: times for one, times in lobby.healing.silent.items() if one != handle}
+    silent = {one: times for one, times in lobby.healing.silent.items() if one != handle or not answers}
+    if not (answers or source):
+        silent[handle] = silent.get(handle, 0) + 1
     if not pull:
         poor = {}
         silent, source = (silent, source) if untold else ({}, "")
-    at_once = not source and bool(untold) and (own or not pull)  # the next one
+    at_once = answers and not source and bool(untold) and (own or not pull)  # the next one
     healing = replace(
         lobby.healing, pull=pull, untold=untold, poor=poor, silent=silent, source=source,
         pulled=0.0 if at_once else pulled,

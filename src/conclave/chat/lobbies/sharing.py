@@ -110,8 +110,10 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             if shows:
                 meet(work, current, by, author, seq, strangers)
             hear(work, heard)
+        if _said_before(current, author, signed):
+            continue
         counts = current.ears.counts
-        if content.count > (counts.get(author) or 0) and not _said_before(current, author, signed):
+        if content.count > (counts.get(author) or 0):
             after = work.lobby(lobby.group) or current
             work.keep_lobby(replace(after, ears=replace(after.ears, counts=counts.put(author, content.count))))
         _filled(work, lobby.group, author, content.count)
