@@ -106,7 +106,7 @@ def _forsaken(work: Work, lobby: Lobby) -> Lobby:
     """The lobby, with for how long nobody would put us out, nor put in order what we said."""
     seconds, counted = lobby.forsaken, lobby.watch.forsaken
     unsaid = _unsaid(lobby)
-    if unsaid < lobby.watch.unsaid or not _alone(work, lobby) or work.session(lobby.group) is None:
+    if unsaid < lobby.watch.unsaid or not _nobody_puts_out(work, lobby) or work.session(lobby.group) is None:
         seconds, counted = 0, Waited()
     else:
         counted = counted.seen(work.now, FORSAKEN_STEP_SECONDS)
@@ -119,7 +119,7 @@ def _forsaken(work: Work, lobby: Lobby) -> Lobby:
     return lobby
 
 
-def _alone(work: Work, lobby: Lobby) -> bool:
+def _nobody_puts_out(work: Work, lobby: Lobby) -> bool:
     """Whether nobody would put us out: our leader left, or does not, though it is heard.
 
     Or we lead, nobody who is there follows us, and nobody lacks words of our order. Who is there may follow another
