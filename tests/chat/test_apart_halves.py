@@ -17,7 +17,7 @@ from conclave.chat.records import LOBBY_KEY
 from conclave.values import replace
 from conclave.wire.codec import Writer
 from conclave.wire.delivery import Post
-from conclave.wire.order import Ordered
+from conclave.wire.order import Ordered, Originals
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table, together
 from tests.chat.halves import ask_in, restored
@@ -146,6 +146,31 @@ def test_what_is_to_be_given_is_given_once_by_a_home_that_comes_back(*, backup: 
     table.run(60)
     assert "mine" in table.words("cem")
     assert table.state("burak", group).healing.apart == {}
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_what_is_to_be_given_is_given_again_where_its_post_was_dropped(*, posted: bool) -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    table.run(120)
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    identity = table.say("deniz", "#ops", "mine")
+    table.run(5)
+    table.part({"ayse"}, {"burak"}, {"deniz"}, {"cem"})
+    owe(table, "burak", "deniz", identity, "cem")
+    if posted:
+        table.run(5)
+        assert _posts(table, "burak", "cem") == 1
+    table.put("burak", ev.Expelled("cem", "suspended"))
+    table.put("burak", ev.Readmitted("cem"))
+    assert _posts(table, "burak", "cem") == 0
+    table.restart("burak")
+    table.run(20)
+    table.drop = lambda _, other, frame: other == "cem" and isinstance(frame, (Ordered, Originals))
+    table.part()
+    table.run(60)
+    assert "mine" in table.words("cem")
+    group = table.desks["burak"].labels["#ops"]
+    assert not table.state("burak", group).healing.apart
 
 
 def test_what_is_to_be_given_to_who_has_no_room_for_it_waits() -> None:

@@ -67,6 +67,17 @@ def test_each_time_that_other_words_are_ordered_they_count(store: PeerStore) -> 
     assert not store.search("two", 9)
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_they_stand_before_what_is_ordered_behind_them_in_the_same_commit(
+    store: PeerStore, *, together: bool
+) -> None:
+    store.commit([ordered("one", 3), between(4)])
+    records = [ordered("two", 5), replace(between(6), ordered=True)]
+    for batch in [records] if together else [[one] for one in records]:
+        store.commit(batch)
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["between 4", "two", "between 6"]
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_the_same_words_signed_anew_change_nothing(store: PeerStore, *, first: bool) -> None:
     store.commit([ordered("the same", 3) if first else given("the same", 3), between(4)])

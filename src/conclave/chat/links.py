@@ -156,6 +156,10 @@ def abandon(work: Work, handle: str) -> None:
     gone = max(peer.mailed, peer.mailing, peer.flight.sent)
     for line in peer.out.lines:
         work.mark_line("@" + handle, line.id, Status.SENT if line.number <= gone else Status.FAILED)
+    for lobby in work.lobbies():  # what was given it alone, and had not arrived, is owed once more
+        posted = {one: at for one, at in lobby.healing.posted.items() if one[2] != handle or at < peer.out.base}
+        if posted != lobby.healing.posted:
+            work.keep_lobby(replace(lobby, healing=replace(lobby.healing, posted=posted)), reworded=True)
     out = delivery.Outbound(work.random(delivery.STREAM_BYTES), peer.out.next, peer.out.next)
     pair = replace(peer.pair, told=False)  # that we rejected it may be among it too
     work.keep(replace(peer, out=out, pair=pair, flight=replace(peer.flight, sent=out.base - 1), again=frozenset()))

@@ -102,11 +102,14 @@ class PeerDatabase:
                 added_here = statement in (sql.ADD_LINE, sql.ADD_ORDERED)
                 if added_here and new:
                     writer.executemany(sql.ADD_NEW_LINE, self._placed(rows))
+                elif statement is sql.ADD_ORDERED:  # one by one: a line that gives way stands before those behind it
+                    for row in rows:
+                        writer.execute(statement, row)
+                        if self._replaced(row):
+                            stale.discard(row[:3])
                 else:
                     changed = writer.executemany(statement, rows).rowcount
                     self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
-                if statement is sql.ADD_ORDERED and not new:
-                    stale -= {row[:3] for row in rows if self._replaced(row)}
                 if added_here:
                     erasing = self._settle(rows) or erasing
             if erasing:
