@@ -124,7 +124,8 @@ def _with_place(one: RemainingLobby, lobby: Lobby, unsent: Sequence[tuple[str, b
     common = healing.common if healing.step in (Step.REJOIN, Step.ENTER) else lobby.order.seq
     lost = lacks.until(lacks.known(lobby), common)
     orphans = tuple(dict.fromkeys((*healing.orphans, *unsent)))
-    one = replace(one, places=tuple(healing.places.items()), apart=tuple(healing.apart.items()))
+    apart = tuple(item for item in healing.apart.items() if item[0] not in healing.handed)  # else it is ours to mail
+    one = replace(one, places=tuple(healing.places.items()), apart=apart)
     one = replace(one, entered=tuple(healing.entered.items()), met=tuple(healing.met.items()))
     untold = lacks.of_each_until(healing.untold, common)
     one = replace(one, unseen=tuple(healing.unseen.items()), untold=tuple(untold.items()))
