@@ -231,6 +231,21 @@ def test_words_that_were_given_are_left_in_a_mailbox_by_who_gave_them_alone() ->
     assert "alone" in table.words("deniz")
 
 
+def test_what_was_given_is_left_in_no_mailbox_by_a_home_from_a_backup() -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    table.run(120)
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    identity = table.say("deniz", "#ops", "mine")
+    table.run(5)
+    owe(table, "burak", "deniz", identity, "cem")
+    lobby = table.state("burak", table.desks["burak"].labels["#ops"])
+    lobby = replace(lobby, healing=replace(lobby.healing, handed=frozenset({("deniz", identity)})))
+    table.stores["burak"].commit([PutState(LOBBY_KEY + lobby.group.hex(), encode_lobby(lobby))])
+    restored(table, "burak")
+    table.run(180)
+    assert _posts(table, "burak", "cem") == 0
+
+
 def test_of_what_was_given_the_latest_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "HANDED_MOST", 2)
     table, group = room("elif")

@@ -14,6 +14,7 @@ from conclave.values import replace
 from conclave.wire.frames import Frame
 from conclave.wire.order import Ordered, Originals, Recall, Refusal, Refused
 from tests.chat.desks import Table, together
+from tests.chat.halves import restored
 from tests.chat.room import Room, lacking, signed
 from tests.chat.test_recalling import asked, lost
 from tests.chat.test_sharing import room
@@ -79,6 +80,21 @@ def test_an_author_who_was_away_is_asked_when_it_is_there_again(*, restarts: boo
     table.part()
     table.run(60, 5)
     assert "while cem is away" in table.words("cem")
+
+
+def test_an_author_who_was_away_is_asked_by_a_home_from_a_backup_too() -> None:
+    table = Table("ayse", "burak", "cem")
+    table.stock()
+    deceived(table, author_there=False)
+    table.drop = lambda *_: False
+    table.say("ayse", "#ops", "later")
+    table.run(60)
+    restored(table, "cem")
+    table.part()
+    table.run(600, 5)
+    assert "while cem is away" in table.words("cem")
+    (place,) = (one.seq for one in table.lines("burak", "#ops") if one.text == "while cem is away")
+    assert table.view("burak").marks["cem"].covers(place)
 
 
 def test_others_are_asked_for_their_own_words_once_somebody_said_that_it_gave_all(room: Room) -> None:

@@ -24,6 +24,7 @@ from conclave.chat.words.content import Timer
 from conclave.chat.words.line import Status
 from conclave.errors import DecodeError, NotReady
 from conclave.lobby import order as orders
+from conclave.values import replace
 
 KEPT = {records.DESK_KEY, records.MET_KEY, records.SAFETY_KEY}
 """States that a restored home goes on with."""
@@ -113,6 +114,21 @@ def test_what_is_kept_back_from_whom_is_in_a_backup() -> None:
     [put] = [record for record in forget(held, [], [], []) if isinstance(record, PutState)]
     [one] = decode_remains(put.value).lobbies
     assert (dict(one.places), dict(one.unseen), dict(one.apart)) == (healing.places, healing.unseen, healing.apart)
+
+
+def test_who_is_yet_to_be_asked_is_in_a_backup_and_one_of_before_that_opens() -> None:
+    untold = {"cem": ((3, 4), (6, 9)), "deniz": ((8, 9),)}
+    lobby = Lobby(OPS, "ops", "#ops", Stage.MEMBER, order=orders.begin(OPS, "burak"))
+    lobby = replace(lobby, healing=Healing(Step.REJOIN, 7, untold=untold))
+    held = [
+        ("lobby/" + OPS.hex(), lobby_records.encode_lobby(lobby)),
+        ("place/" + OPS.hex(), lobby_records.encode_place(lobby)),
+    ]
+    [put] = [record for record in forget(held, [], [], []) if isinstance(record, PutState)]
+    remains = decode_remains(put.value)
+    assert remains.lobbies[0].untold == (("cem", ((3, 4), (6, 7))),)
+    none = replace(remains, lobbies=(replace(remains.lobbies[0], untold=()),))
+    assert decode_remains(encode_remains(none)[:-1]) == none
 
 
 @settings(deadline=None)

@@ -124,9 +124,11 @@ def _with_place(one: RemainingLobby, lobby: Lobby, unsent: Sequence[tuple[str, b
     common = healing.common if healing.step in (Step.REJOIN, Step.ENTER) else lobby.order.seq
     lost = lacks.until(lacks.known(lobby), common)
     orphans = tuple(dict.fromkeys((*healing.orphans, *unsent)))
-    one = replace(one, places=tuple(healing.places.items()), apart=tuple(healing.apart.items()))
+    apart = tuple(item for item in healing.apart.items() if item[0] not in healing.handed)  # else it is ours to mail
+    one = replace(one, places=tuple(healing.places.items()), apart=apart)
     one = replace(one, entered=tuple(healing.entered.items()), met=tuple(healing.met.items()))
-    one = replace(one, unseen=tuple(healing.unseen.items()))
+    untold = lacks.of_each_until(healing.untold, common)
+    one = replace(one, unseen=tuple(healing.unseen.items()), untold=tuple(untold.items()))
     return replace(one, runs=lobby.order.runs, common=common, lost=lost, orphans=orphans)
 
 
@@ -175,18 +177,24 @@ def encode_remains(remains: Remains) -> bytes:
     """The state under ``restored``."""
     w = Writer().uint8(VERSION).vector(remains.peers, lambda each, one: each.text(one[0]).uint8(one[1]))
     w.vector(remains.lobbies, _write_lobby)
-    return w.vector(remains.timers, lambda each, one: each.text(one[0]).uint32(one[1])).done()
+    w.vector(remains.timers, lambda each, one: each.text(one[0]).uint32(one[1]))
+    for one in remains.lobbies:
+        w.vector(one.untold, write_ranges)
+    return w.done()
 
 
 def decode_remains(data: bytes) -> Remains:
     """The inverse of ``encode_remains``. Raises ``DecodeError``."""
 
     def remains(r: Reader) -> Remains:
-        return Remains(
+        found = Remains(
             peers=r.vector(lambda each: (each.text(HANDLE_BYTES), each.enum(Ours))),
             lobbies=r.vector(_lobby),
             timers=r.vector(lambda each: (each.text(HANDLE_BYTES), each.uint32())),
         )
+        if not r.remaining:  # of before it was kept
+            return found
+        return replace(found, lobbies=tuple(replace(one, untold=r.vector(read_ranges)) for one in found.lobbies))
 
     return read(data, remains)
 

@@ -65,6 +65,7 @@ def revive(work: Work) -> None:
                     places=dict(one.places),
                     unseen=dict(one.unseen),
                     apart=dict(one.apart),
+                    untold=dict(one.untold),
                 ),
             )
             work.keep_lobby(lobby, reworded=True)

@@ -139,7 +139,7 @@ class RemainingLobby:
     Not in ``MEMBER`` we were on our way out of it, or out; ``closed`` is its last entry, where we closed it. ``runs``
     are those of the order that we followed. Lines have its places up to
     entry ``common``, but for those that are ``lost``, as ranges. ``orphans`` are authors and ids of what is to be
-    said again. Who came in by which entry ``entered`` says, ``met`` who by that one at the latest; the last three are
+    said again. Who came in by which entry ``entered`` says, ``met`` who by that one at the latest; the last four are
     as in ``Healing``.
     """
 
@@ -159,6 +159,7 @@ class RemainingLobby:
     places: tuple[tuple[tuple[str, bytes], int], ...] = ()
     unseen: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
     apart: tuple[tuple[tuple[str, bytes], tuple[str, ...]], ...] = ()
+    untold: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
