@@ -87,6 +87,12 @@ async def test_who_is_shut_out_by_word_is_named(tmp_path: Path) -> None:
         assert (shown["revoked"], shown["suspended"]) == ("ayse's account is suspended", True)
 
 
+def group(one: Running, other: str) -> bytes:
+    """That of a pair."""
+    state = views.pair_state(one.node.pump.desk, other)
+    return state.group_id if state is not None else b""
+
+
 async def test_who_was_suspended_and_comes_back_has_another_number_which_is_said(tmp_path: Path) -> None:
     for handle in ("ayse", "burak"):
         make_home(tmp_path / handle, handle)
@@ -103,6 +109,9 @@ async def test_who_was_suspended_and_comes_back_has_another_number_which_is_said
             await burak.serve(ask.Verify("@ayse"))
         await burak.say("@ayse", "welcome back")
         await ayse.until(lambda: "welcome back" in ayse.texts("@burak"))
+        await ayse.until(
+            lambda: group(ayse, "burak") == group(burak, "ayse")
+        )  # what is on disk counts a moment later
         after = await burak.serve(ask.Verify("@ayse"))
         assert after == await ayse.serve(ask.Verify("@burak")) | {"peer": "ayse"}
         assert after["former"] == [before["number"]]

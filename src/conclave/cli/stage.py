@@ -92,6 +92,7 @@ class Stage:
     def start(self, name: str, *words: str) -> dict[str, Any]:
         """Start a command of ``name`` that stays, and return the first object that it prints: it is ready."""
         with ThreadPoolExecutor(1) as pool:  # signals reach the main thread alone: none finds a process not yet known
+            pool.submit(int).result()  # nor one whose thread is not known yet, and would not be waited for
             pool.submit(self._spawn, name, *words).result()
         stdout = self.running[name].stdout
         line = stdout.readline() if stdout is not None else b""
