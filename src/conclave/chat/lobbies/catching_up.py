@@ -194,5 +194,5 @@ def _sources(work: Work, lobby: Lobby, seq: int) -> list[str]:
         there = [one for one in there if one == lobby.leader]
         if entering or not there or state is None or not withheld(work, lobby):
             return there
-        there = [one for one in groups.roster(state) if work.peer(one).linked and one != lobby.leader] or there
+        there = [one for one in groups.roster(state) if work.peer(one).linked]
     return sorted(one for one in there if one not in lobby.intents.removes)
