@@ -19,7 +19,7 @@ from conclave.lobby import followers as positions
 from conclave.lobby import order as orders
 from conclave.lobby.order import WORDS_BYTES, Place
 from conclave.mls import group as mls
-from conclave.mls.group import Envelope, Staged
+from conclave.mls.group import Staged
 from conclave.values import replace
 from conclave.wire.order import EntryKind, Refusal, Refused, Submit
 
@@ -79,7 +79,7 @@ def submitted(work: Work, handle: str, submit: Submit) -> None:
     if place is not Place.NEXT and not anew:
         return
     try:
-        _check_envelope(submit)
+        _demand_envelope(submit)
     except RemoteError as error:
         work.trouble(handle, f"{handle} handed in what is not for {lobby.label}: {error}")
         return
@@ -121,7 +121,7 @@ def _refuse(work: Work, handle: str, submit: Submit, epoch: int, reason: Refusal
     send(work, handle, Refused(submit.group, submit.number, epoch, reason))
 
 
-def _check_envelope(submit: Submit) -> Envelope:
+def _demand_envelope(submit: Submit) -> None:
     if submit.kind is EntryKind.TERM:
         raise VerificationError("nobody hands in a term", reason="not-the-leader")
     if submit.kind is EntryKind.MESSAGE and len(submit.payload) > WORDS_BYTES:
@@ -130,4 +130,3 @@ def _check_envelope(submit: Submit) -> Envelope:
     wanted = "COMMIT" if submit.kind is EntryKind.COMMIT else "APPLICATION"
     if (envelope.group_id, envelope.epoch, envelope.kind.name) != (submit.group, submit.epoch, wanted):
         raise DecodeError("the envelope says otherwise than what it came in")
-    return envelope
