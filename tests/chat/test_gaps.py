@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,3 +129,16 @@ def test_of_a_gap_people_hear_though_they_heard_of_another_just_now() -> None:
     told = [one for one in table.troubles("ayse") if "has not arrived" in one]
     assert [one[: one.index(" of burak")] for one in told] == ["#ops: message 2 to 4", "#ops: message 6 to 8"]
     assert not table.state("ayse", room.group).ears.gaps
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_gap_that_nobody_was_told_of_outlives_a_restart(restarts: bool) -> None:
+    room = Room()
+    table = room.table
+    room.submit(encode_content(Content(table.random(16), 5, table.now, Text("and on"))))
+    if restarts:
+        table.restart("ayse")
+    for _ in range(60):
+        table.now += 10
+        table.step("ayse", ev.Tick())
+    assert any("message 2 to 4 of burak has not arrived" in one for one in table.troubles("ayse"))

@@ -24,6 +24,7 @@ from conclave.chat.lobby_state import (
     Voice,
 )
 from conclave.chat.records import LOBBY_KEY, OUT_KEY, PLACE_KEY, STAGED_KEY, VERSION, read
+from conclave.chat.words.gaps import Gap
 from conclave.lobby.order import Order
 from conclave.lobby.shelf import Shelf
 from conclave.values import replace
@@ -150,7 +151,8 @@ def place_part(lobby: Lobby) -> tuple[Any, ...]:
     """What changes with what is said; equal where nothing is to be written."""
     order, voice, ears = lobby.order, lobby.voice, lobby.ears
     at = None if order is None else (order.hash, order.runs)
-    return (at, voice.next, voice.count, ears.counts, ears.marks, ears.read, ears.lost, ears.words, lobby.mailed)
+    heard = ears.counts, ears.marks, ears.read, ears.lost, ears.words, ears.gaps
+    return (at, voice.next, voice.count, heard, lobby.mailed)
 
 
 def write_number(w: Writer, item: tuple[str, int]) -> None:
@@ -227,6 +229,15 @@ def _mailed(r: Reader) -> tuple[str, Reach]:
     return _handle(r), Reach(r.uint64(), r.uint64(), r.uint64())
 
 
+def _write_gaps(w: Writer, item: tuple[str, tuple[Gap, ...]]) -> None:
+    author, there = item
+    w.text(author).vector(there, lambda each, gap: each.uint64(gap.first).uint64(gap.last).uint64(int(gap.since)))
+
+
+def _gaps(r: Reader) -> tuple[str, tuple[Gap, ...]]:
+    return _handle(r), r.vector(lambda each: Gap(each.uint64(), each.uint64(), float(each.uint64())))
+
+
 def _write_order(w: Writer, order: Order) -> None:
     w.uint64(order.seq).fixed(order.hash, HASH_BYTES).uint64(order.epoch).uint64(order.base)
     write_runs(w, order.runs).vector(order.numbers.items(), write_number)
@@ -238,7 +249,8 @@ def encode_place(lobby: Lobby) -> bytes:
     w = Writer().uint8(VERSION).optional(lobby.order, _write_order).uint64(voice.next).uint64(voice.count)
     w.vector(ears.counts.items(), write_number).vector(ears.marks.items(), _write_mark)
     w.uint64(ears.read).vector(ears.lost, write_range).uint64(ears.words)
-    return w.vector(lobby.mailed.items(), _write_mailed).done()
+    w.vector(lobby.mailed.items(), _write_mailed)
+    return (w.vector(ears.gaps.items(), _write_gaps) if ears.gaps else w).done()
 
 
 def _shelf(items: tuple[tuple[str, T], ...]) -> Shelf[str, T]:
@@ -259,7 +271,8 @@ def decode_lobby(group: bytes, data: bytes, at: bytes) -> Lobby:
         where, voice = r.optional(order), Voice(r.uint64(), r.uint64())
         counts, marks = _shelf(r.vector(read_number)), _shelf(r.vector(_mark))
         ears = Ears(counts, marks, r.uint64(), r.vector(read_range), r.uint64())
-        return where, voice, ears, dict(r.vector(_mailed))
+        mailed = dict(r.vector(_mailed))
+        return where, voice, replace(ears, gaps=dict(r.vector(_gaps)) if r.remaining else {}), mailed
 
     lobby = read(data, lambda r: _lobby(group, r))
     if not at:

@@ -122,16 +122,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """What we heard in a lobby, and who has it. From ``told`` on nothing is kept."""
+    """What we heard in a lobby, and who has it."""
 
     counts: Shelf[str, int] = field(default_factory=Shelf)  # everybody's latest counter
     marks: Shelf[str, Mark] = field(default_factory=Shelf)
     read: int = 0  # the entry up to which our person has read
     lost: tuple[tuple[int, int], ...] = ()  # entries that we could not open
     words: int = 0  # the latest entry that people are to see
-    told: tuple[int, int] = (0, 0)  # what our last receipt said
+    gaps: Gaps = field(default_factory=dict)  # whose counted messages lack, until people are told
+    told: tuple[int, int] = (0, 0)  # what our last receipt said; this and what follows is not kept
     due: float = 0.0  # when the next one is to be sent; 0: none
-    gaps: Gaps = field(default_factory=dict)  # whose counted messages lack
     calls: Mapping[bytes, frozenset[str]] = field(default_factory=dict)  # who answered which roll call
     heeded: Mapping[str, float] = field(default_factory=dict)  # whose roll call we answered when, and when we called
 
