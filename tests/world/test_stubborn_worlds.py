@@ -15,8 +15,6 @@ from tests.world.stubborn import StubbornTown
 WORLDS = 10
 MANY_WORLDS = 1000
 CHUNK = 50
-WRONG = 234
-"""Known to go wrong, and not mended: see the test of it."""
 FAMILY = Family(StubbornTown, "tests.world.test_stubborn_worlds")
 
 
@@ -24,25 +22,18 @@ def test_who_lies_to_the_end_leaves_the_others_one_lobby(record_property: Callab
     FAMILY.check(range(WORLDS), record_property)
 
 
-@pytest.mark.parametrize("seed", [785, 722])
+@pytest.mark.parametrize("seed", [785, 722, 234, 1521])
 def test_stubborn_worlds_that_went_wrong_once(seed: int) -> None:
-    """A newcomer followed somebody who never was in, as its Welcome said; a leader was asked for nothing any more."""
+    """A newcomer followed somebody who never was in, as its Welcome said; a leader was asked for nothing any more;
+    an order that began anew by lies was taken to go on from the old places: what was said in it was not asked for."""
     assert not FAMILY.outcome(seed)
-
-
-@pytest.mark.xfail(strict=True, reason="words of a half whose order shares no entry with one's own are not asked for")
-def test_a_stubborn_world_that_still_goes_wrong() -> None:
-    """By the lies of who led, the order that counts begins anew: its places are taken for those of before."""
-    assert not FAMILY.outcome(WRONG)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(WORLDS, MANY_WORLDS, CHUNK))
 def test_many_more_worlds_with_a_stubborn_liar(first: int, record_property: Callable[[str, object], None]) -> None:
-    end = min(first + CHUNK, MANY_WORLDS)
-    for part in (range(first, min(end, WRONG)), range(max(first, WRONG + 1), end)):
-        FAMILY.check(part, record_property)
+    FAMILY.check(range(first, min(first + CHUNK, MANY_WORLDS)), record_property)
 
 
 if __name__ == "__main__":

@@ -157,7 +157,10 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     commit = Flying(number, EntryKind.COMMIT, order.epoch, payload=staged.message)
     voice = fly_again(lobby.voice, number + 1)  # what flew is said again in the new group
     voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
-    healing = replace(lobby.healing, step=Step.ENTER, asked=work.now)
+    pull = lobby.healing.pull
+    if lobby.order is not None and orders.parting(lobby.order, head) < 0:  # ``common`` is no place of theirs
+        pull = lacks.added(pull, info.runs[-1].first, info.seq)
+    healing = replace(lobby.healing, step=Step.ENTER, pull=pull, asked=work.now)
     watch = replace(lobby.watch, ahead={handle: info.seq}, fetching=0)
     work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)
     work.stir(info.group)
@@ -179,8 +182,7 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
     people = groups.roster(state)
     known = tuple(groups.roster(before)) if before is not None else lobby.asked
     lobby = coming_in.kept_back(work, lobby, known, people, order.base)
-    missed = lobby.healing.common + 1, entry.seq - 1
-    pull = lacks.added(lobby.healing.pull, *missed)
+    pull = lacks.added(lobby.healing.pull, lobby.healing.common + 1, entry.seq - 1)
     anew = lobby.healing.anew - set(people)
     joined, always = "you were let in again as a new device", frozenset[int]()  # of a backup: no half was ours
     if before is not None:
@@ -189,7 +191,9 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
             state.epoch.tree.untouched(before.epoch.tree),
         )
     doubted = [one for one, leaf in people.items() if leaf not in always and one in known and one != work.me]
-    unseen = lacks.of_each(lobby.healing.unseen, doubted, *missed)
+    unseen = lobby.healing.unseen
+    for ends in pull:
+        unseen = lacks.of_each(unseen, doubted, *ends)
     met = _met(lobby, entry.seq, {*known} - ({work.me} if before is None else set()), people)
     lobby = asking.in_already(work, lobby, people)
     intents = lobby.intents.keep_in(lobby.intents.removes.keys() - people.keys())
