@@ -154,6 +154,7 @@ class Step(IntEnum):
     UNWIND = 1  # to read what we had behind the place where the orders part
     REJOIN = 2  # its epochs are not ours: the leader is asked for what an external commit needs
     ENTER = 3  # that commit is under way
+    TALLY = 4  # the orders share no entry: what others may lack of what we have is read, then as ``REJOIN``
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from conclave.lobby import order as orders
 from conclave.values import replace
 from conclave.wire.order import Fetch, Head, Refusal, Refused
 
-DEAF = (Step.UNWIND, Step.REJOIN)
+DEAF = (Step.UNWIND, Step.TALLY, Step.REJOIN)
 """Steps of healing in which no entry is taken."""
 VAIN_FETCHES = 4
 """A leader that gives nothing of what it shows is asked so often before all others are too."""

@@ -18,7 +18,7 @@ from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import audience, coming_in, ending, lacks, receipts, sharing, terms, timers
 from conclave.chat.lobbies.purging import purge
 from conclave.chat.lobbies.voice import without_commit, without_receipts
-from conclave.chat.lobby_state import Lobby, Stage, Step, Waited
+from conclave.chat.lobby_state import Lobby, Mark, Stage, Step, Waited
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -27,6 +27,10 @@ from conclave.wire.order import EntryKind, Head, Ordered, Run, encode_ordered
 
 KNOWN_MOST = 1024
 """Ciphertexts of a half that lost that are known again."""
+TALLIED_MOST = 4096
+"""So many lines, the last, are given alone where two orders share no entry."""
+LOOKING = (Step.UNWIND, Step.TALLY)
+"""Steps in which what we have is read."""
 RUMOUR_SECONDS = 5.0
 """A member's rumour gives way to its next after so long: where halves meet, who leads may change twice in seconds."""
 OUTSIDE_SECONDS = 60.0
@@ -124,12 +128,13 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
     again = lobby.healing.step is Step.UNWIND and lobby.healing.forked
     anew = again or lobby.healing.step in (Step.REJOIN, Step.ENTER)
     if common == place and not again:
-        if lobby.healing.step is Step.UNWIND:
+        if lobby.healing.step in LOOKING:
             lobby = replace(lobby, healing=replace(lobby.healing, step=Step.SOUND))
         work.keep_lobby(lobby, reworded=True)
         work.stir(lobby.group)
         return
-    if common < 0 and not anew:
+    strange = common < 0 and not anew
+    if strange:
         anew, common = True, place  # we cannot tell what they have of ours, and say nothing of it again
         lobby = replace(lobby, timed=0, timers_before=(), timers_ours=(), timers_heard=())
     elif anew:
@@ -141,11 +146,29 @@ def adopt(work: Work, lobby: Lobby, handle: str, head: Head) -> None:
         asked = lobby.healing.asked if told_again else 0.0  # at once, but not at each answer
         lobby = replace(lobby, healing=replace(lobby.healing, asked=asked, unknown=0.0))
     step = Step.REJOIN if anew and not again else Step.UNWIND
+    step = Step.TALLY if strange and state is not None else step
     healing = replace(lobby.healing, step=step, common=common, forked=anew)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
-    if step is Step.UNWIND:
-        work.deed(Unwind(lobby.group, lobby.label, common))
+    look_behind(work, work.lobby(lobby.group) or lobby)
     work.stir(lobby.group)
+
+
+def look_behind(work: Work, lobby: Lobby) -> None:
+    """What we have behind the last common entry is read; where none is, behind what all others told to have."""
+    if lobby.healing.step is Step.UNWIND:
+        work.deed(Unwind(lobby.group, lobby.label, lobby.healing.common))
+    elif lobby.healing.step is Step.TALLY:
+        work.deed(Unwind(lobby.group, lobby.label, with_all(work, lobby)))
+
+
+def with_all(work: Work, lobby: Lobby) -> int:
+    """The entry up to which everybody who is in told to have all since it came in."""
+    state, place = work.session(lobby.group), lobby.healing.common
+    for one in groups.roster(state) if state is not None else ():
+        mark = lobby.ears.marks.get(one) or Mark()
+        has = min([mark.has, *(first - 1 for first, _ in mark.missing)])
+        place = place if one == work.me else min(place, max(has, lobby.healing.since(one)))
+    return place
 
 
 def unwound(
@@ -158,6 +181,9 @@ def unwound(
 ) -> None:
     """What we had behind the last common entry is known."""
     lobby = work.lobby(group)
+    if lobby is not None and lobby.healing.step is Step.TALLY:
+        _tallied(work, lobby, lines)
+        return
     if lobby is None or lobby.order is None or lobby.healing.step is not Step.UNWIND:
         return
     if lobby.healing.common != common:
@@ -219,6 +245,17 @@ def unwound(
     if not forked:
         sharing.begin(work, group)
     work.stir(group)
+
+
+def _tallied(work: Work, lobby: Lobby, lines: Sequence[tuple[str, bytes, int]]) -> None:
+    """What others may lack is known: those who were in then are given it alone, as who came in since is not known."""
+    state = work.session(lobby.group)
+    was = groups.roster(state) if state is not None else {}
+    lacking = coming_in.lacking(work.me, lobby, was, lines[-TALLIED_MOST:])
+    apart = {**lobby.healing.apart, **{line: to for line, to in lacking.items() if to}}
+    healing = replace(lobby.healing, step=Step.REJOIN, apart=apart, asked=0.0)
+    work.keep_lobby(replace(lobby, healing=healing), reworded=True)
+    work.stir(lobby.group)
 
 
 def entry_name(entry: Ordered) -> bytes:

@@ -191,7 +191,7 @@ def passed(work: Work, group: bytes) -> None:
     _tie(work, group)
     _prod(work, group)
     lobby = work.lobby(group) or lobby
-    if lobby.healing.step is Step.UNWIND or work.session(group) is None:
+    if lobby.healing.step in (Step.UNWIND, Step.TALLY) or work.session(group) is None:
         return
     if lobby.healing.step is not Step.SOUND:
         lost_for -= HEAL_FIRST

@@ -14,7 +14,7 @@ from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import answering, asking, audience, coming_in, terms, timers
-from conclave.chat.lobbies.healing import adopt
+from conclave.chat.lobbies.healing import LOOKING, adopt
 from conclave.chat.lobbies.labels import active, demand_in, free_label, own_handle, own_name
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
@@ -193,11 +193,11 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         return Fate.DECLINED  # that half has lost since: we would come back, and be taken there again
     if healing and lobby.healing.step is Step.ENTER:
         return Fate.LEFT  # our own commit may be ordered already: what it begins is not what this Welcome does
-    if healing and lobby.order is not None and (old is None or lobby.healing.step in (Step.SOUND, Step.UNWIND)):
+    if healing and lobby.order is not None and (old is None or lobby.healing.step in (Step.SOUND, *LOOKING)):
         head = Head(welcome.group, welcome.seq, welcome.hash, welcome.runs)
         parted = orders.parting(lobby.order, head) != lobby.order.seq
         if parted and (lobby.order.seq or lobby.healing.step is not Step.REJOIN):
-            if lobby.healing.step is not Step.UNWIND:  # first what our half said is looked up: it is said again there
+            if lobby.healing.step not in LOOKING:  # first what our half said is looked up: it is said again there
                 adopt(work, lobby, handle, head)
             return Fate.LEFT
     _enter(work, lobby, handle, welcome, state, reference)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from conclave.chat import allowed, groups
-from conclave.chat.deeds import Send, Unwind
+from conclave.chat.deeds import Send
 from conclave.chat.effects import DropEntries
 from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import asking, audience, coming_in, ending, lacks, recalling, sharing, timers
 from conclave.chat.lobbies.backups import KEYLESS_AGAIN, keyless_too, leaderless
-from conclave.chat.lobbies.healing import followed
+from conclave.chat.lobbies.healing import LOOKING, followed, look_behind, with_all
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
@@ -62,8 +62,8 @@ def passed(work: Work, group: bytes) -> None:
     work.keep_lobby(
         replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5)))
     )
-    if lobby.healing.step is Step.UNWIND:
-        work.deed(Unwind(group, lobby.label, lobby.healing.common))
+    if lobby.healing.step in LOOKING:
+        look_behind(work, lobby)
     elif lobby.healing.step is Step.REJOIN:
         for handle in there:
             work.deed(Send(handle, AskInfo(group)))
@@ -159,7 +159,7 @@ def info_arrived(work: Work, handle: str, info: Info) -> None:
     voice = replace(voice, flying=(commit, *voice.flying), staged=staged, moved=work.now)
     pull = lobby.healing.pull
     if lobby.order is not None and orders.parting(lobby.order, head) < 0:  # ``common`` is no place of theirs
-        pull = lacks.added(pull, info.runs[-1].first, info.seq)
+        pull = lacks.added(pull, min(info.runs[-1].first, with_all(work, lobby) + 1), info.seq)
     healing = replace(lobby.healing, step=Step.ENTER, pull=pull, asked=work.now)
     watch = replace(lobby.watch, ahead={handle: info.seq}, fetching=0)
     work.keep_lobby(replace(lobby, order=order, voice=voice, healing=healing, watch=watch), reworded=True)
