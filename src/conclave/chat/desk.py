@@ -29,7 +29,6 @@ from conclave.chat.lobbies import (
     departing,
     following,
     handover,
-    healing,
     invitations,
     leadership,
     meaning,
@@ -43,6 +42,7 @@ from conclave.chat.lobbies import (
     rolls,
     sharing,
     speaking,
+    unwinding,
 )
 from conclave.chat.lobbies.labels import own_handle
 from conclave.chat.lobby_state import Stage
@@ -142,7 +142,7 @@ def _happened(work: Work, event: ev.Event) -> None:
             work.rung()
             passing.passed(work)
         case ev.Unwound(group, common, digest, cut, lines):
-            healing.unwound(work, group, common, digest, cut, lines)
+            unwinding.unwound(work, group, common, digest, cut, lines)
         case ev.Recollected(b"", conversation, items, missing):
             duet.recollected(work, conversation.removeprefix("@"), items, missing)
         case ev.Recollected(group, _, items, missing):

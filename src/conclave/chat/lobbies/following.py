@@ -16,6 +16,7 @@ from conclave.chat.lobbies import (
     opening,
     rejoining,
     terms,
+    unwinding,
 )
 from conclave.chat.lobbies.catching_up import DEAF, catch_up, leader_heard, noticed, withheld
 from conclave.chat.lobbies.voice import landed, sealed_as
@@ -123,7 +124,7 @@ def takes_term(work: Work, lobby: Lobby, state: State, entry: Ordered) -> bool:
     """
     if entry.sender == work.me:
         later = lobby.lead is not None and entry.term < lobby.lead.term
-        return later and healing.entry_name(entry) in lobby.healing.known
+        return later and unwinding.entry_name(entry) in lobby.healing.known
     if entry.sender not in groups.roster(state) or not terms.credible(work, lobby, entry.term):
         return False
     try:
@@ -144,7 +145,7 @@ def _does_not_fit(work: Work, lobby: Lobby, handle: str, error: VerificationErro
     elif error.reason != "forked":
         healing.too_late(work, lobby, handle)  # it follows what we have, by what we never take
     elif lobby.healing.step is Step.SOUND:
-        healing.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
+        unwinding.rejoin(work, lobby, max(0, lobby.order.run.first - 1) if lobby.order is not None else 0)
 
 
 def took(

@@ -14,10 +14,11 @@ from conclave.chat.effects import DropEntries, UnplaceLines
 from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import answering, asking, audience, coming_in, terms, timers
-from conclave.chat.lobbies.healing import LOOKING, adopt
+from conclave.chat.lobbies.healing import adopt
 from conclave.chat.lobbies.labels import active, demand_in, free_label, own_handle, own_name
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
+from conclave.chat.lobbies.unwinding import LOOKING
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Lobby, Stage, Step
 from conclave.chat.notices import RequestAnswered

@@ -16,8 +16,9 @@ from conclave.chat.hearing import own_notice
 from conclave.chat.links import send
 from conclave.chat.lobbies import asking, audience, coming_in, ending, lacks, recalling, sharing, timers
 from conclave.chat.lobbies.backups import KEYLESS_AGAIN, keyless_too, leaderless
-from conclave.chat.lobbies.healing import LOOKING, followed, look_behind, with_all
+from conclave.chat.lobbies.healing import followed
 from conclave.chat.lobbies.purging import purge_expelled
+from conclave.chat.lobbies.unwinding import LOOKING, read_behind, with_all
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
 from conclave.chat.pairs import certificates
@@ -63,7 +64,7 @@ def passed(work: Work, group: bytes) -> None:
         replace(lobby, healing=replace(lobby.healing, asked=work.now + ASK_AGAIN * (work.chance() - 0.5)))
     )
     if lobby.healing.step in LOOKING:
-        look_behind(work, lobby)
+        read_behind(work, lobby)
     elif lobby.healing.step is Step.REJOIN:
         for handle in there:
             work.deed(Send(handle, AskInfo(group)))
