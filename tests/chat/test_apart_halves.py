@@ -291,3 +291,18 @@ def test_what_a_newcomer_gives_of_another_reaches_by_the_leader_who_has_heard_of
     table.run(5)
     assert "elif" not in table.view("cem").roster
     assert "here I am" in table.words("cem")
+
+
+def test_who_is_shut_out_is_given_nothing_more() -> None:
+    table = together("ayse", "burak", "cem", "deniz")
+    table.run(120)
+    table.part({"ayse", "burak", "deniz"}, {"cem"})
+    identity = table.say("deniz", "#ops", "mine")
+    table.run(5)
+    table.part({"ayse"}, {"burak"}, {"deniz"}, {"cem"})
+    owe(table, "burak", "deniz", identity, "cem")
+    table.run(5)
+    assert _posts(table, "burak", "cem") == 1
+    table.put("burak", ev.Expelled("cem", "revoked"))
+    table.run(20)
+    assert _posts(table, "burak", "cem") == 0

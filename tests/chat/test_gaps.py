@@ -11,6 +11,7 @@ from conclave.chat.words.content import Content, Text, encode_content
 from conclave.chat.words.gaps import GAPS_OF_ALL, GAPS_OF_ONE, Gap, Gaps, filled, numbers, oldest, opened, split
 from conclave.values import replace
 from tests.chat.desks import Table
+from tests.chat.halves import restored
 from tests.chat.room import Room, shared, signed
 from tests.chat.test_hostile_leader import held, table
 
@@ -142,3 +143,24 @@ def test_a_gap_that_nobody_was_told_of_outlives_a_restart(restarts: bool) -> Non
         table.now += 10
         table.step("ayse", ev.Tick())
     assert any("message 2 to 4 of burak has not arrived" in one for one in table.troubles("ayse"))
+
+
+@pytest.mark.parametrize("backup", [False, True])
+def test_what_is_withheld_of_who_came_from_a_backup_shows_as_a_gap(table: Table, *, backup: bool) -> None:
+    for number in range(6):
+        table.say("cem", "#ops", f"{number} of the first time")
+    table.run(10)
+    if backup:
+        restored(table, "cem")
+        table.run(120)
+    table.say("cem", "#ops", "first")
+    table.run(10)
+    _, third, *_ = (one for one in held(table, "burak", "cem", "left out", "third") if one.sender == "cem")
+    order = table.state("burak", third.group).order
+    assert order is not None
+    table.step("burak", ev.Arrived("ayse", replace(third, seq=order.seq + 1, previous=order.hash)))
+    assert table.words("burak")[-2:] == ["first", "third"]
+    for _ in range(40):
+        table.now += 10
+        table.step("burak", ev.Tick())
+    assert any("of cem has not arrived" in one for one in table.troubles("burak")), table.troubles("burak")

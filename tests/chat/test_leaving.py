@@ -119,6 +119,25 @@ def test_closing_reaches_everybody_also_who_was_away(table: Table) -> None:
         table.say("ayse", "#ops", "more")
 
 
+def test_closing_reaches_who_hangs_for_minutes() -> None:
+    """Its disk is full: its links stay, and it commits nothing, so it takes nothing and says nothing."""
+    table = together("ayse", "burak", "cem")
+    table.run(60)
+    table.drop = lambda one, other, _frame: "cem" in (one, other)
+    table.say("burak", "#ops", "the last words")
+    assert table.statuses("burak", "#ops")[-1] == "sent"
+    table.put("ayse", ev.CloseLobby("#ops"))
+    for _ in range(420):
+        table.now += 1
+        for name in ("ayse", "burak"):
+            table.put(name, ev.Tick())
+    table.drop = lambda *_: False
+    table.run(300)
+    assert "the last words" in table.words("cem")
+    assert table.stages() == dict.fromkeys(("ayse", "burak", "cem"), "ended")
+    assert any("was closed by ayse" in one for one in table.texts("cem", "#ops"))
+
+
 def test_only_the_leader_closes(table: Table) -> None:
     table.lobby("ayse", "burak")
     with pytest.raises(LocalError, match="ayse leads #ops") as caught:

@@ -149,3 +149,17 @@ def test_a_commit_that_fails_leaves_the_words_that_are_there(store: PeerStore) -
     assert everything(store) == before
     store.commit([DropExpired(60.0)])
     assert everything(store) == before
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_is_ordered_last_is_shown_after_an_edit_that_came_before_its_line(
+    store: PeerStore, *, together: bool
+) -> None:
+    records: list[Record] = [
+        AmendLine("#ops", "burak", NAME, "edited", 10.0),
+        ordered("one", 6, 7.0),
+        ordered("two", 8, 8.0),
+    ]
+    for batch in [records] if together else [[one] for one in records]:
+        store.commit(batch)
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["two"]

@@ -109,6 +109,11 @@ def certificate(state: State, leaf: int) -> bytes:
     return mls.credential(state, leaf).certificates[0]
 
 
+def replaced(before: State, after: State, handle: str) -> bool:
+    """Whether a member that is in before and after shows another certificate."""
+    return certificate(before, roster(before)[handle]) != certificate(after, roster(after)[handle])
+
+
 def outlived(work: Work, state: State, handle: str, device: str) -> bool:
     """Whether a later device of the same person is in the group in place of this one."""
     name = handle.encode()

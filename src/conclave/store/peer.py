@@ -107,10 +107,11 @@ class PeerDatabase:
                         writer.execute(statement, row)
                         if self._replaced(row):
                             stale.discard(row[:3])
+                        erasing = self._settle([row]) or erasing
                 else:
                     changed = writer.executemany(statement, rows).rowcount
                     self._unwiped = self._unwiped or (changed > 0 and statement in sql.WIPING)
-                if added_here:
+                if added_here and (new or statement is sql.ADD_LINE):
                     erasing = self._settle(rows) or erasing
             if erasing:
                 stale |= {name for name in added if writer.execute(sql.KNOWN_LINE, name).fetchone() == (1,)}

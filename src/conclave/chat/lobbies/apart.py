@@ -34,9 +34,11 @@ _NEVER = 1 << 64
 def _open(work: Work, lobby: Lobby, line: Line) -> list[str]:
     """To whom a line can be posted now. Whether it is kept back is not known yet while it has a place."""
     healing, most = lobby.healing, work.settings.outbox_posts
-    to = [one for one in healing.apart.get(line, ()) if (*line, one) not in healing.posted]
     if line in healing.places:
         return []
+    to = [
+        one for one in healing.apart.get(line, ()) if (*line, one) not in healing.posted and one not in work.expelled
+    ]
     return [one for one in to if work.peer(one).out.count < most and (line not in healing.handed or _here(work, one))]
 
 

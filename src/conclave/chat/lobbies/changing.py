@@ -135,6 +135,8 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
         counts = counts.drop(handle)  # it counts from the beginning, as somebody new
         gone.pop(handle, None)
         own_notice(work, lobby.label, f"{handle} entered", entry.seq)
+    if staged.changes.external and entry.sender not in came and groups.replaced(before, after, entry.sender):
+        counts = counts.drop(entry.sender)  # of a home from a backup that does too
     for handle in went:
         why = reasons.get(handle, "")
         gone[handle] = (entry.seq, why)

@@ -87,10 +87,12 @@ def finish(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or lobby.stage is not Stage.CLOSING or lobby.watch.followers is None:
         return
+    state = work.session(group)
+    people = groups.roster(state) if state is not None else {}
     missing = [
         (handle, one.until)
         for handle, one in lobby.watch.followers.items()
-        if handle not in work.expelled and not _elsewhere(one)
+        if handle not in work.expelled and (handle in people or not _elsewhere(one))
     ]
     late = work.now - lobby.ended > CLOSING_SECONDS
     if late or all(_replaced(work, lobby, handle, until) for handle, until in missing):

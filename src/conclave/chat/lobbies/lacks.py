@@ -23,7 +23,7 @@ def none(lobby: Lobby, after: int, before: int) -> bool:
         lobby.healing.step is Step.SOUND
         and lobby.order is not None
         and lobby.order.seq >= before - 1
-        and all(last <= after or first >= before for first, last in known(lobby))
+        and not any_between(known(lobby), after, before)
     )
 
 
@@ -82,6 +82,11 @@ def without(ranges: Ranges, after: int, before: int) -> Ranges:
 def between(ranges: Ranges) -> tuple[int, int]:
     """Between which entries all of them are; there is one range or more."""
     return ranges[0][0] - 1, ranges[-1][1] + 1
+
+
+def any_between(ranges: Ranges, after: int, before: int) -> bool:
+    """Whether any of them is between two entries."""
+    return any(first < before and last > after for first, last in ranges)
 
 
 def within(ranges: Iterable[tuple[int, int]], seq: int) -> bool:

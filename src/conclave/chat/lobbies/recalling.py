@@ -151,7 +151,7 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
     if lobby is None or state is None or handle not in groups.roster(state):
         return
     own, untold = lobby.healing.own, dict(lobby.healing.untold)
-    wanted = untold.get(handle, ()) if own else lobby.healing.pull
+    wanted = _own(lobby, handle) if own else lobby.healing.pull
     if handle != lobby.healing.source or not wanted:
         return  # nobody asked it
     if audience.elsewhere(work, lobby, handle):  # it answers of other places
@@ -170,14 +170,16 @@ def originals_arrived(work: Work, handle: str, frame: Originals) -> None:
         lobby.ears.lost,
         [seq for seq, _ in given],
     )
-    told = lacks.without(untold.get(handle, ()), *ends)
-    answers = not own or told != untold.get(handle, ())  # who answers for nothing that it was asked is as one silent
-    untold[handle] = told
+    untold[handle] = lacks.without(untold.get(handle, ()), *ends)
     untold = {one: ranges for one, ranges in untold.items() if ranges and one in groups.roster(state)}
     if frame.whole and not own:
         pull, lost = lacks.without(pull, *ends), lacks.without(lost, *ends)
     elif not own and not source:
         poor[handle] = poor.get(handle, 0) + 1
+    # Whose answer ends, and is not for all that it was asked, is as one silent; but who says that it lacks some.
+    rest = lacks.less(untold.get(handle, ()), pull) if own else pull
+    lacking = not own and not frame.whole
+    answers = rest != wanted if source else lacking or not lacks.any_between(rest, after, before)
     if (pull, lost) != (lobby.healing.pull, lobby.ears.lost):
         pulled = work.now if pull else pulled
         lobby = receipts.regained(work, lobby, lost, seqs)

@@ -96,7 +96,9 @@ def _gaps(work: Work, group: bytes) -> None:
         work.wake(gaps.oldest(rest) + work.settings.gap_after)
     for author in sorted(late):
         missing = gaps.numbers(late[author])
-        text = f"{lobby.label}: message {missing} of {author} has not arrived: it was lost, or kept from us"
+        text = (
+            f"{lobby.label}: message {missing} of {author} has not arrived: lost, erased meanwhile, or kept from us"
+        )
         if not work.trouble(author, text, "gap"):  # people heard of one a moment ago, and hear of this one yet
             rest = {**rest, author: lobby.ears.gaps[author]}
             work.wake(work.now + work.settings.trouble_every)
