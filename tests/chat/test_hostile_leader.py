@@ -9,7 +9,7 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.deeds import Deposit, DepositEntries
 from conclave.chat.groups import payload_name
-from conclave.chat.lobbies import ordering
+from conclave.chat.lobbies import lacks, ordering
 from conclave.chat.lobby_state import Step
 from conclave.chat.work import Work
 from conclave.lobby import followers as positions
@@ -402,3 +402,15 @@ def test_no_leader_orders_what_no_later_one_can_leave_in_a_mailbox(table: Table)
     *_, last_left = deposits_of(table.stores[leader], asked)
     assert isinstance(last_left, Deposit)
     assert last_left.upto == order.seq
+
+
+def test_names_that_nobody_has_are_not_kept_of_entries_without_a_key(table: Table) -> None:
+    """A leader orders junk of an epoch of before under many names: what is kept stays small."""
+    ((group, lobby),) = table.desks["ayse"].lobbies.items()
+    order = lobby.order
+    assert order is not None
+    for number in range(100):
+        order, entry, _ = orders.write(order, f"nobody-{number}", 1, 0, EntryKind.MESSAGE, b"junk")
+        table.step("burak", ev.Arrived("ayse", entry))
+    assert table.state("burak", group).healing.untold == {}
+    assert lacks.known(table.state("burak", group)) == ((entry.seq - 99, entry.seq),)

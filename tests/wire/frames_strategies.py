@@ -60,7 +60,7 @@ def _post(stream: bytes, number: int, base: int, parcel: p.Parcel, junk: bytes |
 
 STREAMS = st.sampled_from([bytes([n]) * 8 for n in range(6)])
 posts = st.builds(_post, STREAMS, SMALL, SMALL | st.just(1), parcels, st.none() | st.none() | st.binary(max_size=20))
-ordered = st.builds(order.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, HANDLES, SMALL, SMALL, KINDS, PAYLOADS)
+ordered = st.builds(order.Ordered, GROUPS, st.just(1) | U32, SMALL, HASHES, LEADERS, SMALL, SMALL, KINDS, PAYLOADS)
 conversation_frames = st.one_of(
     posts,
     st.builds(delivery.Ack, STREAMS, SMALL, st.lists(SMALL, max_size=4).map(tuple)),

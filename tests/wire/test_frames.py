@@ -100,6 +100,13 @@ def test_an_entry_comes_back_from_the_store(entry: Ordered) -> None:
     assert decode_ordered(encode_ordered(entry)) == entry
 
 
+@pytest.mark.parametrize("sender", ["", "Ayse", "no body", "-a", "a\n"])
+def test_an_entry_whose_sender_is_no_handle_is_refused(sender: str) -> None:
+    entry = Ordered(b"g" * 16, 1, 1, bytes(32), sender, 1, 1, EntryKind.MESSAGE, b"")
+    with pytest.raises(DecodeError):
+        decode_ordered(encode_ordered(entry))
+
+
 def test_an_unknown_frame_kind_is_refused() -> None:
     with pytest.raises(DecodeError):
         decode_frame(99, b"")

@@ -250,10 +250,13 @@ def _boxes(r: Reader) -> tuple[tuple[str, int, int], ...]:
 
 
 def _ordered(r: Reader) -> Ordered:
-    return Ordered(
+    entry = Ordered(
         r.fixed(ID_BYTES), r.uint32(), r.uint64(), r.fixed(HASH_BYTES), r.text(HANDLE_BYTES), r.uint64(), r.uint64(),
         r.enum(EntryKind), r.opaque(PAYLOAD_BYTES),
     )  # fmt: skip
+    if not HANDLE.fullmatch(entry.sender):  # people are shown it
+        raise DecodeError("an entry that nobody handed in")
+    return entry
 
 
 DECODERS: dict[int, Callable[[Reader], OrderFrame]] = {

@@ -83,7 +83,7 @@ def words(work: Work, lobby: Lobby, entry: Ordered) -> None:
     assert lobby.order is not None
     if orders.contradicts(lobby.order, stand.run, stand.seq, stand.hash):
         text = f"{author} says that it was shown another order than we: {lobby.leader} shows two, or {author} lies"
-        work.trouble(lobby.leader, f"{lobby.label}: {text}", "order")
+        work.trouble(lobby.leader, f"{lobby.label}: {text}", f"order {author}")  # who lies hides nobody's truth
     original = groups.original_of(work, work.session(entry.group) or state, opened)
     _count(work, lobby.group, author, content)
     heard = Heard(lobby.label, author, content, original, entry.seq, Status.RECEIVED, ordered=True)

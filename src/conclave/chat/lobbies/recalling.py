@@ -33,12 +33,13 @@ TIED_SECONDS = 60
 
 
 def want(work: Work, group: bytes, author: str, seq: int) -> None:
-    """We have no key for this entry: its author's own signed words are asked for."""
-    lobby = work.lobby(group)
-    if lobby is None:
+    """We have no key for this entry: its author's own signed words are asked for. Who it is is its leader's word."""
+    lobby, state = work.lobby(group), work.session(group)
+    if lobby is None or state is None:
         return
+    people = (author,) if author in groups.roster(state) else ()
     healing = replace(lobby.healing, pull=lacks.added(lobby.healing.pull, seq, seq), poor={})
-    work.keep_lobby(replace(lobby, healing=doubted(work, healing, (author,), ((seq, seq),))), reworded=True)
+    work.keep_lobby(replace(lobby, healing=doubted(work, healing, people, ((seq, seq),))), reworded=True)
     work.pending = True
 
 
