@@ -11,8 +11,9 @@ import copy
 import pytest
 
 from conclave.chat import events as ev
+from conclave.chat.lobbies import coming_in
 from conclave.chat.lobby_records import decode_lobby, encode_lobby, encode_place
-from conclave.chat.lobby_state import Step
+from conclave.chat.lobby_state import Healing, Step
 from conclave.chat.words.content import ORIGINALS, Timer
 from conclave.lobby import order as orders
 from conclave.values import replace
@@ -361,3 +362,12 @@ def test_words_given_apart_by_a_newcomer_reach_who_was_away(*, away: bool) -> No
     assert table.words("zoe") == []
     assert "alone" in table.words("burak")
     assert "alone" in table.words("deniz")
+
+
+def test_what_was_given_us_to_pass_on_is_ours_to_give_once_it_stood_in_our_half() -> None:
+    """Else it is left in no mailbox, and kept in no backup; and who was to have it before still is."""
+    line, other = ("cem", b"o" * 16), ("cem", b"p" * 16)
+    healing = Healing(apart={line: ("deniz",), other: ("deniz",)}, handed=frozenset({line, other}))
+    healing = coming_in.owed(healing, {line: ("elif",), ("cem", b"q" * 16): ()})
+    assert healing.apart == {line: ("deniz", "elif"), other: ("deniz",)}
+    assert healing.handed == {other}

@@ -6,11 +6,11 @@ came in itself. Left out: how we come in (``chat.lobbies.rejoining``, ``chat.lob
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from conclave.chat.effects import UnplaceLines
 from conclave.chat.lobbies import lacks, receipts
-from conclave.chat.lobby_state import Lobby
+from conclave.chat.lobby_state import Healing, Lobby
 from conclave.chat.words.line import Status
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
@@ -32,6 +32,15 @@ def lacking(
         (author, identity): tuple(one for one in people if one not in (me, author) and lacks_it(one, seq))
         for author, identity, seq in lines
     }
+
+
+def owed(healing: Healing, lacking: Mapping[tuple[str, bytes], tuple[str, ...]]) -> Healing:
+    """The same where who lacks which line is to be given it, once it is kept back: ours to give, not handed on."""
+    apart = dict(healing.apart)
+    for line, to in lacking.items():
+        if to or line in apart:
+            apart[line] = tuple(dict.fromkeys((*apart.get(line, ()), *to)))
+    return replace(healing, apart=apart, handed=healing.handed - lacking.keys())
 
 
 def kept_back(work: Work, lobby: Lobby, was: Collection[str], people: Collection[str], place: int) -> Lobby:

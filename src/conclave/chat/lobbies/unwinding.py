@@ -76,7 +76,7 @@ def unwound(
     state = work.session(group)
     was = tuple(groups.roster(state)) if state is not None else lobby.asked
     places = {**lobby.healing.places, **{(author, identity): seq for author, identity, seq in lines}}
-    lacking = {**lobby.healing.apart, **coming_in.lacking(work.me, lobby, was, lines)}
+    lacking = coming_in.lacking(work.me, lobby, was, lines)
     for author, identity in said:
         if author == work.me:
             work.mark_line(lobby.label, identity, Status.WAITING)
@@ -111,8 +111,8 @@ def unwound(
         met={**lobby.healing.met, **late},
         forked=forked,
         places=places,
-        apart=lacking,
     )
+    healing = coming_in.owed(healing, lacking)
     ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
     voice = without_commit(work, voice) if forked else voice
     lobby = replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0))
@@ -129,8 +129,7 @@ def _tallied(work: Work, lobby: Lobby, lines: Sequence[tuple[str, bytes, int]]) 
     state = work.session(lobby.group)
     was = groups.roster(state) if state is not None else {}
     lacking = coming_in.lacking(work.me, lobby, was, lines[-TALLIED_MOST:])
-    apart = {**lobby.healing.apart, **{line: to for line, to in lacking.items() if to}}
-    healing = replace(lobby.healing, step=Step.REJOIN, apart=apart, asked=0.0)
+    healing = replace(coming_in.owed(lobby.healing, lacking), step=Step.REJOIN, asked=0.0)
     work.keep_lobby(replace(lobby, healing=healing), reworded=True)
     work.stir(lobby.group)
 
