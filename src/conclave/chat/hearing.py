@@ -44,7 +44,7 @@ def line_of(work: Work, heard: Heard) -> Line | None:
         return None
     seconds = 0 if body.expires == NEVER else body.expires or heard.timer
     expires = work.now + seconds if seconds else 0.0
-    if heard.retold:  # its time runs since it was said
+    if heard.retold and body.expires:  # its time runs since it was said; the conversation's, since it is known here
         expires = min(expires, content.sent + seconds)
     if isinstance(body, Offer):
         kind, text, reply = LineKind.FILE, body.name, None

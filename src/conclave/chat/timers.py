@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from conclave.chat.hearing import own_notice
 from conclave.chat.state import Peer
-from conclave.chat.words.content import Body, Offer, Text, Timer
+from conclave.chat.words.content import LAST_NUMBER, Body, Offer, Text, Timer
 from conclave.chat.work import Work
 from conclave.values import replace
 
-_LAST = (1 << 32) - 1
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -39,7 +38,7 @@ def _in_words(seconds: int) -> str:
 def stamped(peer: Peer, body: Body) -> Body:
     """``body`` as it is said to ``peer`` now: words get the pair's timer, and a new timer the next number."""
     if isinstance(body, Timer) and not body.number:
-        return replace(body, number=min(peer.timer.number + 1, _LAST))
+        return replace(body, number=min(peer.timer.number + 1, LAST_NUMBER))
     if isinstance(body, Text | Offer) and not body.expires:
         return replace(body, expires=peer.timer.seconds)
     return body

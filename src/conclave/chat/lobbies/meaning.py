@@ -31,6 +31,7 @@ def theirs(work: Work, group: bytes, heard: Heard) -> None:
     sharing.said_again(work, group, [(heard.author, heard.content.id)])
     lobby = work.lobby(group)
     if hear(work, replace(heard, timer=lobby.timer if lobby is not None and lobby.timed else 0)):
+        timers.hold(work, group, heard.author, heard.content)
         words(work, group, heard.seq)
         return
     common(work, group, heard)
@@ -41,7 +42,7 @@ def ours(work: Work, group: bytes, heard: Heard) -> None:
     sharing.said_again(work, group, [(work.me, heard.content.id)])
     if heard.content.count:
         words(work, group, heard.seq)
-    timers.hold(work, group, heard.content)
+    timers.hold(work, group, work.me, heard.content)
     common(work, group, heard)
 
 

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
-from conclave.chat.hearing import HISTORY, Heard, hear, is_over, own_notice
+from conclave.chat.hearing import HISTORY, Heard, hear, own_notice
+from conclave.chat.lobbies import timers
 from conclave.chat.lobbies.voice import say_content, wait, without
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words import gaps
@@ -86,6 +87,8 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         current = work.lobby(lobby.group) or lobby
         seq = place if ordered or _may_stand(current, signed, place) else 0
         timer = current.timer if 0 < current.timed < seq else 0
+        if ordered:
+            timers.hold(work, lobby.group, author, content)
         if author == work.me:
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
@@ -104,8 +107,6 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
             heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer, ordered)
-            if not ordered and is_over(work, heard) and not is_over(work, replace(heard, timer=0)):
-                continue  # that they were said under the timer is the word of ``by`` alone: they lack still
             shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
             if shows:
                 meet(work, current, by, author, seq, strangers)

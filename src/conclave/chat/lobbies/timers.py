@@ -16,7 +16,7 @@ from conclave.chat.lobbies import audience
 from conclave.chat.lobbies.voice import say_content
 from conclave.chat.lobby_state import Lobby
 from conclave.chat.timers import phrase, words
-from conclave.chat.words.content import Content, Offer, Text, Timer
+from conclave.chat.words.content import LAST_NUMBER, Content, Offer, Text, Timer
 from conclave.chat.work import Work
 from conclave.values import replace
 
@@ -49,21 +49,24 @@ def set_in_lobby(work: Work, lobby: Lobby, author: str, timer: Timer, seq: int) 
     work.keep_lobby(lobby, reworded=True)
 
 
-def hold(work: Work, group: bytes, ours: Content) -> None:
-    """Something of ours has its place: where we did not know of the timer when we said it, it disappears too."""
-    lobby, body = work.lobby(group), ours.body
+def hold(work: Work, group: bytes, author: str, said: Content) -> None:
+    """Something has its place: where it stands here already, said by who did not know of the timer, it goes too."""
+    lobby, body = work.lobby(group), said.body
     if lobby is not None and lobby.timer and lobby.timed and isinstance(body, Text | Offer) and not body.expires:
         at = work.now + lobby.timer
-        work.record(ExpireLine(lobby.label, work.me, ours.id, at))
-        work.deed(LookAtFile(lobby.label, ours.id))
+        work.record(ExpireLine(lobby.label, author, said.id, at))
+        work.deed(LookAtFile(lobby.label, said.id))
         work.wake(at)
 
 
 def tell(work: Work, group: bytes) -> None:
-    """Somebody came in, or came in anew: where we lead, we say what is set here."""
+    """Somebody came in, or came in anew: where we lead, we say what is set here.
+
+    By no entry where that does not fit, as in a lobby that somebody opened far ahead: we set the same again.
+    """
     lobby = work.lobby(group)
     if lobby is not None and (lobby.timer or lobby.timed) and audience.leads(work, lobby):
-        say_content(work, group, Timer(lobby.timer, max(lobby.timed, 1)))
+        say_content(work, group, Timer(lobby.timer, max(lobby.timed, 1) if lobby.timed <= LAST_NUMBER else 0))
 
 
 def tell_late(work: Work, group: bytes, content: Content, epoch: int) -> None:

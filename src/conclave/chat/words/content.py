@@ -26,6 +26,8 @@ RANGES_BYTES = 1024
 """At most 64 ranges of what is missing."""
 NEVER = (1 << 32) - 1
 """Seconds of what is to be kept whatever the conversation's timer says; devices of before keep it for 136 years."""
+LAST_NUMBER = (1 << 32) - 1
+"""The highest number of a timer."""
 LAST_COUNT = 1 << 62
 """The highest counter; what is behind it would not fit a store."""
 LATEST = 1 << 45  # milliseconds: about the year 3084; clocks beyond it are nonsense that fronts cannot show
