@@ -30,8 +30,8 @@ from conclave.wire.delivery import Post
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
-from tests.chat.room import Room, signed
-from tests.chat.test_sharing import room
+from tests.chat.room import Room, shared, signed
+from tests.chat.test_sharing import orphans, room
 
 __all__ = ["room"]
 
@@ -192,3 +192,16 @@ def test_who_is_shown_what_was_ordered_reads_what_all_others_read(room: Room) ->
     table.wait(1)
     for name in ("ayse", "cem", "deniz"):
         assert table.words(name)[-1] == "c"
+
+
+@pytest.mark.parametrize("body", [Text("I do not agree"), Reaction(About("burak", LINE), "+", on=True)])
+def test_what_a_half_that_lost_had_gives_way_to_what_is_shared(room: Room, body: Body) -> None:
+    """The place was the other words' own: who had been in that half read what no other did at it."""
+    table = room.table
+    identity = table.random(16)
+    give(room, "ayse", "shown", signed_alone(room, Content(identity, 2, table.now, Text("I agree"))))
+    orphans(table, room.group, "ayse", ("burak", identity))
+    shared(room, signed_alone(room, Content(identity, 3, table.now, body)))
+    assert places(table, "ayse", identity) == places(table, "cem", identity)
+    assert table.words("ayse") == table.words("cem")
+    assert not table.state("ayse", room.group).healing.orphans

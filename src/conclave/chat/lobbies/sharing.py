@@ -96,14 +96,15 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
             continue
+        heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer, ordered)
         if (author, content.id) in current.healing.orphans:
             work.place_line(lobby.label, author, content.id, seq)
             if ordered:
+                hear(work, heard)  # it may be other words under that name
                 again.append((author, content.id))
             elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
-            heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer, ordered)
             if not ordered and is_over(work, heard) and not is_over(work, replace(heard, timer=0)):
                 continue  # that they were said under the timer is the word of ``by`` alone: they lack still
             shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
