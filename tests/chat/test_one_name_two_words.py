@@ -10,7 +10,19 @@ import pytest
 from conclave.chat import events as ev
 from conclave.chat.notices import LineAdded
 from conclave.chat.state import Desk
-from conclave.chat.words.content import About, Content, History, Reaction, Shared, Text, encode_content
+from conclave.chat.words.content import (
+    About,
+    Body,
+    Content,
+    Delete,
+    Edit,
+    History,
+    Pin,
+    Reaction,
+    Shared,
+    Text,
+    encode_content,
+)
 from conclave.chat.words.originals import Signed, read_kept
 from conclave.store.memory import MemoryStore
 from conclave.wire.codec import Writer
@@ -18,8 +30,8 @@ from conclave.wire.delivery import Post
 from conclave.wire.posts import Handshake, pack_parcel
 from tests.chat.desks import Table
 from tests.chat.people import JUDGES, own
-from tests.chat.room import Room, signed
-from tests.chat.test_sharing import room
+from tests.chat.room import Room, shared, signed
+from tests.chat.test_sharing import orphans, room
 
 __all__ = ["room"]
 
@@ -112,3 +124,84 @@ def test_what_is_said_again_in_the_same_words_changes_nothing(room: Room) -> Non
     room.submit(encode_content(content))
     assert places(table, "ayse", content.id) == before
     assert not table.stores["ayse"].line("#ops", "burak", content.id).edited  # type: ignore[union-attr]
+
+
+LINE = b"l" * 16
+
+
+@pytest.mark.parametrize("how", ["alone", "shown"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        Edit(LINE, "something else"),
+        Delete(LINE),
+        Reaction(About("burak", LINE), "+", on=True),
+        Pin(About("burak", LINE), on=True),
+    ],
+    ids=lambda body: type(body).__name__,
+)
+def test_so_it_does_to_what_is_ordered_about_another_line(room: Room, how: str, body: Body) -> None:
+    table = room.table
+    identity = table.random(16)
+    room.submit(encode_content(Content(LINE, 2, table.now, Text("something"))))
+    give(room, "ayse", how, signed_alone(room, Content(identity, 3, table.now, Text("I agree"))))
+    assert "I agree" in table.words("ayse")
+    room.submit(encode_content(Content(identity, 3, table.now, body)))
+    assert table.words("ayse") == table.words("cem")
+    assert signed(table, "ayse", "#ops", "burak", identity) == signed(table, "cem", "#ops", "burak", identity)
+
+
+@pytest.mark.parametrize("how", ["alone", "shown"])
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_an_edit_that_one_was_given_gives_way_to_any_that_is_ordered(
+    room: Room, how: str, *, same: bool, early: bool
+) -> None:
+    """However it is dated."""
+    table = room.table
+    first = table.random(16)
+    second = first if same else table.random(16)
+
+    def said() -> None:
+        room.submit(encode_content(Content(LINE, 2, table.now, Text("something"))))
+
+    def alone() -> None:
+        edit = Content(first, 3, table.now + 1000, Edit(LINE, "I agree"))
+        give(room, "ayse", how, signed_alone(room, edit))
+
+    for step in (alone, said) if early else (said, alone):
+        step()
+    assert table.words("ayse")[-1] == "I agree"
+    room.submit(encode_content(Content(second, 4, table.now, Edit(LINE, "I do not agree"))))
+    assert table.words("ayse") == table.words("cem")
+    assert table.words("ayse")[-1] == "I do not agree"
+    give(room, "ayse", how, signed_alone(room, Content(table.random(16), 5, table.now + 2000, Edit(LINE, "I agree"))))
+    assert table.words("ayse") == table.words("cem")
+
+
+def test_who_is_shown_what_was_ordered_reads_what_all_others_read(room: Room) -> None:
+    """An edit in between, dated later than the words that came behind it."""
+    table = room.table
+    room.submit(encode_content(Content(LINE, 2, table.now, Text("a"))))
+    room.submit(encode_content(Content(table.random(16), 3, table.now + 20, Edit(LINE, "b"))))
+    room.submit(encode_content(Content(LINE, 4, table.now + 10, Text("c"))))
+    let_in(room, "deniz")
+    lines = [(one.sender, one.id) for one in table.stores["ayse"].recorded("#ops", 0, 99) if one.original]
+    originals = tuple(signed(table, "ayse", "#ops", *line).encode() for line in lines)
+    table.put("ayse", ev.ShareHistory("#ops", "deniz", len(originals), originals))
+    table.wait(1)
+    for name in ("ayse", "cem", "deniz"):
+        assert table.words(name)[-1] == "c"
+
+
+@pytest.mark.parametrize("body", [Text("I do not agree"), Reaction(About("burak", LINE), "+", on=True)])
+def test_what_a_half_that_lost_had_gives_way_to_what_is_shared(room: Room, body: Body) -> None:
+    """The place was the other words' own: who had been in that half read what no other did at it."""
+    table = room.table
+    identity = table.random(16)
+    give(room, "ayse", "shown", signed_alone(room, Content(identity, 2, table.now, Text("I agree"))))
+    orphans(table, room.group, "ayse", ("burak", identity))
+    shared(room, signed_alone(room, Content(identity, 3, table.now, body)))
+    assert places(table, "ayse", identity) == places(table, "cem", identity)
+    assert table.words("ayse") == table.words("cem")
+    assert not table.state("ayse", room.group).healing.orphans

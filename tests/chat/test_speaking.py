@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from conclave.chat import events as ev
@@ -166,6 +168,23 @@ def test_an_offer_that_comes_after_its_deletion_does_not_stand(table: Table) -> 
     table.put("burak", ev.Utter("#ops", identity, c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32)))
     [heard] = [one for one in table.effects["cem"] if isinstance(one, HearFile)]
     assert by_line(table.stores["cem"], heard.record)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    "anew", [c.Text("no plan"), c.Offer("plan.pdf", 1234, 65536, b"s" * 32, b"k" * 32), c.Delete(b"x" * 16)]
+)
+def test_an_offer_gives_way_to_what_else_is_said_under_its_id(table: Table, anew: c.Body) -> None:
+    identity = utter(table, "burak", "#ops", c.Offer("plan.pdf", 1234, 65536, b"r" * 32, b"k" * 32))
+    [heard] = [one for one in table.effects["cem"] if isinstance(one, HearFile)]
+    assert by_line(table.stores["cem"], heard.record)[0] == inf
+    before = len(table.effects["cem"])
+    table.put("burak", ev.Utter("#ops", identity, anew))
+    after = table.effects["cem"][before:]
+    assert LookAtFile("#ops", identity) in after
+    assert by_line(table.stores["cem"], heard.record) == (0.0, "burak took it back")
+    for one in after:
+        if isinstance(one, HearFile):
+            assert by_line(table.stores["cem"], one.record)[0] == inf
 
 
 def test_a_roll_call_is_answered_by_everybody_who_is_there(table: Table) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
 
-from conclave.chat.effects import AddLine, AmendLine, DropExpired, EraseLine, MarkLine, PutEntry, Record
-from conclave.chat.words.content import About, Body, Content, Reaction, Text, encode_content
+from conclave.chat.effects import AddLine, AmendLine, DropExpired, EraseLine, MarkLine, PutEntry, Record, SetPin
+from conclave.chat.words.content import About, Body, Content, Edit, Reaction, Text, encode_content
 from conclave.chat.words.line import Line, LineKind, Status
 from conclave.errors import StorageError
 from conclave.store.ports import PeerStore
 from conclave.values import replace
 from tests.chat.room import Room
-from tests.contract.test_peer_store import everything, store
+from tests.contract.test_peer_store import FLAGS, IDS, NAMES, RECORDS, TEXTS, TwoStores, everything, store
 
 __all__ = ["store"]
 
@@ -163,3 +166,98 @@ def test_what_is_ordered_last_is_shown_after_an_edit_that_came_before_its_line(
     for batch in [records] if together else [[one] for one in records]:
         store.commit(batch)
     assert [one.line.text for one in store.lines("#ops", limit=9)] == ["two"]
+
+
+def edit(words: str, at: float, *, alone: bool = False) -> AmendLine:
+    return AmendLine("#ops", "burak", NAME, words, at, alone)
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("together", [False, True])
+def test_an_edit_that_some_have_alone_counts_less_than_any_that_is_in_the_order(
+    store: PeerStore, *, early: bool, together: bool
+) -> None:
+    edits: list[Record] = [edit("alone", 99.0, alone=True), edit("in the order", 10.0)]
+    line: list[Record] = [ordered("one", 3)]
+    records = [*edits, *line] if early else [*line, *edits]
+    for batch in [records] if together else [[one] for one in records]:
+        store.commit(batch)
+    store.commit([edit("alone", 99.0, alone=True)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["in the order"]
+    store.commit([edit("later", 11.0), edit("earlier", 9.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["later"]
+
+
+def test_of_what_some_have_alone_the_newest_counts_until_something_is_in_the_order(store: PeerStore) -> None:
+    store.commit([given("one"), edit("newer", 8.0, alone=True), edit("older", 7.0, alone=True)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["newer"]
+    store.commit([ordered("two", 5, 1.0), edit("alone", 99.0, alone=True)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["two"]
+
+
+def test_what_is_said_of_other_words_counts_from_when_they_were_ordered(store: PeerStore) -> None:
+    """So for whoever never had the words that were there before, and finds these as they are."""
+    about = AddLine("#ops", replace(text("", 4, kind=LineKind.ABOUT), id=b"e" * 16, reply=("burak", NAME)), b"edit")
+    store.commit([ordered("one", 3), about, edit("edited", 30.0), ordered("two", 5, 20.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["two"]
+    assert store.original("#ops", "burak", b"e" * 16) is None, "who is shown them is not shown the edit"
+    store.commit([edit("edited again", 10.0)])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["edited again"]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_is_said_about_a_line_takes_the_place_of_words_under_its_name_too(
+    store: PeerStore, *, alone: bool
+) -> None:
+    """Else whoever was given them alone would read them where the others read nothing."""
+    sign = original(Edit(b"x" * 16, "other words"))
+    about = AddLine("#ops", replace(text("", 5, kind=LineKind.ABOUT), reply=("burak", b"x" * 16)), sign, ordered=True)
+    store.commit([given("I agree"), SetPin("#ops", "burak", NAME, on=True, at=1.0), *([] if alone else [between(4)])])
+    store.commit([about])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ([] if alone else ["between 4"])
+    assert [(one.name, one.count) for one in store.conversations()] == ([] if alone else [("#ops", 1)])
+    assert (store.pinned("#ops"), store.search("agree", 9)) == ([], [])
+    assert store.original("#ops", "burak", NAME) == sign
+    store.commit([AddLine("#ops", replace(text("", 6), id=b"x" * 16)), EraseLine("#ops", "burak", b"x" * 16)])
+    assert store.original("#ops", "burak", NAME) is None
+
+
+def test_neither_does_it_keep_words_for_a_line_that_is_erased(store: PeerStore) -> None:
+    store.commit([given("I agree"), EraseLine("#ops", "burak", b"x" * 16)])
+    store.commit([AddLine("#ops", replace(text("", 6), id=b"x" * 16))])
+    about = replace(text("", 5, kind=LineKind.ABOUT), reply=("burak", b"x" * 16))
+    store.commit([AddLine("#ops", about, original(Edit(b"x" * 16, "other words")), ordered=True)])
+    assert store.original("#ops", "burak", NAME) is None
+
+
+LINES = st.builds(
+    AddLine,
+    NAMES,
+    st.builds(
+        Line,
+        IDS,
+        NAMES,
+        st.sampled_from([LineKind.TEXT, LineKind.ABOUT, LineKind.FILE]),
+        TEXTS,
+        st.floats(0, 9),
+        st.floats(0, 9),
+        st.sampled_from([Status.SENT, Status.RECEIVED]),
+        st.integers(0, 5),
+        st.none() | st.tuples(NAMES, IDS),
+        st.sampled_from([0.0, 0.0, 3.0, 6.0]),
+    ),
+    st.sampled_from([b"", *(original(Text(words)) for words in ("one", "two", "one"))]),
+    FLAGS,
+)
+
+
+class TwoStoresOfAnOrder(TwoStores):
+    """As many lines give way to others."""
+
+    @rule(records=st.lists(LINES | LINES | RECORDS, max_size=12))
+    def order(self, records: list[Record]) -> None:
+        self.commit(records)
+
+
+TestTwoStoresOfAnOrder = TwoStoresOfAnOrder.TestCase
+TestTwoStoresOfAnOrder.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)

@@ -710,7 +710,7 @@ RECORDS = st.one_of(
         ),
         st.binary(max_size=2),
     ),
-    st.builds(AmendLine, NAMES, NAMES, IDS, TEXTS, TIMES),
+    st.builds(AmendLine, NAMES, NAMES, IDS, TEXTS, TIMES, FLAGS),
     st.builds(EraseLine, NAMES, NAMES, IDS),
     st.builds(KeepOriginal, NAMES, NAMES, IDS, st.binary(max_size=2)),
     st.builds(SetReaction, NAMES, NAMES, IDS, NAMES, st.sampled_from(["+", "\0", "👍"]), FLAGS, TIMES),

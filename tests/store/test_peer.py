@@ -326,6 +326,31 @@ def test_an_older_database_is_brought_up_to_date_and_a_newer_one_refused(
     assert caught.value.remedy
 
 
+def test_edits_that_a_program_before_kept_count_as_those_of_the_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did not tell which some have alone."""
+    path = tmp_path / "history.db"
+    with monkeypatch.context() as older:
+        older.setattr(module, "STEPS", STEPS[:1])
+        store = PeerDatabase(path, KEY)
+    store.commit([AddLine("#ops", line(1))])
+    store._writer.execute("UPDATE lines SET text = 'edited', edited = 5.0")
+    store._writer.execute(
+        "INSERT INTO early (conversation, sender, id, kind, by, sign, state, at, text) "
+        "VALUES ('#ops', 'ayse', ?, 'edit', 'ayse', '', 1, 5.0, 'edited early')",
+        (line(2).id,),
+    )
+    store.close()
+    store = PeerDatabase(path, KEY)
+    edits = [AmendLine("#ops", "ayse", line(n).id, "alone", 9.0, alone=True) for n in (1, 2)]
+    store.commit([*edits, AddLine("#ops", line(2))])
+    assert [one.line.text for one in store.lines("#ops", limit=9)] == ["edited", "edited early"]
+    store.commit([AmendLine("#ops", "ayse", line(1).id, "edited again", 6.0)])
+    assert store.lines("#ops", limit=9)[0].line.text == "edited again"
+    store.close()
+
+
 def test_a_database_from_before_the_first_release_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     store = PeerDatabase(path, KEY)

@@ -154,7 +154,7 @@ class HearFile:
 
 @dataclass(frozen=True, slots=True)
 class LookAtFile:
-    """The line of this message is another: if it offers a file, see whether, and until when, that still stands."""
+    """The line of this message may be another: was a file offered in it, see whether, and until when, that stands."""
 
     conversation: str
     message: bytes

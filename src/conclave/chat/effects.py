@@ -50,9 +50,9 @@ class AddLine:
     """Append to a conversation's history (``@burak``, or ``#`` and the lobby's label).
 
     A line with the same sender and id that is there already is left as it is, but for its place in the order.
-    ``ordered``: it has this place for everybody, so other words that are there under its name give way to it, and it
-    is shown as edited, unless they were erased. ``original`` is what its author signed, as ``chat.words.originals``
-    writes it; empty for a notice.
+    ``ordered``: it has this place for everybody, so whatever else is there under its name gives way to it, with its
+    edits, unless it was erased; words are shown as edited then. ``original`` is what its author signed, as
+    ``chat.words.originals`` writes it; empty for a notice.
     """
 
     conversation: str
@@ -86,6 +86,7 @@ class KeepOriginal:
 class AmendLine:
     """Other words for a line of the kind *text*, said at ``at``; the newest ones count, of two at once the greater.
 
+    ``alone``: some may have them alone, so they count less than any that are in the order, however they are dated.
     Where there is no such line yet, it is kept until the line comes, as are the three that follow (the last 64 of one
     person in one conversation).
     """
@@ -95,6 +96,7 @@ class AmendLine:
     id: bytes
     text: str
     at: float
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

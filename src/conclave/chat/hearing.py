@@ -30,7 +30,8 @@ class Heard:
     status: Status
     retold: bool = False  # not its author gives it to us now, but somebody who has it
     timer: int = 0  # the conversation's, in seconds: it holds for what was said by who may not have known it
-    ordered: bool = False  # everybody has it at this place: other words under its name give way
+    ordered: bool = False  # everybody has it at this place: what else is under its name gives way
+    shown: bool = False  # to us alone, on purpose: its place is where that was done
 
 
 HISTORY = Text | Offer | Edit | Delete | Reaction | Pin
@@ -66,6 +67,8 @@ def hear(work: Work, heard: Heard) -> bool:
     if is_over(work, heard):
         work.record(PassLine(conversation, author, content.id))
         return True
+    if heard.ordered:  # an offer may have been there
+        work.deed(LookAtFile(conversation, content.id))
     line = line_of(work, heard)
     if line is not None:
         work.add_line(conversation, line, heard.original, ordered=heard.ordered)
@@ -85,6 +88,7 @@ def hear(work: Work, heard: Heard) -> bool:
             conversation,
             Line(content.id, author, LineKind.ABOUT, "", content.sent, work.now, heard.status, heard.seq, about),
             heard.original,
+            heard.ordered,
         )
     )
     if record is None:
@@ -106,7 +110,8 @@ def _said_of_a_line(
     where, author, sent = heard.conversation, heard.author, heard.content.sent
     match heard.content.body:
         case Edit(line, text):
-            return (author, line), AmendLine(where, author, line, text, sent)
+            alone = heard.retold and not (heard.ordered or (heard.seq and not heard.shown))
+            return (author, line), AmendLine(where, author, line, text, sent, alone)
         case Delete(line):
             return (author, line), EraseLine(where, author, line)
         case Reaction(at, sign, on):

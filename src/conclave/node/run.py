@@ -273,6 +273,8 @@ class Node:
         self.files.drained()
 
     def _hear(self, deed: HearFile | LookAtFile) -> None:
+        if isinstance(deed, LookAtFile) and not self.files.offered_in(deed.message):
+            return  # as for nearly every line: whoever hears of one looks at its line itself
         self._spawn(self._heard(deed))
 
     async def _heard(self, deed: HearFile | LookAtFile) -> None:

@@ -207,7 +207,7 @@ class MemoryStore:
 
     def pinned(self, conversation: str) -> list[StoredLine]:
         """As ``PeerStore.pinned``."""
-        return [kept.stored for kept in self._histories.get(conversation).lines if kept.stored.pinned][-PINS_SHOWN:]
+        return [one for one in self._histories.get(conversation).shown() if one.pinned][-PINS_SHOWN:]
 
     def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - Line's own word
         """As ``PeerStore.original``."""

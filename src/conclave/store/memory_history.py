@@ -43,6 +43,7 @@ class Kept:
     key: int  # its first position
     original: bytes = b""
     edited: float = 0.0
+    alone: bool = False  # the edit came outside the order
     times: Times = field(default_factory=dict)  # of its reactions
     pinned: float | None = None  # when the last was said of its pin
 
@@ -162,8 +163,10 @@ class Histories:
         status, before = history.lines[there].stored.line.status, dict(self._expiring)
         self._place(history, there, replace(line, status=status), undo)
         kept = history.lines[history.at[name]]
-        kept = replace(kept, stored=replace(kept.stored, edited=True), original=record.original, edited=line.sent)
+        original = b"" if history.is_about_erased(line) else record.original
+        kept = replace(kept, stored=replace(kept.stored, edited=True), original=original, edited=0.0, alone=False)
         self._put(history, history.at[name], kept, undo)
+        self._forget_edits(history, name, undo, by=line.sender)
         self._expiring.pop((record.conversation, name), None)
         if line.expires > 0:
             self._expiring[record.conversation, name] = line.expires
@@ -254,9 +257,10 @@ class Histories:
             self._set_early(history, early, undo)
             self._forget_edits(history, name, undo)
 
-    def _forget_edits(self, history: History, line: Name, undo: Undo) -> None:
+    def _forget_edits(self, history: History, line: Name, undo: Undo, by: str = "") -> None:
         for at, kept in enumerate(history.lines):
-            if kept.stored.line.kind is LineKind.ABOUT and kept.stored.line.reply == line:
+            about = kept.stored.line
+            if about.kind is LineKind.ABOUT and about.reply == line and by in ("", about.sender):
                 self._put(history, at, replace(kept, original=b""), undo)
 
     def _place(self, history: History, at: int, line: Line, undo: Undo) -> None:
@@ -298,10 +302,11 @@ def _amended(kept: Kept, record: Amendment) -> Kept:
         case AmendLine():
             if stored.line.kind is not LineKind.TEXT:
                 return kept
-            if stored.edited and (kept.edited, stored.line.text) >= (record.at, record.text):
+            counts = (not record.alone, record.at, record.text)
+            if stored.edited and (not kept.alone, kept.edited, stored.line.text) >= counts:
                 return kept
             stored = replace(stored, line=replace(stored.line, text=record.text), edited=True)
-            return replace(kept, stored=stored, edited=record.at)
+            return replace(kept, stored=stored, edited=record.at, alone=record.alone)
         case EraseLine():
             line = replace(stored.line, text="", reply=None)
             return Kept(StoredLine(stored.position, line, deleted=True), kept.key)
@@ -323,15 +328,15 @@ def _with_gone(gone: dict[Name, int], names: Iterable[Name]) -> dict[Name, int]:
     return {name: number for name, number in gone.items() if number > last - GONE_KEPT}
 
 
-def _rank(record: Amendment) -> tuple[float, str, bool]:
+def _rank(record: Amendment) -> tuple[bool, float, str, bool]:
     """Of what was said of the same, the greatest counts."""
     match record:
         case AmendLine():
-            return (record.at, record.text, False)
+            return (not record.alone, record.at, record.text, False)
         case EraseLine():
-            return (0.0, "", False)
+            return (True, 0.0, "", False)
         case SetReaction() | SetPin():
-            return (record.at, "", not record.on)
+            return (True, record.at, "", not record.on)
 
 
 def _with_early(early: dict[Key, Amendment], record: Amendment) -> dict[Key, Amendment]:

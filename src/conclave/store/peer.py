@@ -124,10 +124,10 @@ class PeerDatabase:
 
     def _replaced(self, row: tuple[Any, ...]) -> bool:
         """Put a line in the place of other words under its name; whether there are any."""
-        words, kind, place, count = sql.REPLACED
+        words, kind, erased, edits, place, count = sql.REPLACED
         if not self._writer.execute(words, row).rowcount:
             return False
-        for statement, used in ((kind, 4), (place, 3), (count, 1)):
+        for statement, used in ((kind, 4), (erased, 3), (edits, 3), (place, 3), (count, 1)):
             self._writer.execute(statement, row[:used])
         self._unwiped = True
         return True
@@ -186,7 +186,7 @@ class PeerDatabase:
 
     def pinned(self, conversation: str) -> list[StoredLine]:
         """As ``PeerStore.pinned``."""
-        query = f"{LINES} AND l.pinned = 1 ORDER BY l.position DESC LIMIT ?"
+        query = f"{LINES} AND l.pinned = 1 AND l.kind <> 'about' ORDER BY l.position DESC LIMIT ?"
         return [stored(row) for row in reversed(self._read(query, conversation, PINS_SHOWN))]
 
     def original(self, conversation: str, sender: str, id: bytes) -> bytes | None:  # noqa: A002 - Line's own word

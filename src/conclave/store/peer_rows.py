@@ -58,6 +58,11 @@ _BEHIND = f"""iif(
         {_NEXT}, position)"""  # noqa: S608
 _NAMED = "conversation = (SELECT key FROM conversations WHERE name = ?1) AND sender = ?2 AND id = ?3"
 _STANDS = f"{_NAMED} AND deleted = 0"
+_ABOUT_ERASED = """kind = 'about' AND (
+        EXISTS (SELECT 1 FROM lines l WHERE l.conversation = lines.conversation AND l.sender = lines.reply_author
+            AND l.id = lines.reply_id AND l.deleted)
+        OR EXISTS (SELECT 1 FROM gone g WHERE g.conversation = lines.conversation AND g.sender = lines.reply_author
+            AND g.id = lines.reply_id))"""
 ADD_LINE = f"""
     INSERT INTO lines (position, conversation, sender, id, kind, text, sent, stored, status, seq,
         reply_author, reply_id, expires, original)
@@ -69,19 +74,26 @@ ADD_ORDERED = f"{ADD_LINE} "
 """The same of a line to which others give way (``REPLACED``)."""
 REPLACED = (
     f"""
-    UPDATE lines SET text = ?5, sent = ?6, edited = ?6, stored = ?7, seq = ?9, reply_author = ?10, reply_id = ?11,
-        expires = ?12, original = ?13 WHERE {_STANDS} AND other_words(original, ?13)""",  # noqa: S608
+    UPDATE lines SET text = ?5, sent = ?6, edited = 0, alone = 0, stored = ?7, seq = ?9, reply_author = ?10,
+        reply_id = ?11, expires = ?12, original = ?13 WHERE {_STANDS} AND other_words(original, ?13)""",  # noqa: S608
     f"UPDATE lines SET kind = ?4 WHERE {_NAMED}",  # noqa: S608
+    f"UPDATE lines SET original = x'' WHERE {_NAMED} AND {_ABOUT_ERASED}",  # noqa: S608
+    """
+    UPDATE lines SET original = x'' WHERE kind = 'about' AND sender = ?2 AND reply_author = ?2 AND reply_id = ?3
+        AND conversation = (SELECT key FROM conversations WHERE name = ?1)""",
     f"""
     UPDATE lines SET position = {_NEXT}
     WHERE {_NAMED} AND position < (SELECT max(position) FROM lines l WHERE l.conversation = lines.conversation)""",  # noqa: S608
     """
     UPDATE conversations SET
         count = (SELECT count(*) FROM lines WHERE conversation = key AND kind <> 'about'),
-        last = (SELECT max(position) FROM lines WHERE conversation = key AND kind <> 'about')
+        last = ifnull((SELECT max(position) FROM lines WHERE conversation = key AND kind <> 'about'), 0)
     WHERE name = ?1""",
 )
-"""Put a line in the place of one of its name that says something else; the first says whether there is one."""
+"""Put a line in the place of one of its name that says something else; the first says whether there is one.
+
+What is said of it from then on counts; what its author said of the other is kept no more.
+"""
 ADD_NEW_LINE = """
     INSERT INTO lines (position, conversation, sender, id, kind, text, sent, stored, status, seq,
         reply_author, reply_id, expires, original)
@@ -95,14 +107,10 @@ PLACE_LINE = (
     f"UPDATE lines SET status = ?4, seq = iif(seq = 0 OR ?5 < seq, ?5, seq), position = {_BEHIND} WHERE {_NAMED}"  # noqa: S608
 )
 KEEP_ORIGINAL = f"""
-    UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x'' AND NOT (kind = 'about' AND EXISTS (
-        SELECT 1 FROM lines l WHERE l.conversation = lines.conversation AND l.sender = lines.reply_author
-            AND l.id = lines.reply_id AND l.deleted)) AND NOT (kind = 'about' AND EXISTS (
-        SELECT 1 FROM gone g WHERE g.conversation = lines.conversation AND g.sender = lines.reply_author
-            AND g.id = lines.reply_id))"""  # noqa: S608
+    UPDATE lines SET original = ?4 WHERE {_STANDS} AND original = x'' AND NOT ({_ABOUT_ERASED})"""  # noqa: S608
 AMEND_LINE = f"""
-    UPDATE lines SET text = ?4, edited = ?5
-    WHERE {_STANDS} AND kind = 'text' AND (edited IS NULL OR (edited, text) < (?5, ?4))"""  # noqa: S608
+    UPDATE lines SET text = ?4, edited = ?5, alone = ?6
+    WHERE {_STANDS} AND kind = 'text' AND (edited IS NULL OR (-alone, edited, text) < (-?6, ?5, ?4))"""  # noqa: S608
 ERASE_LINE = f"""
     UPDATE lines SET text = '', edited = NULL, deleted = 1, pinned = 0, pinned_at = NULL, reactions = '',
         reacted_at = '', reply_author = NULL, reply_id = NULL, original = x'' WHERE {_STANDS}"""  # noqa: S608
@@ -122,16 +130,16 @@ _PAST = "conversation = (SELECT key FROM conversations WHERE name = ?) AND seq >
 UNPLACE_LINES = f"UPDATE lines SET seq = 0 WHERE {_PAST}"  # noqa: S608
 LINES_AFTER = f"SELECT sender, id FROM lines WHERE {_PAST} ORDER BY seq, position"  # noqa: S608
 KEEP_EARLY = f"""
-    INSERT INTO early (conversation, sender, id, kind, by, sign, state, at, text)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+    INSERT INTO early (conversation, sender, id, kind, by, sign, state, at, text, alone)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
     WHERE NOT EXISTS (SELECT 1 FROM lines WHERE {_NAMED}) AND NOT EXISTS (
         SELECT 1 FROM early WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND kind = 'delete')
         AND (?4 = 'delete' OR NOT EXISTS (SELECT 1 FROM gone WHERE {_NAMED}))
     ON CONFLICT (conversation, sender, id, kind, by, sign) DO UPDATE
-    SET state = excluded.state, at = excluded.at, text = excluded.text
-    WHERE (at, text, -state) < (excluded.at, excluded.text, -excluded.state)"""  # noqa: S608
+    SET state = excluded.state, at = excluded.at, text = excluded.text, alone = excluded.alone
+    WHERE (-alone, at, text, -state) < (-excluded.alone, excluded.at, excluded.text, -excluded.state)"""  # noqa: S608
 EARLY = """
-    SELECT kind, by, sign, state, at, text FROM early
+    SELECT kind, by, sign, state, at, text, alone FROM early
     WHERE conversation = ? AND sender = ? AND id = ? ORDER BY number"""
 DROP_EARLY = "DELETE FROM early WHERE conversation = ? AND sender = ? AND id = ?"
 
@@ -214,26 +222,27 @@ def amended(record: AmendLine | EraseLine | SetReaction | SetPin) -> Runs:
     name = (record.conversation, record.sender, record.id)
     match record:
         case AmendLine():
-            early = ("edit", record.sender, "", 1, record.at, record.text)
-            return [(KEEP_EARLY, [name + early]), (AMEND_LINE, [(*name, record.text, record.at)])]
+            said = (record.text, record.at, int(record.alone))
+            early = ("edit", record.sender, "", 1, record.at, record.text, int(record.alone))
+            return [(KEEP_EARLY, [name + early]), (AMEND_LINE, [name + said])]
         case EraseLine():
-            early = ("delete", record.sender, "", 1, 0.0, "")
+            early = ("delete", record.sender, "", 1, 0.0, "", 0)
             return [(KEEP_EARLY, [name + early]), (ERASE_LINE, [name])]
         case SetReaction():
-            early = ("reaction", record.by, record.sign, int(record.on), record.at, "")
+            early = ("reaction", record.by, record.sign, int(record.on), record.at, "", 0)
             row = (*name, record.by.encode(), record.sign.encode(), int(record.on), record.at)
             return [(KEEP_EARLY, [name + early]), (SET_REACTION, [row])]
         case SetPin():
-            early = ("pin", "", "", int(record.on), record.at, "")
+            early = ("pin", "", "", int(record.on), record.at, "", 0)
             return [(KEEP_EARLY, [name + early]), (SET_PIN, [(*name, int(record.on), record.at)])]
 
 
 def settled(name: tuple[str, str, bytes], row: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     """The statement by which something kept early takes effect, from the columns of ``EARLY``."""
-    kind, by, sign, state, at, text = row
+    kind, by, sign, state, at, text, alone = row
     match kind:
         case "edit":
-            return AMEND_LINE, (*name, text, at)
+            return AMEND_LINE, (*name, text, at, alone)
         case "delete":
             return ERASE_LINE, name
         case "reaction":

@@ -175,5 +175,9 @@ STEPS = (
         der BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE lines ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;  -- whether its newest edit came outside the order
+    ALTER TABLE early ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Step *n*, from 0, makes version ``FIRST + n``."""

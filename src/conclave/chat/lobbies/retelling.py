@@ -66,7 +66,7 @@ def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         if isinstance(content.body, HISTORY):
             sharing.meet(work, lobby, by, author, seq, strangers)
-        hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True))
+        hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True, shown=True))
     show = Shows(show.member, show.lines - lines, frozenset(strangers))
     lobby = work.lobby(lobby.group) or lobby
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shows={**lobby.watch.shows, by: show})))

@@ -99,14 +99,15 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
             elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
             continue
+        heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer, ordered)
         if (author, content.id) in current.healing.orphans:
             work.place_line(lobby.label, author, content.id, seq)
             if ordered:
+                hear(work, heard)  # it may be other words under that name
                 again.append((author, content.id))
             elif place:
                 _vouched(work, lobby.group, author, content.id, seq)
         else:
-            heard = Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, True, timer, ordered)
             shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
             if shows:
                 meet(work, current, by, author, seq, strangers)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
-from conclave.chat.words.content import decode_content
+from conclave.chat.words.content import Content, decode_content
 from conclave.errors import DecodeError
 from conclave.mls import group as mls
 from conclave.mls.group import Original, State
@@ -83,6 +83,11 @@ def fingerprint(certificate: bytes) -> bytes:
     return sha256(certificate).digest()
 
 
+def said_in(kept: bytes) -> Content:
+    """What a kept original says. Raises ``DecodeError``."""
+    return decode_content(mls.read_original(read_kept(kept)[0]).data)
+
+
 def other_words(one: bytes, other: bytes) -> bool:
     """Whether two kept originals say something else, whenever and under which keys they were signed.
 
@@ -91,10 +96,9 @@ def other_words(one: bytes, other: bytes) -> bool:
     if not one or not other or one == other:
         return False
     try:
-        said, anew = (decode_content(mls.read_original(read_kept(each)[0]).data) for each in (one, other))
+        return said_in(one).body != said_in(other).body
     except DecodeError:
         return False
-    return said.body != anew.body
 
 
 def read_kept(data: bytes) -> tuple[Original, bytes]:

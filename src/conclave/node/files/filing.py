@@ -134,10 +134,14 @@ class Files:
             offered = record.offered
             self._tell(FileListed(record.conversation, record.id, record.sender, offered.name, offered.size))
 
+    def offered_in(self, message: bytes) -> bool:
+        """Whether a file is known that was offered in a message of that id."""
+        return bool(self._records.offered_in(message))
+
     async def changed(self, conversation: str, message: bytes) -> None:
         """The line of a message is another: an offer that was taken back stands no more. Raises ``StorageError``."""
-        for record in self._records:
-            if (record.conversation, record.message) == (conversation, message):
+        for record in self._records.offered_in(message):
+            if record.conversation == conversation:
                 await self._standing.look(record)
 
     async def _withdraw(self, record: FileRecord, why: str) -> None:

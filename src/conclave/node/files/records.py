@@ -34,7 +34,7 @@ class Records:
         self._folder = folder
         self._on_thread = on_thread
         self._records: dict[bytes, FileRecord] = {}
-        self._roots: dict[bytes, set[bytes]] = {}  # strangers may ask for any root, often
+        self._of: dict[bytes, set[bytes]] = {}  # by root and by message: strangers may ask for any root, often
         for key, value in store.states(PREFIX):
             try:
                 record = decode_record(value)
@@ -65,14 +65,16 @@ class Records:
         """Drop a record and its leaves. Raises ``StorageError``."""
         await self._on_thread(self._store.commit, [DropState(record.key)])
         if self._records.pop(record.id, None) is not None:
-            self._roots[record.offered.root].discard(record.id)
-            if not self._roots[record.offered.root]:
-                del self._roots[record.offered.root]
+            for key in (record.offered.root, record.message):
+                self._of[key].discard(record.id)
+                if not self._of[key]:
+                    del self._of[key]
         await self.drop_leaves(record)
 
     def _remember(self, record: FileRecord) -> None:
         self._records[record.id] = record
-        self._roots.setdefault(record.offered.root, set()).add(record.id)
+        for key in (record.offered.root, record.message):
+            self._of.setdefault(key, set()).add(record.id)
 
     async def make_room(self, conversation: str, sender: str, most: int) -> None:
         """Have room for one more offer of ``sender``. Raises ``LocalError``.
@@ -109,8 +111,12 @@ class Records:
 
     def here(self, root: bytes) -> list[FileRecord]:
         """Files of this root that are here, whole: one for each conversation that it was fetched in or offered to."""
-        found = (self._records[name] for name in self._roots.get(root, ()))
+        found = (self._records[name] for name in self._of.get(root, ()))
         return [record for record in found if record.stage is Stage.HERE]
+
+    def offered_in(self, message: bytes) -> list[FileRecord]:
+        """Files that were offered in messages of this id."""
+        return [self._records[name] for name in self._of.get(message, ())]
 
     def leaves_path(self, record: FileRecord) -> Path:
         """Where the leaves of a file are kept."""

@@ -1,5 +1,7 @@
 """Until when offers stand: as long as the lines that they were said in, which may be taken back, or disappear.
 
+Who says something else under the name of an offer has taken it back too.
+
 Left out: what becomes of a file whose offer stands no more (``node.files.filing``).
 """
 
@@ -10,7 +12,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 
-from conclave.errors import StorageError
+from conclave.chat.words.content import Offer
+from conclave.chat.words.line import LineKind
+from conclave.chat.words.originals import said_in
+from conclave.errors import DecodeError, StorageError
+from conclave.files.offer import read_offer
 from conclave.files.record import FileRecord
 from conclave.node.files.serving import OnThread
 from conclave.store.ports import PeerStore
@@ -26,9 +32,21 @@ Until = Callable[[FileRecord], tuple[float, str]]
 def by_line(store: PeerStore, record: FileRecord) -> tuple[float, str]:
     """An offer stands as long as its line does. Raises ``StorageError``."""
     stored = store.line(record.conversation, record.sender, record.message)
-    if stored is not None and stored.deleted:
+    if stored is not None and (stored.deleted or not _offers(store, stored.line.kind, record)):
         return 0.0, f"{record.sender} took it back"
     return (0.0 if stored is None else stored.line.expires or inf), TIME_IS_OVER
+
+
+def _offers(store: PeerStore, kind: LineKind, record: FileRecord) -> bool:
+    """Whether the line that is under an offer's name is of this offer."""
+    original = store.original(record.conversation, record.sender, record.message)
+    if kind is not LineKind.FILE or original is None:
+        return kind is LineKind.FILE
+    try:
+        body = said_in(original).body
+        return isinstance(body, Offer) and read_offer(body) == record.offered
+    except DecodeError:
+        return True
 
 
 class Standing:
