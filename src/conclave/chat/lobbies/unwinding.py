@@ -43,8 +43,9 @@ def with_all(work: Work, lobby: Lobby) -> int:
     state, place = work.session(lobby.group), lobby.healing.common
     for one in groups.roster(state) if state is not None else ():
         mark = lobby.ears.marks.get(one) or Mark()
-        has = min([mark.has, *(first - 1 for first, _ in mark.missing)])
-        place = place if one == work.me else min(place, max(has, lobby.healing.since(one)))
+        since = lobby.healing.since(one)
+        has = min([mark.has, *(first - 1 for first, _ in lacks.behind(mark.missing, since))])
+        place = place if one == work.me else min(place, max(has, since))
     return place
 
 
