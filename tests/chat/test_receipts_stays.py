@@ -11,11 +11,11 @@ from tests.chat.halves import table as halves
 __all__ = ["halves"]
 
 
-def far(table: Table, identity: bytes) -> dict[str, str]:
-    """How far a line of ayse's has come, as she reads it."""
-    stored = table.stores["ayse"].line("#ops", "ayse", identity)
+def far(table: Table, identity: bytes, author: str = "ayse") -> dict[str, str]:
+    """How far a line has come, as its author reads it."""
+    stored = table.stores[author].line("#ops", author, identity)
     assert stored is not None
-    return dict(progress.in_lobby(table.view("ayse"), stored, "ayse").members)
+    return dict(progress.in_lobby(table.view(author), stored, author).members)
 
 
 def out_and_in(table: Table) -> None:
@@ -52,6 +52,33 @@ def test_what_was_said_before_somebody_came_in_again_is_not_delivered_to_it(halv
     after = table.say("ayse", "#ops", "after")
     table.run(20)
     assert set(far(table, after).values()) == {"delivered"}
+
+
+def test_who_was_let_in_in_a_half_that_lost_has_nothing_of_before_for_the_other(halves: Table) -> None:
+    table = halves
+    table.part({"ayse", "burak", "cem"}, {"deniz"}, {"elif"})
+    before = table.say("burak", "#ops", "before")
+    table.run(8)
+    table.part({"ayse"}, {"burak", "cem"}, {"deniz"})
+    table.run(25)
+    table.put("ayse", ev.RemoveFrom("#ops", "deniz", "away"))
+    table.run(5)
+    table.lose_home("deniz")
+    table.part({"ayse", "deniz"}, {"burak", "cem"})
+    table.run(10)
+    ask_in(table, "ayse", "deniz")
+    table.run(20)
+    assert "deniz" in table.view("ayse").roster
+    table.part()
+    table.run(200)
+    table.say("cem", "#ops", "later")
+    table.run(60)
+    assert {table.view(one).leader for one in ALL} == {"burak"}
+    assert table.words("deniz") == ["later"]
+    assert far(table, before, "burak") == {"ayse": "delivered", "cem": "delivered", "deniz": "sent"}
+    after = table.say("burak", "#ops", "after")
+    table.run(20)
+    assert set(far(table, after, "burak").values()) == {"delivered"}
 
 
 def test_what_somebody_told_to_have_before_it_was_out_is_delivered_still(halves: Table) -> None:

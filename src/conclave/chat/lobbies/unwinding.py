@@ -115,6 +115,8 @@ def unwound(
         apart=lacking,
     )
     ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
+    if work.me in late and not had:  # there we were never out, and came into ours without our home
+        ears = replace(ears, lost=lacks.added(ears.lost, 1, common))
     voice = without_commit(work, voice) if forked else voice
     lobby = replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0))
     if not forked:  # nobody came in behind ``common`` but who leads by now, maybe
