@@ -53,7 +53,7 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_ours, Writer.uint64).vector(lobby.timers_heard, Writer.uint64)
     _write_intents(w, lobby.intents)
     _write_healing(w, lobby.healing)
-    return w.done()
+    return (w.vector(lobby.names.items(), _write_name) if lobby.names else w).done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
@@ -80,7 +80,12 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
         timers_heard=r.vector(Reader.uint64),
         intents=_intents(r),
         healing=_healing(r),
+        names=dict(r.vector(lambda each: (_handle(each), each.text(TEXT_BYTES)))) if r.remaining else {},
     )
+
+
+def _write_name(w: Writer, item: tuple[str, str]) -> None:
+    w.text(item[0]).text(item[1])
 
 
 def _write_intents(w: Writer, intents: Intents) -> None:

@@ -316,6 +316,7 @@ class Lobby:
     voice: Voice = field(default_factory=Voice)
     ears: Ears = field(default_factory=Ears)
     mailed: Mapping[str, Reach] = field(default_factory=dict)  # while we lead: who is away, or was and is not heard
+    names: Mapping[str, str] = field(default_factory=dict)  # who asked us in under another name than ``name``
     watch: Watch = field(default_factory=Watch)
 
     @property
@@ -355,6 +356,10 @@ class Lobby:
     def unanswered(self) -> tuple[str, ...]:
         """Who asked us in and has no answer, who is shown first."""
         return (*self.asking, *self.inviters) if self.stage is Stage.INVITED else self.inviters
+
+    def name_of(self, handle: str) -> str:
+        """Under which name somebody asked us in."""
+        return self.names.get(handle, self.name)
 
     @property
     def closed(self) -> int:

@@ -14,7 +14,7 @@ from conclave.chat.pair import Ours, Theirs
 from conclave.chat.state import Desk
 from conclave.chat.words.originals import fingerprint
 from conclave.mls.group import State
-from conclave.values import dataclass, field
+from conclave.values import dataclass, field, replace
 
 SEALED = "end-to-end encrypted"
 """How every conversation is protected, in plain words."""
@@ -100,7 +100,7 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
     order = one.order
     people = groups.succession(state) if state is not None else one.asked
     roster = (*(each for each in people if each == one.leader), *(each for each in people if each != one.leader))
-    marks = dict(one.ears.marks.items())
+    marks = {handle: _since(mark, one.healing.entered.get(handle, 0)) for handle, mark in one.ears.marks.items()}
     if order is not None:
         marks[desk.me] = Mark(order.seq, one.ears.read, lacks.known(one))
     leading = one.watch.followers is not None and one.leader == desk.me and one.stage is Stage.MEMBER
@@ -128,6 +128,11 @@ def _view(desk: Desk, one: Lobby) -> LobbyView:
         {handle: seq for handle, (seq, _) in one.healing.gone.items()},
         one.since,
     )
+
+
+def _since(mark: Mark, came: int) -> Mark:
+    """A receipt of who came in by entry ``came``: what was before that is not for it."""
+    return replace(mark, missing=lacks.behind(mark.missing, came)) if came and mark.missing else mark
 
 
 def _boxes(one: Lobby) -> dict[str, Reach]:

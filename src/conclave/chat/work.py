@@ -145,6 +145,9 @@ class Work:
     def drop_lobby(self, lobby: Lobby) -> None:
         """Forget a lobby, and free its label, or give it back to the one that ended and has that history."""
         self._lobbies.drop(lobby.group)
+        self._free_label(lobby)
+
+    def _free_label(self, lobby: Lobby) -> None:
         if self._labels.get(lobby.label) == lobby.group:
             labels = {label: group for label, group in self._labels.items() if label != lobby.label}
             self._labels = {**labels, **{one.label: one.group for one in self._of_label(lobby)}}
@@ -155,7 +158,7 @@ class Work:
 
     def relabel(self, lobby: Lobby, label: str) -> None:
         """People here call ``lobby`` otherwise from now on."""
-        self._labels = {known: group for known, group in self._labels.items() if group != lobby.group}
+        self._free_label(lobby)
         self.keep_lobby(replace(lobby, label=label), reworded=True)
 
     def keep_session(self, state: State) -> None:

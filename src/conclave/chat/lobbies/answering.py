@@ -18,6 +18,7 @@ from conclave.chat.lobbies.invitations import (
     check_roster,
     decline,
     full,
+    named,
     still_awaited,
     turn_down,
     withdrawn,
@@ -62,19 +63,20 @@ def invited(work: Work, handle: str, question: Invite) -> None:
             audience.show_head(work, known, handle)  # who is in says so: see ``invitations.apart``
         return
     if known is not None and known.stage is Stage.JOINING:
-        _asked_too(work, known, handle)
+        _asked_too(work, known, handle, question.name)
         return
     if full(work, handle, question.group) or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(question.group, Choice.REJECT))
         return
     if known is not None and known.stage is Stage.INVITED:
-        asked_again(work, known, handle, question.roster)
+        asked_again(work, known, handle, question)
         return
     if known is not None and known.stage is not Stage.ENDED:
         return  # we closed it
     lost.give_way(work, question.group)
     label = known.label if known is not None else free_label(work, question.name, handle, question.group)
     lobby = known or Lobby(question.group, question.name, label, Stage.INVITED)
+    lobby = named(lobby, handle, question.name)
     former, other = lobby.inviter, work.labelled(label)  # of one that had ended
     lobby = replace(lobby, stage=Stage.INVITED, inviter=handle, asked=question.roster, former=former, lead=None)
     ask(work, lobby)
@@ -82,13 +84,16 @@ def invited(work: Work, handle: str, question: Invite) -> None:
         work.relabel(other, free_label(work, other.name, other.inviter, other.group))
 
 
-def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
-    """Our people said yes to somebody: it holds for whom that one knows to be in, should it never come back."""
+def _asked_too(work: Work, lobby: Lobby, handle: str, name: str) -> None:
+    """Our people said yes to somebody: it holds for whom that one knows to be in, should it never come back.
+
+    Not for who calls the lobby otherwise: of that they were not asked.
+    """
     others = {*packages.holders(work, lobby.group), *lobby.inviters} - {handle}
     room = handle == lobby.inviter or len(others) < INVITERS_MOST
     if not room or work.peer(handle).pair.ours is Ours.BLOCKED:
         work.post(handle, Answer(lobby.group, Choice.REJECT))
-    elif handle in lobby.asked or waited_for(work, lobby, handle):
+    elif waited_for(work, lobby, handle) or _answered(lobby, handle, name):
         lobby = replace(lobby, watch=replace(lobby.watch, shown={}))
         work.keep_lobby(lobby)
         _accept(work, lobby, handle)
@@ -97,7 +102,12 @@ def _asked_too(work: Work, lobby: Lobby, handle: str) -> None:
     elif full(work, handle, lobby.group):
         work.post(handle, Answer(lobby.group, Choice.REJECT))
     else:
-        asked_beside(work, lobby, (handle,))
+        asked_beside(work, named(lobby, handle, name), (handle,))
+
+
+def _answered(lobby: Lobby, handle: str, name: str) -> bool:
+    """Whether the yes to who asked us in first is one to ``handle`` too, who asks under this name."""
+    return handle in lobby.asked and name == lobby.name_of(lobby.inviter)
 
 
 def came_back(work: Work, handle: str) -> None:
@@ -140,9 +150,9 @@ def answer(work: Work, handle: str, label: str, *, accept: bool) -> None:
             work.keep_lobby(replace(lobby, inviters=others), reworded=True)
             return
         lobby = replace(lobby, stage=Stage.JOINING, hushed=False, inviters=())
-        asked_beside(work, lobby, tuple(one for one in others if one not in lobby.asked))
+        asked_beside(work, lobby, tuple(one for one in others if not _answered(lobby, one, lobby.name_of(one))))
         for other in others:
-            _asked_too(work, work.lobby(lobby.group) or lobby, other)
+            _asked_too(work, work.lobby(lobby.group) or lobby, other, lobby.name_of(other))
         work.stir(lobby.group)
 
 

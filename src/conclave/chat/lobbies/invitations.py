@@ -6,13 +6,14 @@ Left out: answering them (``chat.lobbies.answering``), asking others (``chat.lob
 from __future__ import annotations
 
 from conclave.chat import packages
+from conclave.chat.lobbies.labels import free_label
 from conclave.chat.lobby_state import Lobby, Stage
 from conclave.chat.notices import RequestAnswered, RequestArrived
 from conclave.chat.work import Work
 from conclave.errors import VerificationError
 from conclave.lobby.names import check_handle
 from conclave.values import replace
-from conclave.wire.posts import Answer, Choice, Leave
+from conclave.wire.posts import Answer, Choice, Invite, Leave
 
 INVITERS_MOST = 8
 """So many people at most may let us into one lobby, while our people are asked, or we wait for one of them."""
@@ -43,23 +44,57 @@ def ask(work: Work, lobby: Lobby) -> None:
     if work.busy:
         work.post(lobby.inviter, Answer(lobby.group, Choice.BUSY))
     else:
-        work.tell(RequestArrived(lobby.inviter, lobby.label))
+        _show(work, lobby, lobby.inviter)
 
 
-def asked_again(work: Work, lobby: Lobby, handle: str, roster: tuple[str, ...]) -> None:
+def _show(work: Work, lobby: Lobby, handle: str) -> None:
+    """Our people are shown an invitation, and what its sender calls the lobby where it is known here as another."""
+    work.tell(RequestArrived(handle, lobby.label))
+    if handle in lobby.names:
+        text = (
+            f"{handle}, who asks you into {lobby.label}, calls it #{lobby.names[handle]}: another called it otherwise"
+        )
+        work.trouble(handle, text, "name")
+
+
+def asked_again(work: Work, lobby: Lobby, handle: str, question: Invite) -> None:
     """Our people are asked by one alone, who asked first; the next one is told of where that one asks no more."""
     if handle == lobby.inviter:
-        if lobby.asked != roster:
-            work.keep_lobby(replace(lobby, asked=roster), reworded=True)
+        if lobby.asked != question.roster:
+            work.keep_lobby(replace(lobby, asked=question.roster), reworded=True)
     elif handle not in lobby.inviters and len(lobby.unanswered) < INVITERS_MOST:
+        lobby = named(lobby, handle, question.name)
         work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, handle)), reworded=True)
 
 
 def asked_beside(work: Work, lobby: Lobby, handles: tuple[str, ...]) -> None:
-    """Our people said yes to somebody, and are asked for these too: that one did not know that they are in."""
+    """Our people said yes to somebody, and are asked for these too: that one did not know that they are in.
+
+    Or it asked under another name: a yes or a no is to what people were shown.
+    """
     work.keep_lobby(replace(lobby, inviters=(*lobby.inviters, *handles), since=int(work.now)), reworded=True)
     for handle in handles if not work.busy else ():
-        work.tell(RequestArrived(handle, lobby.label))
+        _show(work, lobby, handle)
+
+
+def named(lobby: Lobby, handle: str, name: str) -> Lobby:
+    """The same where ``handle`` asks us in under this name."""
+    names = {one: other for one, other in lobby.names.items() if one != handle}
+    return replace(lobby, names=names if name == lobby.name else {**names, handle: name})
+
+
+def shown_of(work: Work, lobby: Lobby, handle: str) -> Lobby:
+    """The same where ``handle`` asks us in, or lets us in: people call it as that one does.
+
+    But where one had been in before, by the name that its history is under.
+    """
+    name = lobby.name_of(handle)
+    if name != lobby.name and not lobby.former:
+        others = {*lobby.inviters, *packages.holders(work, lobby.group)}
+        names = {one: called for one in sorted(others) if (called := lobby.name_of(one)) != name}
+        work.relabel(lobby, free_label(work, name, handle, lobby.group))
+        lobby = replace(work.lobby(lobby.group) or lobby, name=name, names=names)
+    return replace(lobby, inviter=handle)
 
 
 def check_roster(work: Work, roster: tuple[str, ...]) -> None:
@@ -71,14 +106,17 @@ def check_roster(work: Work, roster: tuple[str, ...]) -> None:
 
 
 def decline(work: Work, lobby: Lobby) -> None:
-    """We do not want to be in, though perhaps we said so before."""
+    """We do not want to be in, though perhaps we said so before: that is no answer to who calls it otherwise."""
+    name = lobby.name_of(lobby.inviter)
+    others = tuple(one for one in lobby.inviters if lobby.name_of(one) != name)
     for handle in lobby.unanswered:
-        work.post(handle, Answer(lobby.group, Choice.REJECT))
+        if handle not in others:
+            work.post(handle, Answer(lobby.group, Choice.REJECT))
     if lobby.stage is Stage.JOINING:
         for handle in sorted({lobby.inviter, *packages.holders(work, lobby.group)}):
             work.post(handle, Leave(lobby.group))
     packages.taken_back(work, lobby.group)
-    drop(work, lobby)
+    _next(work, lobby, others)
 
 
 def turn_down(work: Work, lobby: Lobby, handle: str) -> None:
@@ -101,19 +139,25 @@ def without(work: Work, lobby: Lobby, handle: str) -> None:
 
     A yes to that one does not hold for whom ``handle`` named.
     """
-    others = tuple(one for one in (lobby.inviter, *lobby.inviters) if one != handle)
+    others = tuple(one for one in lobby.inviters if one != handle)
+    if handle == lobby.inviter:
+        _next(work, lobby, others)
+    else:
+        names = {one: name for one, name in lobby.names.items() if one != handle}
+        work.keep_lobby(replace(lobby, inviters=others, names=names), reworded=True)
+
+
+def _next(work: Work, lobby: Lobby, others: tuple[str, ...]) -> None:
+    """Who asked our people does no more, or has its answer: the first of these ``others`` does, if there is any."""
     if not others:
         drop(work, lobby)
         return
-    asked = lobby.asked if handle != lobby.inviter else ()
-    rest = replace(lobby, inviter=others[0], inviters=others[1:], asked=asked)
-    if handle == lobby.inviter and lobby.stage is Stage.INVITED:
+    rest = replace(shown_of(work, lobby, others[0]), inviters=others[1:], asked=())
+    if lobby.stage is Stage.INVITED:
         ask(work, rest)
-    elif handle == lobby.inviter:  # they are asked already, for each
+    else:  # they are asked already, for each
         work.keep_lobby(replace(rest, stage=Stage.INVITED), reworded=True)
         work.stir(lobby.group)
-    else:
-        work.keep_lobby(rest, reworded=True)
 
 
 def expelled(work: Work, lobby: Lobby, handle: str) -> None:
@@ -141,7 +185,7 @@ def still_awaited(work: Work, lobby: Lobby, handle: str) -> bool:
     packages.taken_back(work, lobby.group, handle)
     others = packages.holders(work, lobby.group)
     if handle == lobby.inviter and others:
-        work.keep_lobby(replace(lobby, inviter=others[0], asked=()), reworded=True)
+        work.keep_lobby(replace(shown_of(work, lobby, others[0]), asked=()), reworded=True)
         work.stir(lobby.group)
     return handle != lobby.inviter or bool(others)
 
@@ -152,7 +196,7 @@ def announce(work: Work) -> None:
         if lobby.hushed:
             work.keep_lobby(replace(lobby, hushed=False), reworded=True)
             if lobby.stage is Stage.INVITED:
-                work.tell(RequestArrived(lobby.inviter, lobby.label))
+                _show(work, lobby, lobby.inviter)
 
 
 def decline_all_of(work: Work, handle: str) -> None:

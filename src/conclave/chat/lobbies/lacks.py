@@ -56,6 +56,11 @@ def until(ranges: Ranges, seq: int) -> Ranges:
     return tuple((first, min(last, seq)) for first, last in ranges if first <= seq)
 
 
+def behind(ranges: Ranges, seq: int) -> Ranges:
+    """The same behind entry ``seq``."""
+    return tuple((max(first, seq + 1), last) for first, last in ranges if last > seq)
+
+
 def of_each_until(ranges: Mapping[str, Ranges], seq: int) -> dict[str, Ranges]:
     """The same up to entry ``seq``, of whom any are left."""
     return {one: left for one, his in ranges.items() if (left := until(his, seq))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.hearing import Heard, hear, own_notice
 from conclave.chat.links import send
-from conclave.chat.lobbies import ending, receipts, retelling, rolls, sharing, timers
+from conclave.chat.lobbies import ending, lacks, receipts, retelling, rolls, sharing, timers
 from conclave.chat.lobbies.purging import patience, purge
 from conclave.chat.lobby_state import Lobby, Mark, Stage, Waited
 from conclave.chat.notices import LeaderChanged, Receipted
@@ -98,9 +98,11 @@ def _receipt(work: Work, lobby: Lobby, author: str, mark: Mark) -> None:
     if lobby.order is None:
         return
     old = lobby.ears.marks.get(author) or Mark()
-    mark = Mark(
-        max(old.has, min(mark.has, lobby.order.seq)), max(old.read, min(mark.read, lobby.order.seq)), mark.missing
-    )
+    missing = mark.missing
+    if missing and missing[0][0] == 1:  # of before it came in: what it told to have then, in an earlier stay, stands
+        rest = lacks.added(old.missing, old.has + 1, missing[0][1])
+        missing = lacks.less(missing, lacks.less(missing[:1], rest))
+    mark = Mark(max(old.has, min(mark.has, lobby.order.seq)), max(old.read, min(mark.read, lobby.order.seq)), missing)
     if mark == old:
         return
     work.keep_lobby(replace(lobby, ears=replace(lobby.ears, marks=lobby.ears.marks.put(author, mark))))

@@ -15,6 +15,7 @@ from conclave.chat.events import InviteTo, OpenLobby
 from conclave.chat.hearing import own_notice
 from conclave.chat.lobbies import answering, asking, audience, coming_in, terms, timers
 from conclave.chat.lobbies.healing import adopt
+from conclave.chat.lobbies.invitations import shown_of
 from conclave.chat.lobbies.labels import active, demand_in, free_label, own_handle, own_name
 from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.rejoining import POLICY, compare_rosters
@@ -28,6 +29,7 @@ from conclave.chat.state import Holder
 from conclave.chat.work import Work
 from conclave.errors import ConclaveError, LocalError, Refused, RemoteError, VerificationError
 from conclave.lobby import order as orders
+from conclave.lobby.names import check_name
 from conclave.lobby.shelf import Shelf
 from conclave.mls import group as mls
 from conclave.mls.group import State
@@ -159,6 +161,7 @@ def welcomed(work: Work, handle: str, welcome: Welcome) -> Fate:
         _not_in(work, handle, welcome.group)
         return Fate.DECLINED
     try:
+        check_name(welcome.name)
         reference, own = packages.for_welcome(work, welcome.welcome)
         if healing and work.holder(reference) != Holder(handle, welcome.group):
             raise VerificationError("it answers nothing of ours")  # else anybody moves us into a group of its own
@@ -213,6 +216,8 @@ def _not_in(work: Work, handle: str, group: bytes) -> None:
 
 
 def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State, reference: bytes) -> None:
+    if lobby.stage is Stage.JOINING and lobby.names:
+        lobby = shown_of(work, lobby, handle)
     packages.used(work, reference)
     old, people = work.session(lobby.group), groups.roster(state)
     packages.taken_back(work, welcome.group)
@@ -232,6 +237,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
     renew = work.now + work.settings.update_spread * work.chance()
     voice = fly_again(lobby.voice, number)
     own_notice(work, lobby.label, f"{work.me} entered: {handle} let you in", welcome.seq)
+    if welcome.name != lobby.name:
+        own_notice(work, lobby.label, f"{handle} calls this lobby #{welcome.name}", welcome.seq)
     certificates.shown_in(work, lobby, welcome.seq, old, state, None)
     if lobby.stage is Stage.MEMBER:
         known = tuple(groups.roster(old)) if old is not None else lobby.asked
@@ -245,7 +252,8 @@ def _enter(work: Work, lobby: Lobby, handle: str, welcome: Welcome, state: State
         lobby = compare_rosters(work, lobby, known, people, common, welcome.seq, welcome.seq)
     lobby = asking.in_already(work, lobby, people)
     lobby = replace(
-        timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), ended=0.0, order=order, lead=lead, asked=(),
+        timers.anew(lobby), stage=Stage.MEMBER, former="", inviters=(), names={}, ended=0.0, order=order, lead=lead,
+        asked=(),
         voice=voice,
         healing=replace(
             lobby.healing, step=Step.SOUND, pull=(), untold={}, unknown=0.0,

@@ -43,7 +43,13 @@ def passed(work: Work, group: bytes) -> None:
             work.pending = True
         return
     work.keep_lobby(replace(current, ears=replace(current.ears, due=0.0, told=now)))
-    say_content(work, group, Receipt(lobby.order.seq, now[1], lacks.known(lobby)))
+    say_content(work, group, Receipt(lobby.order.seq, now[1], _lacked(work, lobby)))
+
+
+def _lacked(work: Work, lobby: Lobby) -> lacks.Ranges:
+    """What we lack, and what was before we came in, behind what we had then: not all saw that we came."""
+    healing = lobby.healing
+    return lacks.added(lacks.known(lobby), healing.had + 1, healing.entered.get(work.me, 0) - 1)
 
 
 def _awaited(work: Work, lobby: Lobby) -> bool:

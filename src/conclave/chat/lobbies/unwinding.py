@@ -43,8 +43,9 @@ def with_all(work: Work, lobby: Lobby) -> int:
     state, place = work.session(lobby.group), lobby.healing.common
     for one in groups.roster(state) if state is not None else ():
         mark = lobby.ears.marks.get(one) or Mark()
-        has = min([mark.has, *(first - 1 for first, _ in mark.missing)])
-        place = place if one == work.me else min(place, max(has, lobby.healing.since(one)))
+        since = lobby.healing.since(one)
+        has = min([mark.has, *(first - 1 for first, _ in lacks.behind(mark.missing, since))])
+        place = place if one == work.me else min(place, max(has, since))
     return place
 
 
@@ -114,6 +115,8 @@ def unwound(
     )
     healing = coming_in.owed(healing, lacking)
     ears, voice = receipts.cut(lobby.ears, common), without_receipts(work, lobby)
+    if work.me in late and not had:  # there we were never out, and came into ours without our home
+        ears = replace(ears, lost=lacks.added(ears.lost, 1, common))
     voice = without_commit(work, voice) if forked else voice
     lobby = replace(lobby, order=order, healing=healing, ears=ears, voice=replace(voice, sent=0))
     if not forked:  # nobody came in behind ``common`` but who leads by now, maybe
