@@ -272,6 +272,8 @@ class Watch:
     queue: tuple[str, ...] = ()  # who wants in next
     vain: tuple[str, int] = ("", 0)  # which leader gave nothing of what it shows, and how often it was asked for it
     shows: Mapping[str, Shows] = field(default_factory=dict)  # who shows whom what was said before
+    brought: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    """Who was named as bringing whose words, for what they are, and when."""
     committed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # whose latest commits were ordered when
 
 
