@@ -5,8 +5,6 @@ Left out: words of who was never in as far as one knows (``tests/chat/test_shari
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from conclave.chat import events as ev
@@ -17,6 +15,7 @@ from conclave.chat.state import Desk, Judges
 from conclave.chat.words.content import Body, Content, Delete, Edit, Shared, Text, encode_content
 from conclave.chat.words.originals import Signed, read_kept
 from conclave.chat.work import Work
+from conclave.lobby.order import Order
 from conclave.pki.revocation import Revocation
 from conclave.store.memory import MemoryStore
 from conclave.values import replace
@@ -75,13 +74,13 @@ class Stolen(Room):
         table.run(20)
         assert "cem" in table.view("ayse").roster
 
-    def signs(self, body: Body, identity: bytes = b"") -> bytes:
-        """What the thief signs, who stands where the device was when it was stolen."""
+    def signs(self, body: Body, order: Order | None = None) -> bytes:
+        """What the thief signs, who stands where the device was when it was stolen, or says to stand elsewhere."""
         table = self.table
-        order = self.thief.lobbies.get(self.group).order  # type: ignore[union-attr]
+        order = order or self.thief.lobbies.get(self.group).order  # type: ignore[union-attr]
         assert order is not None
         work = Work(self.thief, table.now, table.random)
-        content = encode_content(Content(identity or table.random(16), 50, table.now, body))
+        content = encode_content(Content(table.random(16), 50, table.now, body))
         original, _ = read_kept(groups.seal(work, self.group, content, groups.write_stand(order, 99)).original)
         self.thief, *_ = work.done()
         return Signed(original.content, original.signature, self.bad).encode()
@@ -92,11 +91,15 @@ def stolen() -> Stolen:
     return Stolen()
 
 
-@pytest.mark.parametrize("body", [Text("I resign"), Edit, Delete])
-def test_who_brings_words_by_a_revoked_key_is_named(stolen: Stolen, body: Text | Callable[[bytes], Body]) -> None:
+@pytest.mark.parametrize("what", ["words", "edit", "deletion"])
+def test_who_brings_words_by_a_revoked_key_is_named(stolen: Stolen, what: str) -> None:
     table = stolen.table
-    said = body if isinstance(body, Text) else Edit(stolen.old, "I resign") if body is Edit else Delete(stolen.old)
-    shared(stolen, stolen.signs(said))
+    bodies: dict[str, Body] = {
+        "words": Text("I resign"),
+        "edit": Edit(stolen.old, "I resign"),
+        "deletion": Delete(stolen.old),
+    }
+    shared(stolen, stolen.signs(bodies[what]))
     for name in ("ayse", "cem"):
         assert table.texts(name, "#ops").count(NAMED) == 1
     assert NAMED not in table.texts("burak", "#ops")
@@ -150,6 +153,73 @@ def test_who_shows_or_gives_alone_words_by_a_revoked_key_is_named(stolen: Stolen
     assert texts.count(NAMED) == 1
     assert texts.index(NAMED) < texts.index("I resign")
     assert "of the first device" in texts
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("how", ["shared", "shown", "alone"])
+def test_words_of_a_device_behind_the_commit_that_put_it_out_are_refused(
+    stolen: Stolen, how: str, *, restarted: bool
+) -> None:
+    """Revoked or not: it was shown no more of the order."""
+    table = stolen.table
+    order = table.state("burak", stolen.group).order
+    assert order is not None
+    if restarted:
+        table.restart("ayse")
+        table.link("ayse", "burak")
+    table.put("ayse", ev.JudgesChanged(JUDGES))
+    said = stolen.signs(Text("I resign"), order)
+    if how == "shared":
+        shared(stolen, said)
+    else:
+        give(stolen, "ayse", how, said)
+    assert "I resign" not in table.words("ayse")
+    table.stores["ayse"] = MemoryStore()
+    shared(stolen, signed(table, "burak", "#ops", "cem", stolen.old).encode())
+    assert table.words("ayse") == ["of the first device"]
+
+
+def test_nor_are_words_taken_of_who_is_out(room: Room) -> None:
+    table, thief = room.table, room.table.desks["cem"]
+    old = table.say("cem", "#ops", "of before")
+    table.put("ayse", ev.RemoveFrom("#ops", "cem", ""))
+    table.run(5)
+    order = table.state("burak", room.group).order
+    assert order is not None
+    content = encode_content(Content(table.random(16), 50, table.now, Text("still here")))
+    sealed = groups.seal(Work(thief, table.now, table.random), room.group, content, groups.write_stand(order, 99))
+    original, _ = read_kept(sealed.original)
+    der = own("cem").credential.certificates[0]
+    shared(room, Signed(original.content, original.signature, der).encode())
+    assert "still here" not in table.words("ayse")
+    assert "was refused" in table.troubles("ayse")[-1]
+    table.stores["ayse"] = MemoryStore()
+    shared(room, signed(table, "burak", "#ops", "cem", old).encode())
+    assert table.words("ayse") == ["of before"]
+
+
+def test_a_home_from_a_backup_has_its_words_of_before_believed_and_none_since(room: Room) -> None:
+    """It takes its old leaf's place by a commit of its own: nobody was put out."""
+    table, thief = room.table, room.table.desks["cem"]
+    table.say("cem", "#ops", "of before")
+    table.run(60)
+    old = table.say("cem", "#ops", "of the day before")
+    restored(table, "cem")
+    for one in ("ayse", "burak"):
+        table.link(one, "cem")
+    table.run(60)
+    assert "cem" in table.view("ayse").roster
+    order = table.state("burak", room.group).order
+    assert order is not None
+    content = encode_content(Content(table.random(16), 50, table.now, Text("still here")))
+    sealed = groups.seal(Work(thief, table.now, table.random), room.group, content, groups.write_stand(order, 99))
+    original, _ = read_kept(sealed.original)
+    der = own("cem").credential.certificates[0]
+    shared(room, Signed(original.content, original.signature, der).encode())
+    assert "still here" not in table.words("ayse")
+    table.stores["ayse"] = MemoryStore()
+    shared(room, signed(table, "burak", "#ops", "cem", old).encode())
+    assert table.words("ayse") == ["of the day before"]
 
 
 @pytest.mark.parametrize("revoked", [False, True])

@@ -114,6 +114,8 @@ def _write_healing(w: Writer, healing: Healing) -> None:
     w.vector(((one, ranges) for one, ranges in healing.untold.items() if ranges), write_ranges)
     w.vector([healing.posted.get((*line, one), 0) for line, handles in apart for one in handles], Writer.uint64)
     w.vector([line in healing.handed for line, _ in apart], Writer.uint8)
+    if healing.outlived:
+        w.vector(healing.outlived.items(), write_number)
 
 
 def _healing(r: Reader) -> Healing:
@@ -144,7 +146,8 @@ def _healing(r: Reader) -> Healing:
     to = [(*line, one) for line, handles in healing.apart.items() for one in handles]
     posted = {one: number for one, number in zip(to, r.vector(Reader.uint64), strict=False) if number}
     handed = frozenset(line for line, mark in zip(healing.apart, r.vector(Reader.flag), strict=False) if mark)
-    return replace(healing, posted=posted, handed=handed)
+    outlived = dict(r.vector(read_number)) if r.remaining else {}
+    return replace(healing, posted=posted, handed=handed, outlived=outlived)
 
 
 def place_part(lobby: Lobby) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from conclave.chat.words.originals import Signed
 from conclave.chat.work import Work
 from conclave.lobby import order as orders
 from conclave.mls import group as mls
+from conclave.pki.verify import claimed_identity
 from conclave.values import replace
 
 STRANGERS_MOST = 8
@@ -27,6 +28,23 @@ REVOKED, SUSPENDED, BEFORE = "revoked", "suspended", "before"
 def stand_of(signed: Signed) -> groups.Stand:
     """Where the author of signed words stood as it said them. Raises ``DecodeError``."""
     return groups.read_stand(mls.read_original(signed.original).authenticated_data)
+
+
+def out_by(work: Work, lobby: Lobby, author: str, certificate: bytes) -> int:
+    """The entry by which this device of ``author`` was put out, in the order that we follow; 0: we saw none.
+
+    Raises ``VerificationError``.
+    """
+    state = work.session(lobby.group)
+    if state is None or lobby.order is None:
+        return 0
+    if author not in groups.roster(state):
+        out, _ = lobby.healing.gone.get(author, (0, ""))
+    elif groups.outlived(work, state, author, claimed_identity(certificate).device):
+        out = lobby.healing.outlived.get(author, 0)
+    else:
+        return 0
+    return out if out > lobby.order.base else 0  # else it may be a place of another half
 
 
 def came_in(work: Work, lobby: Lobby) -> int:

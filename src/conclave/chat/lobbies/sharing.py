@@ -42,7 +42,10 @@ def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Sign
     said = mls.verify_original(signed.original, key)
     if said.group_id != lobby.group:
         raise VerificationError("they were said elsewhere")
-    groups.read_stand(said.authenticated_data)  # without it a record would show them as a pair's
+    stand = groups.read_stand(said.authenticated_data)  # without it a record would show them as a pair's
+    out = bringers.out_by(work, lobby, author, signed.certificate)
+    if out and stand.seq >= out and lobby.order is not None and orders.has(lobby.order, stand.run, stand.seq):
+        raise VerificationError(f"they are of a device of {author} that was put out before")
     return author, said.data, signed
 
 

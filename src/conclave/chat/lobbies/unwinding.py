@@ -105,6 +105,7 @@ def unwound(
         had=0 if work.me in late else had,
         orphans=orphans,
         entered=entered,
+        outlived={handle: seq for handle, seq in lobby.healing.outlived.items() if seq <= common},
         known=known,
         asked=0.0,
         unknown=0.0,
