@@ -89,7 +89,7 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         seq = place if ordered or _may_stand(current, signed, place) else 0
         timer = current.timer if 0 < current.timed < seq else 0
         if author == work.me:
-            if ordered and not _unsaid(current, author, content.id):  # given back: it asked for what it lost
+            if ordered and not _unsaid(current, author, content.id):  # what we asked for is given back untold
                 bringers.named(work, current, by, author, signed, seq, shared=ordered)
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
