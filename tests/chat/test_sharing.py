@@ -11,8 +11,8 @@ from conclave.chat import groups, reading, views
 from conclave.chat.deeds import SendOriginals
 from conclave.chat.effects import AddLine, PutCertificate, PutState
 from conclave.chat.lobbies import sharing
+from conclave.chat.lobbies.bringers import STRANGERS_MOST
 from conclave.chat.lobbies.rejoining import POLICY
-from conclave.chat.lobbies.sharing import STRANGERS_MOST
 from conclave.chat.notices import LineAdded
 from conclave.chat.words.content import (
     About,

@@ -53,11 +53,13 @@ def encode_lobby(lobby: Lobby) -> bytes:
     w.vector(lobby.timers_ours, Writer.uint64).vector(lobby.timers_heard, Writer.uint64)
     _write_intents(w, lobby.intents)
     _write_healing(w, lobby.healing)
-    return (w.vector(lobby.names.items(), _write_name) if lobby.names else w).done()
+    if lobby.names or lobby.healing.outlived:
+        w.vector(lobby.names.items(), _write_name).vector(lobby.healing.outlived.items(), write_number)
+    return w.done()
 
 
 def _lobby(group: bytes, r: Reader) -> Lobby:
-    return Lobby(
+    lobby = Lobby(
         group,
         stage=r.enum(Stage),
         name=r.text(TEXT_BYTES),
@@ -80,8 +82,11 @@ def _lobby(group: bytes, r: Reader) -> Lobby:
         timers_heard=r.vector(Reader.uint64),
         intents=_intents(r),
         healing=_healing(r),
-        names=dict(r.vector(lambda each: (_handle(each), each.text(TEXT_BYTES)))) if r.remaining else {},
     )
+    if not r.remaining:  # of before they were kept, or of neither there is any
+        return lobby
+    names = dict(r.vector(lambda each: (_handle(each), each.text(TEXT_BYTES))))
+    return replace(lobby, names=names, healing=replace(lobby.healing, outlived=dict(r.vector(read_number))))
 
 
 def _write_name(w: Writer, item: tuple[str, str]) -> None:

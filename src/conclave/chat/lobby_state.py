@@ -188,6 +188,8 @@ class Healing:
     """By which post what of these went to whom (author, id, handle): once only. Kept until it has arrived."""
     handed: frozenset[tuple[str, bytes]] = frozenset()
     """What of these was given us alone too: it is passed on over links, and left in no mailbox."""
+    outlived: Mapping[str, int] = field(default_factory=dict)
+    """By which entry a device was out of somebody who is in with a later one."""
     asked: float = 0.0  # what follows is not kept
     share: float = 0.0  # when orphans of others are to be shared
     given: frozenset[tuple[str, bytes]] = frozenset()  # those of the orphans that we are sharing
@@ -272,6 +274,8 @@ class Watch:
     queue: tuple[str, ...] = ()  # who wants in next
     vain: tuple[str, int] = ("", 0)  # which leader gave nothing of what it shows, and how often it was asked for it
     shows: Mapping[str, Shows] = field(default_factory=dict)  # who shows whom what was said before
+    brought: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    """Who was named as bringing whose words, for what they are, and when."""
     committed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # whose latest commits were ordered when
 
 

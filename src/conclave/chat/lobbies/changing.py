@@ -129,14 +129,16 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
     went = [one for one in was if one not in now]
     entered, gone = dict(lobby.healing.entered), dict(lobby.healing.gone)
     reasons, _ = _reasons(staged)
-    counts, marks = lobby.ears.counts, lobby.ears.marks
+    counts, marks, outlived = lobby.ears.counts, lobby.ears.marks, dict(lobby.healing.outlived)
     for handle in came:
         entered[handle] = entry.seq
         counts = counts.drop(handle)  # it counts from the beginning, as somebody new
-        gone.pop(handle, None)
+        if handle in gone:
+            outlived[handle], _ = gone.pop(handle)
         own_notice(work, lobby.label, f"{handle} entered", entry.seq)
     if staged.changes.external and entry.sender not in came and groups.replaced(before, after, entry.sender):
         counts = counts.drop(entry.sender)  # of a home from a backup that does too
+        outlived[entry.sender] = entry.seq
     for handle in went:
         why = reasons.get(handle, "")
         gone[handle] = (entry.seq, why)
@@ -168,6 +170,7 @@ def changed(work: Work, entry: Ordered, before: State, after: State, staged: Sta
             lobby.healing,
             entered=entered,
             gone=gone,
+            outlived=outlived,
             owed=(lobby.healing.owed | set(went)) - set(came),
             anew=lobby.healing.anew - set(came),
         ),

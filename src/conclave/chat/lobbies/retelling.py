@@ -9,7 +9,7 @@ from __future__ import annotations
 from conclave.chat import groups
 from conclave.chat.events import ShareHistory
 from conclave.chat.hearing import HISTORY, Heard, hear, own_notice
-from conclave.chat.lobbies import sharing
+from conclave.chat.lobbies import bringers, sharing
 from conclave.chat.lobbies.labels import demand_in
 from conclave.chat.lobbies.voice import say_content
 from conclave.chat.lobby_state import Lobby, Shows
@@ -65,7 +65,8 @@ def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:
             continue  # we were in before, and have it
         work.keep_certificate(signed.certificate, subject_key(signed.certificate))
         if isinstance(content.body, HISTORY):
-            sharing.meet(work, lobby, by, author, seq, strangers)
+            bringers.meet(work, lobby, by, author, seq, strangers)
+            bringers.named(work, lobby, by, author, signed, seq, shared=False)
         hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True, shown=True))
     show = Shows(show.member, show.lines - lines, frozenset(strangers))
     lobby = work.lobby(lobby.group) or lobby

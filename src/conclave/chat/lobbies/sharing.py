@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from conclave.chat import groups
 from conclave.chat.deeds import Recollect
-from conclave.chat.hearing import HISTORY, Heard, hear, own_notice
-from conclave.chat.lobbies import timers
+from conclave.chat.hearing import HISTORY, Heard, hear
+from conclave.chat.lobbies import bringers, timers
 from conclave.chat.lobbies.voice import say_content, wait, without
 from conclave.chat.lobby_state import Lobby, Step
 from conclave.chat.words import gaps
@@ -32,8 +32,6 @@ SHARED_BYTES = 40 * 1024
 """Originals in one message; a single one may be larger."""
 ORPHANS_AT_ONCE = 256
 """Originals that are read from the store at once."""
-STRANGERS_MOST = 8
-"""So many are named whose words one message brings, and who were not in; of more it is said that there are more."""
 
 
 def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Signed]:
@@ -44,7 +42,10 @@ def read_signed(work: Work, lobby: Lobby, data: bytes) -> tuple[str, bytes, Sign
     said = mls.verify_original(signed.original, key)
     if said.group_id != lobby.group:
         raise VerificationError("they were said elsewhere")
-    groups.read_stand(said.authenticated_data)  # without it a record would show them as a pair's
+    stand = groups.read_stand(said.authenticated_data)  # without it a record would show them as a pair's
+    out = bringers.out_by(work, lobby, author, signed.certificate)
+    if out and stand.seq >= out and lobby.order is not None and orders.has(lobby.order, stand.run, stand.seq):
+        raise VerificationError(f"they are of a device of {author} that was put out before")
     return author, said.data, signed
 
 
@@ -90,6 +91,8 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         if ordered:
             timers.hold(work, lobby.group, author, content)
         if author == work.me:
+            if ordered and not _unsaid(current, author, content.id):  # what we asked for is given back untold
+                bringers.named(work, current, by, author, signed, seq, shared=ordered)
             if ordered or not _unsaid(current, author, content.id):  # of a home from a backup it may be since then
                 hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.SENT, True, timer))
                 work.mark_line(lobby.label, content.id, Status.SENT, seq)
@@ -110,9 +113,10 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         else:
             shows = content.count or isinstance(content.body, HISTORY)  # who is counted is no stranger from then on
             if shows:
-                meet(work, current, by, author, seq, strangers)
+                bringers.meet(work, current, by, author, seq, strangers)
+                bringers.named(work, current, by, author, signed, seq, shared=ordered)
             hear(work, heard)
-        if _said_before(current, author, signed):
+        if _said_before(work, current, author, signed):
             continue
         counts = current.ears.counts
         if content.count > (counts.get(author) or 0):
@@ -124,14 +128,18 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
 
 def _may_stand(lobby: Lobby, signed: Signed, seq: int) -> bool:
     """Whether words may be at a place of our order: where their author had more of it, they came later."""
-    stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
+    stand = bringers.stand_of(signed)
     return lobby.order is None or stand.seq < seq or not orders.has(lobby.order, stand.run, stand.seq)
 
 
-def _said_before(lobby: Lobby, author: str, signed: Signed) -> bool:
-    """Whether words are of before their author came in once more: it counts from the beginning since then."""
-    stand = groups.read_stand(mls.read_original(signed.original).authenticated_data)
-    return stand.seq < lobby.healing.entered.get(author, 0)
+def _said_before(work: Work, lobby: Lobby, author: str, signed: Signed) -> bool:
+    """Whether words are of before their author came in once more: it counts from the beginning since then.
+
+    Of before we came in ourselves they may be: who is in may have been out meanwhile.
+    """
+    state = work.session(lobby.group)
+    ours = bringers.came_in(work, lobby) if state is not None and author in groups.roster(state) else 0
+    return bringers.stand_of(signed).seq < max(ours, lobby.healing.entered.get(author, 0))
 
 
 def _unsaid(lobby: Lobby, author: str, identity: bytes) -> bool:
@@ -157,27 +165,6 @@ def _taken_back(work: Work, group: bytes, identity: bytes) -> None:
     voice = without(work, lobby, lambda one: one.id == identity)
     work.keep_lobby(replace(lobby, voice=replace(voice, sent=0)), reworded=True)
     said_again(work, group, [(work.me, identity)])
-
-
-def meet(work: Work, lobby: Lobby, by: str, author: str, seq: int, strangers: set[str]) -> None:
-    """Say it where ``author`` came and went without us: that it was in we have of who brings its words alone.
-
-    Of each once, and of ``STRANGERS_MOST``: nobody fills our history with such notices. A home from a backup does not
-    know who was in, and has gone, before it came in.
-    """
-    state = work.session(lobby.group)
-    known = author in lobby.ears.counts or author in lobby.healing.gone or author in strangers
-    if known or state is None or author in groups.roster(state) or len(strangers) > STRANGERS_MOST:
-        return
-    strangers.add(author)
-    who, were = (author, "was") if len(strangers) <= STRANGERS_MOST else ("others too", "were")
-    if not seq or seq > lobby.healing.since(work.me):
-        text = f"{by} brings words of {who}, who {were} not in {lobby.label} while you were"
-    else:
-        text = (
-            f"{by} brings words of {who} from before this device was in {lobby.label}; who was then, it cannot tell"
-        )
-    own_notice(work, lobby.label, text, seq)
 
 
 def _filled(work: Work, group: bytes, author: str, count: int) -> None:

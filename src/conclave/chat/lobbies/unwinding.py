@@ -14,6 +14,7 @@ from conclave.chat.deeds import Unwind
 from conclave.chat.effects import CutEntries, UnplaceLines
 from conclave.chat.events import Cut
 from conclave.chat.lobbies import coming_in, lacks, receipts, sharing, timers
+from conclave.chat.lobbies.purging import EXPELLED, REVOKED, SUSPENDED
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Mark, Step
 from conclave.chat.words.line import Status
@@ -106,6 +107,7 @@ def unwound(
         had=0 if work.me in late else had,
         orphans=orphans,
         entered=entered,
+        outlived={handle: seq for handle, seq in lobby.healing.outlived.items() if seq <= common},
         known=known,
         asked=0.0,
         unknown=0.0,
@@ -156,8 +158,8 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
     gone = lobby.healing.gone
     removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
     intents = lobby.intents
-    for handle, why in removes.items():
-        intents = intents.put_out(handle, why)
+    for handle, why in removes.items():  # in the other it may show a certificate that counts
+        intents = intents.put_out(handle, why, judged=0 if why in (SUSPENDED, REVOKED, EXPELLED) else None)
     due = work.now + 10.0 * work.chance()
     purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
     if removes:
