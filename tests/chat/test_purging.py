@@ -10,7 +10,7 @@ from conclave.chat.state import Judges
 from conclave.pki.revocation import Revocation
 from conclave.values import replace
 from tests.chat.desks import Table, together
-from tests.chat.halves import hear_of, restored
+from tests.chat.halves import hear_of
 from tests.chat.people import JUDGES, own
 
 EVERYBODY = ("ayse", "burak", "cem")
@@ -195,21 +195,3 @@ def test_a_word_that_was_taken_back_while_we_come_into_another_half_does_not_com
     table.part({"ayse", "cem", "deniz"}, {"burak"})
     table.run(60)
     assert "burak" in table.view("ayse").roster
-
-
-def test_who_is_back_with_another_certificate_is_not_put_out_as_another_half_put_out_the_first() -> None:
-    table = together("ayse", "burak", "cem", "deniz")
-    table.part({"ayse"}, {"burak", "cem", "deniz"})
-    table.run(60)
-    restored(table, "burak")
-    table.part({"ayse"}, {"burak", "cem", "deniz"})
-    table.run(60)
-    for name in ("ayse", "burak", "cem", "deniz"):
-        table.put(name, ev.JudgesChanged(_listed()))
-    table.run(60)
-    assert "burak" not in table.view("ayse").roster
-    assert "burak" in table.view("cem").roster
-    table.part()
-    table.run(300)
-    for name in ("ayse", "burak", "cem", "deniz"):
-        assert "burak" in table.view(name).roster

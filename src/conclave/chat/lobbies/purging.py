@@ -20,8 +20,6 @@ SPREAD_SECONDS = 3.0
 """Who does not lead waits so long for the leader to put somebody out, and a chance more for each other."""
 SUSPENDED = "suspended"
 """Why somebody is put out whom the authority may let in again by the same certificate."""
-REVOKED, EXPELLED = "certificate revoked", "put out by the authority"
-"""Why somebody is who may be in again by another one."""
 
 
 def expelled(work: Work, handle: str, reason: str, skew: float) -> None:
@@ -38,7 +36,7 @@ def purge_expelled(work: Work, group: bytes) -> None:
         if state is None or lobby is None:
             continue
         if _is_out(work, handle, groups.certificate(state, people[handle])):
-            reason = SUSPENDED if work.expelled[handle].suspended else EXPELLED
+            reason = SUSPENDED if work.expelled[handle].suspended else "put out by the authority"
             purge(work, lobby, handle, reason, delay=2.0, judged=True)
         else:
             readmitted(work, handle)
@@ -61,7 +59,7 @@ def judged(work: Work, *, anew: bool) -> None:
             shown = groups.certificate(state, leaf)
             why = work.judges.revoked(shown)
             if why is not None and handle != work.me:
-                reason = SUSPENDED if why.suspended else REVOKED
+                reason = SUSPENDED if why.suspended else "certificate revoked"
                 purge(work, work.lobby(lobby.group) or lobby, handle, reason, delay=patience(work), judged=True)
             elif handle in work.expelled and not _is_out(work, handle, shown):
                 readmitted(work, handle)

@@ -17,7 +17,7 @@ from conclave.chat.links import send
 from conclave.chat.lobbies import asking, audience, coming_in, ending, lacks, recalling, sharing, timers
 from conclave.chat.lobbies.backups import KEYLESS_AGAIN, keyless_too, leaderless
 from conclave.chat.lobbies.healing import followed
-from conclave.chat.lobbies.purging import purge_expelled, withdraw
+from conclave.chat.lobbies.purging import purge_expelled
 from conclave.chat.lobbies.unwinding import LOOKING, read_behind, with_all
 from conclave.chat.lobbies.voice import fly_again
 from conclave.chat.lobby_state import Flying, Lobby, Stage, Step
@@ -219,7 +219,6 @@ def committed(work: Work, lobby: Lobby, entry: Ordered) -> None:
         asked=(),
     )
     work.keep_lobby(timers.anew(lobby), reworded=True)
-    withdraw(work, work.lobby(lobby.group) or lobby)
     purge_expelled(work, lobby.group)
     sharing.begin(work, lobby.group, at_once=before is not None)
     recalling.ask(work, lobby.group)

@@ -14,7 +14,6 @@ from conclave.chat.deeds import Unwind
 from conclave.chat.effects import CutEntries, UnplaceLines
 from conclave.chat.events import Cut
 from conclave.chat.lobbies import coming_in, lacks, receipts, sharing, timers
-from conclave.chat.lobbies.purging import EXPELLED, REVOKED, SUSPENDED
 from conclave.chat.lobbies.voice import without_commit, without_receipts
 from conclave.chat.lobby_state import Lobby, Mark, Step
 from conclave.chat.words.line import Status
@@ -158,8 +157,8 @@ def _carry_over(work: Work, lobby: Lobby, common: int, came: set[str]) -> Lobby:
     gone = lobby.healing.gone
     removes = {handle: why for handle, (seq, why) in gone.items() if seq > common}
     intents = lobby.intents
-    for handle, why in removes.items():  # in the other it may show a certificate that counts
-        intents = intents.put_out(handle, why, judged=0 if why in (SUSPENDED, REVOKED, EXPELLED) else None)
+    for handle, why in removes.items():
+        intents = intents.put_out(handle, why)
     due = work.now + 10.0 * work.chance()
     purge = {**lobby.watch.purge, **dict.fromkeys(removes, due)}
     if removes:
