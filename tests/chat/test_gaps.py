@@ -164,3 +164,20 @@ def test_what_is_withheld_of_who_came_from_a_backup_shows_as_a_gap(table: Table,
         table.now += 10
         table.step("burak", ev.Tick())
     assert any("of cem has not arrived" in one for one in table.troubles("burak")), table.troubles("burak")
+
+
+@pytest.mark.parametrize("off", [1, 3600])
+def test_a_gap_that_is_filled_right_after_a_restart_is_not_told(off: int) -> None:
+    room = Room()
+    table = room.table
+    room.submit(encode_content(Content(table.random(16), 1, table.now, Text("one"))))
+    room.submit(encode_content(Content(table.random(16), 3, table.now, Text("three"))))
+    table.now += off
+    table.restart("ayse")
+    table.step("ayse", ev.Tick())
+    table.now += 5
+    room.submit(encode_content(Content(table.random(16), 2, table.now, Text("two, said again"))))
+    for _ in range(60):
+        table.now += 10
+        table.step("ayse", ev.Tick())
+    assert not [one for one in table.troubles("ayse") if "has not arrived" in one]

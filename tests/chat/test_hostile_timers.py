@@ -130,3 +130,19 @@ def test_words_of_a_half_that_lost_are_shown_under_a_timer_shorter_than_it_was_a
     for name in table.desks:
         assert table.words(name) == ["together"]
         assert not [text for text in table.troubles(name) if "kept from us" in text]
+
+
+@pytest.mark.parametrize("attacker", ["burak", "cem"])
+def test_words_of_before_a_timer_stay_though_somebody_shares_them_again(attacker: str) -> None:
+    table = together("ayse", "burak", "cem")
+    table.run(90, 10)
+    group = table.desks["burak"].labels["#ops"]
+    identity = table.say("ayse", "#ops", "the dose is 5 mg")
+    table.run(5)
+    original = signed(table, attacker, "#ops", "ayse", identity).encode()
+    utter(table, attacker, "#ops", c.Timer(1))
+    says(table, attacker, group, c.Shared((original,)))
+    utter(table, attacker, "#ops", c.Timer(0))
+    table.run(120)
+    for name in ("ayse", "burak", "cem"):
+        assert "the dose is 5 mg" in table.words(name), name

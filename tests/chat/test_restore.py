@@ -155,7 +155,7 @@ def test_all_that_is_kept_of_a_lobby_is_read() -> None:
         {"order": replace(orders.begin(b"g" * 16, "burak"), seq=3, epoch=2, base=1)},
         {"voice": Voice(5, 4)},
         {"ears": Ears(counts, marks, 2, ((1, 1),), 4)},
-        {"ears": Ears(counts, marks, 2, ((1, 1),), 4, {"cem": (Gap(2, 2, 7.0), Gap(5, 9, 8.0))})},
+        {"ears": Ears(counts, marks, 2, ((1, 1),), 4, {"cem": (Gap(2, 2, 0.0), Gap(5, 9, 0.0))})},
         {"mailed": {"burak": Reach(7, 4, 1_000_000), "cem": Reach(9)}},
     )  # fmt: skip
     everything: dict[str, Any] = {}

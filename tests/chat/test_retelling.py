@@ -224,3 +224,25 @@ def test_a_message_that_names_nobody_or_nonsense_harms_nobody(late: Late) -> Non
     assert table.words("deniz") == ["for all"]
     table.say("burak", GROUP_LABEL, "still here")
     assert table.words("deniz")[-1] == "still here"
+
+
+def test_an_edit_of_while_one_was_out_is_read_where_it_is_shown() -> None:
+    late = Late()
+    table = late.table
+    for name in ("deniz", "elif"):
+        table.link("burak", name)
+    dose = table.say("burak", GROUP_LABEL, "the dose is 5 mg")
+    table.run(5)
+    table.put("burak", ev.Utter(GROUP_LABEL, table.random(16), Edit(dose, "the dose is 50 mg")))
+    table.run(5)
+    assert "the dose is 50 mg" in table.words("deniz")
+    table.put("deniz", ev.LeaveLobby("ops"))
+    table.run(10)
+    table.put("burak", ev.Utter(GROUP_LABEL, table.random(16), Edit(dose, "the dose is 0.5 mg")))
+    table.run(5)
+    late.come_in("deniz")
+    table.say("burak", GROUP_LABEL, "back")
+    late.share("ayse", "deniz")
+    table.run(10)
+    assert "the dose is 0.5 mg" in table.words("ayse")
+    assert "the dose is 0.5 mg" in table.words("deniz"), table.words("deniz")

@@ -241,11 +241,11 @@ def _mailed(r: Reader) -> tuple[str, Reach]:
 
 def _write_gaps(w: Writer, item: tuple[str, tuple[Gap, ...]]) -> None:
     author, there = item
-    w.text(author).vector(there, lambda each, gap: each.uint64(gap.first).uint64(gap.last).uint64(int(gap.since)))
+    w.text(author).vector(there, lambda each, gap: each.uint64(gap.first).uint64(gap.last))
 
 
 def _gaps(r: Reader) -> tuple[str, tuple[Gap, ...]]:
-    return _handle(r), r.vector(lambda each: Gap(each.uint64(), each.uint64(), float(each.uint64())))
+    return _handle(r), r.vector(lambda each: Gap(each.uint64(), each.uint64(), 0.0))
 
 
 def _write_order(w: Writer, order: Order) -> None:

@@ -97,7 +97,8 @@ def _gaps(work: Work, group: bytes) -> None:
     lobby = work.lobby(group)
     if lobby is None or not lobby.ears.gaps:
         return
-    late, rest = gaps.split(lobby.ears.gaps, work.now, work.settings.gap_after)
+    there = gaps.dated(lobby.ears.gaps, work.now)
+    late, rest = gaps.split(there, work.now, work.settings.gap_after)
     if rest:
         work.wake(gaps.oldest(rest) + work.settings.gap_after)
     for author in sorted(late):
@@ -106,9 +107,9 @@ def _gaps(work: Work, group: bytes) -> None:
             f"{lobby.label}: message {missing} of {author} has not arrived: lost, erased meanwhile, or kept from us"
         )
         if not work.trouble(author, text, "gap"):  # people heard of one a moment ago, and hear of this one yet
-            rest = {**rest, author: lobby.ears.gaps[author]}
+            rest = {**rest, author: there[author]}
             work.wake(work.now + work.settings.trouble_every)
-    if late:
+    if late or there is not lobby.ears.gaps:
         work.keep_lobby(replace(lobby, ears=replace(lobby.ears, gaps=rest)))
 
 

@@ -67,7 +67,9 @@ def heard(work: Work, lobby: Lobby, by: str, seq: int, shown: History) -> None:
         if isinstance(content.body, HISTORY):
             bringers.meet(work, lobby, by, author, seq, strangers)
             bringers.named(work, lobby, by, author, signed, seq, shared=False)
-        hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True, shown=True))
+        # What was ordered since we came in we have: an edit of then that we do not have is in no order.
+        alone = bringers.stand_of(signed).seq >= lobby.healing.entered.get(work.me, 0)
+        hear(work, Heard(lobby.label, author, content, signed.keep(), seq, Status.RECEIVED, retold=True, shown=alone))
     show = Shows(show.member, show.lines - lines, frozenset(strangers))
     lobby = work.lobby(lobby.group) or lobby
     work.keep_lobby(replace(lobby, watch=replace(lobby.watch, shows={**lobby.watch.shows, by: show})))

@@ -88,7 +88,10 @@ def take(work: Work, lobby: Lobby, by: str, items: Sequence[tuple[int, bytes]], 
         current = work.lobby(lobby.group) or lobby
         seq = place if ordered or _may_stand(current, signed, place) else 0
         timer = current.timer if 0 < current.timed < seq else 0
-        if ordered:
+        awaited = (author, content.id) in current.healing.orphans or (
+            author == work.me and _unsaid(current, author, content.id)
+        )
+        if ordered and awaited:  # what has its place keeps its time: anybody may share it again
             timers.hold(work, lobby.group, author, content)
         if author == work.me:
             if ordered and not _unsaid(current, author, content.id):  # what we asked for is given back untold

@@ -60,7 +60,10 @@ def unwound(
     """What we had behind the last common entry is known."""
     lobby = work.lobby(group)
     if lobby is not None and lobby.healing.step is Step.TALLY:
-        _tallied(work, lobby, lines)
+        if common == with_all(work, lobby):
+            _tallied(work, lobby, lines)
+        else:
+            read_behind(work, lobby)  # it is of another time: look again
         return
     if lobby is None or lobby.order is None or lobby.healing.step is not Step.UNWIND:
         return

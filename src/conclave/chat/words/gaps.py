@@ -20,7 +20,7 @@ RANGES_TOLD = 8
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Messages ``first`` to ``last`` of an author lack since ``since`` (UNIX seconds)."""
+    """Messages ``first`` to ``last`` of an author lack since ``since`` (UNIX seconds; 0: before our start)."""
 
     first: int
     last: int
@@ -54,6 +54,13 @@ def filled(gaps: Gaps, author: str, count: int) -> Gaps:
         if count < gap.last:
             left.append(replace(gap, first=count + 1))
     return _bounded(_with(gaps, author, left[:GAPS_OF_ONE]))
+
+
+def dated(gaps: Gaps, now: float) -> Gaps:
+    """The same where those of before we were started lack since ``now``: what fills them could not come before."""
+    if all(gap.since for there in gaps.values() for gap in there):
+        return gaps
+    return {author: tuple(replace(gap, since=gap.since or now) for gap in there) for author, there in gaps.items()}
 
 
 def split(gaps: Gaps, now: float, after: float) -> tuple[Gaps, Gaps]:
