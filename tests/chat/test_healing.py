@@ -442,3 +442,15 @@ def test_of_what_a_half_has_little_is_in_memory_at_once(monkeypatch: pytest.Monk
     assert all(len(part) <= 16 for one in cut for part in one if isinstance(part, bytes))
     assert max(read) <= 16
     assert 1 in read, "behind many that are large one alone is read"
+
+
+@pytest.mark.parametrize("reason", ["away", "", "suspended", "certificate revoked", "put out by the authority"])
+def test_who_was_removed_stays_out_whatever_words_are_the_reason(table: Table, reason: str) -> None:
+    table.part(ONE, OTHER | {"elif"})
+    table.run(30)
+    table.put("ayse", ev.RemoveFrom("#ops", "deniz", reason))
+    table.run(10)
+    assert "deniz" not in table.view("burak").roster
+    heal(table, 300)
+    for name in ("ayse", "burak", "cem"):
+        assert "deniz" not in table.view(name).roster
